@@ -1,0 +1,335 @@
+//! [`DomainName`]: parsed once, trusted everywhere.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The longest name that DNS can carry, in bytes of its text form (RFC 1035, section 2.3.4).
+const MAX_NAME: usize = 253;
+/// The longest label, in bytes (RFC 1035, section 2.3.4).
+const MAX_LABEL: usize = 63;
+
+/// A domain name that can be sent to Closte: lower-case ASCII, two labels or more, each of them a
+/// host-name label (RFC 1123, section 2.1), with an optional leading `*.`.
+///
+/// Made only by parsing, so whoever holds one need not check it again.
+///
+/// ```
+/// use closte_sync::domain::DomainName;
+///
+/// let name: DomainName = " Bücher.Example. ".parse()?;
+/// assert_eq!(name.as_str(), "xn--bcher-kva.example");
+/// # Ok::<(), closte_sync::domain::InvalidDomain>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct DomainName(Box<str>);
+
+/// Why a text is no domain name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidDomain {
+    /// Nothing but white space.
+    #[error("it is empty")]
+    Empty,
+    /// A character that never stands in text, such as a line break.
+    #[error("it contains a control character")]
+    ControlCharacter,
+    /// A whole web address, such as `https://shop.example/`.
+    #[error("it is a web address; only the host name belongs here")]
+    Url,
+    /// A name and a port, such as `shop.example:8443`.
+    #[error("it has a port; only the host name belongs here")]
+    Port,
+    /// An IPv4 or IPv6 address, or a name whose last label is a number and so reads as one.
+    #[error("it is an address, not a name")]
+    Address,
+    /// A single label, such as `localhost`.
+    #[error("it has one label only, and a domain needs two, such as shop.example")]
+    SingleLabel,
+    /// A `*` anywhere but in front.
+    #[error("a wildcard can only stand in front, as in *.shop.example")]
+    Wildcard,
+    /// Two dots in a row, or one in front.
+    #[error("it has an empty label (a dot too many)")]
+    EmptyLabel,
+    /// A label that DNS cannot carry.
+    #[error("a label is longer than {MAX_LABEL} bytes")]
+    LabelTooLong,
+    /// A name that DNS cannot carry.
+    #[error("it is longer than {MAX_NAME} bytes")]
+    TooLong,
+    /// A label that begins or ends with a hyphen.
+    #[error("a label begins or ends with a hyphen")]
+    Hyphen,
+    /// A character that no host name has.
+    #[error("the character {0:?} cannot be part of a host name")]
+    Character(char),
+    /// Not a Unicode name by UTS 46, or broken punycode.
+    #[error("it is not a valid internationalised name (UTS 46)")]
+    Unicode,
+    /// Bytes that are no text.
+    #[error("it is not UTF-8 text")]
+    NotText,
+}
+
+impl DomainName {
+    /// Parses the bytes of a database column. The errors are those of [`str::parse`], and
+    /// [`InvalidDomain::NotText`] when they are not UTF-8.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidDomain> {
+        std::str::from_utf8(bytes)
+            .map_err(|_| InvalidDomain::NotText)?
+            .parse()
+    }
+
+    /// The name in lower-case ASCII, with its `*.` if it has one.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name begins with `*.`.
+    pub fn is_wildcard(&self) -> bool {
+        self.0.starts_with("*.")
+    }
+
+    /// The wildcard that would serve this name: `*.shop.example` for `www.shop.example`. A wildcard
+    /// stands for one label, as in a certificate (RFC 6125, section 6.4.3), so a wildcard itself
+    /// has none, and neither has a name of two labels: nobody can hold `*.example`.
+    pub fn covering_wildcard(&self) -> Option<Self> {
+        let (_, parent) = self.0.split_once('.').filter(|_| !self.is_wildcard())?;
+        parent
+            .contains('.')
+            .then(|| Self(format!("*.{parent}").into()))
+    }
+}
+
+impl FromStr for DomainName {
+    type Err = InvalidDomain;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDomain> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(InvalidDomain::Empty);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidDomain::ControlCharacter);
+        }
+        let (prefix, host) = match text.strip_prefix("*.") {
+            Some(host) => ("*.", host),
+            None => ("", text),
+        };
+        let host = host.strip_suffix('.').unwrap_or(host);
+        explain_what_is_no_name(host)?;
+
+        let host = to_ascii(host)?;
+        if prefix.len() + host.len() > MAX_NAME {
+            return Err(InvalidDomain::TooLong);
+        }
+        host.split('.').try_for_each(check_label)?;
+        let last = host.rsplit('.').next().unwrap_or(&host);
+        if last.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(InvalidDomain::Address);
+        }
+        if !host.contains('.') {
+            return Err(InvalidDomain::SingleLabel);
+        }
+        Ok(Self(if prefix.is_empty() {
+            host.into()
+        } else {
+            format!("{prefix}{host}").into()
+        }))
+    }
+}
+
+/// Names the mistakes that people make, which would otherwise all be "a wrong character".
+fn explain_what_is_no_name(host: &str) -> Result<(), InvalidDomain> {
+    if host.parse::<IpAddr>().is_ok() || host.starts_with('[') {
+        return Err(InvalidDomain::Address);
+    }
+    if host.contains("://") || host.contains('/') {
+        return Err(InvalidDomain::Url);
+    }
+    if let Some((_, port)) = host.rsplit_once(':')
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Err(InvalidDomain::Port);
+    }
+    if host.contains('*') {
+        return Err(InvalidDomain::Wildcard);
+    }
+    Ok(())
+}
+
+/// Lower-cases ASCII and turns Unicode into punycode. Most names are plain ASCII and skip UTS 46.
+fn to_ascii(host: &str) -> Result<String, InvalidDomain> {
+    let mut ascii = host.to_ascii_lowercase();
+    if !host.is_ascii() || ascii.split('.').any(|label| label.starts_with("xn--")) {
+        ascii = idna::domain_to_ascii(host).map_err(|_| InvalidDomain::Unicode)?;
+    }
+    Ok(ascii)
+}
+
+fn check_label(label: &str) -> Result<(), InvalidDomain> {
+    if label.is_empty() {
+        return Err(InvalidDomain::EmptyLabel);
+    }
+    if let Some(other) = label
+        .chars()
+        .find(|&c| !c.is_ascii_alphanumeric() && c != '-')
+    {
+        return Err(InvalidDomain::Character(other));
+    }
+    if label.len() > MAX_LABEL {
+        return Err(InvalidDomain::LabelTooLong);
+    }
+    if label.starts_with('-') || label.ends_with('-') {
+        return Err(InvalidDomain::Hyphen);
+    }
+    Ok(())
+}
+
+impl fmt::Display for DomainName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for DomainName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<DomainName> for String {
+    fn from(name: DomainName) -> Self {
+        name.0.into()
+    }
+}
+
+impl TryFrom<String> for DomainName {
+    type Error = InvalidDomain;
+
+    fn try_from(text: String) -> Result<Self, InvalidDomain> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, InvalidDomain> {
+        text.parse::<DomainName>().map(String::from)
+    }
+
+    #[test]
+    fn names_are_normalised() {
+        for (text, name) in [
+            ("shop.example", "shop.example"),
+            ("Ann-Upper.EXAMPLE", "ann-upper.example"),
+            ("trailing-dot.example.", "trailing-dot.example"),
+            ("  padded.example\t", "padded.example"),
+            ("bücher-laden.example", "xn--bcher-laden-thb.example"),
+            ("XN--bcher-laden-thb.example", "xn--bcher-laden-thb.example"),
+            ("日本。example", "xn--wgv71a.example"),
+            ("*.Shop.example", "*.shop.example"),
+            ("*.bücher.example", "*.xn--bcher-kva.example"),
+            ("r3---sn-abc.example", "r3---sn-abc.example"),
+            ("1.2.3.example", "1.2.3.example"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(name), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_rejected_with_the_reason() {
+        use InvalidDomain::*;
+        let long_label = format!("{}.example", "a".repeat(64));
+        let long_name = ["a".repeat(60).as_str(); 5].join(".");
+        for (text, reason) in [
+            ("", Empty),
+            (" \n", Empty),
+            (".", EmptyLabel),
+            ("a..example", EmptyLabel),
+            ("shop.example..", EmptyLabel),
+            (".shop.example", EmptyLabel),
+            ("https://with-scheme.example/", Url),
+            ("shop.example/path", Url),
+            ("with-port.example:8443", Port),
+            ("203.0.113.77", Address),
+            ("2001:db8::1", Address),
+            ("[2001:db8::1]", Address),
+            ("shop.123", Address),
+            ("localhost", SingleLabel),
+            ("*.example", SingleLabel),
+            ("*.", EmptyLabel),
+            ("*", Wildcard),
+            ("*.*.double.example", Wildcard),
+            ("inner.*.example", Wildcard),
+            ("a*.example", Wildcard),
+            ("under_score.example", Character('_')),
+            ("evil.example&domain=victim.example", Character('&')),
+            ("a b.example", Character(' ')),
+            ("user@shop.example", Character('@')),
+            ("crlf.example\r\nX-Injected: 1", ControlCharacter),
+            ("nul.exa\0mple", ControlCharacter),
+            ("-shop.example", Hyphen),
+            ("shop-.example", Hyphen),
+            (&long_label, LabelTooLong),
+            (&long_name, TooLong),
+            ("xn--99999999.example", Unicode),
+            ("shop／x.example", Character('/')),
+        ] {
+            assert_eq!(parse(text), Err(reason), "{text:?}");
+        }
+        assert_eq!(DomainName::from_bytes(b"caf\xe9.example"), Err(NotText));
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        let covering = |text: &str| {
+            let name: DomainName = text.parse().unwrap();
+            name.covering_wildcard().map(String::from)
+        };
+        assert_eq!(
+            covering("www.shop.example").as_deref(),
+            Some("*.shop.example")
+        );
+        assert_eq!(
+            covering("a.www.shop.example").as_deref(),
+            Some("*.www.shop.example")
+        );
+        assert_eq!(covering("shop.example"), None);
+        assert_eq!(covering("*.shop.example"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_parses_is_a_host_name_and_parses_to_itself(text in "\\PC{0,80}|[a-zA-Z0-9.*:/-]{0,80}|[a-zäß。.-]{1,20}") {
+            if let Ok(name) = text.parse::<DomainName>() {
+                let host = name.as_str().strip_prefix("*.").unwrap_or(name.as_str());
+                prop_assert!(name.as_str().len() <= 253);
+                prop_assert!(host.split('.').count() >= 2);
+                for label in host.split('.') {
+                    prop_assert!((1..=63).contains(&label.len()));
+                    prop_assert!(label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+                    prop_assert!(!label.starts_with('-') && !label.ends_with('-'));
+                }
+                prop_assert_eq!(name.as_str().parse::<DomainName>(), Ok(name.clone()));
+            }
+        }
+
+        #[test]
+        fn any_host_name_parses(labels in prop::collection::vec("[a-z]([a-z0-9]{0,8}[a-z0-9])?", 2..6)) {
+            let text = labels.join(".");
+            prop_assert_eq!(parse(&text), Ok(text));
+        }
+
+        #[test]
+        fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = DomainName::from_bytes(&bytes);
+        }
+    }
+}

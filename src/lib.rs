@@ -1,0 +1,2 @@
+//! closte-sync keeps the domains of an Ultimate Multisite network and its Closte app the same.
+pub mod domain;

@@ -1,0 +1,2 @@
+//! closte-sync: see the library's documentation for the tour.
+fn main() {}
