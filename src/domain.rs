@@ -77,9 +77,7 @@ impl DomainName {
     /// Parses the bytes of a database column. The errors are those of [`str::parse`], and
     /// [`InvalidDomain::NotText`] when they are not UTF-8.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidDomain> {
-        std::str::from_utf8(bytes)
-            .map_err(|_| InvalidDomain::NotText)?
-            .parse()
+        std::str::from_utf8(bytes).map_err(|_| InvalidDomain::NotText)?.parse()
     }
 
     /// The name in lower-case ASCII, with its `*.` if it has one.
@@ -97,9 +95,7 @@ impl DomainName {
     /// has none, and neither has a name of two labels: nobody can hold `*.example`.
     pub fn covering_wildcard(&self) -> Option<Self> {
         let (_, parent) = self.0.split_once('.').filter(|_| !self.is_wildcard())?;
-        parent
-            .contains('.')
-            .then(|| Self(format!("*.{parent}").into()))
+        parent.contains('.').then(|| Self(format!("*.{parent}").into()))
     }
 }
 
@@ -133,11 +129,7 @@ impl FromStr for DomainName {
         if !host.contains('.') {
             return Err(InvalidDomain::SingleLabel);
         }
-        Ok(Self(if prefix.is_empty() {
-            host.into()
-        } else {
-            format!("{prefix}{host}").into()
-        }))
+        Ok(Self(if prefix.is_empty() { host.into() } else { format!("{prefix}{host}").into() }))
     }
 }
 
@@ -173,10 +165,7 @@ fn check_label(label: &str) -> Result<(), InvalidDomain> {
     if label.is_empty() {
         return Err(InvalidDomain::EmptyLabel);
     }
-    if let Some(other) = label
-        .chars()
-        .find(|&c| !c.is_ascii_alphanumeric() && c != '-')
-    {
+    if let Some(other) = label.chars().find(|&c| !c.is_ascii_alphanumeric() && c != '-') {
         return Err(InvalidDomain::Character(other));
     }
     if label.len() > MAX_LABEL {
@@ -211,6 +200,37 @@ impl TryFrom<String> for DomainName {
 
     fn try_from(text: String) -> Result<Self, InvalidDomain> {
         text.parse()
+    }
+}
+
+/// A filter of names: a name matches itself, and `*.shop.example` matches every name below
+/// `shop.example`, at any depth, and the wildcard itself. (A filter reaches deeper than a
+/// certificate: see [`DomainName::covering_wildcard`].)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(DomainName);
+
+impl Pattern {
+    /// Whether the name is one of those that the pattern means.
+    pub fn matches(&self, name: &DomainName) -> bool {
+        match self.0.0.strip_prefix('*') {
+            // With its dot: `.shop.example` ends no other domain's name.
+            Some(below) => name.0.ends_with(below),
+            None => self.0 == *name,
+        }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = InvalidDomain;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDomain> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -293,16 +313,25 @@ mod tests {
             let name: DomainName = text.parse().unwrap();
             name.covering_wildcard().map(String::from)
         };
-        assert_eq!(
-            covering("www.shop.example").as_deref(),
-            Some("*.shop.example")
-        );
-        assert_eq!(
-            covering("a.www.shop.example").as_deref(),
-            Some("*.www.shop.example")
-        );
+        assert_eq!(covering("www.shop.example").as_deref(), Some("*.shop.example"));
+        assert_eq!(covering("a.www.shop.example").as_deref(), Some("*.www.shop.example"));
         assert_eq!(covering("shop.example"), None);
         assert_eq!(covering("*.shop.example"), None);
+    }
+
+    #[test]
+    fn a_pattern_matches_at_any_depth_and_no_neighbour() {
+        let matches = |pattern: &str, name: &str| {
+            pattern.parse::<Pattern>().unwrap().matches(&name.parse().unwrap())
+        };
+        assert!(matches("shop.example", "shop.example"));
+        assert!(!matches("shop.example", "www.shop.example"));
+        for name in ["www.shop.example", "a.b.shop.example", "*.shop.example"] {
+            assert!(matches("*.shop.example", name), "{name}");
+        }
+        for name in ["shop.example", "workshop.example", "www.workshop.example"] {
+            assert!(!matches("*.shop.example", name), "{name}");
+        }
     }
 
     proptest! {

@@ -1,0 +1,97 @@
+use std::{fmt::Write as _, io::IsTerminal as _};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    CommandError, Ends, exit,
+    output::{FAIR, paint, print, print_json},
+    run,
+};
+use crate::{
+    settings::Settings,
+    state::State,
+    sync::{Report, Sync},
+};
+
+pub(super) async fn execute(
+    settings: &Settings,
+    allow_removals: bool,
+    as_json: bool,
+) -> Result<u8, CommandError> {
+    let Ends { source, closte, account, rules } = Ends::of(settings, allow_removals)?;
+    let state = State::open(&settings.state_path).await?;
+    let mut sync = Sync::new(source, closte, account, state.clone(), rules);
+
+    let stop = CancellationToken::new();
+    let asked_to_stop = stop.clone();
+    tokio::spawn(async move {
+        run::shutdown_signal().await;
+        asked_to_stop.cancel();
+    });
+    let bar = progress_bar();
+    let progress = |done: usize, total: usize| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    };
+    let report = sync.cycle(&stop, &progress).await;
+    bar.finish_and_clear();
+    state.close().await;
+    let report = report?;
+    if as_json {
+        print_json(&report)?;
+    } else {
+        print(&to_text(&report))?;
+    }
+    Ok(if report.is_settled() { exit::OK } else { exit::DONE_IN_PART })
+}
+
+/// A bar on a terminal, nothing elsewhere. It appears with the first call.
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} calls, {eta} to go");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn to_text(report: &Report) -> String {
+    let mut text = format!(
+        "{} added, {} removed; {} of {} wanted names were in place",
+        report.added, report.removed, report.in_place, report.wanted
+    );
+    for (number, word) in [
+        (report.covered, "covered"),
+        (report.records, "domain records written"),
+        (report.refused, "refused"),
+        (report.rejected, "rejected"),
+        (report.failed, "failed or waiting"),
+        (report.held, "held"),
+    ] {
+        if number > 0 {
+            let _ = write!(text, ", {number} {word}");
+        }
+    }
+    text.push('\n');
+    let mut note = |line: String| {
+        let _ = writeln!(text, "{}", paint(FAIR, line));
+    };
+    if let Some(surprise) = &report.surprise {
+        note(format!(
+            "held: {} of {} managed names would be removed ({}); if that is meant: closte-sync \
+             apply --allow-removals",
+            surprise.domains,
+            surprise.managed,
+            surprise.reason()
+        ));
+    } else if report.held > 0 {
+        note("held: see `closte-sync plan` for the reason of each".to_owned());
+    }
+    if let Some(error) = &report.outage {
+        note(format!("broken off: {error}"));
+    }
+    if report.failed > 0 || report.refused > 0 {
+        note("see `closte-sync status` for what Closte said of each".to_owned());
+    }
+    text
+}

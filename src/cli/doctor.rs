@@ -1,0 +1,215 @@
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    CommandError, exit,
+    output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json, span},
+};
+use crate::{
+    closte::{Client, ClosteError},
+    settings::{Settings, SettingsError},
+    state::{State, StateError},
+    wordpress::{Network, SourceError},
+};
+
+/// The API's clock and ours may differ by so much, in seconds.
+const SKEW_ALLOWED: u64 = 60;
+
+/// What came of one check.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    result: Verdict,
+    /// What was found, and for what is not ok what to do.
+    found: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warning,
+    Failed,
+    Skipped,
+}
+
+impl Finding {
+    fn new<E: std::fmt::Display>(check: &'static str, result: Result<String, E>) -> Self {
+        match result {
+            Ok(found) => Self { check, result: Verdict::Ok, found },
+            Err(error) => Self { check, result: Verdict::Failed, found: error.to_string() },
+        }
+    }
+
+    fn skipped(check: &'static str, why: &str) -> Self {
+        Self { check, result: Verdict::Skipped, found: format!("not tried: {why}") }
+    }
+}
+
+/// What there is to say when the settings are wrong, and nothing else can be tried.
+pub(super) fn without_settings(error: &SettingsError) -> Result<u8, CommandError> {
+    report(&[Finding::new::<&SettingsError>("settings", Err(error))], false)
+}
+
+pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
+    let mut findings = vec![check_settings(settings), check_state(settings).await];
+    check_network(settings, &mut findings).await;
+    check_closte(settings, &mut findings).await;
+    report(&findings, as_json)
+}
+
+fn report(findings: &[Finding], as_json: bool) -> Result<u8, CommandError> {
+    if as_json {
+        print_json(&findings)?;
+    } else {
+        let mut text = String::new();
+        for Finding { check, result, found } in findings {
+            let mark = match result {
+                Verdict::Ok => paint(GOOD, "ok     "),
+                Verdict::Warning => paint(FAIR, "warning"),
+                Verdict::Failed => paint(BAD, "FAILED "),
+                Verdict::Skipped => paint(FAINT, "-      "),
+            };
+            let _ = writeln!(text, "{mark} {check:<10} {found}");
+        }
+        print(&text)?;
+    }
+    let failed = findings.iter().any(|finding| finding.result == Verdict::Failed);
+    Ok(if failed { exit::ERROR } else { exit::OK })
+}
+
+fn check_settings(settings: &Settings) -> Finding {
+    let set = settings.entries.iter().filter(|entry| entry.source != "default").count();
+    Finding::new::<SettingsError>(
+        "settings",
+        Ok(format!("{set} set, {} at their default", settings.entries.len() - set)),
+    )
+}
+
+async fn check_state(settings: &Settings) -> Finding {
+    let path = settings.state_path.display();
+    let found = match State::open(&settings.state_path).await {
+        Ok(state) => match state.lock_for_daemon() {
+            Ok(_) => Ok(format!("{path} can be written")),
+            Err(StateError::DaemonRuns { .. }) => Ok(format!("{path}, and a daemon runs with it")),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    Finding::new("state", found)
+}
+
+async fn check_network(settings: &Settings, findings: &mut Vec<Finding>) {
+    let source = match super::source(settings) {
+        Ok(source) => source,
+        Err(error) => {
+            findings.push(Finding::new::<SettingsError>("database", Err(error)));
+            return;
+        }
+    };
+    match source.read().await {
+        Ok(network) => {
+            let database = settings.database().map(ToString::to_string);
+            findings
+                .push(Finding::new("database", database.map(|url| format!("{url} can be read"))));
+            findings.push(Finding::new::<SourceError>("tables", Ok(describe(settings, &network))));
+        }
+        Err(error) => {
+            findings.push(Finding::new("database", Err(error)));
+            findings.push(Finding::skipped("rights", "the network cannot be read"));
+            return;
+        }
+    }
+    findings.push(if !settings.wordpress.create_domain_records {
+        Finding::skipped("rights", "wordpress.create_domain_records is off")
+    } else {
+        match source.check_insert().await {
+            Ok(()) => {
+                Finding::new::<SourceError>("rights", Ok("domain records can be written".into()))
+            }
+            Err(error) => {
+                Finding { check: "rights", result: Verdict::Warning, found: error.to_string() }
+            }
+        }
+    });
+}
+
+fn describe(settings: &Settings, network: &Network) -> String {
+    let mut text = format!(
+        "prefix {}, network {} ({}): {}",
+        settings.wordpress.table_prefix,
+        network.id,
+        network.domain,
+        count(network.rows, "mapping")
+    );
+    if !network.rejected.is_empty() {
+        let _ = write!(text, ", {} of them no domain name", network.rejected.len());
+    }
+    if !network.lacking.is_empty() {
+        let _ = write!(text, ", {} without a domain record", count(network.lacking.len(), "site"));
+    }
+    text
+}
+
+async fn check_closte(settings: &Settings, findings: &mut Vec<Finding>) {
+    let closte = &settings.closte;
+    let client = match settings.api_key() {
+        Ok(key) => {
+            Client::new(closte.base_url.clone(), key.clone(), closte.timeout, closte.concurrency)
+        }
+        Err(error) => {
+            findings.push(Finding::new::<SettingsError>("key", Err(error)));
+            return;
+        }
+    };
+    let client = match client {
+        Ok(client) => client,
+        Err(error) => {
+            findings.push(Finding::new::<ClosteError>("key", Err(error)));
+            return;
+        }
+    };
+    match client.test_key().await {
+        Ok(test) => {
+            let found = format!("{} accepts it", closte.base_url);
+            findings.push(Finding::new::<ClosteError>("key", Ok(found)));
+            findings.push(check_clock(test.server_time));
+        }
+        Err(error) => {
+            findings.push(Finding::new("key", Err(error)));
+            findings.push(Finding::skipped("list", "the key was not accepted"));
+            return;
+        }
+    }
+    findings.push(match client.list().await {
+        Ok(list) if list.is_complete() => Finding::new::<ClosteError>(
+            "list",
+            Ok(format!("{} at Closte", count(list.names.len(), "name"))),
+        ),
+        Ok(list) => Finding {
+            check: "list",
+            result: Verdict::Warning,
+            found: format!(
+                "{} understood, {} not ({}): nothing will be removed",
+                count(list.names.len(), "name"),
+                list.odd,
+                list.example.unwrap_or_default()
+            ),
+        },
+        Err(error) => Finding::new("list", Err(error)),
+    });
+}
+
+fn check_clock(server_time: Option<Timestamp>) -> Finding {
+    let Some(theirs) = server_time else {
+        return Finding::skipped("clock", "Closte's answer has no Date");
+    };
+    let skew = Timestamp::now().duration_since(theirs).unsigned_abs();
+    if skew.as_secs() <= SKEW_ALLOWED {
+        return Finding::new::<ClosteError>("clock", Ok("agrees with Closte's".to_owned()));
+    }
+    let found = format!("{} off Closte's: set this machine's time by NTP", span(skew));
+    Finding { check: "clock", result: Verdict::Warning, found }
+}

@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use super::{
+    CommandError, exit,
+    output::{BAD, FAINT, FAIR, GOOD, paint, print},
+};
+use crate::{
+    domain::DomainName,
+    settings::Settings,
+    state::{Recorded, State},
+    telemetry::write_field,
+};
+
+/// How often `--follow` looks for more.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+pub(super) async fn execute(
+    settings: &Settings,
+    domain: Option<&DomainName>,
+    follow: bool,
+    lines: u32,
+    as_json: bool,
+) -> Result<u8, CommandError> {
+    let Some(state) = State::open_existing(&settings.state_path).await? else {
+        print(&super::status::no_state(settings))?;
+        return Ok(exit::ERROR);
+    };
+    let mut seen = None;
+    loop {
+        let most = if seen.is_none() { lines } else { u32::MAX };
+        let events = state.events(domain, seen, most).await?;
+        let mut text = String::new();
+        for event in &events {
+            text.push_str(&if as_json { to_json(event) } else { to_text(event) });
+            text.push('\n');
+        }
+        print(&text)?;
+        if !follow {
+            return Ok(exit::OK);
+        }
+        seen = events.last().map(|event| event.id).or(seen).or(Some(0));
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn to_json(event: &Recorded) -> String {
+    serde_json::to_string(event).unwrap_or_default()
+}
+
+fn to_text(event: &Recorded) -> String {
+    let style = match event.level.as_str() {
+        "ERROR" => BAD,
+        "WARN" => FAIR,
+        _ => GOOD,
+    };
+    let mut fields = String::new();
+    if let Some(domain) = &event.domain {
+        fields.push(' ');
+        fields.push_str(domain);
+    }
+    for (key, value) in &event.detail {
+        let _ = write_field(&mut fields, key, value);
+    }
+    let at = paint(FAINT, format_args!("{:.0}", event.at));
+    format!("{at} {}{fields}", paint(style, &event.event))
+}

@@ -1,0 +1,252 @@
+//! The face: one file a command. Printing happens only here.
+
+mod apply;
+mod config;
+#[cfg(feature = "demo")]
+mod demo;
+mod doctor;
+mod events;
+mod output;
+mod plan;
+mod run;
+mod status;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use thiserror::Error;
+
+use crate::{
+    closte::{Client, ClosteError},
+    domain::DomainName,
+    ledger::BackOff,
+    plan::Policy,
+    settings::{Layers, Settings, SettingsError, SyncPolicy},
+    state::StateError,
+    sync::{CycleError, Rules},
+    telemetry,
+    wordpress::Source,
+};
+
+/// Keeps the domains of an Ultimate Multisite network and its Closte app the same.
+#[derive(Debug, Parser)]
+#[command(name = "closte-sync", version, max_term_width = 100)]
+#[command(after_help = "Start with `closte-sync demo`, then `closte-sync doctor`.")]
+struct Arguments {
+    #[command(flatten)]
+    settings: SettingsArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct SettingsArguments {
+    /// The configuration file [default: /etc/closte-sync/config.toml where it exists]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Sets one setting, as in --set sync.interval=1m; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", global = true, value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the daemon: adds what is missing, removes what was unmapped, until it is stopped
+    Run,
+    /// Shows what a cycle would do, changing nothing anywhere
+    ///
+    /// Exit status: 0 nothing to do, 2 something to do, 1 error.
+    Plan {
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs one cycle now
+    ///
+    /// Exit status: 0 all done, 3 done in part or held, 1 error. It may be run beside the daemon.
+    Apply {
+        /// Lets removals through, once, that are held because there are so many
+        #[arg(long)]
+        allow_removals: bool,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows every domain and how it stands, from the state database
+    Status {
+        /// Only these
+        domain: Vec<DomainName>,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows what happened, newest last
+    Events {
+        /// Only what is about this domain
+        domain: Option<DomainName>,
+        /// Goes on with what happens, until it is stopped
+        #[arg(long, short)]
+        follow: bool,
+        /// How many to begin with
+        #[arg(long, short = 'n', default_value_t = 50)]
+        lines: u32,
+        /// Prints JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tries everything that must work before the daemon can, with the remedy for what does not
+    Doctor {
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows the settings in force and where each came from, secrets masked
+    Config {
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows the whole job on a practice network: no account, no network, no set-up
+    #[cfg(feature = "demo")]
+    Demo,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("it must be KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+enum CommandError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Cycle(#[from] CycleError),
+    #[error(transparent)]
+    Closte(#[from] ClosteError),
+    #[error("cannot print: {0}")]
+    Print(#[from] std::io::Error),
+    #[cfg(feature = "demo")]
+    #[error("the practice network failed: {0}")]
+    Practice(#[from] sqlx::Error),
+}
+
+/// The exit statuses of DESIGN: a script can tell them apart.
+mod exit {
+    pub(super) const OK: u8 = 0;
+    pub(super) const ERROR: u8 = 1;
+    pub(super) const SOMETHING_TO_DO: u8 = 2;
+    pub(super) const DONE_IN_PART: u8 = 3;
+    pub(super) const USAGE: u8 = 64;
+}
+
+/// Runs the command that the process was started with.
+pub async fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed standard output is no reason to say more.
+            let _ = error.print();
+            let is_help =
+                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if is_help { exit::OK } else { exit::USAGE });
+        }
+    };
+    let layers = Layers {
+        config_file: arguments.settings.config,
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        overrides: arguments.settings.set,
+    };
+    match execute(arguments.command, &layers).await {
+        Ok(status) => ExitCode::from(status),
+        // The reader has seen enough, as in `closte-sync events | head`.
+        Err(CommandError::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::from(exit::OK)
+        }
+        Err(error) => {
+            anstream::eprintln!("{}error{}: {error}", output::BAD, output::BAD.render_reset());
+            ExitCode::from(exit::ERROR)
+        }
+    }
+}
+
+async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> {
+    #[cfg(feature = "demo")]
+    if matches!(command, Command::Demo) {
+        return demo::execute().await;
+    }
+    let settings = match Settings::load(layers) {
+        Err(error) if matches!(command, Command::Doctor { .. }) => {
+            return doctor::without_settings(&error);
+        }
+        settings => settings?,
+    };
+    telemetry::start(settings.log.format, &settings.log.filter);
+    match command {
+        Command::Run => run::execute(&settings).await,
+        Command::Plan { json } => plan::execute(&settings, json).await,
+        Command::Apply { allow_removals, json } => {
+            apply::execute(&settings, allow_removals, json).await
+        }
+        Command::Status { domain, json } => status::execute(&settings, &domain, json).await,
+        Command::Events { domain, follow, lines, json } => {
+            events::execute(&settings, domain.as_ref(), follow, lines, json).await
+        }
+        Command::Doctor { json } => doctor::execute(&settings, json).await,
+        Command::Config { json } => config::execute(&settings, json),
+        #[cfg(feature = "demo")]
+        Command::Demo => demo::execute().await,
+    }
+}
+
+/// Both ends, as the settings name them.
+struct Ends {
+    source: Source,
+    closte: Client,
+    account: String,
+    rules: Rules,
+}
+
+impl Ends {
+    fn of(settings: &Settings, allow_removals: bool) -> Result<Self, CommandError> {
+        let key = settings.api_key()?.clone();
+        let closte = &settings.closte;
+        Ok(Self {
+            source: source(settings)?,
+            account: key.fingerprint(&closte.base_url),
+            closte: Client::new(closte.base_url.clone(), key, closte.timeout, closte.concurrency)?,
+            rules: rules(settings, allow_removals),
+        })
+    }
+}
+
+fn source(settings: &Settings) -> Result<Source, SettingsError> {
+    let wordpress = &settings.wordpress;
+    let database = settings.database()?.clone();
+    Ok(Source::new(database, wordpress.table_prefix.clone(), wordpress.network_id))
+}
+
+fn rules(settings: &Settings, allow_removals: bool) -> Rules {
+    let sync = &settings.sync;
+    Rules {
+        policy: Policy {
+            upsert_only: sync.policy == SyncPolicy::UpsertOnly,
+            removal_grace: sync.removal_grace,
+            max_removal_percent: sync.max_removal_percent,
+            keep: sync.keep.clone(),
+            exclude: sync.exclude.clone(),
+            back_off: BackOff::default(),
+            allow_removals,
+        },
+        extra_domains: sync.extra_domains.clone(),
+        create_records: settings.wordpress.create_domain_records,
+        list_interval: settings.closte.list_interval,
+        concurrency: settings.closte.concurrency,
+    }
+}

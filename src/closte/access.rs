@@ -1,0 +1,194 @@
+use std::{fmt, str::FromStr};
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use url::{Host, Url};
+
+/// The account's `CLOSTE_CLIENT_API_KEY`. It cannot be printed: `Debug` shows `***`.
+#[derive(Clone)]
+pub struct ApiKey(SecretString);
+
+/// A text that is no [`ApiKey`]. It is not repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidApiKey {
+    /// Nothing but white space.
+    #[error("it is empty")]
+    Empty,
+    /// White space, a control character or anything else that no key has.
+    #[error("it contains a space, a line break or a character that no key has")]
+    Character,
+}
+
+/// Shorter texts stand in too many words to be masked in them.
+const SHORTEST_MASKED: usize = 4;
+
+impl ApiKey {
+    /// The key itself, for the calls to Closte only.
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The text with `***` wherever the key stands in it, as it is or percent-encoded.
+    pub fn mask(&self, text: &str) -> String {
+        let key = self.expose();
+        if key.len() < SHORTEST_MASKED {
+            return text.to_owned();
+        }
+        let encoded: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
+        text.replace(key, "***").replace(&encoded, "***")
+    }
+
+    /// What tells this account from others without holding the key: 32 hexadecimal digits of a
+    /// SHA-256 over the API's address and the key.
+    pub fn fingerprint(&self, base: &BaseUrl) -> String {
+        let digest = Sha256::new()
+            .chain_update("closte-sync account\0")
+            .chain_update(base.0.as_str())
+            .chain_update("\0")
+            .chain_update(self.expose())
+            .finalize();
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl FromStr for ApiKey {
+    type Err = InvalidApiKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidApiKey> {
+        match text.trim() {
+            "" => Err(InvalidApiKey::Empty),
+            key if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Self(key.into())),
+            _ => Err(InvalidApiKey::Character),
+        }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(***)")
+    }
+}
+
+/// The address of Closte's API, such as `https://app.closte.com/api/client`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+/// A text that is no [`BaseUrl`]. It is not repeated: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidBaseUrl {
+    /// Not an address at all.
+    #[error("it is not a web address, such as https://app.closte.com/api/client")]
+    NotAnAddress,
+    /// The key would travel in the open.
+    #[error("it must begin with https:// (http:// is for a loopback address only)")]
+    NotHttps,
+    /// More than scheme, host, port and path.
+    #[error("it must not hold a user, a password, a query or a fragment")]
+    TooMuch,
+}
+
+impl BaseUrl {
+    /// The address of one call.
+    pub(super) fn join(&self, call: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}/{call}", self.0.path().trim_end_matches('/')));
+        url
+    }
+
+    /// Whether it is a loopback address without TLS.
+    pub(super) fn is_plain_http(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = InvalidBaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
+        let mut url = Url::parse(text.trim()).map_err(|_| InvalidBaseUrl::NotAnAddress)?;
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => return Err(InvalidBaseUrl::NotAnAddress),
+        };
+        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+            return Err(InvalidBaseUrl::NotHttps);
+        }
+        let extras = url.query().is_some() || url.fragment().is_some();
+        if extras || !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidBaseUrl::TooMuch);
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_goes_only_over_https_or_to_this_machine() {
+        for good in [
+            "https://app.closte.com/api/client",
+            "https://app.closte.com:8443/",
+            "http://127.0.0.1:8080/api/client/",
+            "http://localhost/x",
+            "http://[::1]:80/x",
+        ] {
+            assert!(good.parse::<BaseUrl>().is_ok(), "{good}");
+        }
+        for (bad, why) in [
+            ("app.closte.com", InvalidBaseUrl::NotAnAddress),
+            ("http://app.closte.com/api/client", InvalidBaseUrl::NotHttps),
+            ("http://127.0.0.1.example/", InvalidBaseUrl::NotHttps),
+            ("ftp://127.0.0.1/", InvalidBaseUrl::NotHttps),
+            ("https://user:secret@app.closte.com/", InvalidBaseUrl::TooMuch),
+            ("https://app.closte.com/?apikey=secret", InvalidBaseUrl::TooMuch),
+        ] {
+            assert_eq!(bad.parse::<BaseUrl>(), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_joined_whether_it_ends_in_a_slash_or_not() {
+        for base in ["https://app.closte.com/api/client", "https://app.closte.com/api/client/"] {
+            let base: BaseUrl = base.parse().unwrap();
+            assert_eq!(base.to_string(), "https://app.closte.com/api/client");
+            let joined = base.join("getdomains");
+            assert_eq!(joined.as_str(), "https://app.closte.com/api/client/getdomains");
+        }
+    }
+
+    #[test]
+    fn the_key_is_never_shown() {
+        let key: ApiKey = " s3cret+Key/1== \n".parse().unwrap();
+        assert_eq!(format!("{key:?}"), "ApiKey(***)");
+        assert_eq!(
+            key.mask("bad key s3cret+Key/1==, in ?apikey=s3cret%2BKey%2F1%3D%3D&x=1"),
+            "bad key ***, in ?apikey=***&x=1"
+        );
+        assert!(matches!("".parse::<ApiKey>(), Err(InvalidApiKey::Empty)));
+        assert!(matches!("two words".parse::<ApiKey>(), Err(InvalidApiKey::Character)));
+    }
+
+    #[test]
+    fn a_fingerprint_tells_accounts_apart() {
+        let base: BaseUrl = "https://app.closte.com/api/client".parse().unwrap();
+        let other: BaseUrl = "https://localhost/api/client".parse().unwrap();
+        let fingerprint = |key: &str, base| key.parse::<ApiKey>().unwrap().fingerprint(base);
+        assert_eq!(fingerprint("one-key", &base).len(), 32);
+        assert_eq!(fingerprint("one-key", &base), fingerprint("one-key", &base));
+        assert_ne!(fingerprint("one-key", &base), fingerprint("two-key", &base));
+        assert_ne!(fingerprint("one-key", &base), fingerprint("one-key", &other));
+    }
+}

@@ -1,0 +1,265 @@
+use std::{sync::Arc, time::Duration};
+
+use backon::{ExponentialBuilder, Retryable};
+use jiff::{Timestamp, fmt::rfc2822};
+use reqwest::{
+    RequestBuilder, Response, StatusCode,
+    header::{DATE, HeaderMap, RETRY_AFTER},
+    redirect,
+};
+
+use super::{
+    ApiKey, BaseUrl, ClosteError, List,
+    wire::{Answer, Domains},
+};
+use crate::domain::DomainName;
+
+/// The largest answer that is read, in bytes.
+const BODY_LIMIT: usize = 64 << 20;
+/// The most of an answer that is repeated in an error, in characters.
+const EXCERPT: usize = 160;
+/// What the API says to a name that it will not take, and to a call without one.
+const REFUSAL: &str = "Invalid or empty domain";
+/// A longer `Retry-After` than this is for the next cycle, not for this call.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// A client of Closte's API. A call that fails for a reason that may heal is made three times in
+/// all, with exponential back-off and jitter.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: BaseUrl,
+    key: Arc<ApiKey>,
+    timeout: Duration,
+}
+
+/// What the key test found.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyTest {
+    /// Closte's clock, by the answer's `Date` header.
+    pub server_time: Option<Timestamp>,
+}
+
+impl Client {
+    /// A client for the API at `base`. `timeout` bounds each call, its answer included;
+    /// `concurrency` is how many connections are kept open.
+    ///
+    /// # Errors
+    /// [`ClosteError::Unreachable`] when the system's root certificates cannot be loaded.
+    pub fn new(
+        base: BaseUrl,
+        key: ApiKey,
+        timeout: Duration,
+        concurrency: usize,
+    ) -> Result<Self, ClosteError> {
+        // Fails only when one is installed already, which then serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("closte-sync/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeout.min(Duration::from_secs(10)))
+            .timeout(timeout)
+            .pool_max_idle_per_host(concurrency)
+            // The header would hold the address of the list call, and with it the key.
+            .referer(false)
+            .redirect(redirect::Policy::custom(same_host_only));
+        if base.is_plain_http() {
+            // Loopback: a proxy would be a detour, and would see the key.
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| ClosteError::from_transport(&error, timeout))?;
+        Ok(Self { http, base, key: Arc::new(key), timeout })
+    }
+
+    /// Every name at Closte.
+    ///
+    /// # Errors
+    /// Any [`ClosteError`] but [`ClosteError::NameRefused`].
+    pub async fn list(&self) -> Result<List, ClosteError> {
+        let request =
+            || self.http.get(self.base.join("getdomains")).query(&[("apikey", self.key.expose())]);
+        let answer = self.ask(request).await?;
+        if !answer.success.0 {
+            return Err(self.declined(answer));
+        }
+        match answer.domains {
+            Domains::List(list) => Ok(list),
+            // An account without a domain, perhaps. Names can be added to it; none is removed.
+            Domains::Null => Ok(List { odd: 1, example: Some("null".into()), ..List::default() }),
+            Domains::Missing => Err(no_list("it has no field `domains`")),
+            Domains::NoList => Err(no_list("its field `domains` is no list")),
+        }
+    }
+
+    /// Adds a name. Harmless where it is there already.
+    ///
+    /// # Errors
+    /// Any [`ClosteError`].
+    pub async fn add(&self, name: &DomainName) -> Result<(), ClosteError> {
+        self.change("adddomainalias", name).await
+    }
+
+    /// Removes a name.
+    ///
+    /// # Errors
+    /// Any [`ClosteError`].
+    pub async fn remove(&self, name: &DomainName) -> Result<(), ClosteError> {
+        self.change("deletedomainalias", name).await
+    }
+
+    /// Asks whether the key is accepted, changing nothing: the plugin's own test, a call to add
+    /// without a name.
+    ///
+    /// # Errors
+    /// [`ClosteError::KeyRejected`] when it is not, others when that could not be found out.
+    pub async fn test_key(&self) -> Result<KeyTest, ClosteError> {
+        let form = [("apikey", self.key.expose())];
+        let request = self.http.post(self.base.join("adddomainalias")).form(&form);
+        let (headers, body) = self.send(request).await?;
+        let answer = self.parse(&body)?;
+        let text = self.clean(&answer.error_text());
+        if text.starts_with(REFUSAL) {
+            Ok(KeyTest { server_time: server_time(&headers) })
+        } else {
+            Err(ClosteError::KeyRejected(text))
+        }
+    }
+
+    async fn change(&self, path: &str, name: &DomainName) -> Result<(), ClosteError> {
+        let wildcard = if name.is_wildcard() { "1" } else { "0" };
+        let form =
+            [("apikey", self.key.expose()), ("domain", name.as_str()), ("wildcard", wildcard)];
+        let answer = self.ask(|| self.http.post(self.base.join(path)).form(&form)).await?;
+        if answer.success.0 { Ok(()) } else { Err(self.declined(answer)) }
+    }
+
+    /// Makes a call, again if that may help, and reads the answer.
+    async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, ClosteError> {
+        let attempt = async || {
+            let (_, body) = self.send(request()).await?;
+            self.parse(&body)
+        };
+        let back_off = ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(250))
+            .with_factor(3.0)
+            .with_max_times(2);
+        attempt
+            .retry(back_off)
+            .when(ClosteError::may_heal_at_once)
+            .adjust(|error, delay| match error.retry_after() {
+                Some(wait) if wait > LONGEST_WAIT => None,
+                Some(wait) => delay.map(|delay| delay.max(wait)),
+                None => delay,
+            })
+            .await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<(HeaderMap, Vec<u8>), ClosteError> {
+        let unreachable = |error: reqwest::Error| ClosteError::from_transport(&error, self.timeout);
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        if status.is_success() {
+            let headers = response.headers().clone();
+            return Ok((headers, self.body(response).await?));
+        }
+        let retry_after = retry_after(response.headers());
+        Err(match status {
+            StatusCode::TOO_MANY_REQUESTS => ClosteError::RateLimited { retry_after },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ClosteError::KeyRejected(format!(
+                "HTTP {status}: not allowed, or this server's address is blocked"
+            )),
+            _ if status.is_server_error() => {
+                ClosteError::OutOfOrder { status: status.as_u16(), retry_after }
+            }
+            _ if status.is_redirection() => ClosteError::NotUnderstood(format!(
+                "HTTP {status}, which leads to another host; check closte.base_url"
+            )),
+            _ => ClosteError::NotUnderstood(format!("HTTP {status}; check closte.base_url")),
+        })
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, ClosteError> {
+        let mut body = Vec::new();
+        loop {
+            let chunk = response.chunk().await;
+            match chunk.map_err(|error| ClosteError::from_transport(&error, self.timeout))? {
+                Some(chunk) if body.len() + chunk.len() <= BODY_LIMIT => {
+                    body.extend_from_slice(&chunk);
+                }
+                Some(_) => {
+                    let limit = format!("it is larger than {} MiB", BODY_LIMIT >> 20);
+                    return Err(ClosteError::NotUnderstood(limit));
+                }
+                None => return Ok(body),
+            }
+        }
+    }
+
+    fn parse(&self, body: &[u8]) -> Result<Answer, ClosteError> {
+        Answer::parse(body).map_err(|error| {
+            let text = String::from_utf8_lossy(body.get(..4096).unwrap_or(body));
+            ClosteError::NotUnderstood(match text.trim() {
+                "" => "it is empty".to_owned(),
+                page if page.starts_with('<') => {
+                    format!("a web page instead of JSON: {}", self.clean(page))
+                }
+                _ if error.is_eof() => "it is cut short".to_owned(),
+                other => format!("{error} in {}", self.clean(other)),
+            })
+        })
+    }
+
+    fn declined(&self, answer: Answer) -> ClosteError {
+        let text = self.clean(&answer.error_text());
+        let lower = text.to_ascii_lowercase();
+        if lower.starts_with(&REFUSAL.to_ascii_lowercase()) {
+            ClosteError::NameRefused(text)
+        } else if ["api key", "apikey", "api_key", "unauthor", "not authenticated"]
+            .iter()
+            .any(|word| lower.contains(word))
+        {
+            ClosteError::KeyRejected(text)
+        } else {
+            ClosteError::Declined(text)
+        }
+    }
+
+    /// Text from Closte as it may be shown: without the key, on one line, not too long.
+    fn clean(&self, text: &str) -> String {
+        let masked = self.key.mask(text);
+        let mut words = masked.split_whitespace().collect::<Vec<_>>().join(" ");
+        words.retain(|c| !c.is_control());
+        match words.char_indices().nth(EXCERPT) {
+            Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
+            None => words,
+        }
+    }
+}
+
+fn no_list(why: &str) -> ClosteError {
+    ClosteError::NotUnderstood(why.to_owned())
+}
+
+/// Follows a redirect only where the request was going anyway: the key goes to no other host.
+fn same_host_only(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let stays = attempt.previous().last().is_some_and(|from| {
+        let to = attempt.url();
+        (from.scheme(), from.host(), from.port_or_known_default())
+            == (to.scheme(), to.host(), to.port_or_known_default())
+    });
+    if stays && attempt.previous().len() <= 3 { attempt.follow() } else { attempt.stop() }
+}
+
+/// `Retry-After` in either of its forms (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = rfc2822::parse(value).ok()?.timestamp();
+    Some(at.duration_since(Timestamp::now()).try_into().unwrap_or_default())
+}
+
+fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
+    Some(rfc2822::parse(headers.get(DATE)?.to_str().ok()?).ok()?.timestamp())
+}

@@ -1,0 +1,94 @@
+use std::{error::Error, time::Duration};
+
+use thiserror::Error;
+
+/// Why a call to Closte did not do what was asked. No case holds the key: texts that came from
+/// Closte are masked before they get here.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ClosteError {
+    /// Closte does not know the key.
+    #[error("Closte does not accept the API key ({0}); check CLOSTE_CLIENT_API_KEY")]
+    KeyRejected(String),
+    /// Closte will not take this name, now or later.
+    #[error("Closte refuses the name ({0})")]
+    NameRefused(String),
+    /// Too many calls.
+    #[error("Closte asks for fewer calls (HTTP 429){}", wait(.retry_after))]
+    RateLimited {
+        /// What its `Retry-After` said.
+        retry_after: Option<Duration>,
+    },
+    /// No answer: no connection, no valid certificate, none in time.
+    #[error("could not reach Closte: {reason}")]
+    Unreachable {
+        /// What the network said.
+        reason: String,
+        /// Whether the time was over. Then another try at once would only take as long again.
+        timed_out: bool,
+    },
+    /// Closte answered that it is out of order.
+    #[error("Closte is out of order (HTTP {status}){}", wait(.retry_after))]
+    OutOfOrder {
+        /// The HTTP status, 500 or more.
+        status: u16,
+        /// What its `Retry-After` said.
+        retry_after: Option<Duration>,
+    },
+    /// Closte answered in its own words, which this program does not know.
+    #[error("Closte said no: {0}")]
+    Declined(String),
+    /// Not an answer of this API: a web page, nothing, half of something.
+    #[error("could not understand Closte's answer: {0}")]
+    NotUnderstood(String),
+}
+
+impl ClosteError {
+    /// Whether the same call may succeed a moment later.
+    pub(super) fn may_heal_at_once(&self) -> bool {
+        match self {
+            Self::Unreachable { timed_out, .. } => !timed_out,
+            Self::OutOfOrder { .. } | Self::RateLimited { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// How long Closte asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::OutOfOrder { retry_after, .. } => {
+                *retry_after
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether every other call would end in the same way, whatever name it is about.
+    pub fn concerns_every_name(&self) -> bool {
+        matches!(self, Self::KeyRejected(_) | Self::RateLimited { .. })
+    }
+
+    /// Whether it looks as if Closte is down, though the one name asked about may be the cause.
+    pub fn looks_like_an_outage(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::OutOfOrder { .. })
+    }
+
+    /// The error of a call that got no answer. The address is left out: it may hold the key.
+    pub(super) fn from_transport(error: &reqwest::Error, timeout: Duration) -> Self {
+        let mut cause: &dyn Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let reason = if error.is_timeout() {
+            format!("no answer within {} s", timeout.as_secs_f32())
+        } else if std::ptr::eq(cause, error as &dyn Error) {
+            "the request failed".to_owned()
+        } else {
+            cause.to_string()
+        };
+        Self::Unreachable { reason, timed_out: error.is_timeout() }
+    }
+}
+
+fn wait(retry_after: &Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| format!(", again in {} s", wait.as_secs()))
+}

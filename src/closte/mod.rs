@@ -1,0 +1,15 @@
+//! What is: the client of Closte's API.
+//!
+//! Closte publishes no reference. What is known was read from the public clients of this API (the
+//! Ultimate Multisite plugin 1.7 to 2.14, Closte's own must-use plugin); where nothing is known,
+//! this client stays on the safe side and says what it could not understand.
+
+mod access;
+mod client;
+mod error;
+mod wire;
+
+pub use access::{ApiKey, BaseUrl, InvalidApiKey, InvalidBaseUrl};
+pub use client::{Client, KeyTest};
+pub use error::ClosteError;
+pub use wire::List;

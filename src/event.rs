@@ -1,0 +1,140 @@
+//! What the daemon says: every event that it logs and remembers, in one table.
+//!
+//! ERROR means that somebody must act, WARN that it may heal by itself, INFO that something
+//! changed.
+
+use serde_json::{Value, json};
+
+use crate::domain::DomainName;
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $level:ident $name:literal $variant:ident $(($domain:ident))? {
+        $($field:ident: $type:ty),* $(,)?
+    })*) => {
+        /// Something that happened.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Event {
+            $($(#[$doc])* #[allow(missing_docs)] $variant {
+                $($domain: DomainName,)? $($field: $type),*
+            },)*
+        }
+
+        impl Event {
+            /// The names of all events, for documentation and its tests.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// The stable name, such as `domain.added`.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $name,)*
+                }
+            }
+
+            /// How much it matters.
+            pub fn level(&self) -> tracing::Level {
+                match self {
+                    $(Self::$variant { .. } => tracing::Level::$level,)*
+                }
+            }
+
+            /// The domain that it is about.
+            pub fn domain(&self) -> Option<&DomainName> {
+                match self {
+                    $($(Self::$variant { $domain, .. } => Some($domain),)?)*
+                    #[allow(unreachable_patterns)]
+                    _ => None,
+                }
+            }
+
+            /// Everything else, as a JSON object. Fields without a value are left out.
+            pub fn detail(&self) -> Value {
+                let mut detail = match self {
+                    $(Self::$variant { $($field,)* .. } => json!({ $(stringify!($field): $field),* }),)*
+                };
+                if let Some(fields) = detail.as_object_mut() {
+                    fields.retain(|_, value| !value.is_null());
+                }
+                detail
+            }
+
+            /// Writes it into the log.
+            pub fn log(&self) {
+                match self {
+                    $(Self::$variant { $($domain,)? $($field),* } => tracing::event!(
+                        name: $name,
+                        target: "closte_sync",
+                        tracing::Level::$level,
+                        { $($domain = $domain.as_str(),)? $($field),* }
+                    ),)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// Closte took the name.
+    INFO "domain.added" Added(domain) { blog_id: Option<i64>, attempt: u32, took_ms: u64 }
+    /// Closte no longer has the name.
+    INFO "domain.removed" Removed(domain) { blog_id: Option<i64>, attempt: u32, took_ms: u64 }
+    /// No row wants the name any more; it is removed when the grace is over.
+    INFO "domain.unmapped" Unmapped(domain) { blog_id: Option<i64> }
+    /// The name is wanted again, before it was removed.
+    INFO "domain.mapped_again" MappedAgain(domain) { blog_id: Option<i64> }
+    /// Closte no longer lists the name, and nobody here removed it. It is added again.
+    WARN "domain.lost" Lost(domain) { blog_id: Option<i64> }
+    /// Closte said yes, but does not list the name.
+    WARN "domain.not_listed" NotListed(domain) { blog_id: Option<i64>, attempt: u32 }
+    /// Closte said that the name is removed, but still lists it.
+    WARN "domain.still_listed" StillListed(domain) { blog_id: Option<i64>, attempt: u32 }
+    /// The name could not be added; it is tried again.
+    WARN "domain.add_failed" AddFailed(domain) {
+        blog_id: Option<i64>, attempt: u32, error: String, next_attempt: String,
+    }
+    /// The name could not be removed; it is tried again.
+    WARN "domain.remove_failed" RemoveFailed(domain) {
+        blog_id: Option<i64>, attempt: u32, error: String, next_attempt: String,
+    }
+    /// Closte will not take the name.
+    ERROR "domain.refused" Refused(domain) { blog_id: Option<i64>, error: String, asked_again: String }
+    /// A row that is no domain name.
+    ERROR "row.rejected" Rejected { origin: String, blog_id: i64, value: String, reason: String }
+    /// A site had no domain record and got one.
+    INFO "record.created" RecordCreated(domain) { blog_id: i64 }
+    /// Domain records cannot be written.
+    WARN "record.insert_denied" InsertDenied { sites: u64, error: String }
+    /// A ledger begins: the first start, another network or another key.
+    INFO "ledger.started" LedgerStarted { network: String, left_behind: u64 }
+    /// Names that were at Closte already, and are managed from now on.
+    INFO "ledger.adopted" Adopted { domains: u64 }
+    /// Removals were stopped, because too many would go at once or the domain table is empty.
+    ERROR "sync.removals_held" RemovalsHeld {
+        domains: u64, managed: u64, reason: String, remedy: String, for_s: u64,
+    }
+    /// No removals are held any more.
+    INFO "sync.removals_released" RemovalsReleased { after_s: u64 }
+    /// The network's database could not be read.
+    WARN "wordpress.failed" SourceFailed { error: String, for_s: u64 }
+    /// It can be read again.
+    INFO "wordpress.recovered" SourceRecovered { after_s: u64 }
+    /// Closte does not accept the key.
+    ERROR "closte.key_rejected" KeyRejected { error: String, for_s: u64 }
+    /// Closte does not answer, or not as it should.
+    WARN "closte.failed" ClosteFailed { error: String, for_s: u64 }
+    /// Closte works again.
+    INFO "closte.recovered" ClosteRecovered { after_s: u64 }
+    /// Parts of Closte's list were not understood, so nothing is removed.
+    WARN "closte.list_incomplete" ListIncomplete { elements: u64, example: String, for_s: u64 }
+    /// Closte's list is understood again.
+    INFO "closte.list_complete" ListComplete { after_s: u64 }
+    /// The state database could not be written.
+    ERROR "state.failed" StateFailed { error: String, for_s: u64 }
+    /// It can be written again.
+    INFO "state.recovered" StateRecovered { after_s: u64 }
+    /// The daemon runs.
+    INFO "daemon.started" Started { version: String, database: String, closte: String, state: String }
+    /// The daemon was told to stop.
+    INFO "daemon.stopping" Stopping { signal: String }
+    /// The daemon is done.
+    INFO "daemon.stopped" Stopped {}
+}

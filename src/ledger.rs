@@ -1,0 +1,162 @@
+//! What this daemon remembers of each name that it has seen wanted. Plain data: [`crate::plan`]
+//! reads and changes it, [`crate::state`] keeps it.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::DomainName;
+
+/// Every *managed* name: one that was seen wanted, and so may be removed one day.
+pub type Ledger = HashMap<DomainName, Entry>;
+
+/// Which row of the network's tables wants a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Origin {
+    /// The row of the domain table; none for a site without one and for `sync.extra_domains`.
+    pub row_id: Option<i64>,
+    /// The site; none for `sync.extra_domains`.
+    pub blog_id: Option<i64>,
+    /// When the row was last written, in Unix seconds by WordPress's clock.
+    pub modified: Option<i64>,
+}
+
+/// What is remembered of one managed name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The row that wants the name, or wanted it last.
+    pub origin: Origin,
+    /// When the name was first seen wanted.
+    pub managed_since: Timestamp,
+    /// Since when Closte lists it, as far as the last list told.
+    pub present_since: Option<Timestamp>,
+    /// Since when no row wants it.
+    pub unwanted_since: Option<Timestamp>,
+    /// The wildcard at Closte that serves it in its stead, as far as the last list told.
+    pub covered_by: Option<DomainName>,
+    /// How the call for it stands: adding while it is wanted, removing while it is not.
+    pub progress: Progress,
+}
+
+/// How the call for a name stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// None is outstanding.
+    Idle,
+    /// Closte said yes, and the next list must agree.
+    Accepted(Attempt),
+    /// It failed, or the list did not agree.
+    Failed(Attempt, String),
+    /// Closte will not take the name. Final until its row changes or [`REFUSAL_LASTS`] is over.
+    Refused {
+        /// When Closte said so.
+        at: Timestamp,
+        /// In which words.
+        error: String,
+    },
+}
+
+/// A call that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// How many were made in a row, this one included.
+    pub count: u32,
+    /// Not to be made again before.
+    pub next: Timestamp,
+}
+
+/// How long a refusal is believed.
+pub const REFUSAL_LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How long a name that keeps failing is left alone: `first`, then twice as long each time, at
+/// most `longest`.
+#[derive(Debug, Clone, Copy)]
+pub struct BackOff {
+    /// After the first failure.
+    pub first: Duration,
+    /// However many there were.
+    pub longest: Duration,
+}
+
+impl Default for BackOff {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(60), longest: Duration::from_secs(60 * 60) }
+    }
+}
+
+impl BackOff {
+    /// How long to wait after the failure number `count`, the first being 1.
+    pub fn after(&self, count: u32) -> Duration {
+        let doublings = count.saturating_sub(1).min(31);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
+    }
+}
+
+impl Entry {
+    /// An entry for a name that is seen wanted for the first time.
+    pub fn new(origin: Origin, now: Timestamp) -> Self {
+        Self {
+            origin,
+            managed_since: now,
+            present_since: None,
+            unwanted_since: None,
+            covered_by: None,
+            progress: Progress::Idle,
+        }
+    }
+
+    /// How many calls in a row were made for the name without the list agreeing.
+    pub fn attempts(&self) -> u32 {
+        match self.progress {
+            Progress::Accepted(attempt) | Progress::Failed(attempt, _) => attempt.count,
+            Progress::Idle | Progress::Refused { .. } => 0,
+        }
+    }
+
+    /// Notes that Closte said yes.
+    pub fn accept(&mut self, back_off: &BackOff, now: Timestamp) {
+        self.progress = Progress::Accepted(self.next_attempt(back_off, now));
+    }
+
+    /// Notes that the call failed.
+    pub fn fail(&mut self, error: String, back_off: &BackOff, now: Timestamp) {
+        self.progress = Progress::Failed(self.next_attempt(back_off, now), error);
+    }
+
+    /// Notes that Closte will not take the name.
+    pub fn refuse(&mut self, error: String, now: Timestamp) {
+        self.progress = Progress::Refused { at: now, error };
+    }
+
+    fn next_attempt(&self, back_off: &BackOff, now: Timestamp) -> Attempt {
+        let count = self.attempts().saturating_add(1);
+        Attempt { count, next: later(now, back_off.after(count)) }
+    }
+}
+
+/// `at` and `wait` after it; the end of time where there is no such moment.
+pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
+    at.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_fails_is_left_alone_for_a_minute_doubling_to_an_hour() {
+        let minutes = |count| BackOff::default().after(count).as_secs() / 60;
+        assert_eq!([1, 2, 3, 6, 7, 8, 99].map(minutes), [1, 2, 4, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn attempts_count_until_the_list_agrees() {
+        let mut entry = Entry::new(Origin::default(), Timestamp::UNIX_EPOCH);
+        let back_off = BackOff::default();
+        entry.fail("no answer".into(), &back_off, Timestamp::UNIX_EPOCH);
+        entry.accept(&back_off, Timestamp::UNIX_EPOCH);
+        assert_eq!(entry.attempts(), 2);
+        entry.progress = Progress::Idle;
+        assert_eq!(entry.attempts(), 0);
+    }
+}

@@ -1,0 +1,379 @@
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    fs,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+
+use super::{Settings, SettingsError, Span, state_file};
+use crate::wordpress::DatabaseUrl;
+
+const DEFAULTS: &str = include_str!("../../config/default.toml");
+const DEFAULT_FILE: &str = "/etc/closte-sync/config.toml";
+const SYSTEM_STATE: &str = "/var/lib/closte-sync";
+const PREFIX: &str = "CLOSTE_SYNC__";
+/// These never come from the command line, where every user of the machine could read them.
+const SECRETS: [&str; 2] = ["closte.api_key", "wordpress.database_url"];
+/// Environment variables with names of their own.
+const WELL_KNOWN: [(&str, &str); 2] = [
+    ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
+    ("WORDPRESS_TABLE_PREFIX", "wordpress.table_prefix"),
+];
+/// The parts of the database's address, as the official WordPress image takes them.
+const DATABASE_PARTS: [&str; 4] =
+    ["WORDPRESS_DB_HOST", "WORDPRESS_DB_USER", "WORDPRESS_DB_PASSWORD", "WORDPRESS_DB_NAME"];
+
+/// Where settings come from, as data: nothing here reads the process's own environment.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    /// `--config`; without it, `/etc/closte-sync/config.toml` where that exists.
+    pub config_file: Option<PathBuf>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// `--set`, key and value.
+    pub overrides: Vec<(String, String)>,
+}
+
+/// A setting as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, such as `sync.interval`.
+    pub key: String,
+    /// Its value, `***` for a secret one.
+    pub value: String,
+    /// Where that came from.
+    pub source: String,
+}
+
+impl Layers {
+    pub(super) fn read(&self) -> Result<Values, SettingsError> {
+        let mut problems = Vec::new();
+        let (environment, database) = self.environment_values(&mut problems);
+        let overrides = self.override_values(&mut problems);
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(path) = self.file() {
+            builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+        }
+        let merged = builder
+            .add_source(Flat(environment))
+            .add_source(Flat(overrides))
+            .build()
+            .map_err(|error| SettingsError::one(self.describe(&error)))?;
+        let known = flatten(
+            Config::builder()
+                .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+                .build()
+                .map_err(|error| SettingsError::one(error.to_string()))?
+                .cache,
+        );
+        let values = flatten(merged.cache);
+        for (key, value) in &values {
+            if !known.contains_key(key) {
+                problems.push(unknown(key, value.origin(), known.keys()));
+            }
+        }
+        Ok(Values { values, database, problems })
+    }
+
+    fn file(&self) -> Option<&Path> {
+        let usual = Path::new(DEFAULT_FILE);
+        self.config_file.as_deref().or_else(|| usual.exists().then_some(usual))
+    }
+
+    /// What the library says of a file would quote it, and with it perhaps the key.
+    fn describe(&self, error: &ConfigError) -> String {
+        let file = self.file().unwrap_or(Path::new(DEFAULT_FILE)).display();
+        match error {
+            ConfigError::FileParse { cause, .. } => {
+                let place = cause.to_string();
+                let place = place.lines().next().unwrap_or_default().to_owned();
+                format!("{file} is not valid TOML ({place})")
+            }
+            _ => format!("cannot read {file}; check that it is there and may be read"),
+        }
+    }
+
+    fn environment_values(
+        &self,
+        problems: &mut Vec<String>,
+    ) -> (Map<String, Value>, Option<(DatabaseUrl, String)>) {
+        let mut values = Map::new();
+        for (variable, key) in WELL_KNOWN {
+            if let Some(text) = self.variable(variable, problems) {
+                values.insert(key.to_owned(), value(variable, text));
+            }
+        }
+        for variable in self.environment.keys() {
+            let Some(name) = variable.strip_prefix(PREFIX) else { continue };
+            let name = match name.strip_suffix("_FILE") {
+                Some(stem) if !self.environment.contains_key(&format!("{PREFIX}{stem}")) => stem,
+                Some(_) => continue,
+                None => name,
+            };
+            let variable = format!("{PREFIX}{name}");
+            if let Some(text) = self.variable(&variable, problems) {
+                let key = name.to_lowercase().replace("__", ".");
+                values.insert(key, value(&variable, text));
+            }
+        }
+        let [host, user, password, name] =
+            DATABASE_PARTS.map(|variable| self.variable(variable, problems));
+        let mut database = None;
+        if let (Some(user), Some(name), false) =
+            (user, name, values.contains_key("wordpress.database_url"))
+        {
+            let host = host.unwrap_or_else(|| "mysql".to_owned());
+            match DatabaseUrl::from_parts(&host, &user, &password.unwrap_or_default(), &name) {
+                Ok(url) => database = Some((url, "environment WORDPRESS_DB_*".to_owned())),
+                Err(error) => problems.push(format!("WORDPRESS_DB_*: {error}")),
+            }
+        }
+        (values, database)
+    }
+
+    /// A variable's value: its own, or the content of the file that its twin with `_FILE` names. An
+    /// empty one counts as not set, as containers have it.
+    fn variable(&self, name: &str, problems: &mut Vec<String>) -> Option<String> {
+        let get = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
+        let twin = format!("{name}_FILE");
+        match (get(name), get(&twin)) {
+            (Some(_), Some(_)) => {
+                problems.push(format!("{name} and {twin} are both set; unset one"));
+                None
+            }
+            (Some(text), None) => Some(text.clone()),
+            (None, Some(path)) => match fs::read_to_string(path) {
+                Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+                Err(error) => {
+                    problems.push(format!("{twin}: cannot read {path} ({error})"));
+                    None
+                }
+            },
+            (None, None) => None,
+        }
+    }
+
+    fn override_values(&self, problems: &mut Vec<String>) -> Map<String, Value> {
+        let mut values = Map::new();
+        for (key, text) in &self.overrides {
+            if SECRETS.contains(&key.as_str()) {
+                problems.push(format!(
+                    "--set {key}: a secret does not belong on a command line, where others can \
+                     read it; use the environment or the configuration file"
+                ));
+            } else {
+                let origin = "--set".to_owned();
+                values.insert(key.clone(), Value::new(Some(&origin), text.clone()));
+            }
+        }
+        values
+    }
+
+    /// Where the state is kept when nobody says so.
+    pub(super) fn default_state_path(&self) -> PathBuf {
+        let variable = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
+        // systemd gives a list where the unit has several.
+        if let Some(folders) = variable("STATE_DIRECTORY") {
+            return state_file(Path::new(folders.split(':').next().unwrap_or(folders)));
+        }
+        if is_writable(Path::new(SYSTEM_STATE)) {
+            return state_file(Path::new(SYSTEM_STATE));
+        }
+        let user = variable("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| variable("HOME").map(|home| Path::new(home).join(".local/state")));
+        state_file(&user.unwrap_or_default().join("closte-sync"))
+    }
+}
+
+/// Whether files can be made in the folder, or the folder itself where it is not there yet.
+fn is_writable(folder: &Path) -> bool {
+    let there = if folder.exists() { Some(folder) } else { folder.parent() };
+    there.is_some_and(|folder| rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok())
+}
+
+fn value(variable: &str, text: String) -> Value {
+    Value::new(Some(&format!("environment {variable}")), text)
+}
+
+fn unknown<'a>(key: &str, origin: Option<&str>, known: impl Iterator<Item = &'a String>) -> String {
+    let nearest =
+        known.max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+    let nearest = nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+    format!("nobody knows a setting {key} ({}){nearest}", origin.unwrap_or("default"))
+}
+
+/// Values under dotted keys.
+#[derive(Debug, Clone)]
+struct Flat(Map<String, Value>);
+
+impl Source for Flat {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+fn flatten(root: Value) -> BTreeMap<String, Value> {
+    let mut flat = BTreeMap::new();
+    let mut tables = vec![(String::new(), root)];
+    while let Some((prefix, value)) = tables.pop() {
+        let key =
+            |name: &str| if prefix.is_empty() { name.into() } else { format!("{prefix}.{name}") };
+        match value.kind {
+            ValueKind::Table(table) => {
+                tables.extend(table.into_iter().map(|(name, value)| (key(&name), value)));
+            }
+            _ => {
+                flat.insert(prefix, value);
+            }
+        }
+    }
+    flat
+}
+
+/// The merged layers, and what was found wrong in them so far.
+#[derive(Debug)]
+pub(super) struct Values {
+    values: BTreeMap<String, Value>,
+    /// The address that came in parts, and from where.
+    database: Option<(DatabaseUrl, String)>,
+    pub(super) problems: Vec<String>,
+}
+
+impl Values {
+    /// A setting that must have a value. None when it is wrong: the problem is noted.
+    pub(super) fn parse<T: FromStr<Err: Display>>(&mut self, key: &str) -> Option<T> {
+        let text = self.text(key)?;
+        self.check(key, text.trim().parse())
+    }
+
+    /// A setting that may be `""`.
+    pub(super) fn optional<T: FromStr<Err: Display>>(&mut self, key: &str) -> Option<Option<T>> {
+        let text = self.text(key)?;
+        match text.trim() {
+            "" => Some(None),
+            text => self.check(key, text.parse()).map(Some),
+        }
+    }
+
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        let text = self.text(key)?;
+        let flag = match text.trim() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err("it must be true or false"),
+        };
+        self.check(key, flag)
+    }
+
+    pub(super) fn number<T>(&mut self, key: &str, range: RangeInclusive<T>) -> Option<T>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let text = self.text(key)?;
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        let why = || format!("it must be a number from {} to {}", range.start(), range.end());
+        self.check(key, number.ok_or_else(why))
+    }
+
+    pub(super) fn duration(&mut self, key: &str, least: Duration) -> Option<Duration> {
+        let Span(duration) = self.parse(key)?;
+        let why = || format!("it must be at least {}", Span(least));
+        self.check(key, if duration < least { Err(why()) } else { Ok(duration) })
+    }
+
+    pub(super) fn list<T: FromStr<Err: Display>>(&mut self, key: &str) -> Option<Vec<T>> {
+        let items: Vec<String> = match &self.values.get(key)?.kind {
+            ValueKind::Array(items) => {
+                items.iter().map(|item| item.clone().into_string().unwrap_or_default()).collect()
+            }
+            _ => self.text(key)?.split(',').map(str::to_owned).collect(),
+        };
+        let mut list = Some(Vec::new());
+        for item in items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()) {
+            let parsed = item.parse().map_err(|error: T::Err| format!("{item:?}: {error}"));
+            match (self.check(key, parsed), &mut list) {
+                (Some(item), Some(list)) => list.push(item),
+                _ => list = None,
+            }
+        }
+        list
+    }
+
+    /// The database's address: the parts count less than `CLOSTE_SYNC__WORDPRESS__DATABASE_URL`,
+    /// and more than a file.
+    pub(super) fn database(&mut self) -> Option<Option<DatabaseUrl>> {
+        match &self.database {
+            Some((database, _)) => Some(Some(database.clone())),
+            None => self.optional("wordpress.database_url"),
+        }
+    }
+
+    fn text(&mut self, key: &str) -> Option<String> {
+        let value = self.values.get(key)?.clone();
+        let text = value.into_string().map_err(|_| "it must be a single value");
+        self.check(key, text)
+    }
+
+    fn check<T, E: Display>(&mut self, key: &str, result: Result<T, E>) -> Option<T> {
+        let source = self.source(key);
+        result.map_err(|why| self.problems.push(format!("{key} ({source}): {why}"))).ok()
+    }
+
+    fn source(&self, key: &str) -> String {
+        let origin = self.values.get(key).and_then(Value::origin);
+        origin.unwrap_or("default").to_owned()
+    }
+
+    /// Every setting with its source, in the order of `config/default.toml`.
+    pub(super) fn entries(&self, settings: &Settings) -> Vec<Entry> {
+        let mut section = "";
+        let mut entries = Vec::new();
+        for line in DEFAULTS.lines() {
+            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                section = name;
+            } else if let Some((name, _)) =
+                line.split_once(" = ").filter(|_| !line.starts_with('#'))
+            {
+                let key = format!("{section}.{name}");
+                let (value, source) = match key.as_str() {
+                    "wordpress.database_url" => {
+                        let shown =
+                            settings.wordpress.database.as_ref().map(DatabaseUrl::to_string);
+                        let parts = self.database.as_ref().map(|(_, source)| source.clone());
+                        (shown.unwrap_or_default(), parts.unwrap_or_else(|| self.source(&key)))
+                    }
+                    "closte.api_key" => {
+                        let shown = if settings.closte.api_key.is_some() { "***" } else { "" };
+                        (shown.to_owned(), self.source(&key))
+                    }
+                    "state.url" => {
+                        (format!("sqlite:{}", settings.state_path.display()), self.source(&key))
+                    }
+                    _ => (self.shown(&key), self.source(&key)),
+                };
+                entries.push(Entry { key, value, source });
+            }
+        }
+        entries
+    }
+
+    fn shown(&self, key: &str) -> String {
+        match self.values.get(key).map(|value| &value.kind) {
+            Some(ValueKind::Array(items)) => {
+                items.iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+            }
+            Some(kind) => kind.to_string(),
+            None => String::new(),
+        }
+    }
+}

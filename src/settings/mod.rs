@@ -1,0 +1,314 @@
+//! Layers of settings → one typed, validated [`Settings`].
+//!
+//! Weakest first: `config/default.toml` (compiled in), `/etc/closte-sync/config.toml` or the file of
+//! `--config`, the environment, `--set`. All that is wrong is told at once, each with where it came
+//! from; secrets are never repeated.
+
+mod layers;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use thiserror::Error;
+
+pub use layers::{Entry, Layers};
+
+use crate::{
+    closte::{ApiKey, BaseUrl},
+    domain::{DomainName, Pattern},
+    telemetry::{Filter, Format},
+    wordpress::{DatabaseUrl, TablePrefix},
+};
+
+/// Everything that can be set. `config/default.toml` says what each setting does.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[wordpress]`
+    pub wordpress: WordPress,
+    /// `[closte]`
+    pub closte: Closte,
+    /// `[sync]`
+    pub sync: SyncSettings,
+    /// `[checks]`
+    pub checks: Checks,
+    /// The file of `state.url`.
+    pub state_path: PathBuf,
+    /// `[log]`
+    pub log: Log,
+    /// Every setting as it stands, with its source, in the order of `config/default.toml`.
+    pub entries: Vec<Entry>,
+}
+
+/// `[wordpress]`
+#[derive(Debug, Clone)]
+pub struct WordPress {
+    /// `database_url`; see [`Settings::database`].
+    pub database: Option<DatabaseUrl>,
+    /// `table_prefix`
+    pub table_prefix: TablePrefix,
+    /// `network_id`
+    pub network_id: Option<i64>,
+    /// `create_domain_records`
+    pub create_domain_records: bool,
+}
+
+/// `[closte]`
+#[derive(Debug, Clone)]
+pub struct Closte {
+    /// `base_url`
+    pub base_url: BaseUrl,
+    /// `api_key`; see [`Settings::api_key`].
+    pub api_key: Option<ApiKey>,
+    /// `timeout`
+    pub timeout: Duration,
+    /// `concurrency`
+    pub concurrency: usize,
+    /// `list_interval`
+    pub list_interval: Duration,
+}
+
+/// `[sync]`
+#[derive(Debug, Clone)]
+pub struct SyncSettings {
+    /// `interval`
+    pub interval: Duration,
+    /// `policy`
+    pub policy: SyncPolicy,
+    /// `removal_grace`
+    pub removal_grace: Duration,
+    /// `max_removal_percent`
+    pub max_removal_percent: u8,
+    /// `extra_domains`
+    pub extra_domains: Vec<DomainName>,
+    /// `exclude`
+    pub exclude: Vec<Pattern>,
+    /// `keep`
+    pub keep: Vec<Pattern>,
+}
+
+/// `sync.policy`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Adds and removes.
+    Sync,
+    /// Never removes.
+    UpsertOnly,
+}
+
+/// `[checks]`
+#[derive(Debug, Clone)]
+pub struct Checks {
+    /// `interval`
+    pub interval: Duration,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// `format`
+    pub format: Format,
+    /// `filter`
+    pub filter: Filter,
+}
+
+/// Why there are no settings to work with.
+#[derive(Debug, Error)]
+#[error("{}", lines(.problems))]
+pub struct SettingsError {
+    /// All that is wrong, a sentence each.
+    pub problems: Vec<String>,
+}
+
+fn lines(problems: &[String]) -> String {
+    match problems {
+        [one] => one.clone(),
+        many => format!("the settings are wrong:\n  {}", many.join("\n  ")),
+    }
+}
+
+impl SettingsError {
+    fn one(problem: impl Into<String>) -> Self {
+        Self { problems: vec![problem.into()] }
+    }
+}
+
+impl Settings {
+    /// Reads all layers.
+    ///
+    /// # Errors
+    /// [`SettingsError`], with all that is wrong in them.
+    pub fn load(layers: &Layers) -> Result<Self, SettingsError> {
+        let mut values = layers.read()?;
+        // Each value is asked for before the first missing one ends it: all problems are told.
+        let database = values.database();
+        let table_prefix = values.parse("wordpress.table_prefix");
+        let network_id = values.optional::<NetworkId>("wordpress.network_id");
+        let create_domain_records = values.flag("wordpress.create_domain_records");
+        let base_url = values.parse("closte.base_url");
+        let api_key = values.optional("closte.api_key");
+        let timeout = values.duration("closte.timeout", Duration::from_millis(100));
+        let concurrency = values.number("closte.concurrency", 1..=64);
+        let list_interval = values.duration("closte.list_interval", Duration::from_millis(100));
+        let sync_interval = values.duration("sync.interval", Duration::from_secs(1));
+        let policy = values.parse("sync.policy");
+        let removal_grace = values.duration("sync.removal_grace", Duration::ZERO);
+        let max_removal_percent = values.number("sync.max_removal_percent", 0..=100);
+        let extra_domains = values.list("sync.extra_domains");
+        let exclude = values.list("sync.exclude");
+        let keep = values.list("sync.keep");
+        let checks_interval = values.duration("checks.interval", Duration::from_secs(10));
+        let state_url = values.optional("state.url");
+        let format = values.parse("log.format");
+        let filter = values.parse("log.filter");
+        let settings = (|| {
+            Some(Self {
+                wordpress: WordPress {
+                    database: database?,
+                    table_prefix: table_prefix?,
+                    network_id: network_id?.map(|id| id.0),
+                    create_domain_records: create_domain_records?,
+                },
+                closte: Closte {
+                    base_url: base_url?,
+                    api_key: api_key?,
+                    timeout: timeout?,
+                    concurrency: concurrency?,
+                    list_interval: list_interval?,
+                },
+                sync: SyncSettings {
+                    interval: sync_interval?,
+                    policy: policy?,
+                    removal_grace: removal_grace?,
+                    max_removal_percent: max_removal_percent?,
+                    extra_domains: extra_domains?,
+                    exclude: exclude?,
+                    keep: keep?,
+                },
+                checks: Checks { interval: checks_interval? },
+                state_path: state_url?
+                    .map_or_else(|| layers.default_state_path(), |StateUrl(path)| path),
+                log: Log { format: format?, filter: filter? },
+                entries: Vec::new(),
+            })
+        })();
+        match settings {
+            Some(mut settings) if values.problems.is_empty() => {
+                settings.entries = values.entries(&settings);
+                Ok(settings)
+            }
+            _ => Err(SettingsError { problems: values.problems }),
+        }
+    }
+
+    /// The network's database.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when it is not set.
+    pub fn database(&self) -> Result<&DatabaseUrl, SettingsError> {
+        self.wordpress.database.as_ref().ok_or_else(|| {
+            SettingsError::one(
+                "wordpress.database_url is not set: put it into /etc/closte-sync/config.toml, or \
+                 set CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, \
+                 WORDPRESS_DB_USER, WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME",
+            )
+        })
+    }
+
+    /// The Closte account's key.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when it is not set.
+    pub fn api_key(&self) -> Result<&ApiKey, SettingsError> {
+        self.closte.api_key.as_ref().ok_or_else(|| {
+            SettingsError::one(
+                "closte.api_key is not set: set CLOSTE_CLIENT_API_KEY (or \
+                 CLOSTE_CLIENT_API_KEY_FILE) to the key that wp-config.php defines under this name",
+            )
+        })
+    }
+}
+
+/// The value of a setting, read from text, with what it should look like if it is wrong.
+struct NetworkId(i64);
+
+impl FromStr for NetworkId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().ok().filter(|id| *id > 0).map(Self).ok_or("it must be a number from 1 on")
+    }
+}
+
+impl FromStr for SyncPolicy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "sync" => Ok(Self::Sync),
+            "upsert-only" => Ok(Self::UpsertOnly),
+            _ => Err("it must be \"sync\" or \"upsert-only\""),
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("it must be \"text\" or \"json\""),
+        }
+    }
+}
+
+struct StateUrl(PathBuf);
+
+impl FromStr for StateUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        match path {
+            Some(path) if !path.is_empty() => Ok(Self(PathBuf::from(path))),
+            _ => Err(
+                "it must be sqlite: and a path, as in sqlite:/var/lib/closte-sync/closte-sync.db",
+            ),
+        }
+    }
+}
+
+/// A duration: `30s`, `5m`, `1h30m`, `500ms`, or a bare number of seconds.
+struct Span(Duration);
+
+impl FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WHY: &str = "it must be a duration: 30s, 5m, 1h30m, or a number of seconds";
+        let span: SignedDuration = match text.parse::<f64>() {
+            Ok(seconds) => SignedDuration::try_from_secs_f64(seconds).map_err(|_| WHY)?,
+            Err(_) => text.parse().map_err(|_| WHY)?,
+        };
+        span.try_into().map(Self).map_err(|_| WHY)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match SignedDuration::try_from(self.0) {
+            Ok(span) => write!(f, "{span:#}"),
+            Err(_) => write!(f, "{} s", self.0.as_secs()),
+        }
+    }
+}
+
+fn state_file(folder: &Path) -> PathBuf {
+    folder.join("closte-sync.db")
+}

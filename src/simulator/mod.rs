@@ -1,0 +1,284 @@
+//! A Closte to practise on: it listens on 127.0.0.1, answers as the real API is known to answer,
+//! keeps a list, and fails as it is told. For `demo` and for tests.
+
+mod server;
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How many requests are remembered in full.
+const REQUESTS_KEPT: usize = 20_000;
+
+/// A running practice Closte. Clones are handles of the same one; it stops with the last of them.
+#[derive(Debug, Clone)]
+pub struct Simulator {
+    address: SocketAddr,
+    world: Arc<World>,
+    _stops_with_the_last: Arc<DropGuard>,
+}
+
+/// One of the API's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// `getdomains`
+    List,
+    /// `adddomainalias` with a name.
+    Add,
+    /// `deletedomainalias`
+    Remove,
+    /// `adddomainalias` without a name.
+    KeyTest,
+    /// `ssl/install` and its siblings.
+    Certificate,
+    /// Anything else.
+    Unknown,
+}
+
+/// How to fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// An HTTP status.
+    Status(u16),
+    /// An HTTP status with a `Retry-After` in seconds.
+    RetryAfter(u16, u64),
+    /// A redirect to an address.
+    Redirect(String),
+    /// HTTP 200 with this body.
+    Body(String),
+    /// HTTP 200 and `success: false` with this error. `{apikey}` in it becomes the key that came.
+    Failure(String),
+    /// `success: true`, and nothing is done.
+    EmptyPromise,
+    /// No answer, ever.
+    Hang,
+    /// The connection is reset.
+    Reset,
+}
+
+/// A request that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Which call it was.
+    pub call: Call,
+    /// The field `domain`.
+    pub domain: Option<String>,
+    /// The field `wildcard`.
+    pub wildcard: Option<String>,
+    /// Whether the key was the right one.
+    pub key_accepted: bool,
+}
+
+/// What a fault strikes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Every call.
+    Everything,
+    /// One kind of call.
+    Only(Call),
+    /// Calls about one name.
+    Domain(String),
+}
+
+/// How the list shows its elements.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Shape {
+    /// As plain texts.
+    #[default]
+    Texts,
+    /// As objects with the name under this key.
+    Objects(&'static str),
+    /// As plain texts, with these elements after them.
+    With(Vec<Value>),
+}
+
+#[derive(Debug)]
+struct World {
+    api_key: Mutex<String>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    domains: BTreeSet<String>,
+    /// The body of the list, until something changes.
+    list: Option<Arc<str>>,
+    refused: HashSet<String>,
+    faults: Vec<(Target, Fault)>,
+    shape: Shape,
+    latency: Duration,
+    requests: VecDeque<Request>,
+    counts: HashMap<Call, u64>,
+    in_flight: usize,
+    most_in_flight: usize,
+    connections: u64,
+}
+
+impl Simulator {
+    /// Starts one that accepts this key.
+    ///
+    /// # Errors
+    /// When no port of 127.0.0.1 can be had.
+    pub async fn start(api_key: &str) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let world =
+            Arc::new(World { api_key: Mutex::new(api_key.to_owned()), state: Mutex::default() });
+        let stop = CancellationToken::new();
+        tokio::spawn(server::serve(listener, world.clone(), stop.clone()));
+        Ok(Self { address, world, _stops_with_the_last: Arc::new(stop.drop_guard()) })
+    }
+
+    /// The address for `closte.base_url`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/api/client", self.address)
+    }
+
+    /// What is at this Closte, sorted.
+    pub fn domains(&self) -> Vec<String> {
+        self.world.state().domains.iter().cloned().collect()
+    }
+
+    /// Puts names there as if by hand.
+    pub fn put<T: Into<String>>(&self, names: impl IntoIterator<Item = T>) {
+        self.world.state().change(|domains| domains.extend(names.into_iter().map(Into::into)));
+    }
+
+    /// Takes a name away as if by hand.
+    pub fn take_away(&self, name: &str) {
+        self.world.state().change(|domains| domains.remove(name));
+    }
+
+    /// From now on, this name is refused.
+    pub fn refuse(&self, name: &str) {
+        self.world.state().refused.insert(name.to_owned());
+    }
+
+    /// From now on, this fails in this way.
+    pub fn fail(&self, target: Target, fault: Fault) {
+        self.world.state().faults.push((target, fault));
+    }
+
+    /// From now on, nothing fails.
+    pub fn heal(&self) {
+        self.world.state().faults.clear();
+    }
+
+    /// From now on, every answer takes this long.
+    pub fn set_latency(&self, latency: Duration) {
+        self.world.state().latency = latency;
+    }
+
+    /// From now on, the list looks like this.
+    pub fn set_shape(&self, shape: Shape) {
+        let mut state = self.world.state();
+        state.shape = shape;
+        state.list = None;
+    }
+
+    /// From now on, this is the key.
+    pub fn set_key(&self, api_key: &str) {
+        *lock(&self.world.api_key) = api_key.to_owned();
+    }
+
+    /// The newest requests, oldest first.
+    pub fn requests(&self) -> Vec<Request> {
+        self.world.state().requests.iter().cloned().collect()
+    }
+
+    /// How many requests of a kind came in.
+    pub fn count(&self, call: Call) -> u64 {
+        self.world.state().counts.get(&call).copied().unwrap_or_default()
+    }
+
+    /// The most requests that were being answered at once.
+    pub fn most_in_flight(&self) -> usize {
+        self.world.state().most_in_flight
+    }
+
+    /// How many connections were made.
+    pub fn connections(&self) -> u64 {
+        self.world.state().connections
+    }
+}
+
+/// A panic elsewhere leaves the state as good as it was.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Counts the request, and says which fault strikes it and how long the answer takes.
+    fn receive(&self, request: &Request) -> (Option<Fault>, Duration) {
+        let mut state = self.state();
+        *state.counts.entry(request.call).or_default() += 1;
+        if state.requests.len() == REQUESTS_KEPT {
+            state.requests.pop_front();
+        }
+        state.requests.push_back(request.clone());
+        let strikes = |target: &Target| match target {
+            Target::Everything => true,
+            Target::Only(call) => *call == request.call,
+            Target::Domain(name) => request.domain.as_ref() == Some(name),
+        };
+        let fault = state.faults.iter().find(|(target, _)| strikes(target));
+        (fault.map(|(_, fault)| fault.clone()), state.latency)
+    }
+
+    /// What Closte answers when nothing strikes.
+    fn answer(&self, request: &Request) -> Arc<str> {
+        let success = |_| json!({"success": true}).to_string().into();
+        let failure = |error: String| json!({"success": false, "error": error}).to_string().into();
+        if !request.key_accepted {
+            return failure("Invalid API key".to_owned());
+        }
+        let name = request.domain.clone().unwrap_or_default();
+        let mut state = self.state();
+        match request.call {
+            Call::List => state.list(),
+            Call::Add if !state.refused.contains(&name) && name.contains('.') => {
+                success(state.change(|domains| domains.insert(name)))
+            }
+            Call::KeyTest | Call::Add => failure(format!("Invalid or empty domain: {name}")),
+            Call::Remove => success(state.change(|domains| domains.remove(&name))),
+            Call::Certificate | Call::Unknown => success(true),
+        }
+    }
+}
+
+impl State {
+    fn change<T>(&mut self, change: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        self.list = None;
+        change(&mut self.domains)
+    }
+
+    fn list(&mut self) -> Arc<str> {
+        let (domains, shape) = (&self.domains, &self.shape);
+        let list = self.list.get_or_insert_with(|| {
+            let element = |name: &String| match shape {
+                Shape::Objects(key) => {
+                    json!({"id": name.len(), *key: name, "wildcard": u8::from(name.starts_with("*."))})
+                }
+                Shape::Texts | Shape::With(_) => name.as_str().into(),
+            };
+            let mut elements: Vec<Value> = domains.iter().map(element).collect();
+            if let Shape::With(more) = shape {
+                elements.extend(more.iter().cloned());
+            }
+            json!({"success": true, "domains": elements}).to_string().into()
+        });
+        list.clone()
+    }
+}

@@ -1,0 +1,200 @@
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sqlx::{Row, Sqlite, Transaction};
+
+use super::{LedgerId, State, StateError, from_millis, ledger::json, to_millis};
+use crate::{domain::DomainName, event::Event};
+
+/// How long events are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// An event as it was written down.
+#[derive(Debug, Clone, Serialize)]
+pub struct Recorded {
+    /// Grows with time.
+    #[serde(skip)]
+    pub id: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// `ERROR`, `WARN` or `INFO`.
+    pub level: String,
+    /// Its stable name.
+    pub event: String,
+    /// The domain that it is about.
+    pub domain: Option<String>,
+    /// Its other fields.
+    #[serde(flatten)]
+    pub detail: Map<String, Value>,
+}
+
+/// How the cycles go.
+#[derive(Debug, Clone, Default)]
+pub struct LastCycle {
+    /// The ledger of the last cycle that was completed.
+    pub ledger: Option<LedgerId>,
+    /// When that ended.
+    pub completed_at: Option<Timestamp>,
+    /// Its figures, a JSON object.
+    pub summary: Option<String>,
+    /// Why the newest cycle was broken off, and when, if it was.
+    pub failure: Option<(Timestamp, String)>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    level: &'static str,
+    name: &'static str,
+    domain: Option<&'a DomainName>,
+    detail: String,
+}
+
+pub(super) async fn write(
+    transaction: &mut Transaction<'_, Sqlite>,
+    events: &[Event],
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let line = |event| -> Line<'_> {
+        let event: &Event = event;
+        Line {
+            level: event.level().as_str(),
+            name: event.name(),
+            domain: event.domain(),
+            detail: event.detail().to_string(),
+        }
+    };
+    let lines: Vec<_> = events.iter().map(line).collect();
+    sqlx::query(
+        "INSERT INTO event (at, level, name, domain, detail)
+         SELECT ?, value->>'level', value->>'name', value->>'domain', value->>'detail' FROM json_each(?)",
+    )
+    .bind(to_millis(now))
+    .bind(json(&lines))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+impl State {
+    /// Writes down what happened.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn record_events(&self, events: &[Event], now: Timestamp) -> Result<(), StateError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        write(&mut transaction, events, now).await.map_err(self.failed())?;
+        transaction.commit().await.map_err(self.failed())
+    }
+
+    /// Notes that a cycle was completed, and drops the events that are too old.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn cycle_completed(
+        &self,
+        ledger: LedgerId,
+        summary: &impl Serialize,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        sqlx::query("INSERT OR REPLACE INTO last_cycle VALUES (1, ?, ?, ?, NULL, NULL)")
+            .bind(ledger.number())
+            .bind(to_millis(now))
+            .bind(json(summary))
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.failed())?;
+        let too_old = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+        sqlx::query("DELETE FROM event WHERE at < ?")
+            .bind(to_millis(too_old))
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.failed())?;
+        transaction.commit().await.map_err(self.failed())
+    }
+
+    /// Notes that a cycle was broken off.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn cycle_failed(&self, error: &str, now: Timestamp) -> Result<(), StateError> {
+        sqlx::query(
+            "INSERT INTO last_cycle (id, failed_at, error) VALUES (1, ?1, ?2)
+             ON CONFLICT (id) DO UPDATE SET failed_at = ?1, error = ?2",
+        )
+        .bind(to_millis(now))
+        .bind(error)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(self.failed())
+    }
+
+    /// How the cycles go.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn last_cycle(&self) -> Result<LastCycle, StateError> {
+        let row = sqlx::query("SELECT * FROM last_cycle")
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        let Some(row) = row else {
+            return Ok(LastCycle::default());
+        };
+        let read = || -> sqlx::Result<LastCycle> {
+            let failed_at: Option<i64> = row.try_get("failed_at")?;
+            let error: Option<String> = row.try_get("error")?;
+            Ok(LastCycle {
+                ledger: row.try_get::<Option<i64>, _>("ledger_id")?.map(LedgerId::from_number),
+                completed_at: row.try_get::<Option<i64>, _>("completed_at")?.map(from_millis),
+                summary: row.try_get("summary")?,
+                failure: failed_at.map(from_millis).zip(error),
+            })
+        };
+        read().map_err(self.failed())
+    }
+
+    /// Up to `most` events, oldest first: the newest of all, or those after the event `after`.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn events(
+        &self,
+        domain: Option<&DomainName>,
+        after: Option<i64>,
+        most: u32,
+    ) -> Result<Vec<Recorded>, StateError> {
+        // The newest come first where there is no `after`: they are what is asked for.
+        let order = if after.is_some() { 1 } else { -1 };
+        let rows = sqlx::query(
+            "SELECT id, at, level, name, domain, detail FROM event
+             WHERE id > ?1 AND (?2 IS NULL OR domain = ?2) ORDER BY id * ?3 LIMIT ?4",
+        )
+        .bind(after.unwrap_or(0))
+        .bind(domain.map(DomainName::as_str))
+        .bind(order)
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(self.failed())?;
+        let read = |row: sqlx::sqlite::SqliteRow| -> sqlx::Result<Recorded> {
+            let detail: String = row.try_get("detail")?;
+            Ok(Recorded {
+                id: row.try_get("id")?,
+                at: from_millis(row.try_get("at")?),
+                level: row.try_get("level")?,
+                event: row.try_get("name")?,
+                domain: row.try_get("domain")?,
+                detail: serde_json::from_str(&detail).unwrap_or_default(),
+            })
+        };
+        let mut events =
+            rows.into_iter().map(read).collect::<sqlx::Result<Vec<_>>>().map_err(self.failed())?;
+        events.sort_by_key(|event| event.id);
+        Ok(events)
+    }
+}

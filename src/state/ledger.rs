@@ -1,0 +1,351 @@
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+
+use super::{State, StateError, from_millis, to_millis};
+use crate::{
+    domain::DomainName,
+    event::Event,
+    ledger::{Attempt, Entry, Ledger, Origin, Progress},
+    plan::Change,
+};
+
+/// How many entries are written in one statement.
+const BATCH: usize = 2_000;
+
+/// The ledger of one network and one Closte account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerId(i64);
+
+impl LedgerId {
+    pub(super) fn number(self) -> i64 {
+        self.0
+    }
+
+    pub(super) fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+/// A ledger was found, or begun.
+#[derive(Debug, Clone, Copy)]
+pub struct Started {
+    /// The ledger.
+    pub id: LedgerId,
+    /// Whether it has just begun.
+    pub is_new: bool,
+    /// When it has: how many names the same network's ledgers of other accounts manage.
+    pub left_behind: u64,
+}
+
+/// Something in the network's tables that is no domain name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Where it stands: `row 17` or `site 4`.
+    pub origin: String,
+    /// The site.
+    pub blog_id: i64,
+    /// What stands there.
+    pub value: String,
+    /// Why it is no name.
+    pub reason: String,
+}
+
+impl State {
+    /// Finds the ledger of this network and account; none when there is none yet.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn find_ledger(
+        &self,
+        network: &str,
+        account: &str,
+    ) -> Result<Option<LedgerId>, StateError> {
+        sqlx::query_scalar("SELECT id FROM ledger WHERE network = ? AND account = ?")
+            .bind(network)
+            .bind(account)
+            .fetch_optional(&self.pool)
+            .await
+            .map(|id| id.map(LedgerId))
+            .map_err(self.failed())
+    }
+
+    /// Finds the ledger of this network and account, or begins it.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn start_ledger(
+        &self,
+        network: &str,
+        account: &str,
+        now: Timestamp,
+    ) -> Result<Started, StateError> {
+        if let Some(id) = self.find_ledger(network, account).await? {
+            return Ok(Started { id, is_new: false, left_behind: 0 });
+        }
+        let left_behind: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM managed JOIN ledger ON ledger.id = ledger_id WHERE network = ?",
+        )
+        .bind(network)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(self.failed())?;
+        let id = sqlx::query_scalar(
+            "INSERT INTO ledger (network, account, started_at) VALUES (?, ?, ?) RETURNING id",
+        )
+        .bind(network)
+        .bind(account)
+        .bind(to_millis(now))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(self.failed())?;
+        let left_behind = left_behind.try_into().unwrap_or_default();
+        Ok(Started { id: LedgerId(id), is_new: true, left_behind })
+    }
+
+    /// Every managed name.
+    ///
+    /// # Errors
+    /// Any [`StateError`]; [`StateError::Damaged`] when an entry makes no sense.
+    pub async fn load(&self, id: LedgerId) -> Result<Ledger, StateError> {
+        let mut rows = sqlx::query(
+            "SELECT domain, row_id, blog_id, row_modified, managed_since, present_since,
+                    unwanted_since, covered_by, progress, attempts, next_attempt, refused_at, error
+             FROM managed WHERE ledger_id = ?",
+        )
+        .bind(id.0)
+        .fetch(&self.pool);
+        let mut ledger = Ledger::new();
+        while let Some(row) = rows.try_next().await.map_err(self.failed())? {
+            let (name, entry) = read_entry(&row).map_err(self.failed())?;
+            ledger.insert(name, entry);
+        }
+        Ok(ledger)
+    }
+
+    /// Writes changes of the ledger and what happened, all or nothing.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn record(
+        &self,
+        id: LedgerId,
+        changes: &[Change],
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        if changes.is_empty() && events.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        for batch in changes.chunks(BATCH) {
+            write_entries(&mut transaction, id, batch).await.map_err(self.failed())?;
+        }
+        for batch in events.chunks(BATCH) {
+            super::events::write(&mut transaction, batch, now).await.map_err(self.failed())?;
+        }
+        transaction.commit().await.map_err(self.failed())
+    }
+
+    /// What was rejected when it was noted last, by origin.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn rejected(&self, id: LedgerId) -> Result<Vec<Rejected>, StateError> {
+        let rows = sqlx::query_as(
+            "SELECT origin, blog_id, value, reason FROM rejected WHERE ledger_id = ?
+             ORDER BY origin",
+        );
+        let rows: Vec<(String, i64, String, String)> =
+            rows.bind(id.0).fetch_all(&self.pool).await.map_err(self.failed())?;
+        let read = |(origin, blog_id, value, reason)| Rejected { origin, blog_id, value, reason };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// Notes what is rejected now, and returns what was not rejected, or not in this way, before.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn note_rejected(
+        &self,
+        id: LedgerId,
+        rejected: &[Rejected],
+        now: Timestamp,
+    ) -> Result<Vec<Rejected>, StateError> {
+        let known: Vec<(String, String)> =
+            sqlx::query_as("SELECT origin, value FROM rejected WHERE ledger_id = ?")
+                .bind(id.0)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(self.failed())?;
+        let known: HashMap<String, String> = known.into_iter().collect();
+        let is_new = |one: &&Rejected| known.get(&one.origin) != Some(&one.value);
+        let new: Vec<Rejected> = rejected.iter().filter(is_new).cloned().collect();
+        if new.is_empty() && known.len() == rejected.len() {
+            return Ok(new);
+        }
+
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        let origins: Vec<&str> = rejected.iter().map(|one| one.origin.as_str()).collect();
+        sqlx::query(
+            "DELETE FROM rejected WHERE ledger_id = ?
+             AND origin NOT IN (SELECT value FROM json_each(?))",
+        )
+        .bind(id.0)
+        .bind(json(&origins))
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.failed())?;
+        for one in &new {
+            sqlx::query("INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?, ?)")
+                .bind(id.0)
+                .bind(&one.origin)
+                .bind(one.blog_id)
+                .bind(&one.value)
+                .bind(&one.reason)
+                .bind(to_millis(now))
+                .execute(&mut *transaction)
+                .await
+                .map_err(self.failed())?;
+        }
+        transaction.commit().await.map_err(self.failed())?;
+        Ok(new)
+    }
+}
+
+/// An entry as `json_each` takes it apart again. One statement for thousands of rows is many
+/// times faster than one for each.
+#[derive(Serialize)]
+struct Line<'a> {
+    domain: &'a DomainName,
+    row_id: Option<i64>,
+    blog_id: Option<i64>,
+    row_modified: Option<i64>,
+    managed_since: i64,
+    present_since: Option<i64>,
+    unwanted_since: Option<i64>,
+    covered_by: Option<&'a DomainName>,
+    progress: &'static str,
+    attempts: u32,
+    next_attempt: Option<i64>,
+    refused_at: Option<i64>,
+    error: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn new(domain: &'a DomainName, entry: &'a Entry) -> Self {
+        let (progress, attempt, refused_at, error) = match &entry.progress {
+            Progress::Idle => ("idle", None, None, None),
+            Progress::Accepted(attempt) => ("accepted", Some(*attempt), None, None),
+            Progress::Failed(attempt, error) => ("failed", Some(*attempt), None, Some(error)),
+            Progress::Refused { at, error } => ("refused", None, Some(*at), Some(error)),
+        };
+        Self {
+            domain,
+            row_id: entry.origin.row_id,
+            blog_id: entry.origin.blog_id,
+            row_modified: entry.origin.modified,
+            managed_since: to_millis(entry.managed_since),
+            present_since: entry.present_since.map(to_millis),
+            unwanted_since: entry.unwanted_since.map(to_millis),
+            covered_by: entry.covered_by.as_ref(),
+            progress,
+            attempts: attempt.map_or(0, |attempt| attempt.count),
+            next_attempt: attempt.map(|attempt| to_millis(attempt.next)),
+            refused_at: refused_at.map(to_millis),
+            error: error.map(String::as_str),
+        }
+    }
+}
+
+async fn write_entries(
+    transaction: &mut Transaction<'_, Sqlite>,
+    id: LedgerId,
+    changes: &[Change],
+) -> sqlx::Result<()> {
+    let mut lines = Vec::new();
+    let mut forgotten = Vec::new();
+    for change in changes {
+        match &change.entry {
+            Some(entry) => lines.push(Line::new(&change.name, entry)),
+            None => forgotten.push(&change.name),
+        }
+    }
+    if !lines.is_empty() {
+        sqlx::query(
+            "INSERT OR REPLACE INTO managed (ledger_id, domain, row_id, blog_id, row_modified,
+                 managed_since, present_since, unwanted_since, covered_by, progress, attempts,
+                 next_attempt, refused_at, error)
+             SELECT ?, value->>'domain', value->>'row_id', value->>'blog_id',
+                 value->>'row_modified', value->>'managed_since', value->>'present_since',
+                 value->>'unwanted_since', value->>'covered_by', value->>'progress',
+                 value->>'attempts', value->>'next_attempt', value->>'refused_at', value->>'error'
+             FROM json_each(?)",
+        )
+        .bind(id.0)
+        .bind(json(&lines))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    if !forgotten.is_empty() {
+        sqlx::query(
+            "DELETE FROM managed
+             WHERE ledger_id = ? AND domain IN (SELECT value FROM json_each(?))",
+        )
+        .bind(id.0)
+        .bind(json(&forgotten))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
+
+/// These plain structs always become JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn read_entry(row: &SqliteRow) -> sqlx::Result<(DomainName, Entry)> {
+    let name = |column: &str| -> sqlx::Result<Option<DomainName>> {
+        let text: Option<&str> = row.try_get(column)?;
+        text.map(str::parse).transpose().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+    };
+    let at = |column: &str| -> sqlx::Result<Option<Timestamp>> {
+        Ok(row.try_get::<Option<i64>, _>(column)?.map(from_millis))
+    };
+    let must = |column: &str, value: Option<Timestamp>| {
+        value.ok_or_else(|| sqlx::Error::ColumnNotFound(column.to_owned()))
+    };
+    let attempt = || -> sqlx::Result<Attempt> {
+        let next = must("next_attempt", at("next_attempt")?)?;
+        Ok(Attempt { count: row.try_get("attempts")?, next })
+    };
+    let error = || -> sqlx::Result<String> {
+        Ok(row.try_get::<Option<String>, _>("error")?.unwrap_or_default())
+    };
+    let progress = match row.try_get::<&str, _>("progress")? {
+        "accepted" => Progress::Accepted(attempt()?),
+        "failed" => Progress::Failed(attempt()?, error()?),
+        "refused" => {
+            Progress::Refused { at: must("refused_at", at("refused_at")?)?, error: error()? }
+        }
+        _ => Progress::Idle,
+    };
+    let entry = Entry {
+        origin: Origin {
+            row_id: row.try_get("row_id")?,
+            blog_id: row.try_get("blog_id")?,
+            modified: row.try_get("row_modified")?,
+        },
+        managed_since: must("managed_since", at("managed_since")?)?,
+        present_since: at("present_since")?,
+        unwanted_since: at("unwanted_since")?,
+        covered_by: name("covered_by")?,
+        progress,
+    };
+    let domain = name("domain")?.ok_or_else(|| sqlx::Error::ColumnNotFound("domain".to_owned()))?;
+    Ok((domain, entry))
+}

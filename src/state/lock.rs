@@ -1,0 +1,70 @@
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    path::{Path, PathBuf},
+    process,
+    time::Duration,
+};
+
+use super::StateError;
+
+/// An advisory lock on a file beside the state database. The system drops it with the process,
+/// however that ends.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    pub(super) fn for_daemon(state: &Path) -> Result<Self, StateError> {
+        let mut file = open(state, "lock")?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                // The number is a courtesy: without it the message is as true.
+                let _ = file.read_to_string(&mut text);
+                let pid = text.trim().parse().ok();
+                return Err(StateError::DaemonRuns { path: state.to_owned(), pid });
+            }
+            Err(TryLockError::Error(error)) => return Err(not_writable(state, &error)),
+        }
+        let note = |file: &mut File| {
+            file.set_len(0)?;
+            file.rewind()?;
+            writeln!(file, "{}", process::id())
+        };
+        note(&mut file).map_err(|error| not_writable(state, &error))?;
+        Ok(Self { _file: file })
+    }
+
+    pub(super) async fn for_cycle(state: &Path) -> Result<Self, StateError> {
+        let file = open(state, "cycle")?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) => {
+                    tokio::time::sleep(Duration::from_millis(100)).await
+                }
+                Err(TryLockError::Error(error)) => return Err(not_writable(state, &error)),
+            }
+        }
+    }
+}
+
+fn open(state: &Path, suffix: &str) -> Result<File, StateError> {
+    let mut name = state.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(PathBuf::from(name))
+        .map_err(|error| not_writable(state, &error))
+}
+
+fn not_writable(state: &Path, error: &std::io::Error) -> StateError {
+    StateError::NotWritable { path: state.to_owned(), detail: error.to_string() }
+}

@@ -1,0 +1,163 @@
+//! What is remembered over a restart: the ledger, attempts, rejected rows and events, in one
+//! SQLite file. Its schema is in `migrations/`.
+
+mod error;
+mod events;
+mod ledger;
+mod lock;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use sqlx::{
+    ConnectOptions, SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub use error::StateError;
+pub use events::{LastCycle, Recorded};
+pub use ledger::{LedgerId, Rejected, Started};
+pub use lock::FileLock;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The open state database.
+#[derive(Debug, Clone)]
+pub struct State {
+    pool: SqlitePool,
+    path: PathBuf,
+}
+
+impl State {
+    /// Opens the file, makes it where there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Any [`StateError`]: a file that is damaged, not writable or from a newer version is never
+    /// replaced.
+    pub async fn open(path: &Path) -> Result<Self, StateError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| StateError::NoFolder { folder: folder.to_owned(), source })?;
+        }
+        let state = Self::connect(path, options(path).create_if_missing(true)).await?;
+        MIGRATIONS.run(&state.pool).await.map_err(|error| state.migration_error(error))?;
+        state.check_writable().await?;
+        Ok(state)
+    }
+
+    /// Opens the file for reading only; none when there is no such file.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn open_existing(path: &Path) -> Result<Option<Self>, StateError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let state = Self::connect(path, options(path).read_only(true)).await?;
+        let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations")
+            .fetch_all(&state.pool)
+            .await
+            .map_err(|error| state.error(error))?;
+        let known = |version: i64| MIGRATIONS.iter().any(|known| known.version == version);
+        if !applied.iter().all(|version| known(*version)) {
+            return Err(StateError::Newer { path: path.to_owned() });
+        }
+        if applied.len() < MIGRATIONS.iter().count() {
+            return Err(StateError::Older { path: path.to_owned() });
+        }
+        Ok(Some(state))
+    }
+
+    async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<Self, StateError> {
+        let pool = SqlitePoolOptions::new()
+            // One writer is all that SQLite has; a second connection would only wait for it.
+            .max_connections(1)
+            .connect_with(options)
+            .await
+            .map_err(|error| StateError::from_sqlx(path, error))?;
+        let state = Self { pool, path: path.to_owned() };
+        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(&state.pool)
+            .await
+            .map_err(|error| state.error(error))?;
+        if verdict == "ok" {
+            Ok(state)
+        } else {
+            Err(StateError::Damaged { path: path.to_owned(), detail: verdict })
+        }
+    }
+
+    /// Finds a read-only file now rather than in the middle of a cycle.
+    async fn check_writable(&self) -> Result<(), StateError> {
+        let mut transaction =
+            self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.failed())?;
+        sqlx::query("UPDATE last_cycle SET id = id")
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.failed())?;
+        transaction.rollback().await.map_err(self.failed())
+    }
+
+    /// Makes this process the only daemon on the file, until the lock is dropped.
+    ///
+    /// # Errors
+    /// [`StateError::DaemonRuns`] when there is one already.
+    pub fn lock_for_daemon(&self) -> Result<FileLock, StateError> {
+        FileLock::for_daemon(&self.path)
+    }
+
+    /// Waits until no other process is in the middle of a cycle on the file, and keeps others out
+    /// until the lock is dropped.
+    ///
+    /// # Errors
+    /// [`StateError::NotWritable`] when the lock file cannot be made.
+    pub async fn lock_for_cycle(&self) -> Result<FileLock, StateError> {
+        FileLock::for_cycle(&self.path).await
+    }
+
+    /// Closes the file, so that nothing is left in its write-ahead log.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    fn error(&self, error: sqlx::Error) -> StateError {
+        StateError::from_sqlx(&self.path, error)
+    }
+
+    fn failed(&self) -> impl Fn(sqlx::Error) -> StateError {
+        |error| self.error(error)
+    }
+
+    fn migration_error(&self, error: sqlx::migrate::MigrateError) -> StateError {
+        use sqlx::migrate::MigrateError;
+        match error {
+            MigrateError::VersionMissing(_) => StateError::Newer { path: self.path.clone() },
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                self.error(error)
+            }
+            other => StateError::Damaged { path: self.path.clone(), detail: other.to_string() },
+        }
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What is written before a call to Closte must outlast a power cut during it.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10))
+        .disable_statement_logging()
+}
+
+fn to_millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+fn from_millis(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,317 @@
+//! One cycle: read, plan, carry out, record.
+
+mod calls;
+mod report;
+mod wanted;
+
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+pub use report::{Report, Surprise};
+pub use wanted::Rules;
+
+use crate::{
+    closte::{self, ClosteError},
+    event::Event,
+    ledger::{Entry, Ledger, later},
+    plan::{Change, Notice, Plan, Present, plan},
+    state::{LedgerId, Rejected, State, StateError},
+    wordpress::{self, Network, Source, SourceError},
+};
+use report::odd_elements;
+use wanted::{fingerprint, rejected};
+
+/// Keeps Closte's list as the network wants it, cycle by cycle.
+#[derive(Debug)]
+pub struct Sync {
+    source: Source,
+    closte: closte::Client,
+    /// The fingerprint of the Closte account: the ledger belongs to it.
+    account: String,
+    state: State,
+    rules: Rules,
+    /// What the last completed cycle saw; none before it.
+    seen: Option<Seen>,
+    /// Whether it was said that domain records cannot be written.
+    insert_denied: bool,
+}
+
+#[derive(Debug)]
+struct Seen {
+    /// A hash of all that was wanted.
+    wanted: u64,
+    /// When Closte was asked for its list.
+    listed_at: Timestamp,
+    /// When there will be more to do even if nothing changes.
+    look_again_at: Option<Timestamp>,
+}
+
+/// Why a cycle was broken off. Nothing is lost by it: the next one starts from what is there.
+#[derive(Debug, Error)]
+pub enum CycleError {
+    /// The network could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Closte could not be asked.
+    #[error(transparent)]
+    Closte(#[from] ClosteError),
+    /// The state could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The daemon was told to stop.
+    #[error("stopped before the cycle was done")]
+    Stopped,
+}
+
+/// What a cycle would do.
+#[derive(Debug)]
+pub struct Preview {
+    /// What becomes of each name.
+    pub plan: Plan,
+    /// Rows that are no domain name.
+    pub rejected: Vec<Rejected>,
+    /// Sites that would get a domain record.
+    pub records: Vec<wordpress::Site>,
+    /// How many elements of Closte's list were not understood, with an example.
+    pub odd_elements: Option<(usize, String)>,
+}
+
+impl Sync {
+    /// Joins both ends. Nothing is asked of either before the first cycle.
+    pub fn new(
+        source: Source,
+        closte: closte::Client,
+        account: String,
+        state: State,
+        rules: Rules,
+    ) -> Self {
+        Self { source, closte, account, state, rules, seen: None, insert_denied: false }
+    }
+
+    /// One cycle. `progress` is told how many calls of how many are done. When `stop` is
+    /// cancelled, calls in flight are finished and recorded, and no new one is begun.
+    ///
+    /// # Errors
+    /// Any [`CycleError`].
+    pub async fn cycle(
+        &mut self,
+        stop: &CancellationToken,
+        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+    ) -> Result<Report, CycleError> {
+        let _lock = self.state.lock_for_cycle().await?;
+        let outcome = self.read_plan_and_carry_out(stop, progress).await;
+        if let Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) = &outcome {
+            self.state.cycle_failed(&error.to_string(), Timestamp::now()).await?;
+        }
+        outcome
+    }
+
+    async fn read_plan_and_carry_out(
+        &mut self,
+        stop: &CancellationToken,
+        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+    ) -> Result<Report, CycleError> {
+        let now = Timestamp::now();
+        let network = unless_stopped(stop, self.source.read()).await??;
+        let wanted = self.rules.wanted(&network);
+        let fingerprint = fingerprint(&wanted, &network);
+        if self.nothing_calls_for_more(fingerprint, now) {
+            return Ok(Report { wanted: wanted.names.len(), quiet: true, ..Report::default() });
+        }
+
+        let ledger_id = self.start_ledger(&network, now).await?;
+        let rejected = rejected(&network);
+        self.report_rejected(ledger_id, &rejected, now).await?;
+        let records = self.create_records(&network, now).await?;
+        let list = unless_stopped(stop, ask_for_list(&self.closte)).await??;
+        let odd_elements = odd_elements(&list);
+        let present = Present { complete: list.is_complete(), names: list.names };
+
+        let mut ledger = self.state.load(ledger_id).await?;
+        let plan = plan(&wanted, &present, &ledger, &self.rules.policy, now);
+        let mut report = Report {
+            rejected: rejected.len(),
+            records,
+            odd_elements,
+            ..Report::of(&plan, wanted.names.len())
+        };
+        self.record_changes(ledger_id, &plan, now).await?;
+        for change in &plan.changes {
+            if let Some(entry) = &change.entry {
+                ledger.insert(change.name.clone(), entry.clone());
+            }
+        }
+
+        let look_again_at = plan.look_again_at(now);
+        self.carry_out(ledger_id, plan, ledger, &mut report, stop, progress).await?;
+        self.state.cycle_completed(ledger_id, &report, Timestamp::now()).await?;
+        if stop.is_cancelled() {
+            return Err(CycleError::Stopped);
+        }
+        self.seen = Some(Seen { wanted: fingerprint, listed_at: now, look_again_at });
+        Ok(report)
+    }
+
+    /// What a cycle would do, changing nothing anywhere. Without a state there is no ledger yet.
+    ///
+    /// # Errors
+    /// Any [`CycleError`].
+    pub async fn preview(
+        source: &Source,
+        closte: &closte::Client,
+        account: &str,
+        state: Option<&State>,
+        rules: &Rules,
+    ) -> Result<Preview, CycleError> {
+        let network = source.read().await?;
+        let list = ask_for_list(closte).await?;
+        let odd_elements = odd_elements(&list);
+        let ledger = match state {
+            Some(state) => match state.find_ledger(&network_label(&network), account).await? {
+                Some(id) => state.load(id).await?,
+                None => Ledger::new(),
+            },
+            None => Ledger::new(),
+        };
+        let present = Present { complete: list.is_complete(), names: list.names };
+        let wanted = rules.wanted(&network);
+        let plan = plan(&wanted, &present, &ledger, &rules.policy, Timestamp::now());
+        let rejected = rejected(&network);
+        let records = if rules.create_records { network.lacking } else { Vec::new() };
+        Ok(Preview { plan, rejected, records, odd_elements })
+    }
+
+    fn nothing_calls_for_more(&self, wanted: u64, now: Timestamp) -> bool {
+        self.seen.as_ref().is_some_and(|seen| {
+            seen.wanted == wanted
+                && seen.look_again_at.is_none_or(|at| now < at)
+                && now < later(seen.listed_at, self.rules.list_interval)
+        })
+    }
+
+    async fn start_ledger(
+        &self,
+        network: &Network,
+        now: Timestamp,
+    ) -> Result<LedgerId, StateError> {
+        let label = network_label(network);
+        let started = self.state.start_ledger(&label, &self.account, now).await?;
+        if started.is_new {
+            let event = Event::LedgerStarted { network: label, left_behind: started.left_behind };
+            self.tell(vec![event], now).await?;
+        }
+        Ok(started.id)
+    }
+
+    async fn report_rejected(
+        &self,
+        ledger: LedgerId,
+        rejected: &[Rejected],
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let new = self.state.note_rejected(ledger, rejected, now).await?;
+        let event = |one: Rejected| Event::Rejected {
+            origin: one.origin,
+            blog_id: one.blog_id,
+            value: one.value,
+            reason: one.reason,
+        };
+        self.tell(new.into_iter().map(event).collect(), now).await
+    }
+
+    /// Writes the domain records that sites lack. Their names are wanted whether it works or not,
+    /// so a failure is told once and stops nothing.
+    async fn create_records(
+        &mut self,
+        network: &Network,
+        now: Timestamp,
+    ) -> Result<usize, StateError> {
+        let sites = &network.lacking;
+        if sites.is_empty() || !self.rules.create_records {
+            return Ok(0);
+        }
+        let events = match self.source.create_records(sites).await {
+            Ok(_) => {
+                self.insert_denied = false;
+                let event = |site: &wordpress::Site| Event::RecordCreated {
+                    domain: site.domain.clone(),
+                    blog_id: site.blog_id,
+                };
+                sites.iter().map(event).collect()
+            }
+            Err(_) if self.insert_denied => return Ok(0),
+            Err(error) => {
+                self.insert_denied = true;
+                let sites = sites.len() as u64;
+                self.tell(vec![Event::InsertDenied { sites, error: error.to_string() }], now)
+                    .await?;
+                return Ok(0);
+            }
+        };
+        self.tell(events, now).await?;
+        Ok(sites.len())
+    }
+
+    /// Writes down what the plan changes, before the first call to Closte.
+    async fn record_changes(
+        &self,
+        ledger: LedgerId,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut events: Vec<Event> = plan.changes.iter().filter_map(notice).collect();
+        let adopted =
+            plan.changes.iter().filter(|change| change.notice == Some(Notice::Adopted)).count();
+        if adopted > 0 {
+            events.push(Event::Adopted { domains: adopted as u64 });
+        }
+        self.state.record(ledger, &plan.changes, &events, now).await?;
+        events.iter().for_each(Event::log);
+        Ok(())
+    }
+
+    async fn tell(&self, events: Vec<Event>, now: Timestamp) -> Result<(), StateError> {
+        self.state.record_events(&events, now).await?;
+        events.iter().for_each(Event::log);
+        Ok(())
+    }
+}
+
+async fn unless_stopped<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Result<T, CycleError> {
+    stop.run_until_cancelled(work).await.ok_or(CycleError::Stopped)
+}
+
+/// Asks for the list. Closte gives no reason that a program could read when it declines, so the
+/// key is tested then.
+async fn ask_for_list(closte: &closte::Client) -> Result<closte::List, ClosteError> {
+    match closte.list().await {
+        Err(ClosteError::Declined(reason)) => {
+            closte.test_key().await?;
+            Err(ClosteError::Declined(reason))
+        }
+        other => other,
+    }
+}
+
+/// What tells this network from others: the ledger belongs to it.
+fn network_label(network: &Network) -> String {
+    format!("{} ({})", network.domain, network.id)
+}
+
+fn notice(change: &Change) -> Option<Event> {
+    let domain = change.name.clone();
+    let blog_id = change.entry.as_ref().and_then(|entry| entry.origin.blog_id);
+    let attempt = change.entry.as_ref().map_or(0, Entry::attempts);
+    match change.notice? {
+        Notice::Unmapped => Some(Event::Unmapped { domain, blog_id }),
+        Notice::MappedAgain => Some(Event::MappedAgain { domain, blog_id }),
+        Notice::Lost => Some(Event::Lost { domain, blog_id }),
+        Notice::NotListed => Some(Event::NotListed { domain, blog_id, attempt }),
+        Notice::StillListed => Some(Event::StillListed { domain, blog_id, attempt }),
+        Notice::Adopted | Notice::Forgotten => None,
+    }
+}

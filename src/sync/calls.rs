@@ -1,0 +1,203 @@
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{Report, Sync};
+use crate::{
+    closte::ClosteError,
+    domain::DomainName,
+    event::Event,
+    ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
+    plan::{Change, Decision, Plan},
+    state::{LedgerId, StateError},
+};
+
+/// After so many calls in a row that look like an outage, the rest of the cycle is left to the
+/// next one.
+const OUTAGE_AFTER: u32 = 5;
+/// How long a call in flight may still take once the daemon was told to stop.
+const LAST_CALL: Duration = Duration::from_secs(8);
+/// Outcomes that are at hand together are written together, up to so many.
+const RECORD_AT_ONCE: usize = 64;
+
+impl Sync {
+    /// Makes the plan's calls, so many at once as the rules allow, and records what came of each.
+    /// Additions first: nothing is taken away before what may replace it is there.
+    pub(super) async fn carry_out(
+        &self,
+        ledger_id: LedgerId,
+        plan: Plan,
+        mut ledger: Ledger,
+        report: &mut Report,
+        stop: &CancellationToken,
+        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+    ) -> Result<(), StateError> {
+        let calls = |verb: Verb| {
+            let call = move |(name, decision): &(DomainName, Decision)| {
+                (Verb::of(decision) == Some(verb)).then(|| Call { verb, name: name.clone() })
+            };
+            plan.decisions.iter().filter_map(call).collect::<Vec<_>>()
+        };
+        let stages = [calls(Verb::Add), calls(Verb::Remove)];
+        drop(plan.changes);
+        let total = stages.iter().map(Vec::len).sum();
+        let (mut done, mut outages) = (0, 0);
+        let enough = stop.child_token();
+        for stage in stages {
+            let outcomes = stream::iter(stage)
+                .take_until(enough.cancelled())
+                .map(|call| self.call(call, stop))
+                .buffer_unordered(self.rules.concurrency)
+                .ready_chunks(RECORD_AT_ONCE);
+            let mut outcomes = pin!(outcomes);
+            while let Some(outcomes) = outcomes.next().await {
+                done += outcomes.len();
+                let now = Timestamp::now();
+                let mut changes = Vec::with_capacity(outcomes.len());
+                let mut events = Vec::with_capacity(outcomes.len());
+                for outcome in outcomes {
+                    outages = match &outcome.result {
+                        Err(error) if error.looks_like_an_outage() => outages + 1,
+                        _ => 0,
+                    };
+                    if let Err(error) = &outcome.result
+                        && (error.concerns_every_name() || outages >= OUTAGE_AFTER)
+                    {
+                        enough.cancel();
+                        report.outage = Some(error.clone());
+                    }
+                    let Some(mut entry) = ledger.remove(&outcome.call.name) else {
+                        continue;
+                    };
+                    events.extend(outcome.note(
+                        &mut entry,
+                        report,
+                        &self.rules.policy.back_off,
+                        now,
+                    ));
+                    changes.push(Change {
+                        name: outcome.call.name,
+                        entry: Some(entry),
+                        notice: None,
+                    });
+                }
+                self.state.record(ledger_id, &changes, &events, now).await?;
+                events.iter().for_each(Event::log);
+                progress(done, total);
+            }
+        }
+        Ok(())
+    }
+
+    async fn call(&self, call: Call, stop: &CancellationToken) -> Outcome {
+        let started = Instant::now();
+        let answer = async {
+            match call.verb {
+                Verb::Add => self.closte.add(&call.name).await,
+                Verb::Remove => self.closte.remove(&call.name).await,
+            }
+        };
+        let too_late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_CALL).await;
+        };
+        let result = tokio::select! {
+            result = answer => result,
+            () = too_late => Err(ClosteError::Unreachable {
+                reason: "the daemon was stopped before the answer came".to_owned(),
+                timed_out: true,
+            }),
+        };
+        Outcome { call, result, took: started.elapsed() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Add,
+    Remove,
+}
+
+impl Verb {
+    fn of(decision: &Decision) -> Option<Self> {
+        match decision {
+            Decision::Add(_) => Some(Self::Add),
+            Decision::Remove { .. } => Some(Self::Remove),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Call {
+    verb: Verb,
+    name: DomainName,
+}
+
+#[derive(Debug)]
+struct Outcome {
+    call: Call,
+    result: Result<(), ClosteError>,
+    took: Duration,
+}
+
+impl Outcome {
+    /// Notes what came of the call in the name's entry and the report, and says it.
+    fn note(
+        &self,
+        entry: &mut Entry,
+        report: &mut Report,
+        back_off: &BackOff,
+        now: Timestamp,
+    ) -> Option<Event> {
+        let domain = self.call.name.clone();
+        let blog_id = entry.origin.blog_id;
+        let took_ms = self.took.as_millis().try_into().unwrap_or(u64::MAX);
+        match (&self.result, self.call.verb) {
+            (Ok(()), verb) => {
+                entry.accept(back_off, now);
+                let attempt = entry.attempts();
+                Some(match verb {
+                    Verb::Add => {
+                        report.added += 1;
+                        Event::Added { domain, blog_id, attempt, took_ms }
+                    }
+                    Verb::Remove => {
+                        report.removed += 1;
+                        Event::Removed { domain, blog_id, attempt, took_ms }
+                    }
+                })
+            }
+            (Err(ClosteError::NameRefused(error)), Verb::Add) => {
+                report.refused += 1;
+                entry.refuse(error.clone(), now);
+                let asked_again = until(now, REFUSAL_LASTS.unsigned_abs());
+                Some(Event::Refused { domain, blog_id, error: error.clone(), asked_again })
+            }
+            // Not the fault of this name, and told once for all of them.
+            (Err(error), _) if error.concerns_every_name() => None,
+            (Err(error), verb) => {
+                report.failed += 1;
+                let error = error.to_string();
+                entry.fail(error.clone(), back_off, now);
+                let attempt = entry.attempts();
+                let next_attempt = until(now, back_off.after(attempt));
+                Some(match verb {
+                    Verb::Add => Event::AddFailed { domain, blog_id, attempt, error, next_attempt },
+                    Verb::Remove => {
+                        Event::RemoveFailed { domain, blog_id, attempt, error, next_attempt }
+                    }
+                })
+            }
+        }
+    }
+}
+
+fn until(now: Timestamp, wait: Duration) -> String {
+    format!("{:.0}", later(now, wait))
+}

@@ -1,0 +1,114 @@
+use serde::Serialize;
+
+use crate::{
+    closte::{self, ClosteError},
+    plan::{Decision, Guard, Plan},
+};
+
+/// What a cycle found and did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// How many names are wanted.
+    pub wanted: usize,
+    /// How many of them are at Closte under their own name, as of its list.
+    pub in_place: usize,
+    /// How many a wildcard at Closte serves.
+    pub covered: usize,
+    /// How many names at Closte are not ours.
+    pub foreign: usize,
+    /// How many names were added.
+    pub added: usize,
+    /// How many names were removed.
+    pub removed: usize,
+    /// How many calls failed, or wait for another attempt.
+    pub failed: usize,
+    /// How many names Closte will not take.
+    pub refused: usize,
+    /// How many removals a guard stopped that will not stop them for good.
+    pub held: usize,
+    /// How many rows are no domain name.
+    pub rejected: usize,
+    /// How many domain records were written.
+    pub records: usize,
+    /// Removals that only a person can let through.
+    #[serde(skip)]
+    pub surprise: Option<Surprise>,
+    /// How many elements of Closte's list were not understood, with an example.
+    #[serde(skip)]
+    pub odd_elements: Option<(usize, String)>,
+    /// Why calls were left to the next cycle.
+    #[serde(skip)]
+    pub outage: Option<ClosteError>,
+    /// Nothing was asked of Closte, because nothing called for it.
+    #[serde(skip)]
+    pub quiet: bool,
+}
+
+/// Removals that a cycle held because they would surprise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surprise {
+    /// How many names would go.
+    pub domains: usize,
+    /// How many are managed.
+    pub managed: usize,
+    /// Whether the reason is that the domain table has no row at all.
+    pub empty_table: bool,
+}
+
+impl Surprise {
+    /// Why the removals are held, in words.
+    pub fn reason(&self) -> &'static str {
+        if self.empty_table {
+            "the domain table is empty"
+        } else {
+            "more would go at once than sync.max_removal_percent allows, or all"
+        }
+    }
+}
+
+impl Report {
+    /// Whether both ends agree as far as they ever will.
+    pub fn is_settled(&self) -> bool {
+        self.failed == 0 && self.held == 0 && self.outage.is_none()
+    }
+}
+
+pub(super) fn odd_elements(list: &closte::List) -> Option<(usize, String)> {
+    (!list.is_complete()).then(|| (list.odd, list.example.clone().unwrap_or_default()))
+}
+
+impl Report {
+    pub(super) fn of(plan: &Plan, wanted: usize) -> Self {
+        let mut report = Self { wanted, in_place: plan.in_place, ..Self::default() };
+        let mut empty_table = 0;
+        for (_, decision) in &plan.decisions {
+            match decision {
+                Decision::Add(_) | Decision::Remove { .. } => {}
+                Decision::Waiting { .. } => report.failed += 1,
+                Decision::Covered { .. } => report.covered += 1,
+                Decision::Refused { .. } => report.refused += 1,
+                Decision::Foreign => report.foreign += 1,
+                Decision::Held(guard) if guard.is_lasting() => {}
+                Decision::Held(guard) => {
+                    report.held += 1;
+                    match guard {
+                        Guard::EmptyTable => empty_table += 1,
+                        Guard::TooMany { removals, managed } => {
+                            report.surprise = Some(Surprise {
+                                domains: *removals,
+                                managed: *managed,
+                                empty_table: false,
+                            });
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        if empty_table > 0 {
+            report.surprise =
+                Some(Surprise { domains: empty_table, managed: plan.managed, empty_table: true });
+        }
+        report
+    }
+}

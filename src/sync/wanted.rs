@@ -1,0 +1,96 @@
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
+
+use crate::{
+    domain::{DomainName, Pattern},
+    ledger::Origin,
+    plan::{Policy, Wanted},
+    state::Rejected,
+    wordpress::{self, Network},
+};
+
+/// What the operator wants, beyond what stands in the network's tables.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// What may be removed, and when.
+    pub policy: Policy,
+    /// Names that are wanted though they stand in no table.
+    pub extra_domains: Vec<DomainName>,
+    /// Whether sites without a domain record get one.
+    pub create_records: bool,
+    /// How often Closte is asked for its list when nothing calls for it.
+    pub list_interval: Duration,
+    /// How many calls are under way at once.
+    pub concurrency: usize,
+}
+
+impl Rules {
+    pub(super) fn wanted(&self, network: &Network) -> Wanted {
+        let mut wanted = Wanted {
+            own_names: network.own_names.iter().cloned().collect(),
+            rejected_rows: network.rejected.iter().filter_map(rejected_row).collect(),
+            table_was_empty: network.rows == 0,
+            ..Wanted::default()
+        };
+        wanted.names.reserve(network.mappings.len());
+        let excluded =
+            |name: &DomainName| self.policy.exclude.iter().any(|p: &Pattern| p.matches(name));
+        let mut want = |name: &DomainName, origin: Origin| {
+            if !excluded(name) {
+                // The first row counts where several hold one name: rows come in their order.
+                wanted.names.entry(name.clone()).or_insert(origin);
+            }
+        };
+        for mapping in &network.mappings {
+            let origin = Origin {
+                row_id: Some(mapping.row_id),
+                blog_id: Some(mapping.blog_id),
+                modified: mapping.modified,
+            };
+            want(&mapping.domain, origin);
+        }
+        for site in &network.lacking {
+            want(&site.domain, Origin { blog_id: Some(site.blog_id), ..Origin::default() });
+        }
+        for name in &self.extra_domains {
+            want(name, Origin::default());
+        }
+        wanted
+    }
+}
+
+/// A hash of all that a cycle acts upon, whatever order it came in.
+pub(super) fn fingerprint(wanted: &Wanted, network: &Network) -> u64 {
+    let hash = |item: &dyn Fn(&mut DefaultHasher)| {
+        let mut hasher = DefaultHasher::new();
+        item(&mut hasher);
+        hasher.finish()
+    };
+    let names = wanted.names.iter().map(|name| hash(&|hasher| name.hash(hasher)));
+    let own = wanted.own_names.iter().map(|name| hash(&|hasher| ("own", name).hash(hasher)));
+    let rejected = network
+        .rejected
+        .iter()
+        .map(|one| hash(&|hasher| (one.origin, one.blog_id, &one.value).hash(hasher)));
+    let lacking = network.lacking.iter().map(|site| hash(&|h| ("site", site.blog_id).hash(h)));
+    names.chain(own).chain(rejected).chain(lacking).fold(network.rows as u64, u64::wrapping_add)
+}
+
+fn rejected_row(one: &wordpress::Rejected) -> Option<i64> {
+    match one.origin {
+        wordpress::Origin::Row(id) => Some(id),
+        wordpress::Origin::Site(_) => None,
+    }
+}
+
+pub(super) fn rejected(network: &Network) -> Vec<Rejected> {
+    let one = |one: &wordpress::Rejected| Rejected {
+        origin: one.origin.to_string(),
+        blog_id: one.blog_id,
+        value: one.value.clone(),
+        reason: one.reason.to_string(),
+    };
+    network.rejected.iter().map(one).collect()
+}

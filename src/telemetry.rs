@@ -1,0 +1,223 @@
+//! The log: one line an event, for people who tail it (`text`) or programs that read it (`json`).
+//!
+//! A line is the time, the level, the event's stable name and its fields. This program's own
+//! modules follow `log.filter`; those of its libraries never say more than a warning, because what
+//! an HTTP library prints while debugging may hold the API key.
+
+use std::{
+    fmt::{self, Write as _},
+    io::IsTerminal as _,
+    str::FromStr,
+};
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use serde_json::Value;
+use thiserror::Error;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    level_filters::LevelFilter,
+};
+use tracing_subscriber::{
+    filter::Targets,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `2026-11-23T13:02:11.123Z INFO  domain.added domain=shop.example blog_id=2`
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which events are logged: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), and levels
+/// for single modules of this program after it: `info,closte_sync::closte=debug`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter(Targets);
+
+/// A text that is no [`Filter`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "a log filter is a level (off, error, warn, info, debug, trace), or levels for single modules, as in info,closte_sync::closte=debug"
+)]
+pub struct InvalidFilter;
+
+impl FromStr for Filter {
+    type Err = InvalidFilter;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFilter> {
+        let mut targets = Targets::new().with_default(LevelFilter::WARN);
+        for part in text.split(',').map(str::trim) {
+            let (target, level) = part.split_once('=').unwrap_or(("closte_sync", part));
+            let of_ours = target == "closte_sync" || target.starts_with("closte_sync::");
+            let level: LevelFilter = level.trim().parse().map_err(|_| InvalidFilter)?;
+            if !of_ours || level_is_a_number(part) {
+                return Err(InvalidFilter);
+            }
+            targets = targets.with_target(target, level);
+        }
+        Ok(Self(targets))
+    }
+}
+
+/// `tracing` takes 0 to 5 for levels too, which nobody would guess.
+fn level_is_a_number(part: &str) -> bool {
+    part.ends_with(|c: char| c.is_ascii_digit())
+}
+
+/// Starts logging to standard error, for the rest of the process.
+pub fn start(format: Format, filter: &Filter) {
+    let colours = format == Format::Text
+        && std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .event_format(format);
+    // Fails only where a log was started before, which then goes on.
+    let _ = tracing_subscriber::registry().with(filter.0.clone()).with(layer).try_init();
+}
+
+impl<S, N> FormatEvent<S, N> for Format
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        match self {
+            Self::Text => write_text(writer, event.metadata(), fields),
+            Self::Json => write_json(writer, event.metadata(), fields),
+        }
+    }
+}
+
+/// The event's stable name; where a library gave it none, the module that spoke.
+fn name<'a>(metadata: &'a Metadata<'_>) -> &'a str {
+    if metadata.name().starts_with("event ") { metadata.target() } else { metadata.name() }
+}
+
+fn write_text(mut writer: Writer<'_>, metadata: &Metadata<'_>, fields: Fields) -> fmt::Result {
+    let style = match *metadata.level() {
+        _ if !writer.has_ansi_escapes() => Style::new(),
+        Level::ERROR => AnsiColor::Red.on_default().bold(),
+        Level::WARN => AnsiColor::Yellow.on_default(),
+        Level::INFO => AnsiColor::Green.on_default(),
+        _ => Style::new().dimmed(),
+    };
+    let level = metadata.level().as_str();
+    write!(writer, "{:.3} {style}{level:5}{style:#} {}", Timestamp::now(), name(metadata))?;
+    for (key, value) in fields.0 {
+        write_field(&mut writer, key, &value)?;
+    }
+    writeln!(writer)
+}
+
+/// Writes ` key=value`, the value quoted where it would not read as one word, and with everything
+/// escaped that could break the line or the terminal.
+pub(crate) fn write_field(writer: &mut impl fmt::Write, key: &str, value: &Value) -> fmt::Result {
+    match value {
+        Value::String(text) if key == "message" => write!(writer, " {}", text.escape_debug()),
+        Value::String(text) if is_one_word(text) => write!(writer, " {key}={text}"),
+        Value::String(text) => write!(writer, " {key}={text:?}"),
+        other => write!(writer, " {key}={other}"),
+    }
+}
+
+fn is_one_word(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"\"=\\".contains(c))
+}
+
+fn write_json(mut writer: Writer<'_>, metadata: &Metadata<'_>, fields: Fields) -> fmt::Result {
+    write!(
+        writer,
+        r#"{{"time":"{:.3}","level":"{}","event":{}"#,
+        Timestamp::now(),
+        metadata.level(),
+        Value::from(name(metadata)),
+    )?;
+    for (key, value) in fields.0 {
+        write!(writer, ",{}:{value}", Value::from(key))?;
+    }
+    writeln!(writer, "}}")
+}
+
+/// An event's fields in their order.
+#[derive(Default)]
+struct Fields(Vec<(&'static str, Value)>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        // Writing to a string fails only if the value's own formatting does.
+        let _ = write!(text, "{value:?}");
+        self.0.push((field.name(), text.into()));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.push((field.name(), value.into()));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.push((field.name(), value.into()));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.push((field.name(), value.into()));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.push((field.name(), value.into()));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.push((field.name(), value.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_levels_and_never_open_up_a_library() {
+        for good in
+            ["info", "DEBUG", "off", "warn,closte_sync::closte=trace", " info , closte_sync=debug"]
+        {
+            assert!(good.parse::<Filter>().is_ok(), "{good}");
+        }
+        for bad in
+            ["", "loud", "3", "hyper=trace", "info,reqwest=debug", "closte_syncx=info", "info,"]
+        {
+            assert_eq!(bad.parse::<Filter>(), Err(InvalidFilter), "{bad}");
+        }
+        let Filter(targets) = "trace".parse().unwrap();
+        assert!(targets.would_enable("closte_sync::sync", &Level::TRACE));
+        assert!(!targets.would_enable("hyper::proto", &Level::INFO));
+    }
+
+    #[test]
+    fn a_value_cannot_break_the_line() {
+        let mut line = String::new();
+        for value in ["plain", "two words", "", "a\nERROR forged=1", "quo\"te", "\u{1b}[31mred"] {
+            write_field(&mut line, "k", &value.into()).unwrap();
+        }
+        assert_eq!(
+            line,
+            r#" k=plain k="two words" k="" k="a\nERROR forged=1" k="quo\"te" k="\u{1b}[31mred""#
+        );
+    }
+}

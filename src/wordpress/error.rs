@@ -1,0 +1,160 @@
+use std::time::Duration;
+
+use sqlx::mysql::MySqlDatabaseError;
+use thiserror::Error;
+
+/// Why the network's database could not be read or written. No case holds the password.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// Nobody answers there.
+    #[error(
+        "cannot connect to {database} ({reason}); check wordpress.database_url and that the database runs"
+    )]
+    Unreachable {
+        /// The address, without its password.
+        database: String,
+        /// What the network or the file system said.
+        reason: String,
+    },
+    /// User or password are wrong.
+    #[error(
+        "{database} does not let this user in ({reason}); check user and password in wordpress.database_url"
+    )]
+    AccessDenied {
+        /// The address, without its password.
+        database: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// No such database, or no right to see it.
+    #[error("{database}: {reason}; check the database's name in wordpress.database_url")]
+    UnknownDatabase {
+        /// The address, without its password.
+        database: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// A table that must be there is not.
+    #[error("the table {table} does not exist in {database}; {}", hint(.similar))]
+    TableMissing {
+        /// The address, without its password.
+        database: String,
+        /// The table's full name.
+        table: String,
+        /// Prefixes under which a table of that kind exists there.
+        similar: Vec<String>,
+    },
+    /// The user may not read a table.
+    #[error("{database}: no right to read the network's tables ({reason}); run: {grant}")]
+    SelectDenied {
+        /// The address, without its password.
+        database: String,
+        /// What the server said.
+        reason: String,
+        /// The statement that gives the right.
+        grant: String,
+    },
+    /// The user may not write domain records.
+    #[error(
+        "no right to write domain records; run: {grant} (or set wordpress.create_domain_records = false)"
+    )]
+    InsertDenied {
+        /// The statement, or what else gives the right.
+        grant: String,
+    },
+    /// The `site` table does not have the network.
+    #[error("there is no network {id} in {table} (there is {known}); check wordpress.network_id")]
+    UnknownNetwork {
+        /// `wordpress.network_id`.
+        id: i64,
+        /// The `site` table.
+        table: String,
+        /// The networks that there are.
+        known: String,
+    },
+    /// The `site` table is empty, so nothing else in the database can be trusted.
+    #[error(
+        "{table} has no row: the database is not that of a multisite network, or is being restored"
+    )]
+    NoNetwork {
+        /// The `site` table.
+        table: String,
+    },
+    /// The database takes too long.
+    #[error("{database} did not answer within {} s", .limit.as_secs())]
+    TimedOut {
+        /// The address, without its password.
+        database: String,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// Anything else that the database says.
+    #[error("{database}: {reason}")]
+    Other {
+        /// The address, without its password.
+        database: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+fn hint(similar: &[String]) -> String {
+    if similar.is_empty() {
+        return "no table of that kind is there under any prefix: is this the network's database, \
+                and is Ultimate Multisite active on the network?"
+            .to_owned();
+    }
+    let prefixes: Vec<_> =
+        similar.iter().map(|prefix| format!("wordpress.table_prefix = \"{prefix}\"")).collect();
+    format!("that kind of table is there under another prefix: set {}", prefixes.join(" or "))
+}
+
+/// What a database's error is about, whichever database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Unreachable,
+    AccessDenied,
+    UnknownDatabase,
+    TableMissing,
+    Denied,
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(error: &sqlx::Error) -> Self {
+        let Some(database) = error.as_database_error() else {
+            return match error {
+                sqlx::Error::Io(_) | sqlx::Error::Tls(_) => Self::Unreachable,
+                _ => Self::Other,
+            };
+        };
+        if let Some(error) = database.try_downcast_ref::<MySqlDatabaseError>() {
+            // https://mariadb.com/kb/en/mariadb-error-code-reference/
+            return match error.number() {
+                1045 | 1698 => Self::AccessDenied,
+                1044 | 1049 => Self::UnknownDatabase,
+                1146 => Self::TableMissing,
+                1142 | 1143 | 1290 | 1836 => Self::Denied,
+                _ => Self::Other,
+            };
+        }
+        // https://sqlite.org/rescode.html: the low byte is the primary code.
+        let code =
+            database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
+        match code {
+            Some(8) => Self::Denied,
+            Some(14 | 26) => Self::Unreachable,
+            _ if database.message().starts_with("no such table") => Self::TableMissing,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What the database said, without what our library puts around it.
+pub(super) fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,266 @@
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use sqlx::{ConnectOptions, mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions};
+use thiserror::Error;
+use url::Url;
+
+/// Where the network's database is. Shown without its password.
+#[derive(Clone)]
+pub struct DatabaseUrl(pub(super) Location);
+
+#[derive(Clone)]
+pub(super) enum Location {
+    MySql(Box<MySqlConnectOptions>),
+    Sqlite(PathBuf),
+}
+
+/// A text that is no [`DatabaseUrl`]. It is not repeated: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidDatabaseUrl {
+    /// Not an address at all.
+    #[error(
+        "it is not an address, such as mysql://user:password@host:3306/database (percent-encode special characters of the password) or sqlite:/path/to/file"
+    )]
+    NotAnAddress,
+    /// A database of another make.
+    #[error("it must begin with mysql:// or sqlite:")]
+    Scheme,
+    /// No user name.
+    #[error("it names no user, as in mysql://user:password@host:3306/database")]
+    NoUser,
+    /// No database.
+    #[error("it names no database, as in mysql://user:password@host:3306/database")]
+    NoDatabase,
+    /// No file.
+    #[error("it names no file, as in sqlite:/path/to/.ht.sqlite")]
+    NoFile,
+    /// The host has something behind a colon that is neither a port nor a socket.
+    #[error("its host must be a name, name:port, name:/path/to/socket or /path/to/socket")]
+    Host,
+}
+
+impl DatabaseUrl {
+    /// The address in the parts of wp-config.php. `host` takes all forms of `DB_HOST`: `host`,
+    /// `host:port`, `host:/path/to.sock`, `:/path/to.sock`, `[::1]:port`.
+    ///
+    /// # Errors
+    /// [`InvalidDatabaseUrl`] when a part is missing or the host makes no sense.
+    pub fn from_parts(
+        host: &str,
+        user: &str,
+        password: &str,
+        name: &str,
+    ) -> Result<Self, InvalidDatabaseUrl> {
+        if user.is_empty() {
+            return Err(InvalidDatabaseUrl::NoUser);
+        }
+        if name.is_empty() {
+            return Err(InvalidDatabaseUrl::NoDatabase);
+        }
+        let options = MySqlConnectOptions::new().username(user).password(password).database(name);
+        Ok(Self::my_sql(at_host(options, host.trim())?))
+    }
+
+    fn my_sql(options: MySqlConnectOptions) -> Self {
+        // Statements hold nothing secret, but a log of them would be noise.
+        Self(Location::MySql(Box::new(options.charset("utf8mb4").disable_statement_logging())))
+    }
+}
+
+fn at_host(
+    options: MySqlConnectOptions,
+    host: &str,
+) -> Result<MySqlConnectOptions, InvalidDatabaseUrl> {
+    if let Some((_, socket)) = host.split_once(":/") {
+        return Ok(options.socket(format!("/{socket}")));
+    }
+    if host.starts_with('/') {
+        return Ok(options.socket(host));
+    }
+    if let Some(address) = host.strip_prefix('[') {
+        let (address, rest) = address.split_once(']').ok_or(InvalidDatabaseUrl::Host)?;
+        let options = options.host(address);
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok(options.port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
+            None => Ok(options),
+        };
+    }
+    match host.split_once(':') {
+        Some((host, port)) => Ok(options
+            .host(if host.is_empty() { "localhost" } else { host })
+            .port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
+        None => Ok(options.host(if host.is_empty() { "localhost" } else { host })),
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
+        let text = text.trim();
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            // `sqlite://relative` and `sqlite:///absolute` are common spellings of a path, too.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let path = if path.is_empty() { None } else { Some(PathBuf::from(path)) };
+            return Ok(Self(Location::Sqlite(path.ok_or(InvalidDatabaseUrl::NoFile)?)));
+        }
+        let url = Url::parse(text).map_err(|_| InvalidDatabaseUrl::NotAnAddress)?;
+        if !matches!(url.scheme(), "mysql" | "mariadb") {
+            return Err(InvalidDatabaseUrl::Scheme);
+        }
+        if url.username().is_empty() {
+            return Err(InvalidDatabaseUrl::NoUser);
+        }
+        if url.path().trim_matches('/').is_empty() {
+            return Err(InvalidDatabaseUrl::NoDatabase);
+        }
+        let options: MySqlConnectOptions =
+            text.parse().map_err(|_| InvalidDatabaseUrl::NotAnAddress)?;
+        // The system's resolver takes an IPv6 address without its brackets only.
+        let host = options.get_host().trim_matches(['[', ']']).to_owned();
+        Ok(Self::my_sql(options.host(&host)))
+    }
+}
+
+impl Location {
+    pub(super) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(Duration::from_secs(10))
+            .disable_statement_logging()
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Location::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Location::MySql(options) => {
+                let database = options.get_database().unwrap_or_default();
+                let (host, port) = (options.get_host(), options.get_port());
+                write!(f, "mysql://{}@", options.get_username())?;
+                match options.get_socket() {
+                    Some(socket) => write!(f, "localhost/{database}?socket={}", socket.display()),
+                    None if host.contains(':') => write!(f, "[{host}]:{port}/{database}"),
+                    None => write!(f, "{host}:{port}/{database}"),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// WordPress's `$table_prefix`: letters, digits and underscores only, so that it can stand in a
+/// statement as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TablePrefix(String);
+
+/// A text that is no [`TablePrefix`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a table prefix has letters, digits and underscores only, as in wp_")]
+pub struct InvalidTablePrefix;
+
+impl TablePrefix {
+    /// The name of the table `name`.
+    pub(super) fn table(&self, name: &str) -> String {
+        format!("{}{name}", self.0)
+    }
+}
+
+impl FromStr for TablePrefix {
+    type Err = InvalidTablePrefix;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTablePrefix> {
+        if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidTablePrefix)
+        }
+    }
+}
+
+impl fmt::Display for TablePrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Result<String, InvalidDatabaseUrl> {
+        text.parse::<DatabaseUrl>().map(|url| url.to_string())
+    }
+
+    #[test]
+    fn addresses_are_shown_without_their_password() {
+        for (text, expected) in [
+            ("mysql://wp:s3cret@db.example:3307/wordpress", "mysql://wp@db.example:3307/wordpress"),
+            ("mariadb://wp:s3cret@db.example/wordpress", "mysql://wp@db.example:3306/wordpress"),
+            (
+                "mysql://wp:p%40ss%2F@localhost/wp?socket=/run/my.sock",
+                "mysql://wp@localhost/wp?socket=/run/my.sock",
+            ),
+            ("mysql://wp:s3cret@[::1]:3307/wp", "mysql://wp@[::1]:3307/wp"),
+            ("sqlite:/var/www/.ht.sqlite", "sqlite:/var/www/.ht.sqlite"),
+            ("sqlite://wp.sqlite", "sqlite:wp.sqlite"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Ok(expected), "{text}");
+            assert_eq!(format!("{:?}", text.parse::<DatabaseUrl>().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_nothing_repeated() {
+        use InvalidDatabaseUrl::*;
+        for (text, why) in [
+            ("", NotAnAddress),
+            ("s3cret", NotAnAddress),
+            ("postgres://wp:s3cret@db/wordpress", Scheme),
+            ("mysql://db.example/wordpress", NoUser),
+            ("mysql://wp:s3cret@db.example/", NoDatabase),
+            ("sqlite:", NoFile),
+        ] {
+            assert_eq!(shown(text), Err(why.clone()), "{text}");
+            assert!(!why.to_string().contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn every_form_of_db_host_is_taken() {
+        for (host, expected) in [
+            ("db", "mysql://wp@db:3306/wordpress"),
+            ("db:3307", "mysql://wp@db:3307/wordpress"),
+            ("", "mysql://wp@localhost:3306/wordpress"),
+            ("localhost:/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
+            (":/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
+            ("/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
+            ("[::1]", "mysql://wp@[::1]:3306/wordpress"),
+            ("[::1]:3307", "mysql://wp@[::1]:3307/wordpress"),
+        ] {
+            let url = DatabaseUrl::from_parts(host, "wp", "s3cret", "wordpress");
+            assert_eq!(url.map(|url| url.to_string()).as_deref(), Ok(expected), "{host}");
+        }
+        let bad = DatabaseUrl::from_parts("db:port", "wp", "s3cret", "wordpress");
+        assert_eq!(bad.map(|url| url.to_string()), Err(InvalidDatabaseUrl::Host));
+    }
+
+    #[test]
+    fn a_prefix_cannot_carry_a_statement() {
+        assert!("wp_2_".parse::<TablePrefix>().is_ok());
+        for bad in ["wp`; DROP", "wp-", "wp.", "wp "] {
+            assert_eq!(bad.parse::<TablePrefix>(), Err(InvalidTablePrefix), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What should be: the network as WordPress and Ultimate Multisite keep it, in MySQL, MariaDB or
+//! SQLite.
+//!
+//! The tables were read from the plugin's public sources and from the database of a network with
+//! plugin 2.14.2: `PREFIXwu_domain_mappings` (for another network than the main one
+//! `PREFIXwu_N_domain_mappings`), and WordPress's own `PREFIXblogs` and `PREFIXsite`.
+
+mod database;
+mod error;
+mod location;
+mod source;
+
+use std::fmt;
+
+use crate::domain::{DomainName, InvalidDomain};
+
+pub use error::SourceError;
+pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
+pub use source::Source;
+
+/// A network, as one consistent read of its database found it.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Its number in the `site` table.
+    pub id: i64,
+    /// Its own domain, as it stands in the `site` table.
+    pub domain: String,
+    /// The domains of all networks of the installation.
+    pub own_names: Vec<DomainName>,
+    /// The readable rows of the domain table, in the order of their ids.
+    pub mappings: Vec<Mapping>,
+    /// The sites that lack a domain record and, by the plugin's rule, should have one.
+    pub lacking: Vec<Site>,
+    /// What is no domain name.
+    pub rejected: Vec<Rejected>,
+    /// How many rows the domain table has.
+    pub rows: usize,
+}
+
+/// A row of the domain table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// Its id.
+    pub row_id: i64,
+    /// The site.
+    pub blog_id: i64,
+    /// The name.
+    pub domain: DomainName,
+    /// When it was last written, in Unix seconds; none for NULL and zero dates.
+    pub modified: Option<i64>,
+}
+
+/// A site and its own domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its id.
+    pub blog_id: i64,
+    /// Its own domain.
+    pub domain: DomainName,
+}
+
+/// Something in a domain column that is no domain name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Where it stands.
+    pub origin: Origin,
+    /// The site.
+    pub blog_id: i64,
+    /// What stands there, at most 200 characters of it. It may hold anything: escape it.
+    pub value: String,
+    /// Why it is no name.
+    pub reason: InvalidDomain,
+}
+
+/// Where a domain stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// In the domain table, under this id.
+    Row(i64),
+    /// In the sites' own table, under this id.
+    Site(i64),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row(id) => write!(f, "row {id}"),
+            Self::Site(id) => write!(f, "site {id}"),
+        }
+    }
+}

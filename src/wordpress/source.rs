@@ -1,0 +1,308 @@
+use std::{collections::HashSet, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    DatabaseUrl, Mapping, Network, Origin, Rejected, Site, SourceError, TablePrefix,
+    database::{Connection, RawRow},
+    error::{Kind, reason},
+    location::Location,
+};
+use crate::domain::{DomainName, InvalidDomain};
+
+/// How long a connection may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long a whole read or write may take.
+const QUERY_LIMIT: Duration = Duration::from_secs(60);
+/// How many domain records are written in one statement.
+const BATCH: usize = 500;
+/// The most of a rejected value that is kept, in characters.
+const VALUE_KEPT: usize = 200;
+
+/// The network's database.
+#[derive(Debug, Clone)]
+pub struct Source {
+    database: DatabaseUrl,
+    prefix: TablePrefix,
+    network_id: Option<i64>,
+}
+
+impl Source {
+    /// Names the database. `network_id` is that of the `site` table; none is the main network, the
+    /// one with the lowest id. Nothing is opened before the first read.
+    pub fn new(database: DatabaseUrl, prefix: TablePrefix, network_id: Option<i64>) -> Self {
+        Self { database, prefix, network_id }
+    }
+
+    /// Reads the network, all of it as of one moment.
+    ///
+    /// # Errors
+    /// Any [`SourceError`] but [`SourceError::InsertDenied`]. A network that could be read in part
+    /// only is an error: half a network must never look like a whole one.
+    pub async fn read(&self) -> Result<Network, SourceError> {
+        let mut connection = self.connect().await?;
+        let network = self.in_time(self.read_with(&mut connection)).await?;
+        connection.close().await;
+        Ok(network)
+    }
+
+    /// Writes the domain records of these sites as the plugin does. A site that has got a record in
+    /// the meantime is passed over. Returns how many were written.
+    ///
+    /// # Errors
+    /// [`SourceError::InsertDenied`] with the statement that would help, or any other.
+    pub async fn create_records(&self, sites: &[Site]) -> Result<u64, SourceError> {
+        let ids: Vec<i64> = sites.iter().map(|site| site.blog_id).collect();
+        let mut connection = self.connect().await?;
+        let written = self.in_time(self.create_with(&mut connection, &ids)).await?;
+        connection.close().await;
+        Ok(written)
+    }
+
+    /// Finds out whether domain records could be written, writing none.
+    ///
+    /// # Errors
+    /// [`SourceError::InsertDenied`] with the statement that would help, or any other.
+    pub async fn check_insert(&self) -> Result<(), SourceError> {
+        let mut connection = self.connect().await?;
+        // The server checks the right before it finds that no site has the id 0.
+        self.in_time(self.create_with(&mut connection, &[0])).await?;
+        connection.close().await;
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Connection, SourceError> {
+        let opened = timeout(CONNECT_LIMIT, Connection::open(&self.database.0)).await;
+        let limit = CONNECT_LIMIT;
+        opened
+            .map_err(|_| SourceError::TimedOut { database: self.database.to_string(), limit })?
+            .map_err(|error| {
+                let (database, reason) = (self.database.to_string(), reason(&error));
+                match Kind::of(&error) {
+                    Kind::Unreachable => SourceError::Unreachable { database, reason },
+                    Kind::AccessDenied => SourceError::AccessDenied { database, reason },
+                    Kind::UnknownDatabase => SourceError::UnknownDatabase { database, reason },
+                    _ => SourceError::Other { database, reason },
+                }
+            })
+    }
+
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, SourceError> {
+        let (database, limit) = (self.database.to_string(), QUERY_LIMIT);
+        timeout(limit, work).await.unwrap_or(Err(SourceError::TimedOut { database, limit }))
+    }
+
+    async fn read_with(&self, connection: &mut Connection) -> Result<Network, SourceError> {
+        connection.begin_snapshot().await.map_err(|error| self.other(&error))?;
+
+        let site_table = self.prefix.table("site");
+        let mut networks = Vec::new();
+        let take = |row: RawRow<'_>| networks.push((row.id, lossy(row.domain)));
+        let sql = format!("SELECT id, 0, domain, NULL FROM {site_table} ORDER BY id");
+        self.query(connection, &site_table, sql, None, take).await?;
+        let main = networks.first().map(|(id, _)| *id);
+        let main = main.ok_or(SourceError::NoNetwork { table: site_table.clone() })?;
+        let id = self.network_id.unwrap_or(main);
+        let Some((_, domain)) = networks.iter().find(|(known, _)| *known == id).cloned() else {
+            let known: Vec<_> = networks.iter().map(|(id, _)| id.to_string()).collect();
+            let known = known.join(", ");
+            return Err(SourceError::UnknownNetwork { id, table: site_table, known });
+        };
+        let own_names = networks.iter().filter_map(|(_, domain)| domain.parse().ok()).collect();
+
+        let mapping_table = self.mapping_table(id, main);
+        let mut network = Network {
+            id,
+            domain,
+            own_names,
+            mappings: Vec::new(),
+            lacking: Vec::new(),
+            rejected: Vec::new(),
+            rows: 0,
+        };
+        let modified = connection.unix_seconds("date_modified");
+        let sql =
+            format!("SELECT id, blog_id, domain, {modified} FROM {mapping_table} ORDER BY id");
+        self.query(connection, &mapping_table, sql, None, |row| network.take_mapping(&row)).await?;
+
+        // A site on its network's own domain never has a record of its own.
+        let blogs_table = self.prefix.table("blogs");
+        let sql = format!(
+            "SELECT blog_id, blog_id, domain, NULL FROM {blogs_table} b
+             WHERE site_id = ? AND deleted = 0 AND archived = 0 AND spam = 0
+             AND domain NOT IN (SELECT domain FROM {site_table})
+             AND NOT EXISTS (SELECT 1 FROM {mapping_table} m WHERE m.blog_id = b.blog_id)
+             ORDER BY blog_id"
+        );
+        let mut candidates = Vec::new();
+        let take = |row: RawRow<'_>| candidates.push((row.id, row.domain.to_vec()));
+        self.query(connection, &blogs_table, sql, Some(id), take).await?;
+        network.take_sites(candidates);
+        Ok(network)
+    }
+
+    /// The main network's table has no number in its name, any other network's has.
+    fn mapping_table(&self, network: i64, main: i64) -> String {
+        if network == main {
+            self.prefix.table("wu_domain_mappings")
+        } else {
+            self.prefix.table(&format!("wu_{network}_domain_mappings"))
+        }
+    }
+
+    async fn query(
+        &self,
+        connection: &mut Connection,
+        table: &str,
+        sql: String,
+        bind: Option<i64>,
+        take: impl FnMut(RawRow<'_>),
+    ) -> Result<(), SourceError> {
+        let Err(error) = connection.each(sql, bind, take).await else {
+            return Ok(());
+        };
+        let database = self.database.to_string();
+        Err(match Kind::of(&error) {
+            Kind::TableMissing => {
+                let similar = self.similar_prefixes(connection, table).await;
+                SourceError::TableMissing { database, table: table.to_owned(), similar }
+            }
+            Kind::Denied => {
+                let grant = self.grant(connection, "SELECT", table).await;
+                SourceError::SelectDenied { database, reason: reason(&error), grant }
+            }
+            Kind::Unreachable => SourceError::Unreachable { database, reason: reason(&error) },
+            _ => self.other(&error),
+        })
+    }
+
+    async fn create_with(
+        &self,
+        connection: &mut Connection,
+        blog_ids: &[i64],
+    ) -> Result<u64, SourceError> {
+        let mappings = self.find_mapping_table(connection).await?;
+        let blogs = self.prefix.table("blogs");
+        let now = connection.now();
+        let mut written = 0;
+        for batch in blog_ids.chunks(BATCH) {
+            let ids: Vec<_> = batch.iter().map(i64::to_string).collect();
+            let ids = ids.join(", ");
+            let sql = format!(
+                "INSERT INTO {mappings} (blog_id, domain, active, primary_domain, secure, stage,
+                     date_created, date_modified)
+                 SELECT blog_id, domain, 1, 1, 0, 'checking-dns', {now}, {now} FROM {blogs} b
+                 WHERE blog_id IN ({ids})
+                 AND NOT EXISTS (SELECT 1 FROM {mappings} m WHERE m.blog_id = b.blog_id)"
+            );
+            match connection.execute(sql).await {
+                Ok(rows) => written += rows,
+                Err(error) if Kind::of(&error) == Kind::Denied => {
+                    let grant = self.grant(connection, "INSERT", &mappings).await;
+                    return Err(SourceError::InsertDenied { grant });
+                }
+                Err(error) => return Err(self.other(&error)),
+            }
+        }
+        Ok(written)
+    }
+
+    /// The domain table of the network, for a write.
+    async fn find_mapping_table(&self, connection: &mut Connection) -> Result<String, SourceError> {
+        let table = self.prefix.table("site");
+        let mut main = None;
+        let sql = format!("SELECT id, 0, NULL, NULL FROM {table} ORDER BY id LIMIT 1");
+        self.query(connection, &table, sql, None, |row| main = Some(row.id)).await?;
+        let main = main.ok_or(SourceError::NoNetwork { table })?;
+        Ok(self.mapping_table(self.network_id.unwrap_or(main), main))
+    }
+
+    /// Under which prefixes a table like this one exists: a wrong prefix is the usual cause of a
+    /// missing table. A list that cannot be had is an empty one: this only helps an error along.
+    async fn similar_prefixes(&self, connection: &mut Connection, table: &str) -> Vec<String> {
+        let suffix = table.strip_prefix(self.prefix.to_string().as_str()).unwrap_or(table);
+        let sql = match connection {
+            Connection::MySql(_) => {
+                "SELECT CAST(table_name AS CHAR) FROM information_schema.tables
+                 WHERE table_schema = DATABASE() AND table_name LIKE CONCAT('%', ?) LIMIT 10"
+            }
+            Connection::Sqlite(_) => {
+                "SELECT name FROM sqlite_master
+                 WHERE type = 'table' AND name LIKE '%' || ? LIMIT 10"
+            }
+        };
+        let tables = connection.texts(sql, suffix).await.unwrap_or_default();
+        tables.iter().filter_map(|name| name.strip_suffix(suffix)).map(str::to_owned).collect()
+    }
+
+    /// The statement that gives the current user a right on a table.
+    async fn grant(&self, connection: &mut Connection, right: &str, table: &str) -> String {
+        let Location::MySql(options) = &self.database.0 else {
+            return format!(
+                "chmod/chown, so that this user may write {} and its folder",
+                self.database
+            );
+        };
+        let sql = "SELECT CAST(CURRENT_USER() AS CHAR) FROM DUAL WHERE ? = ''";
+        let user = connection.texts(sql, "").await.unwrap_or_default().pop();
+        let user = user.unwrap_or_else(|| format!("{}@%", options.get_username()));
+        let (name, host) = user.rsplit_once('@').unwrap_or((&user, "%"));
+        let database = options.get_database().unwrap_or_default();
+        format!("GRANT {right} ON `{database}`.`{table}` TO '{name}'@'{host}'")
+    }
+
+    fn other(&self, error: &sqlx::Error) -> SourceError {
+        SourceError::Other { database: self.database.to_string(), reason: reason(error) }
+    }
+}
+
+impl Network {
+    fn take_mapping(&mut self, row: &RawRow<'_>) {
+        self.rows += 1;
+        match DomainName::from_bytes(row.domain) {
+            Ok(domain) => self.mappings.push(Mapping {
+                row_id: row.id,
+                blog_id: row.blog_id,
+                domain,
+                modified: row.modified,
+            }),
+            Err(reason) => self.reject(Origin::Row(row.id), row.blog_id, row.domain, reason),
+        }
+    }
+
+    /// Sorts out the sites without a record: one that shares its domain with another site or with a
+    /// row gets none, for the domain could serve only one of them.
+    fn take_sites(&mut self, candidates: Vec<(i64, Vec<u8>)>) {
+        if candidates.is_empty() {
+            return;
+        }
+        let mut taken: HashSet<&DomainName> = self.own_names.iter().collect();
+        taken.extend(self.mappings.iter().map(|mapping| &mapping.domain));
+        let mut lacking: Vec<Site> = Vec::new();
+        let mut rejected = Vec::new();
+        let mut seen = HashSet::new();
+        for (blog_id, value) in candidates {
+            match DomainName::from_bytes(&value) {
+                Ok(domain) if taken.contains(&domain) || !seen.insert(domain.clone()) => {}
+                Ok(domain) => lacking.push(Site { blog_id, domain }),
+                Err(reason) => rejected.push((blog_id, value, reason)),
+            }
+        }
+        self.lacking = lacking;
+        for (blog_id, value, reason) in rejected {
+            self.reject(Origin::Site(blog_id), blog_id, &value, reason);
+        }
+    }
+
+    fn reject(&mut self, origin: Origin, blog_id: i64, value: &[u8], reason: InvalidDomain) {
+        let value = lossy(value).chars().take(VALUE_KEPT).collect();
+        self.rejected.push(Rejected { origin, blog_id, value, reason });
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
