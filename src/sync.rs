@@ -117,6 +117,7 @@ impl Sync {
         let wanted = self.rules.wanted(&network);
         let fingerprint = fingerprint(&wanted, &network);
         if self.nothing_calls_for_more(fingerprint, now) {
+            tracing::debug!(name: "sync.quiet", wanted = wanted.names.len());
             return Ok(Report { wanted: wanted.names.len(), quiet: true, ..Report::default() });
         }
 

@@ -44,7 +44,12 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
         // PHP files saved by Windows editors send a byte order mark first.
-        serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+        if body.first().is_some_and(|byte| *byte != b'{') {
+            // serde would take an array for an object without its keys, and `[1]` for success.
+            return Err(serde::de::Error::custom("not a JSON object"));
+        }
+        serde_json::from_slice(body)
     }
 
     /// What Closte gave as the reason.

@@ -55,47 +55,39 @@ impl Layers {
         let mut problems = Vec::new();
         let (environment, database) = self.environment_values(&mut problems);
         let overrides = self.override_values(&mut problems);
-        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-        if let Some(path) = self.file() {
-            builder = builder.add_source(File::from(path).format(FileFormat::Toml));
-        }
-        let merged = builder
+        let defaults = toml(DEFAULTS).map_err(|error| SettingsError::one(error.to_string()))?;
+        let merged = Config::builder()
+            .add_source(Flat(defaults.clone()))
+            .add_source(Flat(self.file_values()?))
             .add_source(Flat(environment))
             .add_source(Flat(overrides))
             .build()
-            .map_err(|error| SettingsError::one(self.describe(&error)))?;
-        let known = flatten(
-            Config::builder()
-                .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
-                .build()
-                .map_err(|error| SettingsError::one(error.to_string()))?
-                .cache,
-        );
+            .map_err(|error| SettingsError::one(error.to_string()))?;
         let values = flatten(merged.cache);
         for (key, value) in &values {
-            if !known.contains_key(key) {
-                problems.push(unknown(key, value.origin(), known.keys()));
+            if !defaults.contains_key(key) {
+                problems.push(unknown(key, value.origin(), defaults.keys()));
             }
         }
         Ok(Values { values, database, problems })
     }
 
-    fn file(&self) -> Option<&Path> {
+    fn file_values(&self) -> Result<Map<String, Value>, SettingsError> {
         let usual = Path::new(DEFAULT_FILE);
-        self.config_file.as_deref().or_else(|| usual.exists().then_some(usual))
-    }
-
-    /// What the library says of a file would quote it, and with it perhaps the key.
-    fn describe(&self, error: &ConfigError) -> String {
-        let file = self.file().unwrap_or(Path::new(DEFAULT_FILE)).display();
-        match error {
-            ConfigError::FileParse { cause, .. } => {
-                let place = cause.to_string();
-                let place = place.lines().next().unwrap_or_default().to_owned();
-                format!("{file} is not valid TOML ({place})")
-            }
-            _ => format!("cannot read {file}; check that it is there and may be read"),
-        }
+        let file = self.config_file.as_deref().or_else(|| usual.exists().then_some(usual));
+        let Some(path) = file else { return Ok(Map::new()) };
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path)
+            .map_err(|error| SettingsError::one(format!("cannot read {name} ({error})")))?;
+        let values = toml(&text).map_err(|error| {
+            // Beyond its first line, which is the place, the message quotes the file, and with it
+            // perhaps the key.
+            let place = error.to_string();
+            let place = place.lines().next().unwrap_or_default();
+            SettingsError::one(format!("{name} is not valid TOML: {place}"))
+        })?;
+        let from_here = |(key, value): (String, Value)| (key, Value::new(Some(&name), value.kind));
+        Ok(values.into_iter().map(from_here).collect())
     }
 
     fn environment_values(
@@ -189,6 +181,12 @@ impl Layers {
             .or_else(|| variable("HOME").map(|home| Path::new(home).join(".local/state")));
         state_file(&user.unwrap_or_default().join("closte-sync"))
     }
+}
+
+/// The values of a TOML text under dotted keys.
+fn toml(text: &str) -> Result<Map<String, Value>, ConfigError> {
+    let parsed = Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build()?;
+    Ok(flatten(parsed.cache).into_iter().collect())
 }
 
 /// Whether files can be made in the folder, or the folder itself where it is not there yet.

@@ -46,13 +46,15 @@ impl Sync {
         let stages = [calls(Verb::Add), calls(Verb::Remove)];
         drop(plan.changes);
         let total = stages.iter().map(Vec::len).sum();
-        let (mut done, mut outages) = (0, 0);
-        let enough = stop.child_token();
+        let mut done = 0;
+        let mut breaker = Breaker::new(stop);
         for stage in stages {
+            let enough = breaker.enough.clone();
             let outcomes = stream::iter(stage)
                 .take_until(enough.cancelled())
                 .map(|call| self.call(call, stop))
                 .buffer_unordered(self.rules.concurrency)
+                .inspect(|outcome| breaker.judge(&outcome.result))
                 .ready_chunks(RECORD_AT_ONCE);
             let mut outcomes = pin!(outcomes);
             while let Some(outcomes) = outcomes.next().await {
@@ -61,36 +63,18 @@ impl Sync {
                 let mut changes = Vec::with_capacity(outcomes.len());
                 let mut events = Vec::with_capacity(outcomes.len());
                 for outcome in outcomes {
-                    outages = match &outcome.result {
-                        Err(error) if error.looks_like_an_outage() => outages + 1,
-                        _ => 0,
-                    };
-                    if let Err(error) = &outcome.result
-                        && (error.concerns_every_name() || outages >= OUTAGE_AFTER)
-                    {
-                        enough.cancel();
-                        report.outage = Some(error.clone());
-                    }
-                    let Some(mut entry) = ledger.remove(&outcome.call.name) else {
-                        continue;
-                    };
-                    events.extend(outcome.note(
-                        &mut entry,
-                        report,
-                        &self.rules.policy.back_off,
-                        now,
-                    ));
-                    changes.push(Change {
-                        name: outcome.call.name,
-                        entry: Some(entry),
-                        notice: None,
-                    });
+                    let name = outcome.call.name.clone();
+                    let Some(mut entry) = ledger.remove(&name) else { continue };
+                    let back_off = &self.rules.policy.back_off;
+                    events.extend(outcome.note(&mut entry, report, back_off, now));
+                    changes.push(Change { name, entry: Some(entry), notice: None });
                 }
                 self.state.record(ledger_id, &changes, &events, now).await?;
                 events.iter().for_each(Event::log);
                 progress(done, total);
             }
         }
+        report.outage = breaker.outage;
         Ok(())
     }
 
@@ -114,6 +98,34 @@ impl Sync {
             }),
         };
         Outcome { call, result, took: started.elapsed() }
+    }
+}
+
+/// Ends the calls of a cycle when it is clear that the next one would fail as well.
+struct Breaker {
+    /// Cancelled when no new call is to begin.
+    enough: CancellationToken,
+    in_a_row: u32,
+    /// Why it was enough, unless the daemon was stopped.
+    outage: Option<ClosteError>,
+}
+
+impl Breaker {
+    fn new(stop: &CancellationToken) -> Self {
+        Self { enough: stop.child_token(), in_a_row: 0, outage: None }
+    }
+
+    fn judge(&mut self, result: &Result<(), ClosteError>) {
+        match result {
+            Err(error) if error.looks_like_an_outage() => self.in_a_row += 1,
+            _ => self.in_a_row = 0,
+        }
+        if let Err(error) = result
+            && (error.concerns_every_name() || self.in_a_row >= OUTAGE_AFTER)
+        {
+            self.enough.cancel();
+            self.outage.get_or_insert_with(|| error.clone());
+        }
     }
 }
 

@@ -69,7 +69,7 @@ impl Surprise {
 impl Report {
     /// Whether both ends agree as far as they ever will.
     pub fn is_settled(&self) -> bool {
-        self.failed == 0 && self.held == 0 && self.outage.is_none()
+        self.failed == 0 && self.held == 0 && self.outage.is_none() && self.odd_elements.is_none()
     }
 }
 

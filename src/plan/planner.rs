@@ -1,0 +1,296 @@
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Change, Decision, Guard, Notice, Plan, Policy, Present, Reason, Wanted};
+use crate::{
+    domain::{DomainName, Pattern},
+    ledger::{Entry, Ledger, Origin, Progress, REFUSAL_LASTS, later},
+};
+
+/// How long a name that vanished without our doing stays in the ledger. A list that is short for
+/// an hour must not turn a managed name into a foreign one.
+const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// From how many managed names on `max_removal_percent` counts.
+const PERCENT_COUNTS_FROM: usize = 10;
+
+/// A plan in the making.
+pub(super) struct Planner<'a> {
+    wanted: &'a Wanted,
+    present: &'a Present,
+    ledger: &'a Ledger,
+    policy: &'a Policy,
+    now: Timestamp,
+    /// What the list does not name is really not there.
+    list_is_sound: bool,
+    /// Wildcards that are to go, each with a wanted name that they alone serve.
+    still_serving: HashMap<DomainName, DomainName>,
+    plan: Plan,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(
+        wanted: &'a Wanted,
+        present: &'a Present,
+        ledger: &'a Ledger,
+        policy: &'a Policy,
+        now: Timestamp,
+    ) -> Self {
+        let was_listed = |entry: &Entry| entry.present_since.is_some();
+        Self {
+            wanted,
+            present,
+            ledger,
+            policy,
+            now,
+            // An empty list where there were names before is a list that was cut short.
+            list_is_sound: present.complete
+                && !(present.names.is_empty() && ledger.values().any(was_listed)),
+            still_serving: HashMap::new(),
+            plan: Plan { managed: ledger.len(), ..Plan::default() },
+        }
+    }
+
+    pub(super) fn plan(mut self) -> Plan {
+        let (wanted, present, ledger) = (self.wanted, self.present, self.ledger);
+        for (name, origin) in &wanted.names {
+            self.wanted_name(name, *origin);
+        }
+        for (name, entry) in ledger {
+            if !wanted.names.contains_key(name) {
+                self.unwanted_name(name, entry);
+            }
+        }
+        for name in &present.names {
+            if !wanted.names.contains_key(name) && !ledger.contains_key(name) {
+                self.decide(name, Decision::Foreign);
+            }
+        }
+        self.hold_a_surprise();
+        self.plan.decisions.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        self.plan.changes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        self.plan
+    }
+
+    fn wanted_name(&mut self, name: &DomainName, origin: Origin) {
+        let old = self.ledger.get(name);
+        let mut entry = old.cloned().unwrap_or_else(|| Entry::new(origin, self.now));
+        let mut notice = None;
+        if old.is_none() {
+            self.plan.managed += 1;
+        }
+        if entry.unwanted_since.take().is_some() {
+            entry.progress = Progress::Idle;
+            notice = Some(Notice::MappedAgain);
+        }
+        if entry.origin != origin {
+            entry.origin = origin;
+            if matches!(entry.progress, Progress::Refused { .. }) {
+                entry.progress = Progress::Idle;
+            }
+        }
+
+        if self.present.names.contains(name) {
+            self.plan.in_place += 1;
+            entry.present_since.get_or_insert(self.now);
+            entry.covered_by = None;
+            entry.progress = Progress::Idle;
+            if old.is_none() {
+                notice = Some(Notice::Adopted);
+            }
+        } else {
+            let was_present = entry.present_since.is_some();
+            if self.list_is_sound && was_present {
+                entry.present_since = None;
+                notice = Some(Notice::Lost);
+            }
+            if self.list_is_sound
+                && let Progress::Accepted(attempt) = entry.progress
+            {
+                let error = "Closte accepted it, but does not list it".to_owned();
+                entry.progress = Progress::Failed(attempt, error);
+                notice = Some(Notice::NotListed);
+            }
+            let decision = self.missing_name(name, &entry, was_present);
+            entry.covered_by = match &decision {
+                Decision::Covered { by } => Some(by.clone()),
+                _ => None,
+            };
+            self.decide(name, decision);
+        }
+        self.change(name, old, entry, notice);
+    }
+
+    fn missing_name(&mut self, name: &DomainName, entry: &Entry, was_present: bool) -> Decision {
+        if let Some(wildcard) = name.covering_wildcard().filter(|w| self.present.names.contains(w))
+        {
+            if self.stays(&wildcard) {
+                return Decision::Covered { by: wildcard };
+            }
+            self.still_serving.insert(wildcard, name.clone());
+        }
+        match &entry.progress {
+            Progress::Refused { at, error } if later_by(*at, REFUSAL_LASTS) > self.now => {
+                Decision::Refused { until: later_by(*at, REFUSAL_LASTS), error: error.clone() }
+            }
+            Progress::Failed(attempt, error) if attempt.next > self.now => {
+                Decision::Waiting { until: attempt.next, error: error.clone() }
+            }
+            Progress::Accepted(attempt) if attempt.next > self.now => Decision::Waiting {
+                until: attempt.next,
+                error: "waiting for a list that can be read in full".to_owned(),
+            },
+            Progress::Failed(attempt, _) | Progress::Accepted(attempt) => {
+                Decision::Add(Reason::Retry { attempts: attempt.count })
+            }
+            Progress::Idle | Progress::Refused { .. } if was_present => Decision::Add(Reason::Lost),
+            Progress::Idle | Progress::Refused { .. } => Decision::Add(Reason::New),
+        }
+    }
+
+    /// Whether a present name is one that no cycle is going to remove.
+    fn stays(&self, name: &DomainName) -> bool {
+        self.wanted.names.contains_key(name)
+            || !self.ledger.contains_key(name)
+            || self.lasting_guard(name).is_some()
+    }
+
+    fn unwanted_name(&mut self, name: &DomainName, old: &Entry) {
+        let listed = self.present.names.contains(name);
+        if matches_any(&self.policy.exclude, name) {
+            if listed {
+                self.decide(name, Decision::Held(Guard::Excluded));
+            }
+            return;
+        }
+
+        let mut entry = old.clone();
+        let mut notice = None;
+        let unwanted_since = *entry.unwanted_since.get_or_insert(self.now);
+        if old.unwanted_since.is_none() {
+            entry.progress = Progress::Idle;
+            notice = Some(Notice::Unmapped);
+        }
+        if listed {
+            if self.list_is_sound
+                && let Progress::Accepted(attempt) = entry.progress
+            {
+                let error = "Closte said that it is removed, but still lists it".to_owned();
+                entry.progress = Progress::Failed(attempt, error);
+                notice = Some(Notice::StillListed);
+            }
+            let decision = self.surplus_name(name, &entry, unwanted_since);
+            self.decide(name, decision);
+        } else if self.list_is_sound {
+            let long_gone = later_by(unwanted_since, FORGET_AFTER) <= self.now;
+            let removed = matches!(entry.progress, Progress::Accepted(_));
+            if removed || (long_gone && !self.wanted.table_was_empty) {
+                self.plan.managed -= 1;
+                self.plan.changes.push(Change {
+                    name: name.clone(),
+                    entry: None,
+                    notice: Some(Notice::Forgotten),
+                });
+                return;
+            }
+            entry.present_since = None;
+        }
+        self.change(name, Some(old), entry, notice);
+    }
+
+    fn surplus_name(
+        &self,
+        name: &DomainName,
+        entry: &Entry,
+        unwanted_since: Timestamp,
+    ) -> Decision {
+        if let Some(guard) = self.guard(name, entry, unwanted_since) {
+            return Decision::Held(guard);
+        }
+        match &entry.progress {
+            Progress::Failed(attempt, error) if attempt.next > self.now => {
+                Decision::Waiting { until: attempt.next, error: error.clone() }
+            }
+            _ => Decision::Remove { unwanted_since },
+        }
+    }
+
+    /// The first guard that stops the removal of this name, whatever happens to the others.
+    fn guard(&self, name: &DomainName, entry: &Entry, unwanted_since: Timestamp) -> Option<Guard> {
+        if let Some(guard) = self.lasting_guard(name) {
+            return Some(guard);
+        }
+        if self.wanted.table_was_empty && !self.policy.allow_removals {
+            return Some(Guard::EmptyTable);
+        }
+        if let Some(row) = entry.origin.row_id.filter(|row| self.wanted.rejected_rows.contains(row))
+        {
+            return Some(Guard::UnreadableRow(row));
+        }
+        if !self.list_is_sound {
+            return Some(Guard::ListIncomplete);
+        }
+        if let Some(served) = self.still_serving.get(name) {
+            return Some(Guard::StillServing(served.clone()));
+        }
+        let until = later(unwanted_since, self.policy.removal_grace);
+        (until > self.now).then_some(Guard::Grace { until })
+    }
+
+    fn lasting_guard(&self, name: &DomainName) -> Option<Guard> {
+        if matches_any(&self.policy.exclude, name) {
+            Some(Guard::Excluded)
+        } else if self.wanted.own_names.contains(name) {
+            Some(Guard::OwnName)
+        } else if matches_any(&self.policy.keep, name) {
+            Some(Guard::Kept)
+        } else {
+            self.policy.upsert_only.then_some(Guard::UpsertOnly)
+        }
+    }
+
+    /// Holds all removals when they are more than anybody would expect of one cycle. Those that
+    /// wait for another attempt count too: they were part of the same surprise.
+    fn hold_a_surprise(&mut self) {
+        let (managed, wanted) = (self.plan.managed, self.wanted);
+        let is_removal = |(name, decision): &(DomainName, Decision)| match decision {
+            Decision::Remove { .. } => true,
+            Decision::Waiting { .. } => !wanted.names.contains_key(name),
+            _ => false,
+        };
+        let removals = self.plan.decisions.iter().filter(|one| is_removal(one)).count();
+        let over_the_limit = managed >= PERCENT_COUNTS_FROM
+            && removals * 100 > managed * usize::from(self.policy.max_removal_percent);
+        let everything = removals >= 2 && removals == managed;
+        if self.policy.allow_removals || !(over_the_limit || everything) {
+            return;
+        }
+        for one in self.plan.decisions.iter_mut().filter(|one| is_removal(one)) {
+            one.1 = Decision::Held(Guard::TooMany { removals, managed });
+        }
+    }
+
+    fn decide(&mut self, name: &DomainName, decision: Decision) {
+        self.plan.decisions.push((name.clone(), decision));
+    }
+
+    fn change(
+        &mut self,
+        name: &DomainName,
+        old: Option<&Entry>,
+        entry: Entry,
+        notice: Option<Notice>,
+    ) {
+        if old != Some(&entry) {
+            self.plan.changes.push(Change { name: name.clone(), entry: Some(entry), notice });
+        }
+    }
+}
+
+fn matches_any(patterns: &[Pattern], name: &DomainName) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+fn later_by(at: Timestamp, wait: SignedDuration) -> Timestamp {
+    at.checked_add(wait).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,469 @@
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::*;
+use crate::ledger::{Attempt, Progress};
+
+fn name(text: &str) -> DomainName {
+    text.parse().unwrap()
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn ago(seconds: i64) -> Timestamp {
+    now() - SignedDuration::from_secs(seconds)
+}
+
+fn policy() -> Policy {
+    Policy {
+        upsert_only: false,
+        removal_grace: Duration::from_secs(120),
+        max_removal_percent: 30,
+        keep: Vec::new(),
+        exclude: Vec::new(),
+        back_off: BackOff::default(),
+        allow_removals: false,
+    }
+}
+
+/// A case in the making: what is wanted, what is present, what is in the ledger.
+#[derive(Debug, Clone)]
+struct Case {
+    wanted: Wanted,
+    present: Present,
+    ledger: Ledger,
+    policy: Policy,
+}
+
+fn case() -> Case {
+    let present = Present { complete: true, ..Present::default() };
+    Case { wanted: Wanted::default(), present, ledger: Ledger::new(), policy: policy() }
+}
+
+impl Case {
+    fn wanted(mut self, names: &[&str]) -> Self {
+        for text in names {
+            let row_id = Some(self.wanted.names.len() as i64 + 1);
+            self.wanted.names.insert(name(text), Origin { row_id, ..Origin::default() });
+        }
+        self
+    }
+
+    fn present(mut self, names: &[&str]) -> Self {
+        self.present.names.extend(names.iter().map(|text| name(text)));
+        self
+    }
+
+    /// Names that were wanted and present until `seconds` ago.
+    fn unmapped(mut self, names: &[&str], seconds: i64) -> Self {
+        for text in names {
+            let mut entry =
+                Entry::new(Origin { row_id: Some(77), ..Origin::default() }, ago(9_999));
+            entry.present_since = Some(ago(9_000));
+            entry.unwanted_since = Some(ago(seconds));
+            self.ledger.insert(name(text), entry);
+        }
+        self.present(names)
+    }
+
+    /// Names that are wanted, present and known to be.
+    fn in_place(mut self, names: &[&str]) -> Self {
+        self = self.wanted(names).present(names);
+        for text in names {
+            let mut entry = Entry::new(self.wanted.names[&name(text)], ago(9_999));
+            entry.present_since = Some(ago(9_000));
+            self.ledger.insert(name(text), entry);
+        }
+        self
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    fn plan(&self) -> Plan {
+        plan(&self.wanted, &self.present, &self.ledger, &self.policy, now())
+    }
+
+    /// What becomes of the only name that anything becomes of.
+    fn decision(&self) -> Decision {
+        let plan = self.plan();
+        assert_eq!(plan.decisions.len(), 1, "{:?}", plan.decisions);
+        plan.decisions[0].1.clone()
+    }
+
+    fn of(&self, text: &str) -> Option<Decision> {
+        let decisions = self.plan().decisions;
+        decisions.into_iter().find(|(known, _)| *known == name(text)).map(|(_, decision)| decision)
+    }
+}
+
+fn entry_after(plan: &Plan, text: &str) -> Entry {
+    let change = plan.changes.iter().find(|change| change.name == name(text)).unwrap();
+    change.entry.clone().unwrap()
+}
+
+fn many(prefix: &str, number: usize) -> Vec<String> {
+    (0..number).map(|index| format!("{prefix}{index}.example")).collect()
+}
+
+fn texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn what_is_missing_is_added_and_in_the_ledger_before_the_call() {
+    let case = case().wanted(&["shop.example"]);
+    assert_eq!(case.decision(), Decision::Add(Reason::New));
+    assert_eq!(entry_after(&case.plan(), "shop.example").managed_since, now());
+}
+
+#[test]
+fn what_is_there_already_is_adopted() {
+    let plan = case().wanted(&["shop.example"]).present(&["shop.example"]).plan();
+    assert_eq!((plan.decisions.len(), plan.in_place), (0, 1));
+    assert_eq!(plan.changes[0].notice, Some(Notice::Adopted));
+}
+
+#[test]
+fn a_cycle_with_nothing_to_do_changes_nothing() {
+    let plan = case().in_place(&["shop.example", "*.wild.example"]).plan();
+    assert_eq!((plan.decisions.len(), plan.changes.len(), plan.in_place), (0, 0, 2));
+    assert!(plan.is_settled());
+    assert_eq!(plan.look_again_at(now()), None);
+}
+
+#[test]
+fn a_foreign_name_is_left_alone() {
+    let case = case().present(&["mail.example"]).with(|case| {
+        case.policy.allow_removals = true;
+        case.policy.removal_grace = Duration::ZERO;
+    });
+    assert_eq!(case.decision(), Decision::Foreign);
+    assert_eq!(case.plan().changes, []);
+}
+
+#[test]
+fn what_was_unmapped_is_removed_when_the_grace_is_over() {
+    let grace = Decision::Held(Guard::Grace { until: now() + SignedDuration::from_secs(1) });
+    assert_eq!(case().unmapped(&["old.example"], 119).decision(), grace);
+    let remove = Decision::Remove { unwanted_since: ago(120) };
+    assert_eq!(case().unmapped(&["old.example"], 120).decision(), remove);
+}
+
+#[test]
+fn the_grace_begins_when_the_name_is_first_seen_unwanted() {
+    let case = case()
+        .unmapped(&["old.example"], 0)
+        .with(|case| case.ledger.get_mut(&name("old.example")).unwrap().unwanted_since = None);
+    let until = now() + SignedDuration::from_secs(120);
+    assert_eq!(case.decision(), Decision::Held(Guard::Grace { until }));
+    assert_eq!(entry_after(&case.plan(), "old.example").unwanted_since, Some(now()));
+    assert_eq!(case.plan().changes[0].notice, Some(Notice::Unmapped));
+    assert_eq!(case.plan().look_again_at(now()), Some(until));
+}
+
+#[test]
+fn a_name_that_comes_back_in_the_grace_stays() {
+    let case = case().unmapped(&["back.example"], 60).wanted(&["back.example"]);
+    assert_eq!(case.plan().decisions, []);
+    assert_eq!(entry_after(&case.plan(), "back.example").unwanted_since, None);
+    assert_eq!(case.plan().changes[0].notice, Some(Notice::MappedAgain));
+}
+
+#[test]
+fn each_guard_holds_a_removal() {
+    let due = case().unmapped(&["old.shop.example"], 9_000);
+    let own = name("old.shop.example");
+    for (guard, case) in [
+        (Guard::OwnName, due.clone().with(|case| drop(case.wanted.own_names.insert(own)))),
+        (
+            Guard::Kept,
+            due.clone().with(|c| c.policy.keep = vec!["*.shop.example".parse().unwrap()]),
+        ),
+        (
+            Guard::Excluded,
+            due.clone().with(|c| c.policy.exclude = vec!["old.shop.example".parse().unwrap()]),
+        ),
+        (Guard::UpsertOnly, due.clone().with(|case| case.policy.upsert_only = true)),
+        (Guard::EmptyTable, due.clone().with(|case| case.wanted.table_was_empty = true)),
+        (
+            Guard::UnreadableRow(77),
+            due.clone().with(|case| drop(case.wanted.rejected_rows.insert(77))),
+        ),
+        (Guard::ListIncomplete, due.clone().with(|case| case.present.complete = false)),
+    ] {
+        assert_eq!(case.decision(), Decision::Held(guard.clone()), "{guard:?}");
+        let insist = case.with(|case| case.policy.allow_removals = true);
+        let insisted = match guard {
+            Guard::EmptyTable => Decision::Remove { unwanted_since: ago(9_000) },
+            guard => Decision::Held(guard),
+        };
+        assert_eq!(insist.decision(), insisted);
+    }
+    assert_eq!(due.decision(), Decision::Remove { unwanted_since: ago(9_000) });
+}
+
+#[test]
+fn more_than_the_limit_is_held_whole_from_ten_managed_names_on() {
+    let stay = many("stay", 7);
+    let go = many("go", 3);
+    let at_the_limit = case().in_place(&texts(&stay)).unmapped(&texts(&go), 9_000);
+    assert_eq!(
+        at_the_limit.of("go0.example"),
+        Some(Decision::Remove { unwanted_since: ago(9_000) })
+    );
+
+    let go = many("go", 4);
+    let over = case().in_place(&texts(&stay)).unmapped(&texts(&go), 9_000);
+    let held = Decision::Held(Guard::TooMany { removals: 4, managed: 11 });
+    for name in &go {
+        assert_eq!(over.of(name), Some(held.clone()), "{name}");
+    }
+    let insisted = over.clone().with(|case| case.policy.allow_removals = true);
+    assert_eq!(insisted.of("go0.example"), Some(Decision::Remove { unwanted_since: ago(9_000) }));
+
+    let few = case().in_place(&["a.example", "b.example"]).unmapped(&texts(&go), 9_000);
+    assert_eq!(few.of("go0.example"), Some(Decision::Remove { unwanted_since: ago(9_000) }));
+}
+
+#[test]
+fn all_of_two_or_more_are_held() {
+    let held = Decision::Held(Guard::TooMany { removals: 2, managed: 2 });
+    let two = case().unmapped(&["a.example", "b.example"], 9_000);
+    assert_eq!(two.of("a.example"), Some(held.clone()));
+    assert_eq!(two.of("b.example"), Some(held));
+    let one = case().unmapped(&["a.example"], 9_000);
+    assert_eq!(one.decision(), Decision::Remove { unwanted_since: ago(9_000) });
+}
+
+#[test]
+fn removals_that_wait_for_another_attempt_count_as_part_of_the_surprise() {
+    let (stay, go) = (many("stay", 7), many("go", 4));
+    let case = case().in_place(&texts(&stay)).unmapped(&texts(&go), 9_000).with(|case| {
+        for name in go.iter().skip(1) {
+            let attempt = Attempt { count: 1, next: now() + SignedDuration::from_secs(60) };
+            let entry = case.ledger.get_mut(&name.parse::<DomainName>().unwrap()).unwrap();
+            entry.progress = Progress::Failed(attempt, "no answer".to_owned());
+        }
+    });
+    assert!(matches!(case.of("go0.example"), Some(Decision::Held(Guard::TooMany { .. }))));
+}
+
+#[test]
+fn a_present_wildcard_covers_one_label() {
+    let by = name("*.shop.example");
+    let case = case().wanted(&["www.shop.example", "a.b.shop.example", "shop.example"]);
+    let case = case.present(&["*.shop.example"]);
+    assert_eq!(case.of("www.shop.example"), Some(Decision::Covered { by: by.clone() }));
+    assert_eq!(case.of("a.b.shop.example"), Some(Decision::Add(Reason::New)));
+    assert_eq!(case.of("shop.example"), Some(Decision::Add(Reason::New)));
+    assert_eq!(entry_after(&case.plan(), "www.shop.example").covered_by, Some(by));
+}
+
+#[test]
+fn a_wildcard_goes_only_when_what_it_serves_is_there_itself() {
+    let case = case().unmapped(&["*.shop.example"], 9_000).wanted(&["www.shop.example"]);
+    assert_eq!(case.of("www.shop.example"), Some(Decision::Add(Reason::New)));
+    let served = Decision::Held(Guard::StillServing(name("www.shop.example")));
+    assert_eq!(case.of("*.shop.example"), Some(served));
+    let there = case.present(&["www.shop.example"]);
+    assert_eq!(there.of("*.shop.example"), Some(Decision::Remove { unwanted_since: ago(9_000) }));
+}
+
+#[test]
+fn a_wildcard_that_stays_anyway_covers_though_nobody_wants_it() {
+    let case = case().unmapped(&["*.shop.example"], 9_000).wanted(&["www.shop.example"]);
+    let case = case.with(|case| case.policy.keep = vec!["*.shop.example".parse().unwrap()]);
+    let covered = Decision::Covered { by: name("*.shop.example") };
+    assert_eq!(case.of("www.shop.example"), Some(covered));
+}
+
+#[test]
+fn a_name_that_failed_waits_its_turn() {
+    let failing = |wait| {
+        case().wanted(&["slow.example"]).with(|case| {
+            let mut entry = Entry::new(case.wanted.names[&name("slow.example")], ago(9_999));
+            let attempt = Attempt { count: 3, next: now() + SignedDuration::from_secs(wait) };
+            entry.progress = Progress::Failed(attempt, "no answer".to_owned());
+            case.ledger.insert(name("slow.example"), entry);
+        })
+    };
+    let until = now() + SignedDuration::from_secs(1);
+    let waiting = Decision::Waiting { until, error: "no answer".to_owned() };
+    assert_eq!(failing(1).decision(), waiting);
+    assert_eq!(failing(0).decision(), Decision::Add(Reason::Retry { attempts: 3 }));
+}
+
+#[test]
+fn a_refusal_holds_until_the_row_changes_or_a_week_is_over() {
+    let refused = |age_in_days: i64| {
+        case().wanted(&["bad.example"]).with(|case| {
+            let mut entry = Entry::new(case.wanted.names[&name("bad.example")], ago(9_999_999));
+            let at = ago(age_in_days * 86_400);
+            entry.progress = Progress::Refused { at, error: "Invalid".to_owned() };
+            case.ledger.insert(name("bad.example"), entry);
+        })
+    };
+    assert!(matches!(refused(6).decision(), Decision::Refused { .. }));
+    assert_eq!(refused(7).decision(), Decision::Add(Reason::New));
+    for change in [
+        |origin: &mut Origin| origin.modified = Some(1_800_000_000),
+        |origin: &mut Origin| origin.row_id = Some(2),
+    ] {
+        let changed =
+            refused(0).with(|case| case.wanted.names.values_mut().for_each(|o| change(o)));
+        assert_eq!(changed.decision(), Decision::Add(Reason::New));
+    }
+}
+
+#[test]
+fn a_name_that_the_list_lost_is_added_again() {
+    let case = case().in_place(&["shop.example", "other.example"]);
+    let case = case.with(|case| drop(case.present.names.remove(&name("shop.example"))));
+    assert_eq!(case.decision(), Decision::Add(Reason::Lost));
+    assert_eq!(case.plan().changes[0].notice, Some(Notice::Lost));
+}
+
+#[test]
+fn closte_is_believed_only_when_its_list_agrees() {
+    let attempt = Attempt { count: 1, next: now() + SignedDuration::from_secs(60) };
+    let accepted = |case: &mut Case, text: &str| {
+        let origin = case.wanted.names.get(&name(text)).copied().unwrap_or_default();
+        let entry = case.ledger.entry(name(text)).or_insert_with(|| Entry::new(origin, ago(9)));
+        entry.progress = Progress::Accepted(attempt);
+    };
+    let added = case().wanted(&["new.example"]).with(|case| accepted(case, "new.example"));
+    assert!(matches!(added.decision(), Decision::Waiting { .. }));
+    assert_eq!(added.plan().changes[0].notice, Some(Notice::NotListed));
+
+    let removed = case().unmapped(&["old.example"], 9_000);
+    let removed = removed.with(|case| accepted(case, "old.example"));
+    assert!(matches!(removed.decision(), Decision::Waiting { .. }));
+    assert_eq!(removed.plan().changes[0].notice, Some(Notice::StillListed));
+}
+
+#[test]
+fn a_managed_name_is_forgotten_when_it_is_surely_gone() {
+    let gone = |seconds, accepted: bool| {
+        case().in_place(&["stay.example"]).unmapped(&["old.example"], seconds).with(|case| {
+            case.present.names.remove(&name("old.example"));
+            if accepted {
+                let attempt = Attempt { count: 1, next: now() };
+                let entry = case.ledger.get_mut(&name("old.example")).unwrap();
+                entry.progress = Progress::Accepted(attempt);
+            }
+        })
+    };
+    let forgets = |case: &Case| case.plan().changes.iter().any(|change| change.entry.is_none());
+    assert!(forgets(&gone(300, true)), "removed by us");
+    assert!(!forgets(&gone(300, false)), "missing from one list, perhaps by mistake");
+    assert!(forgets(&gone(90_000, false)), "missing for a day");
+    let cut_short = gone(90_000, true).with(|case| case.present.complete = false);
+    assert!(!forgets(&cut_short));
+    let empty = gone(90_000, true).with(|case| case.present.names.clear());
+    assert!(!forgets(&empty), "an empty list where there were names is no list");
+}
+
+prop_compose! {
+    fn any_name()(index in 0..8, wild in any::<bool>()) -> DomainName {
+        let label = if wild { "*" } else { "www" };
+        format!("{label}.shop{index}.example").parse().unwrap()
+    }
+}
+
+prop_compose! {
+    fn any_entry()(
+        present in any::<bool>(),
+        unwanted in prop::option::of(0i64..200_000),
+        progress in 0..4,
+        next in -100i64..100,
+    ) -> Entry {
+        let mut entry = Entry::new(Origin::default(), ago(300_000));
+        entry.present_since = present.then(|| ago(200_000));
+        entry.unwanted_since = unwanted.map(ago);
+        let attempt = Attempt { count: 1, next: ago(-next) };
+        entry.progress = match progress {
+            0 => Progress::Idle,
+            1 => Progress::Accepted(attempt),
+            2 => Progress::Failed(attempt, String::new()),
+            _ => Progress::Refused { at: ago(next * 10_000), error: String::new() },
+        };
+        entry
+    }
+}
+
+prop_compose! {
+    fn any_case()(
+        wanted in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..16),
+        present in prop::collection::hash_set(any_name(), 0..16),
+        ledger in prop::collection::hash_map(any_name(), any_entry(), 0..16),
+        complete in any::<bool>(),
+        table_was_empty in any::<bool>(),
+        allow_removals in any::<bool>(),
+        own in prop::collection::hash_set(any_name(), 0..2),
+    ) -> Case {
+        let table_was_empty = table_was_empty && wanted.is_empty();
+        Case {
+            wanted: Wanted { names: wanted, own_names: own, table_was_empty, ..Wanted::default() },
+            present: Present { names: present, complete },
+            ledger,
+            policy: Policy { allow_removals, ..policy() },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_the_rules_hold(case in any_case()) {
+        let plan = case.plan();
+        let mut removals = 0;
+        for (name, decision) in &plan.decisions {
+            if let Decision::Remove { unwanted_since } = decision {
+                removals += 1;
+                prop_assert!(case.ledger.contains_key(name), "a foreign name");
+                prop_assert!(!case.wanted.names.contains_key(name));
+                prop_assert!(case.present.names.contains(name));
+                prop_assert!(case.present.complete);
+                prop_assert!(!case.wanted.own_names.contains(name));
+                prop_assert!(*unwanted_since <= ago(120), "in the blink of an eye");
+                prop_assert!(!case.wanted.table_was_empty || case.policy.allow_removals);
+            }
+            if let Decision::Add(_) = decision {
+                prop_assert!(case.wanted.names.contains_key(name));
+                prop_assert!(!case.present.names.contains(name));
+                let known = plan.changes.iter().any(|change| change.name == *name)
+                    || case.ledger.contains_key(name);
+                prop_assert!(known, "not in the ledger before the call");
+            }
+        }
+        if !case.policy.allow_removals {
+            prop_assert!(plan.managed < 10 || removals * 100 <= plan.managed * 30);
+            prop_assert!(removals < 2 || removals < plan.managed);
+        }
+        for change in plan.changes.iter().filter(|change| change.entry.is_none()) {
+            prop_assert!(!case.wanted.names.contains_key(&change.name));
+            prop_assert!(!case.present.names.contains(&change.name));
+        }
+        prop_assert!(plan.decisions.is_sorted_by(|a, b| a.0 < b.0));
+        let accounted = plan.in_place + plan.decisions.len();
+        prop_assert!(accounted >= case.wanted.names.len());
+    }
+
+    #[test]
+    fn a_second_look_at_the_same_changes_nothing(case in any_case()) {
+        let first = case.plan();
+        let again = case.with(|case| {
+            for change in &first.changes {
+                match &change.entry {
+                    Some(entry) => drop(case.ledger.insert(change.name.clone(), entry.clone())),
+                    None => drop(case.ledger.remove(&change.name)),
+                }
+            }
+        });
+        prop_assert_eq!(again.plan().changes, []);
+    }
+}

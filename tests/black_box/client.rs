@@ -1,0 +1,196 @@
+//! The client, against a practice Closte that behaves, and one that does not.
+
+use std::{sync::Arc, time::Duration};
+
+use closte_sync::{
+    closte::{Client, ClosteError},
+    domain::DomainName,
+    simulator::{Call, Fault, Shape, Simulator, Target},
+};
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::json;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+const KEY: &str = "m4rker-key/with+odd=characters";
+
+fn name(text: &str) -> DomainName {
+    text.parse().unwrap()
+}
+
+fn client_with(base_url: &str, key: &str, timeout: Duration) -> Client {
+    Client::new(base_url.parse().unwrap(), key.parse().unwrap(), timeout, 4).unwrap()
+}
+
+fn client(closte: &Simulator) -> Client {
+    client_with(&closte.base_url(), KEY, Duration::from_secs(20))
+}
+
+#[tokio::test]
+async fn names_are_added_listed_and_removed() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    let client = client(&closte);
+    client.add(&name("shop.example")).await.unwrap();
+    client.add(&name("*.wild.example")).await.unwrap();
+    client.add(&name("shop.example")).await.unwrap();
+    assert_eq!(closte.domains(), ["*.wild.example", "shop.example"]);
+    let list = client.list().await.unwrap();
+    assert!(list.is_complete());
+    assert_eq!(list.names, [name("shop.example"), name("*.wild.example")].into());
+    client.remove(&name("*.wild.example")).await.unwrap();
+    assert_eq!(closte.domains(), ["shop.example"]);
+    let flags: Vec<_> =
+        closte.requests().into_iter().filter_map(|request| request.wildcard).collect();
+    assert_eq!(flags, ["0", "1", "0", "1"]);
+}
+
+#[tokio::test]
+async fn lists_of_objects_are_understood_and_odd_elements_admitted() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.put(["a.example", "*.b.example"]);
+    let client = client(&closte);
+    closte.set_shape(Shape::Objects("hostname"));
+    let list = client.list().await.unwrap();
+    assert_eq!(list.names, [name("a.example"), name("*.b.example")].into());
+    closte.set_shape(Shape::With(vec![json!(7), json!({"id": 1})]));
+    let list = client.list().await.unwrap();
+    assert_eq!((list.names.len(), list.odd), (2, 2));
+    assert_eq!(list.example.as_deref(), Some("7"));
+}
+
+#[tokio::test]
+async fn a_key_is_tested_without_changing_anything() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    let test = client(&closte).test_key().await.unwrap();
+    assert!(test.server_time.is_some());
+    let wrong = client_with(&closte.base_url(), "wrong-key", Duration::from_secs(5));
+    assert!(matches!(wrong.test_key().await, Err(ClosteError::KeyRejected(_))));
+    assert!(matches!(wrong.list().await, Err(ClosteError::KeyRejected(_))));
+    assert!(matches!(wrong.add(&name("a.example")).await, Err(ClosteError::KeyRejected(_))));
+    assert_eq!((closte.count(Call::KeyTest), closte.domains().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn every_kind_of_failure_is_told_apart_and_none_holds_the_key() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.refuse("bad.example");
+    let client = client(&closte);
+    let body = |text: &str| Fault::Body(text.to_owned());
+    let is_not_understood = |error: &ClosteError| matches!(error, ClosteError::NotUnderstood(_));
+    type Check = fn(&ClosteError) -> bool;
+    let cases: [(Fault, Check); 14] = [
+        (Fault::Status(401), |error| matches!(error, ClosteError::KeyRejected(_))),
+        (Fault::Status(403), |error| matches!(error, ClosteError::KeyRejected(_))),
+        (Fault::Status(404), is_not_understood),
+        (Fault::RetryAfter(429, 600), |error| {
+            error.retry_after() == Some(Duration::from_secs(600)) && error.concerns_every_name()
+        }),
+        (Fault::RetryAfter(503, 600), |error| {
+            matches!(error, ClosteError::OutOfOrder { status: 503, .. })
+        }),
+        (Fault::Redirect("http://127.0.0.1:9/elsewhere".to_owned()), is_not_understood),
+        (body("<html><h1>Log in</h1>"), is_not_understood),
+        (body(""), is_not_understood),
+        (body(r#"{"success": true, "domains": ["a.exa"#), is_not_understood),
+        (body("[1, 2]"), is_not_understood),
+        (body("\"yes\""), is_not_understood),
+        (
+            Fault::Failure("bad key {apikey} given".to_owned()),
+            |error| matches!(error, ClosteError::Declined(text) if text == "bad key *** given"),
+        ),
+        (Fault::Failure("API key expired".to_owned()), |error| {
+            matches!(error, ClosteError::KeyRejected(_))
+        }),
+        (Fault::Reset, |error| matches!(error, ClosteError::Unreachable { timed_out: false, .. })),
+    ];
+    for (fault, is_expected) in cases {
+        closte.heal();
+        closte.fail(Target::Everything, fault.clone());
+        for error in
+            [client.add(&name("a.example")).await.unwrap_err(), client.list().await.unwrap_err()]
+        {
+            assert!(is_expected(&error), "{fault:?}: {error:?}");
+            assert!(!format!("{error} {error:?}").contains("m4rker"), "{error:?}");
+        }
+    }
+    closte.heal();
+    let refused = client.add(&name("bad.example")).await.unwrap_err();
+    assert!(matches!(refused, ClosteError::NameRefused(_)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_ends_with_the_time_limit_and_is_not_tried_again() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.fail(Target::Everything, Fault::Hang);
+    let client = client_with(&closte.base_url(), KEY, Duration::from_millis(200));
+    let error = client.list().await.unwrap_err();
+    assert!(matches!(error, ClosteError::Unreachable { timed_out: true, .. }), "{error:?}");
+    assert_eq!(closte.count(Call::List), 1);
+}
+
+#[tokio::test]
+async fn what_may_heal_is_tried_three_times_and_what_will_not_once() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    let client = client(&closte);
+    for (fault, tries) in [
+        (Fault::Status(500), 3),
+        (Fault::RetryAfter(429, 0), 3),
+        (Fault::RetryAfter(429, 600), 1),
+        (Fault::Failure("no".to_owned()), 1),
+        (Fault::Body("<html>".to_owned()), 1),
+        (Fault::Status(403), 1),
+    ] {
+        closte.heal();
+        closte.fail(Target::Everything, fault.clone());
+        let before = closte.count(Call::List);
+        client.list().await.unwrap_err();
+        assert_eq!(closte.count(Call::List) - before, tries, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_unreachable() {
+    let client = client_with("http://127.0.0.1:1/api", KEY, Duration::from_secs(5));
+    let error = client.list().await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("could not reach Closte: Connection refused"), "{text}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_not_accepted() {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("https://localhost:{}/api", listener.local_addr().unwrap().port());
+    let (accepted, mut went_on) = (TlsAcceptor::from(Arc::new(tls)), JoinSet::new());
+    let serving = tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            went_on.spawn(accepted.accept(stream));
+            while let Some(handshake) = went_on.try_join_next() {
+                assert!(handshake.unwrap().is_err(), "the client went on");
+            }
+        }
+    });
+    let error = client_with(&base_url, KEY, Duration::from_secs(20)).add(&name("a.example")).await;
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("invalid peer certificate"), "{text}");
+    assert!(!serving.is_finished(), "{:?}", serving.await);
+}
+
+#[tokio::test]
+async fn connections_are_kept_and_calls_bounded_by_them() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    let client = client(&closte);
+    for index in 0..50 {
+        client.add(&name(&format!("shop{index}.example"))).await.unwrap();
+    }
+    assert_eq!(closte.connections(), 1);
+}

@@ -1,0 +1,231 @@
+//! The commands as people and scripts meet them.
+
+use closte_sync::{event::Event, simulator::Simulator};
+use serde_json::{Value, json};
+
+use crate::support::{KEY, Network, Program};
+
+async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
+    let network = Network::with_domains(domains).await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    let program = Program::new(&network, &closte);
+    (network, closte, program)
+}
+
+#[tokio::test]
+async fn plan_shows_a_diff_and_changes_nothing() {
+    let network = Network::sqlite().await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.put(["*.agency.example", "the-bakery.example", "mail.elsewhere.example"]);
+    let program = Program::new(&network, &closte);
+    let plan = program.run(&["plan"]).await;
+    assert_eq!((plan.status, plan.err.as_str()), (2, ""));
+    assert_eq!(
+        plan.out,
+        "\
+6 to add, 0 to remove, 0 held, 0 waiting; 1 in place, 4 covered, 2 foreign, 4 rejected
++ *.roses.example
++ agency.example
++ orphan.example
++ roses.example
++ taken.example
++ xn--blmen-lva.example
++ never-recorded.agency.example  a domain record for site 4, which has none
++ twins.agency.example  a domain record for site 10, which has none
+! row 11 \"https://pasted.example/\"  rejected: it is a web address; only the host name belongs here
+! row 12 \"\"  rejected: it is empty
+! row 13 \"evil.example&domain=victim.example\"  rejected: the character '&' cannot be part of a host name
+! site 9 \"localhost\"  rejected: it has one label only, and a domain needs two, such as shop.example
+"
+    );
+    assert_eq!(closte.domains().len(), 3);
+    assert_eq!(network.source(None).read().await.unwrap().lacking.len(), 2);
+
+    let plan = program.run(&["plan", "--json"]).await.json();
+    let decisions: Vec<_> = plan["decisions"].as_array().unwrap().iter().collect();
+    assert_eq!(decisions.len(), 12);
+    let covered = decisions.iter().find(|one| one["decision"] == "covered").unwrap();
+    assert_eq!(covered["by"], "*.agency.example");
+}
+
+#[tokio::test]
+async fn plan_is_settled_when_both_ends_agree() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    closte.put(["a.example"]);
+    let plan = program.run(&["plan"]).await;
+    assert_eq!(
+        (plan.status, plan.out.as_str()),
+        (0, "0 to add, 0 to remove, 0 held, 0 waiting; 1 in place\n")
+    );
+}
+
+#[tokio::test]
+async fn apply_tells_what_it_did() {
+    let (network, closte, program) = ends(&["a.example", "b.example"]).await;
+    closte.put(["a.example"]);
+    let applied = program.run(&["apply"]).await;
+    assert_eq!(applied.out, "1 added, 0 removed; 1 of 2 wanted names were in place\n");
+    network.map("c.example").await;
+    let applied = program.run(&["apply", "--json"]).await.json();
+    assert_eq!((&applied["added"], &applied["in_place"]), (&json!(1), &json!(2)));
+}
+
+#[tokio::test]
+async fn status_shows_the_worst_first() {
+    let (network, closte, program) = ends(&["a.example", "b.example", "bad.example"]).await;
+    closte.refuse("bad.example");
+    network
+        .sql("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (7, 'not a name')")
+        .await;
+    program.run(&["apply"]).await;
+    program.run(&["apply"]).await;
+    let status = program.run(&["status"]).await;
+    let lines: Vec<_> = status.out.lines().collect();
+    assert!(
+        lines[0].starts_with("2 of 3 wanted domains are served by Closte, as of"),
+        "{status:?}"
+    );
+    assert!(lines[1].starts_with("DOMAIN"), "{status:?}");
+    let words = |line: &str| line.split_whitespace().take(3).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(lines[2]), ["bad.example", "1", "refused"]);
+    assert_eq!(words(lines[3]), ["a.example", "1", "yes"]);
+    assert_eq!(words(lines[4]), ["b.example", "1", "yes"]);
+    assert!(lines[5].starts_with("not a name") && lines[5].contains("rejected"), "{status:?}");
+
+    let status = program.run(&["status", "--json", "bad.example", "b.example"]).await.json();
+    let status = status.as_array().unwrap();
+    assert_eq!(status.len(), 2);
+    assert_eq!(
+        (&status[0]["domain"], &status[0]["at_closte"]),
+        (&json!("bad.example"), &json!("refused"))
+    );
+    assert_eq!(status[0]["error"], "Invalid or empty domain: bad.example");
+    let unknown = program.run(&["status", "no.example"]).await;
+    assert!(unknown.out.contains("no.example is not managed"), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn events_tell_the_story_newest_last() {
+    let (network, _closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    program.run(&["apply"]).await;
+    network.unmap("a.example").await;
+    program.run(&["apply"]).await;
+    let events = program.run(&["events", "a.example"]).await;
+    let names: Vec<_> =
+        events.out.lines().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(names, ["domain.added", "domain.unmapped", "domain.removed"]);
+    let newest = program.run(&["events", "--json", "-n", "1"]).await.json();
+    assert_eq!(
+        (&newest["event"], &newest["domain"]),
+        (&json!("domain.removed"), &json!("a.example"))
+    );
+    assert_eq!((&newest["level"], &newest["blog_id"]), (&json!("INFO"), &json!(1)));
+}
+
+#[tokio::test]
+async fn doctor_tries_everything_and_names_the_remedy() {
+    let network = Network::mariadb().await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.put(["a.example"]);
+    let program = Program::new(&network, &closte);
+    let well = program.run(&["doctor"]).await;
+    assert_eq!(well.status, 0, "{well:?}");
+    let line = |out: &str, check: &str| {
+        let line = out.lines().find(|line| line.contains(&format!(" {check} ")));
+        line.unwrap_or_else(|| panic!("{check}: {out}")).to_owned()
+    };
+    for check in ["settings", "state", "database", "tables", "key", "clock", "list"] {
+        assert!(line(&well.out, check).starts_with("ok "), "{well:?}");
+    }
+    assert!(line(&well.out, "rights").starts_with("warning"), "{well:?}");
+    assert!(line(&well.out, "rights").contains("GRANT INSERT ON"), "{well:?}");
+
+    let broken = program
+        .with("CLOSTE_CLIENT_API_KEY", "wrong")
+        .with("CLOSTE_SYNC__WORDPRESS__TABLE_PREFIX", "x_");
+    let ill = broken.run(&["doctor"]).await;
+    assert_eq!(ill.status, 1);
+    assert!(line(&ill.out, "database").contains("set wordpress.table_prefix = \"wp_\""), "{ill:?}");
+    assert!(line(&ill.out, "key").contains("check CLOSTE_CLIENT_API_KEY"), "{ill:?}");
+
+    let nothing = Program::bare().run(&["doctor", "--json"]).await;
+    assert_eq!(nothing.status, 1);
+    let findings = nothing.json();
+    let failed = |finding: &&Value| finding["result"] == "failed";
+    let failed: Vec<_> = findings.as_array().unwrap().iter().filter(failed).collect();
+    assert_eq!(
+        (failed[0]["check"].as_str(), failed[1]["check"].as_str()),
+        (Some("database"), Some("key"))
+    );
+}
+
+#[tokio::test]
+async fn a_missing_setting_is_named_with_the_place_where_it_belongs() {
+    let (_network, _closte, program) = ends(&[]).await;
+    let keyless = program.clone().without("CLOSTE_CLIENT_API_KEY").run(&["run"]).await;
+    assert!(
+        keyless.status == 1 && keyless.err.contains("set CLOSTE_CLIENT_API_KEY"),
+        "{keyless:?}"
+    );
+    let homeless = program.without("CLOSTE_SYNC__WORDPRESS__DATABASE_URL").run(&["plan"]).await;
+    assert!(homeless.status == 1 && homeless.err.contains("WORDPRESS_DB_HOST"), "{homeless:?}");
+}
+
+#[tokio::test]
+async fn help_reads_well_and_wrong_usage_ends_with_64() {
+    let program = Program::bare();
+    let help = program.run(&["--help"]).await;
+    assert_eq!(help.status, 0);
+    for command in ["run", "plan", "apply", "status", "events", "doctor", "config", "demo"] {
+        assert!(help.out.contains(&format!("  {command}")), "{command}: {}", help.out);
+        let its_own = program.run(&[command, "--help"]).await;
+        assert!(its_own.status == 0 && its_own.out.contains("Usage: closte-sync"), "{its_own:?}");
+    }
+    for wrong in
+        [&["fly"][..], &[], &["plan", "--fast"], &["status", "not a name"], &["--set", "x"]]
+    {
+        assert_eq!(program.run(wrong).await.status, 64, "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn colours_are_for_terminals_only() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    for command in ["plan", "apply", "status", "events", "doctor", "config"] {
+        let finished = program.run(&[command]).await;
+        assert!(!format!("{}{}", finished.out, finished.err).contains('\u{1b}'), "{finished:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_may_be_json() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let applied = program.with("CLOSTE_SYNC__LOG__FORMAT", "json").run(&["apply"]).await;
+    let lines: Vec<Value> =
+        applied.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let added = lines.iter().find(|line| line["event"] == "domain.added").unwrap();
+    assert_eq!((&added["domain"], &added["level"]), (&json!("a.example"), &json!("INFO")));
+    assert!(added["time"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(added["attempt"], 1);
+}
+
+#[test]
+fn the_readme_explains_every_event() {
+    let readme = include_str!("../../README.md");
+    for name in Event::NAMES {
+        assert!(readme.contains(&format!("`{name}`")), "README says nothing of {name}");
+    }
+}
+
+#[test]
+fn the_readme_names_every_setting() {
+    let readme = include_str!("../../README.md");
+    let mut section = "";
+    for line in include_str!("../../config/default.toml").lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            assert!(readme.contains(&format!("`{section}.{name}`")), "{section}.{name}");
+        }
+    }
+}

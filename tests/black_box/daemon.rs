@@ -1,0 +1,161 @@
+//! The daemon: its signals, its silence, its way back from failures.
+
+use closte_sync::simulator::{Call, Fault, Simulator, Target};
+
+use crate::support::{KEY, Network, Program, eventually};
+
+async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
+    let network = Network::with_domains(domains).await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    let program = Program::new(&network, &closte);
+    (network, closte, program)
+}
+
+#[tokio::test]
+async fn it_follows_the_table_of_a_mariadb_network() {
+    let network = Network::mariadb().await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    let daemon = Program::new(&network, &closte).start_daemon();
+    eventually("all names are there", async || closte.domains().len() == 11).await;
+    daemon.logs("WARN  record.insert_denied").await;
+    network.map("new.example").await;
+    eventually("the new name is there", async || closte.domains().contains(&"new.example".into()))
+        .await;
+    network.unmap("new.example").await;
+    eventually("it is gone again", async || !closte.domains().contains(&"new.example".into()))
+        .await;
+    daemon.logs("domain.removed domain=new.example").await;
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn a_cycle_that_changes_nothing_says_nothing_and_asks_nothing() {
+    let (network, closte, program) = ends(&["a.example", "b.example"]).await;
+    let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    let program = program.with("CLOSTE_SYNC__LOG__FILTER", "debug");
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added domain=b.example").await;
+    let quiet = async || daemon.log().matches("DEBUG sync.quiet").count() >= 3;
+    eventually("three quiet cycles", quiet).await;
+    assert_eq!(closte.count(Call::List), 2, "one to see what is there, one to see that it worked");
+    let lines = |level: &str| daemon.log().lines().filter(|line| line.contains(level)).count();
+    assert_eq!((lines(" WARN "), lines(" ERROR ")), (0, 0), "{}", daemon.log());
+    assert_eq!(lines(" INFO "), 4, "started, the ledger, two additions: {}", daemon.log());
+
+    network.map("c.example").await;
+    daemon.logs("domain.added domain=c.example").await;
+    eventually("that it worked is seen", async || closte.count(Call::List) == 4).await;
+}
+
+#[tokio::test]
+async fn the_list_is_asked_for_now_and_then_and_what_it_lost_added_again() {
+    let (_network, closte, program) = ends(&["a.example", "b.example"]).await;
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added domain=b.example").await;
+    eventually("that it worked is seen", async || closte.count(Call::List) >= 3).await;
+    closte.take_away("a.example");
+    daemon.logs("WARN  domain.lost domain=a.example").await;
+    eventually("it is back", async || closte.domains() == ["a.example", "b.example"]).await;
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_after_the_call_in_flight_which_is_recorded() {
+    for signal in ["-TERM", "-INT"] {
+        let (_network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+        let program = program.with("CLOSTE_SYNC__CLOSTE__CONCURRENCY", "1");
+        closte.set_latency(std::time::Duration::from_millis(300));
+        let mut daemon = program.start_daemon();
+        eventually("a call is under way", async || closte.count(Call::Add) == 1).await;
+        daemon.signal(signal);
+        assert_eq!(daemon.ends().await, 0);
+        assert_eq!(closte.count(Call::Add), 1, "it began another call");
+        let log = daemon.log();
+        assert!(log.contains(&format!("daemon.stopping signal=SIG{}", &signal[1..])), "{log}");
+        assert!(log.contains("domain.added domain=a.example"), "{log}");
+        assert!(log.contains("daemon.stopped"), "{log}");
+        let events = program.run(&["events", "a.example"]).await;
+        assert!(events.out.contains("domain.added a.example"), "{events:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_does_not_keep_it_and_a_second_signal_ends_it_at_once() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "10m");
+    closte.fail(Target::Only(Call::Add), Fault::Hang);
+    let mut patient = program.start_daemon();
+    eventually("the call hangs", async || closte.count(Call::Add) == 1).await;
+    patient.signal("-TERM");
+    assert_eq!(patient.ends().await, 0);
+    assert!(patient.log().contains("domain.add_failed domain=a.example"), "{}", patient.log());
+
+    let network = Network::with_domains(&["b.example"]).await;
+    let program = Program::new(&network, &closte);
+    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "10m");
+    let mut hasty = program.start_daemon();
+    eventually("the call hangs", async || closte.count(Call::Add) == 2).await;
+    hasty.signal("-TERM");
+    hasty.logs("daemon.stopping").await;
+    hasty.signal("-TERM");
+    assert_eq!(hasty.ends().await, 1);
+    assert!(!hasty.log().contains("daemon.stopped"));
+}
+
+#[tokio::test]
+async fn one_bad_name_holds_up_no_other_and_waits_on_its_own() {
+    let (network, closte, program) = ends(&["a.example", "bad.example", "poison.example"]).await;
+    closte.refuse("bad.example");
+    closte.fail(Target::Domain("poison.example".to_owned()), Fault::Status(500));
+    let daemon = program.start_daemon();
+    daemon.logs("ERROR domain.refused domain=bad.example").await;
+    daemon.logs("WARN  domain.add_failed domain=poison.example").await;
+    network.map("z.example").await;
+    daemon.logs("domain.added domain=z.example").await;
+    let lists = closte.count(Call::List);
+    eventually("some cycles later", async || closte.count(Call::List) >= lists + 2).await;
+    let asked = |name: &str| {
+        let requests = closte.requests();
+        requests.iter().filter(|one| one.domain.as_deref() == Some(name)).count()
+    };
+    assert_eq!((asked("bad.example"), asked("poison.example")), (1, 3), "asked again too soon");
+    assert_eq!(daemon.log().matches("domain.refused").count(), 1);
+
+    // The row changes, so the refusal may be over.
+    closte.heal();
+    network.sql("UPDATE wp_wu_domain_mappings SET date_modified = '2026-05-06 07:08:09'").await;
+    eventually("it is asked again", async || asked("bad.example") == 2).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_names_go_out_so_many_at_once_on_few_connections() {
+    let network = Network::mariadb().await;
+    network
+        .sql(
+            "DELETE FROM wp_wu_domain_mappings; DELETE FROM wp_blogs;
+             INSERT INTO wp_wu_domain_mappings (blog_id, domain)
+             SELECT 2, CONCAT('shop', seq, '.example') FROM seq_1_to_10000",
+        )
+        .await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.set_latency(std::time::Duration::from_millis(2));
+    let program = Program::new(&network, &closte).with("CLOSTE_SYNC__CLOSTE__CONCURRENCY", "7");
+    let applied = program.run(&["apply"]).await;
+    assert!(applied.out.starts_with("10000 added, 0 removed"), "{}", applied.out);
+    assert_eq!((closte.domains().len(), closte.most_in_flight()), (10_000, 7));
+    assert!(closte.connections() <= 8, "{} connections", closte.connections());
+}
+
+#[tokio::test]
+async fn an_outage_in_the_middle_leaves_the_rest_to_later() {
+    let names: Vec<String> = (0..200).map(|index| format!("shop{index:03}.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (_network, closte, program) = ends(&names).await;
+    closte.fail(Target::Only(Call::Add), Fault::RetryAfter(429, 600));
+    let limited = program.run(&["apply"]).await;
+    assert_eq!(limited.status, 3);
+    assert!(closte.count(Call::Add) <= 8, "{} calls after a 429", closte.count(Call::Add));
+    assert!(limited.out.contains("broken off: Closte asks for fewer calls"), "{limited:?}");
+    closte.heal();
+    assert_eq!(program.run(&["apply"]).await.status, 0);
+    assert_eq!(closte.domains().len(), 200);
+}

@@ -1,0 +1,14 @@
+//! Black-box tests: real databases, real sockets, the real program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(missing_docs, unreachable_pub)]
+
+mod client;
+mod commands;
+mod daemon;
+mod rules;
+mod settings;
+mod simulator;
+mod state;
+mod support;
+mod wordpress;

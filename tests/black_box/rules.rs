@@ -1,0 +1,330 @@
+//! The ten rules that may never break, through the real program.
+
+use std::time::Duration;
+
+use closte_sync::simulator::{Call, Fault, Shape, Simulator, Target};
+use serde_json::json;
+
+use crate::support::{KEY, Network, Program, eventually};
+
+async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
+    let network = Network::with_domains(domains).await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    let program = Program::new(&network, &closte);
+    (network, closte, program)
+}
+
+/// Two cycles: one that acts, one that sees that it worked.
+async fn settle(program: &Program) {
+    program.run(&["apply"]).await;
+    let settled = program.run(&["apply"]).await;
+    assert_eq!(settled.status, 0, "{settled:?}");
+}
+
+fn numbered(number: usize) -> Vec<String> {
+    (0..number).map(|index| format!("shop{index:02}.example")).collect()
+}
+
+#[tokio::test]
+async fn rule_1_a_foreign_name_is_never_removed() {
+    let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    closte.put(["mail.elsewhere.example", "*.elsewhere.example"]);
+    settle(&program).await;
+    network.unmap("a.example").await;
+    settle(&program).await;
+    let left = ["*.elsewhere.example", "b.example", "c.example", "mail.elsewhere.example"];
+    assert_eq!(closte.domains(), left);
+    assert!(!closte.requests().iter().any(|request| {
+        request.call == Call::Remove && request.domain.as_deref() != Some("a.example")
+    }));
+}
+
+#[tokio::test]
+async fn rule_1_another_key_has_a_ledger_of_its_own() {
+    let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    settle(&program).await;
+    network.unmap("a.example").await;
+    closte.set_key("another-key");
+    let program = program.with("CLOSTE_CLIENT_API_KEY", "another-key");
+    let applied = program.run(&["apply"]).await;
+    assert!(applied.err.contains("ledger.started network=\"agency.example (1)\" left_behind=3"));
+    assert!(applied.err.contains("ledger.adopted domains=2"), "{applied:?}");
+    settle(&program).await;
+    assert_eq!(
+        closte.domains(),
+        ["a.example", "b.example", "c.example"],
+        "a is foreign to this key"
+    );
+    network.unmap("b.example").await;
+    settle(&program).await;
+    assert_eq!(closte.domains(), ["a.example", "c.example"]);
+}
+
+#[tokio::test]
+async fn rule_1_another_network_has_a_ledger_of_its_own() {
+    let (_network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    settle(&program).await;
+    let other = Network::with_domains(&["d.example"]).await;
+    other.sql("UPDATE wp_site SET domain = 'other.example'").await;
+    let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &other.url);
+    settle(&program).await;
+    assert_eq!(closte.domains(), ["a.example", "b.example", "c.example", "d.example"]);
+}
+
+#[tokio::test]
+async fn rule_2_a_source_that_cannot_be_read_removes_nothing() {
+    let (network, closte, program) = ends(&["a.example", "b.example"]).await;
+    settle(&program).await;
+    for damage in [
+        "ALTER TABLE wp_wu_domain_mappings RENAME TO away",
+        "ALTER TABLE wp_blogs RENAME TO away_too",
+        "DELETE FROM wp_site",
+    ] {
+        network.sql(damage).await;
+        assert_eq!(program.run(&["apply"]).await.status, 1);
+    }
+    let nowhere = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/no/such.sqlite");
+    assert_eq!(nowhere.run(&["apply"]).await.status, 1);
+    assert_eq!(closte.domains(), ["a.example", "b.example"]);
+    assert_eq!(closte.count(Call::Remove), 0);
+}
+
+#[tokio::test]
+async fn rule_2_an_empty_table_removes_nothing_not_even_the_only_name() {
+    let (network, closte, program) = ends(&["only.example"]).await;
+    settle(&program).await;
+    network.unmap("only.example").await;
+    let held = program.run(&["apply"]).await;
+    assert_eq!((held.status, closte.count(Call::Remove)), (3, 0));
+    assert!(held.out.contains("the domain table is empty"), "{held:?}");
+    assert_eq!(program.run(&["apply", "--allow-removals"]).await.status, 0);
+    assert_eq!(closte.domains(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn rule_2_a_list_that_is_not_understood_in_full_removes_nothing_and_stops_no_addition() {
+    let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    settle(&program).await;
+    network.unmap("a.example").await;
+    network.map("new.example").await;
+    closte.set_shape(Shape::With(vec![json!({"unheard": "of"})]));
+    let held = program.run(&["apply"]).await;
+    assert_eq!((held.status, closte.count(Call::Remove)), (3, 0));
+    assert!(closte.domains().contains(&"new.example".to_owned()));
+    let daemon = program.start_daemon();
+    daemon.logs("closte.list_incomplete elements=1 example=").await;
+    closte.set_shape(Shape::Texts);
+    daemon.logs("closte.list_complete").await;
+    eventually("a is removed", async || {
+        closte.domains() == ["b.example", "c.example", "new.example"]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rule_2_no_broken_answer_to_the_list_removes_anything() {
+    let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    settle(&program).await;
+    network.unmap("a.example").await;
+    let body = |text: &str| Fault::Body(text.to_owned());
+    for fault in [
+        body(r#"{"success": true, "domains": ["a.example", "b.exam"#),
+        body(r#"{"success": true, "domains": null}"#),
+        body(r#"{"success": true}"#),
+        body(r#"{"success": true, "domains": "a.example"}"#),
+        body(r#"{"success": false, "domains": ["a.example"]}"#),
+        body("<html>Maintenance</html>"),
+        body(""),
+        Fault::Status(404),
+        Fault::Reset,
+    ] {
+        closte.heal();
+        closte.fail(Target::Only(Call::List), fault.clone());
+        let applied = program.run(&["apply"]).await;
+        assert_ne!(applied.status, 0, "{fault:?}: {applied:?}");
+        assert_eq!(closte.count(Call::Remove), 0, "{fault:?}");
+    }
+    closte.heal();
+    settle(&program).await;
+    assert_eq!(closte.domains(), ["b.example", "c.example"]);
+}
+
+#[tokio::test]
+async fn rule_3_many_names_go_only_when_somebody_insists() {
+    let names = numbered(12);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (network, closte, program) = ends(&names).await;
+    settle(&program).await;
+    network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain < 'shop04'").await;
+    let held = program.run(&["apply"]).await;
+    assert_eq!((held.status, closte.count(Call::Remove)), (3, 0), "{held:?}");
+    assert!(held.out.contains("4 of 12 managed names would be removed"), "{held:?}");
+    let plan = program.run(&["plan"]).await;
+    assert_eq!(plan.status, 2);
+    assert!(plan.out.contains("apply --allow-removals"), "{plan:?}");
+
+    let insisted = program.run(&["apply", "--allow-removals"]).await;
+    assert_eq!((insisted.status, closte.domains().len()), (0, 8), "{insisted:?}");
+    settle(&program).await;
+    network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain < 'shop06'").await;
+    settle(&program).await;
+    assert_eq!(closte.domains().len(), 6, "two of eight is no surprise");
+}
+
+#[tokio::test]
+async fn rule_3_the_daemon_says_that_it_holds_removals_and_how_to_insist() {
+    let (network, closte, program) = ends(&["a.example", "b.example"]).await;
+    settle(&program).await;
+    network.sql("UPDATE wp_wu_domain_mappings SET domain = 'new.' || domain").await;
+    network
+        .sql("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (1, 'x.example')")
+        .await;
+    network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain LIKE 'new.%'").await;
+    network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain = 'x.example'").await;
+    let daemon = program.start_daemon();
+    daemon.logs("sync.removals_held domains=2 managed=2").await;
+    assert!(daemon.log().contains("closte-sync apply --allow-removals"));
+    let insisted = program.run(&["apply", "--allow-removals"]).await;
+    assert_eq!(insisted.status, 0, "beside the daemon: {insisted:?}");
+    daemon.logs("sync.removals_released").await;
+    assert_eq!(closte.domains(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn rule_4_a_name_that_is_gone_for_a_blink_stays() {
+    let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    let program = program.with("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "1h");
+    settle(&program).await;
+    network.unmap("a.example").await;
+    let applied = program.run(&["apply"]).await;
+    assert_eq!(applied.status, 3, "{applied:?}");
+    assert!(applied.err.contains("domain.unmapped domain=a.example"), "{applied:?}");
+    network.map("a.example").await;
+    let applied = program.run(&["apply"]).await;
+    assert!(applied.err.contains("domain.mapped_again domain=a.example"), "{applied:?}");
+    assert_eq!((applied.status, closte.count(Call::Remove)), (0, 0));
+}
+
+#[tokio::test]
+async fn rule_5_the_networks_own_names_and_kept_ones_are_never_removed() {
+    let all = ["agency.example", "keep.shop.example", "a.example", "b.example", "c.example"];
+    let (network, closte, program) = ends(&all).await;
+    let program = program.with("CLOSTE_SYNC__SYNC__KEEP", "*.shop.example");
+    settle(&program).await;
+    assert_eq!(closte.domains().len(), 5);
+    network.unmap("agency.example").await;
+    network.unmap("keep.shop.example").await;
+    let applied = program.run(&["apply", "--allow-removals"]).await;
+    assert_eq!((applied.status, closte.count(Call::Remove)), (0, 0), "{applied:?}");
+    let plan = program.run(&["plan"]).await;
+    assert!(plan.out.contains("held: it is the network's own name"), "{plan:?}");
+    assert!(plan.out.contains("held: it matches sync.keep"), "{plan:?}");
+}
+
+#[tokio::test]
+async fn rule_6_a_crash_in_the_middle_of_a_call_forgets_no_name() {
+    let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    closte.fail(Target::Only(Call::Add), Fault::Hang);
+    let daemon = program.start_daemon();
+    eventually("the calls are under way", async || closte.count(Call::Add) == 3).await;
+    daemon.kill();
+    closte.heal();
+    // What the calls did at Closte in spite of the crash, and what the network did meanwhile.
+    closte.put(["a.example", "b.example", "c.example"]);
+    network.unmap("a.example").await;
+    settle(&program).await;
+    assert_eq!(closte.domains(), ["b.example", "c.example"], "a was forgotten");
+}
+
+#[tokio::test]
+async fn rule_7_no_secret_is_ever_shown() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let password = crate::support::PASSWORD;
+    let nowhere = format!("mysql://wp:{password}@127.0.0.1:1/wordpress");
+    let broken = program.clone().with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &nowhere);
+    let wrong_key = program.clone().with("CLOSTE_CLIENT_API_KEY", "m4rker-but-wrong");
+    let nobody = program.clone().with("CLOSTE_SYNC__CLOSTE__BASE_URL", "http://127.0.0.1:1/api");
+    let loud = |program: Program| program.with("CLOSTE_SYNC__LOG__FILTER", "trace");
+    let mut said = String::new();
+    for program in [&program, &broken, &wrong_key, &nobody] {
+        for command in ["plan", "apply", "doctor", "config", "status", "events"] {
+            let finished = loud(program.clone()).run(&[command]).await;
+            said.push_str(&format!("{finished:?}\n"));
+        }
+    }
+    for fault in [
+        Fault::Failure("the key {apikey} is bad".to_owned()),
+        Fault::Body("<html>apikey=m4rker-key-of-the-account</html>".to_owned()),
+        Fault::Redirect("http://127.0.0.1:1/?apikey=m4rker-key-of-the-account".to_owned()),
+        Fault::Reset,
+    ] {
+        closte.heal();
+        closte.fail(Target::Everything, fault);
+        for command in ["plan", "apply", "doctor", "status", "events"] {
+            let finished = loud(program.clone()).run(&[command]).await;
+            said.push_str(&format!("{finished:?}\n"));
+        }
+    }
+    assert!(said.contains("***"), "nothing was masked, so nothing was tested");
+    assert!(!said.contains("m4rker"), "{said}");
+    let state = std::fs::read(program.state_path()).unwrap();
+    assert!(!state.windows(6).any(|bytes| bytes == b"m4rker"), "in the state database");
+}
+
+#[tokio::test]
+async fn rule_7_no_secret_is_on_the_command_line_of_the_daemon() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added").await;
+    let line = std::fs::read(format!("/proc/{}/cmdline", daemon.id())).unwrap();
+    assert!(String::from_utf8_lossy(&line).contains("closte-sync"));
+    assert!(!String::from_utf8_lossy(&line).contains("m4rker"));
+}
+
+#[tokio::test]
+async fn rule_8_only_domain_names_are_sent() {
+    let network = Network::sqlite().await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    Program::new(&network, &closte).run(&["apply"]).await;
+    let expected = [
+        "*.roses.example",
+        "agency.example",
+        "bakery.agency.example",
+        "florist.agency.example",
+        "never-recorded.agency.example",
+        "orphan.example",
+        "roses.example",
+        "taken.example",
+        "the-bakery.example",
+        "twins.agency.example",
+        "xn--blmen-lva.example",
+    ];
+    let mut sent: Vec<_> = closte.requests().into_iter().filter_map(|one| one.domain).collect();
+    sent.sort();
+    assert_eq!(sent, expected);
+    assert_eq!(closte.domains(), expected);
+}
+
+#[tokio::test]
+async fn rule_10_the_daemon_outlives_whatever_the_other_ends_do() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added domain=a.example").await;
+    network.sql("ALTER TABLE wp_site RENAME TO away").await;
+    daemon.logs("WARN  wordpress.failed").await;
+    network.sql("ALTER TABLE away RENAME TO wp_site").await;
+    daemon.logs("INFO  wordpress.recovered").await;
+
+    closte.fail(Target::Everything, Fault::Body("<html>".to_owned()));
+    daemon.logs("WARN  closte.failed").await;
+    closte.heal();
+    closte.set_key("rotated");
+    daemon.logs("ERROR closte.key_rejected").await;
+    closte.set_key(KEY);
+    daemon.logs("INFO  closte.recovered").await;
+
+    closte.set_latency(Duration::from_millis(1));
+    network.map("late.example").await;
+    daemon.logs("domain.added domain=late.example").await;
+    assert_eq!(daemon.stop().await, 0);
+}

@@ -1,0 +1,191 @@
+//! Settings: their layers, their bounds, their errors.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use closte_sync::settings::{Layers, Settings, SyncPolicy};
+use proptest::prelude::*;
+
+fn layers(environment: &[(&str, &str)]) -> Layers {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Layers { environment: environment.iter().map(pair).collect(), ..Layers::default() }
+}
+
+fn set(key: &str, value: &str) -> Layers {
+    let overrides = vec![(key.to_owned(), value.to_owned())];
+    // A file of its own, so that one in /etc does not matter.
+    Layers { overrides, ..layers(&[]) }
+}
+
+fn problem(layers: &Layers) -> String {
+    Settings::load(layers).map(|_| ()).unwrap_err().to_string()
+}
+
+fn file(content: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn the_defaults_are_those_that_are_documented() {
+    let settings = Settings::load(&layers(&[("STATE_DIRECTORY", "/run/a:/run/b")])).unwrap();
+    assert_eq!(settings.closte.base_url.to_string(), "https://app.closte.com/api/client");
+    assert_eq!(settings.closte.timeout, Duration::from_secs(45));
+    assert_eq!(settings.closte.concurrency, 4);
+    assert_eq!(settings.closte.list_interval, Duration::from_secs(300));
+    assert_eq!(settings.sync.interval, Duration::from_secs(30));
+    assert_eq!(settings.sync.policy, SyncPolicy::Sync);
+    assert_eq!(settings.sync.removal_grace, Duration::from_secs(120));
+    assert_eq!(settings.sync.max_removal_percent, 30);
+    assert_eq!(settings.checks.interval, Duration::from_secs(300));
+    assert!(settings.wordpress.create_domain_records);
+    assert_eq!(settings.state_path, PathBuf::from("/run/a/closte-sync.db"));
+    assert!(settings.database().is_err() && settings.api_key().is_err());
+}
+
+#[test]
+fn layers_come_one_upon_the_other_and_each_value_knows_its_own() {
+    let (_folder, path) =
+        file("[sync]\ninterval = 60\nkeep = [\"a.example\"]\n[closte]\ntimeout = \"9s\"\n");
+    let layers = Layers {
+        config_file: Some(path.clone()),
+        overrides: vec![("closte.concurrency".into(), "8".into())],
+        ..layers(&[
+            ("CLOSTE_SYNC__CLOSTE__TIMEOUT", "7"),
+            ("CLOSTE_SYNC__CLOSTE__CONCURRENCY", "2"),
+            ("CLOSTE_SYNC__SYNC__EXCLUDE", "b.example, *.c.example"),
+            ("CLOSTE_SYNC__SYNC__POLICY", "upsert-only"),
+        ])
+    };
+    let settings = Settings::load(&layers).unwrap();
+    assert_eq!(settings.sync.interval, Duration::from_secs(60));
+    assert_eq!(settings.sync.keep.len(), 1);
+    assert_eq!(settings.sync.exclude.len(), 2);
+    assert_eq!(settings.sync.policy, SyncPolicy::UpsertOnly);
+    assert_eq!(settings.closte.timeout, Duration::from_secs(7));
+    assert_eq!(settings.closte.concurrency, 8);
+    let source =
+        |key: &str| settings.entries.iter().find(|entry| entry.key == key).unwrap().source.clone();
+    assert_eq!(source("sync.interval"), path.display().to_string());
+    assert_eq!(source("closte.timeout"), "environment CLOSTE_SYNC__CLOSTE__TIMEOUT");
+    assert_eq!(source("closte.concurrency"), "--set");
+    assert_eq!(source("closte.base_url"), "default");
+}
+
+#[test]
+fn bounds_are_kept() {
+    for (key, good, bad) in [
+        ("checks.interval", "10s", "9"),
+        ("sync.interval", "1s", "999ms"),
+        ("sync.removal_grace", "0", "-1s"),
+        ("closte.concurrency", "64", "65"),
+        ("closte.concurrency", "1", "0"),
+        ("sync.max_removal_percent", "100", "101"),
+        ("sync.policy", "upsert-only", "add-only"),
+        ("sync.keep", "*.a.example,b.example", "b.example,localhost"),
+        ("log.filter", "debug,closte_sync::plan=trace", "hyper=trace"),
+        ("log.format", "json", "xml"),
+        ("state.url", "sqlite:/tmp/x.db", "mysql://db/state"),
+        ("wordpress.network_id", "2", "0"),
+        ("wordpress.table_prefix", "wp_x1_", "wp-"),
+        ("wordpress.create_domain_records", "no", "perhaps"),
+        ("closte.timeout", "1h30m", "soon"),
+        ("closte.base_url", "http://127.0.0.1:1/x", "http://app.closte.com"),
+    ] {
+        Settings::load(&set(key, good)).unwrap();
+        let problem = problem(&set(key, bad));
+        assert!(problem.starts_with(&format!("{key} (--set): ")), "{key}={bad}: {problem}");
+    }
+}
+
+#[test]
+fn an_unknown_setting_is_named_with_the_nearest_known_one() {
+    let problem_in_environment = problem(&layers(&[("CLOSTE_SYNC__SYNC__INTERVALL", "30s")]));
+    assert_eq!(
+        problem_in_environment,
+        "nobody knows a setting sync.intervall (environment CLOSTE_SYNC__SYNC__INTERVALL); \
+         did you mean sync.interval?"
+    );
+    let (_folder, path) = file("[closte]\napi_keys = \"x\"\n");
+    let problem = problem(&Layers { config_file: Some(path), ..layers(&[]) });
+    assert!(
+        problem.contains("closte.api_keys") && problem.contains("did you mean closte.api_key?")
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let text = problem(&layers(&[
+        ("CLOSTE_SYNC__SYNC__INTERVAL", "never"),
+        ("CLOSTE_SYNC__CHECKS__INTERVAL", "1"),
+        ("CLOSTE_SYNC__NO__SUCH", "1"),
+        ("CLOSTE_CLIENT_API_KEY_FILE", "/no/such/file"),
+    ]));
+    for part in ["sync.interval", "checks.interval", "no.such", "/no/such/file"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn secrets_come_from_files_and_never_from_the_command_line() {
+    let (_folder, path) = file("the-key\r\n");
+    let path = path.to_str().unwrap();
+    let from_file = layers(&[("CLOSTE_CLIENT_API_KEY_FILE", path)]);
+    assert!(Settings::load(&from_file).unwrap().api_key().is_ok());
+    let both = layers(&[("CLOSTE_CLIENT_API_KEY_FILE", path), ("CLOSTE_CLIENT_API_KEY", "k")]);
+    assert!(problem(&both).contains("both set"));
+    for key in ["closte.api_key", "wordpress.database_url"] {
+        assert!(problem(&set(key, "m4rker")).contains("does not belong on a command line"));
+    }
+}
+
+#[test]
+fn the_variables_of_the_official_image_make_the_address() {
+    let parts = [
+        ("WORDPRESS_DB_HOST", "db:3307"),
+        ("WORDPRESS_DB_USER", "wp"),
+        ("WORDPRESS_DB_PASSWORD", "p@ss/word"),
+        ("WORDPRESS_DB_NAME", "wordpress"),
+        ("WORDPRESS_TABLE_PREFIX", "net_"),
+    ];
+    let settings = Settings::load(&layers(&parts)).unwrap();
+    assert_eq!(settings.database().unwrap().to_string(), "mysql://wp@db:3307/wordpress");
+    assert_eq!(settings.wordpress.table_prefix.to_string(), "net_");
+    let own = ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "mysql://own@elsewhere/other");
+    let settings = Settings::load(&layers(&[&parts[..], &[own]].concat())).unwrap();
+    assert_eq!(settings.database().unwrap().to_string(), "mysql://own@elsewhere:3306/other");
+}
+
+#[test]
+fn no_error_and_no_listing_repeats_a_secret() {
+    let (_folder, path) = file("[closte]\napi_key = \"m4rker\nbroken");
+    let broken_file = Layers { config_file: Some(path), ..layers(&[]) };
+    for layers in [
+        broken_file,
+        layers(&[("CLOSTE_CLIENT_API_KEY", "m4rker with spaces")]),
+        layers(&[("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "postgres://u:m4rker@h/d")]),
+        layers(&[("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "m4rker")]),
+        layers(&[("CLOSTE_SYNC__CLOSTE__BASE_URL", "https://u:m4rker@h/")]),
+    ] {
+        let error = Settings::load(&layers).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("m4rker"), "{error}");
+    }
+    let settings = Settings::load(&layers(&[
+        ("CLOSTE_CLIENT_API_KEY", "m4rker"),
+        ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "mysql://u:m4rker@h/d"),
+    ]))
+    .unwrap();
+    assert!(!format!("{settings:?}").contains("m4rker"));
+    assert!(settings.entries.iter().any(|entry| entry.value == "***"));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered(key in "[a-z_.]{0,20}", value in "\\PC{0,40}") {
+        let _ = Settings::load(&set(&key, &value));
+        let variable = format!("CLOSTE_SYNC__{}", key.to_uppercase().replace('.', "__"));
+        let environment = BTreeMap::from([(variable, value)]);
+        let _ = Settings::load(&Layers { environment, ..Layers::default() });
+    }
+}

@@ -1,0 +1,70 @@
+//! One MariaDB server for the whole test program, which ends with it.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+pub struct Server {
+    pub port: u16,
+    pub socket: String,
+    _folder: TempDir,
+    /// Its standard input keeps the server alive: it is stopped when that closes, and that happens
+    /// when this process ends, however it ends.
+    _keeper: Child,
+}
+
+/// The server, started by the first test that asks.
+pub fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(Server::start)
+}
+
+/// `$1` the folder, `$2` the port. The folder goes with the server.
+const KEEPER: &str = r#"
+set -eu
+user=$(id -un)
+mariadb-install-db --no-defaults --user="$user" --datadir="$1/data" --skip-test-db \
+  --auth-root-authentication-method=normal >"$1/install.log" 2>&1
+mariadbd --no-defaults --user="$user" --datadir="$1/data" --bind-address=127.0.0.1 --port="$2" \
+  --socket="$1/s.sock" --pid-file="$1/pid" --innodb-flush-log-at-trx-commit=0 \
+  --innodb-buffer-pool-size=64M --max-connections=300 >"$1/log" 2>&1 &
+cat >/dev/null
+kill -9 $! 2>/dev/null || true
+wait || true
+rm -rf "$1"
+"#;
+
+impl Server {
+    fn start() -> Self {
+        let found = Command::new("mariadbd").arg("--version").stdout(Stdio::null()).status();
+        assert!(found.is_ok(), "mariadbd is not installed: run tests/run, which sees to it");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap().to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper", &path, &port.to_string()])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let socket = format!("{path}/s.sock");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let answers = || {
+            let mut ping = Command::new("mariadb-admin");
+            ping.args(["--no-defaults", "-uroot", "-S", &socket, "ping"]);
+            ping.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|it| it.success())
+        };
+        while !answers() {
+            let log = std::fs::read_to_string(format!("{path}/log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "MariaDB does not start: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Self { port, socket, _folder: folder, _keeper: keeper }
+    }
+}

@@ -1,0 +1,19 @@
+//! What the tests stand on: a real MariaDB, networks in it or in SQLite, and the real program.
+
+mod mariadb;
+mod network;
+mod program;
+
+pub use network::{Network, PASSWORD};
+pub use program::{KEY, Program};
+
+use std::time::{Duration, Instant};
+
+/// Asks again and again until it is so, for at most half a minute.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "it never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

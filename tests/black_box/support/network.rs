@@ -1,0 +1,158 @@
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use closte_sync::wordpress::{DatabaseUrl, Source};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor, mysql::MySqlConnectOptions,
+    sqlite::SqliteConnectOptions,
+};
+use tempfile::TempDir;
+
+use super::mariadb;
+
+/// The password of the user that the program has.
+pub const PASSWORD: &str = "m4rker-password";
+
+/// A network's database of its own.
+#[derive(Clone)]
+pub struct Network {
+    /// For `wordpress.database_url`.
+    pub url: String,
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    MariaDb { database: String },
+    Sqlite { path: PathBuf, _folder: Arc<TempDir> },
+}
+
+impl Network {
+    /// With tables and rows, in MariaDB. The user may read, and no more.
+    pub async fn mariadb() -> Self {
+        let network = Self::empty_mariadb().await;
+        network.sql(include_str!("../../data/network.sql")).await;
+        network.sql("SET sql_mode = ''").await;
+        network.sql(&format!("SET sql_mode = ''; {}", include_str!("../../data/sites.sql"))).await;
+        network
+    }
+
+    /// With nothing in it, in MariaDB.
+    pub async fn empty_mariadb() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let (database, user) = (format!("net{number}"), format!("user{number}"));
+        let server = mariadb::server();
+        let network = Self {
+            url: format!("mysql://{user}:{PASSWORD}@127.0.0.1:{}/{database}", server.port),
+            place: Place::MariaDb { database: "mysql".to_owned() },
+        };
+        network
+            .sql(&format!(
+                "CREATE DATABASE {database} CHARACTER SET utf8mb4;
+                 CREATE USER {user}@'%' IDENTIFIED BY '{PASSWORD}';
+                 CREATE USER {user}@'localhost' IDENTIFIED BY '{PASSWORD}';
+                 GRANT SELECT ON {database}.* TO {user}@'%';
+                 GRANT SELECT ON {database}.* TO {user}@'localhost'"
+            ))
+            .await;
+        Self { place: Place::MariaDb { database }, ..network }
+    }
+
+    /// With tables and rows, in SQLite.
+    pub async fn sqlite() -> Self {
+        let network = Self::sqlite_without_rows().await;
+        network.sql(include_str!("../../data/sites.sql")).await;
+        network
+    }
+
+    /// With tables and the two networks in SQLite, and neither a site nor a mapping.
+    pub async fn sqlite_without_rows() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".ht.sqlite");
+        let url = format!("sqlite:{}", path.display());
+        let network = Self { url, place: Place::Sqlite { path, _folder: Arc::new(folder) } };
+        network.sql(include_str!("../../data/network.sqlite.sql")).await;
+        network
+    }
+
+    /// A network in SQLite with one site, and these domains mapped to it.
+    pub async fn with_domains(domains: &[&str]) -> Self {
+        let network = Self::sqlite_without_rows().await;
+        network
+            .sql(
+                "INSERT INTO wp_site (id, domain, path) VALUES (1, 'agency.example', '/');
+                 INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (1, 1, 'agency.example')",
+            )
+            .await;
+        for domain in domains {
+            network.map(domain).await;
+        }
+        network
+    }
+
+    /// Writes a mapping as the plugin does.
+    pub async fn map(&self, domain: &str) {
+        self.sql(&format!(
+            "INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (1, '{domain}')"
+        ))
+        .await;
+    }
+
+    /// Deletes a mapping as the plugin does.
+    pub async fn unmap(&self, domain: &str) {
+        self.sql(&format!("DELETE FROM wp_wu_domain_mappings WHERE domain = '{domain}'")).await;
+    }
+
+    /// Runs statements as the administrator.
+    pub async fn sql(&self, statements: &str) {
+        let statements = AssertSqlSafe(statements.to_owned());
+        match &self.place {
+            Place::MariaDb { database } => {
+                let mut connection = administrator(database).connect().await.unwrap();
+                connection.execute(sqlx::raw_sql(statements)).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            Place::Sqlite { path, .. } => {
+                let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+                let mut connection = options.connect().await.unwrap();
+                connection.execute(sqlx::raw_sql(statements)).await.unwrap();
+                connection.close().await.unwrap();
+            }
+        }
+    }
+
+    /// One number, by a query.
+    pub async fn number(&self, query: &str) -> i64 {
+        let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
+        match &self.place {
+            Place::MariaDb { database } => {
+                let mut connection = administrator(database).connect().await.unwrap();
+                query.fetch_one(&mut connection).await.unwrap()
+            }
+            Place::Sqlite { .. } => panic!("only for MariaDB"),
+        }
+    }
+
+    /// The same network, through the server's socket.
+    pub fn socket_url(&self) -> String {
+        let (head, database) = self.url.rsplit_once('/').unwrap();
+        let (user, _) = head.rsplit_once('@').unwrap();
+        format!("{user}@localhost/{database}?socket={}", mariadb::server().socket)
+    }
+
+    /// Where the network is, for the library.
+    pub fn source(&self, network_id: Option<i64>) -> Source {
+        let url: DatabaseUrl = self.url.parse().unwrap();
+        Source::new(url, "wp_".parse().unwrap(), network_id)
+    }
+}
+
+fn administrator(database: &str) -> MySqlConnectOptions {
+    MySqlConnectOptions::new().socket(&mariadb::server().socket).username("root").database(database)
+}

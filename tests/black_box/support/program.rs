@@ -1,0 +1,161 @@
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Write as _,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+};
+
+use closte_sync::simulator::Simulator;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Network, eventually};
+
+/// The key that the practice Closte accepts.
+pub const KEY: &str = "m4rker-key-of-the-account";
+
+/// The real program with its settings, all of them in the environment, and a state of its own.
+#[derive(Clone)]
+pub struct Program {
+    environment: BTreeMap<String, String>,
+    folder: Arc<TempDir>,
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Finished {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Finished {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Program {
+    /// Without any setting.
+    pub fn bare() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let state = format!("sqlite:{}", folder.path().join("state.db").display());
+        Self { environment: BTreeMap::new(), folder }.with("CLOSTE_SYNC__STATE__URL", &state)
+    }
+
+    /// Between a network and a practice Closte, as quick as the settings allow.
+    pub fn new(network: &Network, closte: &Simulator) -> Self {
+        Self::bare()
+            .with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &network.url)
+            .with("CLOSTE_SYNC__CLOSTE__BASE_URL", &closte.base_url())
+            .with("CLOSTE_CLIENT_API_KEY", KEY)
+            .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "5s")
+            .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1s")
+            .with("CLOSTE_SYNC__SYNC__INTERVAL", "1s")
+            .with("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "0s")
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.environment.remove(name);
+        self
+    }
+
+    pub fn state_path(&self) -> PathBuf {
+        self.folder.path().join("state.db")
+    }
+
+    /// A file in the program's folder with this content.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_closte-sync"));
+        command.args(arguments).env_clear().envs(&self.environment).stdin(Stdio::null());
+        command
+    }
+
+    pub async fn run(&self, arguments: &[&str]) -> Finished {
+        let mut command = self.command(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        Finished {
+            status: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    pub fn start_daemon(&self) -> Daemon {
+        let log = self.folder.path().join("daemon.log");
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        writeln!(&file, "-- start").unwrap();
+        let child = self.command(&["run"]).stderr(file).stdout(Stdio::null()).spawn().unwrap();
+        Daemon { child, log, _folder: self.folder.clone() }
+    }
+}
+
+/// A running daemon. It is killed when dropped.
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+    _folder: Arc<TempDir>,
+}
+
+impl Daemon {
+    /// Everything that it, and daemons before it in the same folder, logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub async fn logs(&self, text: &str) {
+        let what = format!("the log says {text}");
+        eventually(&what, async || self.log().contains(text)).await;
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end, and returns the exit status, -1 for a signal.
+    pub async fn ends(&mut self) -> i32 {
+        let mut status = None;
+        eventually("the daemon ends", async || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap().code().unwrap_or(-1)
+    }
+
+    pub async fn stop(mut self) -> i32 {
+        self.signal("-TERM");
+        self.ends().await
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,222 @@
+//! The network as MariaDB and SQLite hold it, read through the library.
+
+use closte_sync::{
+    domain::InvalidDomain,
+    wordpress::{Network as Read, Origin, Source, SourceError},
+};
+
+use crate::support::Network;
+
+fn mapped(read: &Read) -> Vec<(i64, i64, &str)> {
+    read.mappings.iter().map(|m| (m.row_id, m.blog_id, m.domain.as_str())).collect()
+}
+
+/// What `tests/data/sites.sql` is, read whole.
+fn assert_whole(read: &Read) {
+    assert_eq!((read.id, read.domain.as_str(), read.rows), (1, "agency.example", 13));
+    assert_eq!(
+        mapped(read),
+        [
+            (1, 2, "bakery.agency.example"),
+            (2, 3, "florist.agency.example"),
+            (3, 2, "the-bakery.example"),
+            (4, 3, "roses.example"),
+            (5, 3, "*.roses.example"),
+            (6, 3, "xn--blmen-lva.example"),
+            (7, 2, "taken.example"),
+            (8, 3, "taken.example"),
+            (9, 999, "orphan.example"),
+            (10, 1, "agency.example"),
+        ]
+    );
+    let modified: Vec<_> = read.mappings.iter().take(3).map(|mapping| mapping.modified).collect();
+    assert_eq!(modified, [Some(1_767_323_045), None, None]);
+    let own: Vec<_> = read.own_names.iter().map(|name| name.as_str()).collect();
+    assert_eq!(own, ["agency.example", "second.example"]);
+    let lacking: Vec<_> =
+        read.lacking.iter().map(|site| (site.blog_id, site.domain.as_str())).collect();
+    assert_eq!(lacking, [(4, "never-recorded.agency.example"), (10, "twins.agency.example")]);
+    let rejected: Vec<_> =
+        read.rejected.iter().map(|one| (one.origin, one.reason.clone())).collect();
+    assert_eq!(
+        rejected,
+        [
+            (Origin::Row(11), InvalidDomain::Url),
+            (Origin::Row(12), InvalidDomain::Empty),
+            (Origin::Row(13), InvalidDomain::Character('&')),
+            (Origin::Site(9), InvalidDomain::SingleLabel),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_network_is_read_whole_over_tcp_and_over_the_socket() {
+    let network = Network::mariadb().await;
+    assert_whole(&network.source(None).read().await.unwrap());
+    let socket = Source::new(network.socket_url().parse().unwrap(), "wp_".parse().unwrap(), None);
+    assert_whole(&socket.read().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_network_in_sqlite_is_read_as_one_in_mariadb() {
+    assert_whole(&Network::sqlite().await.source(Some(1)).read().await.unwrap());
+}
+
+#[tokio::test]
+async fn values_that_no_schema_would_allow_reject_their_row_only() {
+    let network = Network::sqlite().await;
+    network
+        .sql(
+            "INSERT INTO wp_wu_domain_mappings (id, blog_id, domain, date_modified) VALUES
+               (20, 'two', X'ff2e6578616d706c65', 'yesterday'),
+               (21, 2, 12.5, 7),
+               (22, 2, X'6f6b2e6578616d706c65', NULL)",
+        )
+        .await;
+    let read = network.source(None).read().await.unwrap();
+    let reasons: Vec<_> = read
+        .rejected
+        .iter()
+        .filter(|one| matches!(one.origin, Origin::Row(20..)))
+        .map(|one| one.reason.clone())
+        .collect();
+    assert_eq!(reasons, [InvalidDomain::NotText, InvalidDomain::Address]);
+    assert!(mapped(&read).contains(&(22, 2, "ok.example")));
+}
+
+#[tokio::test]
+async fn another_network_has_a_table_of_its_own() {
+    let network = Network::mariadb().await;
+    network
+        .sql(
+            "CREATE TABLE wp_wu_2_domain_mappings LIKE wp_wu_domain_mappings;
+             INSERT INTO wp_wu_2_domain_mappings (blog_id, domain) VALUES (14, 'club.example')",
+        )
+        .await;
+    let read = network.source(Some(2)).read().await.unwrap();
+    assert_eq!(
+        (read.domain.as_str(), mapped(&read)),
+        ("second.example", vec![(1, 14, "club.example")])
+    );
+    assert_eq!(read.lacking, []);
+}
+
+#[tokio::test]
+async fn a_wrong_prefix_is_told_with_the_right_one() {
+    let network = Network::mariadb().await;
+    network.sql("RENAME TABLE wp_wu_domain_mappings TO shop_wu_domain_mappings").await;
+    let error = network.source(None).read().await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        matches!(&error, SourceError::TableMissing { table, .. } if table == "wp_wu_domain_mappings")
+    );
+    assert!(text.contains("wordpress.table_prefix = \"shop_\""), "{text}");
+
+    network.sql("DROP TABLE shop_wu_domain_mappings").await;
+    let text = network.source(None).read().await.unwrap_err().to_string();
+    assert!(text.contains("is Ultimate Multisite active on the network?"), "{text}");
+
+    let network = Network::sqlite().await;
+    network.sql("ALTER TABLE wp_site RENAME TO blog_site").await;
+    let text = network.source(None).read().await.unwrap_err().to_string();
+    assert!(text.contains("wordpress.table_prefix = \"blog_\""), "{text}");
+}
+
+#[tokio::test]
+async fn half_a_network_is_an_error() {
+    let network = Network::sqlite().await;
+    let error = network.source(Some(7)).read().await.unwrap_err();
+    assert!(
+        matches!(&error, SourceError::UnknownNetwork { known, .. } if known == "1, 2"),
+        "{error}"
+    );
+    network.sql("DELETE FROM wp_site").await;
+    let error = network.source(None).read().await.unwrap_err();
+    assert!(matches!(error, SourceError::NoNetwork { .. }), "{error}");
+    network.sql("DROP TABLE wp_blogs").await;
+    network.sql("INSERT INTO wp_site (id, domain) VALUES (1, 'agency.example')").await;
+    let error = network.source(None).read().await.unwrap_err();
+    assert!(
+        matches!(&error, SourceError::TableMissing { table, .. } if table == "wp_blogs"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_keeps_the_database_closed_is_told_apart() {
+    let network = Network::mariadb().await;
+    let read = async |url: String| {
+        let source = Source::new(url.parse().unwrap(), "wp_".parse().unwrap(), None);
+        source.read().await.unwrap_err()
+    };
+    let error = read(network.url.replace("m4rker", "wrong")).await;
+    assert!(matches!(error, SourceError::AccessDenied { .. }), "{error:?}");
+    let (server, _) = network.url.rsplit_once('/').unwrap();
+    let error = read(format!("{server}/no_such_database")).await;
+    assert!(matches!(error, SourceError::UnknownDatabase { .. }), "{error:?}");
+    let error = read("mysql://wp:m4rker@127.0.0.1:1/wp".to_owned()).await;
+    assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("m4rker"));
+    let error = read("sqlite:/no/such/file.sqlite".to_owned()).await;
+    assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+
+    network.sql("CREATE USER nosy@'%' IDENTIFIED BY 'pw'; GRANT INSERT ON *.* TO nosy@'%'").await;
+    let (_, address) = network.url.rsplit_once('@').unwrap();
+    let error = read(format!("mysql://nosy:pw@{address}")).await;
+    let grant = "GRANT SELECT ON `";
+    assert!(
+        matches!(&error, SourceError::SelectDenied { grant: g, .. } if g.starts_with(grant)),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_domain_record_is_written_as_the_plugin_writes_it_and_only_once() {
+    for network in [Network::mariadb().await, Network::sqlite().await] {
+        let source = network.source(None);
+        let lacking = source.read().await.unwrap().lacking;
+        if network.url.starts_with("mysql") {
+            let error = source.create_records(&lacking).await.unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, SourceError::InsertDenied { .. }));
+            assert!(text.contains("GRANT INSERT ON `net"), "{text}");
+            assert!(text.contains("`.`wp_wu_domain_mappings` TO 'user"), "{text}");
+            let (database, user) = (&network.url.rsplit_once('/').unwrap().1, &network.url);
+            let user = user.split("//").nth(1).unwrap().split(':').next().unwrap();
+            let grant = format!("GRANT INSERT ON {database}.wp_wu_domain_mappings TO {user}");
+            network.sql(&format!("{grant}@'%'; {grant}@'localhost'")).await;
+        }
+        source.check_insert().await.unwrap();
+        assert_eq!(source.create_records(&lacking).await.unwrap(), 2);
+        assert_eq!(source.create_records(&lacking).await.unwrap(), 0, "written twice");
+
+        let read = source.read().await.unwrap();
+        assert_eq!((read.rows, read.lacking.len()), (15, 0));
+        let new = read.mappings.iter().find(|mapping| mapping.blog_id == 4).unwrap();
+        assert_eq!(new.domain.as_str(), "never-recorded.agency.example");
+        if network.url.starts_with("mysql") {
+            let as_the_plugin = network.number(
+                "SELECT COUNT(*) FROM wp_wu_domain_mappings WHERE blog_id = 4 AND active = 1
+                 AND primary_domain = 1 AND secure = 0 AND stage = 'checking-dns'
+                 AND ABS(TIMESTAMPDIFF(SECOND, date_created, UTC_TIMESTAMP())) < 60
+                 AND date_modified = date_created",
+            );
+            assert_eq!(as_the_plugin.await, 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_rows_come_in_one_read() {
+    let network = Network::mariadb().await;
+    network
+        .sql(
+            "DELETE FROM wp_wu_domain_mappings;
+             INSERT INTO wp_wu_domain_mappings (blog_id, domain)
+             SELECT 2, CONCAT('shop', seq, '.example') FROM seq_1_to_20000",
+        )
+        .await;
+    let read = network.source(None).read().await.unwrap();
+    assert_eq!((read.rows, read.mappings.len()), (20_000, 20_000));
+    assert!(read.mappings.is_sorted_by_key(|mapping| mapping.row_id));
+}
