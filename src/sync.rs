@@ -4,6 +4,8 @@ mod calls;
 mod report;
 mod wanted;
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +35,8 @@ pub struct Sync {
     rules: Rules,
     /// What the last completed cycle saw; none before it.
     seen: Option<Seen>,
+    /// The ledger, between cycles; none when it has to be read again.
+    ledger: Option<Remembered>,
     /// Whether it was said that domain records cannot be written.
     insert_denied: bool,
 }
@@ -45,6 +49,15 @@ struct Seen {
     listed_at: Timestamp,
     /// When there will be more to do even if nothing changes.
     look_again_at: Option<Timestamp>,
+}
+
+/// The ledger in memory: at 100,000 names, reading it would be half of a cycle.
+#[derive(Debug)]
+struct Remembered {
+    id: LedgerId,
+    ledger: Ledger,
+    /// [`State::others_wrote`] when it was read.
+    version: i64,
 }
 
 /// Why a cycle was broken off. Nothing is lost by it: the next one starts from what is there.
@@ -86,7 +99,16 @@ impl Sync {
         state: State,
         rules: Rules,
     ) -> Self {
-        Self { source, closte, account, state, rules, seen: None, insert_denied: false }
+        Self {
+            source,
+            closte,
+            account,
+            state,
+            rules,
+            seen: None,
+            ledger: None,
+            insert_denied: false,
+        }
     }
 
     /// One cycle. `progress` is told how many calls of how many are done. When `stop` is
@@ -100,9 +122,17 @@ impl Sync {
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<Report, CycleError> {
         let _lock = self.state.lock_for_cycle().await?;
+        let started = Instant::now();
         let outcome = self.read_plan_and_carry_out(stop, progress).await;
-        if let Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) = &outcome {
-            self.state.cycle_failed(&error.to_string(), Timestamp::now()).await?;
+        match &outcome {
+            Ok(Report { quiet, wanted, added, removed, .. }) => {
+                let took_ms = started.elapsed().as_millis();
+                tracing::debug!(name: "sync.cycle", quiet, wanted, added, removed, took_ms);
+            }
+            Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) => {
+                self.state.cycle_failed(&error.to_string(), Timestamp::now()).await?;
+            }
+            Err(CycleError::State(_) | CycleError::Stopped) => {}
         }
         outcome
     }
@@ -117,7 +147,6 @@ impl Sync {
         let wanted = self.rules.wanted(&network);
         let fingerprint = fingerprint(&wanted, &network);
         if self.nothing_calls_for_more(fingerprint, now) {
-            tracing::debug!(name: "sync.quiet", wanted = wanted.names.len());
             return Ok(Report { wanted: wanted.names.len(), quiet: true, ..Report::default() });
         }
 
@@ -129,8 +158,10 @@ impl Sync {
         let odd_elements = odd_elements(&list);
         let present = Present { complete: list.is_complete(), names: list.names };
 
-        let mut ledger = self.state.load(ledger_id).await?;
-        let plan = plan(&wanted, &present, &ledger, &self.rules.policy, now);
+        // Should anything fail from here on, the ledger is read again next time.
+        let mut remembered = self.remember(ledger_id).await?;
+        let ledger = &mut remembered.ledger;
+        let plan = plan(&wanted, &present, ledger, &self.rules.policy, now);
         let mut report = Report {
             rejected: rejected.len(),
             records,
@@ -138,20 +169,31 @@ impl Sync {
             ..Report::of(&plan, wanted.names.len())
         };
         self.record_changes(ledger_id, &plan, now).await?;
-        for change in &plan.changes {
-            if let Some(entry) = &change.entry {
-                ledger.insert(change.name.clone(), entry.clone());
-            }
+        let look_again_at = plan.look_again_at(now);
+        for change in plan.changes {
+            match change.entry {
+                Some(entry) => ledger.insert(change.name, entry),
+                None => ledger.remove(&change.name),
+            };
         }
 
-        let look_again_at = plan.look_again_at(now);
-        self.carry_out(ledger_id, plan, ledger, &mut report, stop, progress).await?;
+        self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
         self.state.cycle_completed(ledger_id, &report, Timestamp::now()).await?;
         if stop.is_cancelled() {
             return Err(CycleError::Stopped);
         }
+        self.ledger = Some(remembered);
         self.seen = Some(Seen { wanted: fingerprint, listed_at: now, look_again_at });
         Ok(report)
+    }
+
+    /// The ledger as it is in the state database now.
+    async fn remember(&mut self, id: LedgerId) -> Result<Remembered, StateError> {
+        let version = self.state.others_wrote().await?;
+        match self.ledger.take() {
+            Some(known) if known.id == id && known.version == version => Ok(known),
+            _ => Ok(Remembered { id, ledger: self.state.load(id).await?, version }),
+        }
     }
 
     /// What a cycle would do, changing nothing anywhere. Without a state there is no ledger yet.

@@ -6,7 +6,7 @@
 
 use std::{
     fmt::{self, Write as _},
-    io::IsTerminal as _,
+    io::{self, IsTerminal as _},
     str::FromStr,
 };
 
@@ -76,13 +76,32 @@ fn level_named(name: &str) -> Option<LevelFilter> {
     })
 }
 
-/// Starts logging to standard error, for the rest of the process.
-pub fn start(format: Format, filter: &Filter) {
+/// Where the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output, for a command whose output the log is.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Starts logging, for the rest of the process. Colours go only to a terminal, and never under
+/// `NO_COLOR`.
+pub fn start(format: Format, filter: &Filter, stream: Stream) {
+    let is_terminal = match stream {
+        Stream::Out => io::stdout().is_terminal(),
+        Stream::Err => io::stderr().is_terminal(),
+    };
     let colours = format == Format::Text
-        && std::io::stderr().is_terminal()
+        && is_terminal
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(move || -> Box<dyn io::Write> {
+            match stream {
+                Stream::Out => Box::new(io::stdout()),
+                Stream::Err => Box::new(io::stderr()),
+            }
+        })
         .with_ansi(colours)
         .event_format(format);
     // Fails only where a log was started before, which then goes on.

@@ -24,7 +24,7 @@ use crate::{
     settings::{Layers, Settings, SettingsError, SyncPolicy},
     state::StateError,
     sync::{CycleError, Rules},
-    telemetry,
+    telemetry::{self, Stream},
     wordpress::Source,
 };
 
@@ -131,7 +131,7 @@ enum CommandError {
     #[error("cannot print: {0}")]
     Print(#[from] std::io::Error),
     #[cfg(feature = "demo")]
-    #[error("the practice network failed: {0}")]
+    #[error("the practice network: {0}")]
     Practice(#[from] sqlx::Error),
 }
 
@@ -187,7 +187,7 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         }
         settings => settings?,
     };
-    telemetry::start(settings.log.format, &settings.log.filter);
+    telemetry::start(settings.log.format, &settings.log.filter, Stream::Err);
     match command {
         Command::Run => run::execute(&settings).await,
         Command::Plan { json } => plan::execute(&settings, json).await,

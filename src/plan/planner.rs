@@ -23,6 +23,8 @@ pub(super) struct Planner<'a> {
     now: Timestamp,
     /// What the list does not name is really not there.
     list_is_sound: bool,
+    /// How many wanted names are in the ledger.
+    known: usize,
     /// Wildcards that are to go, each with a wanted name that they alone serve.
     still_serving: HashMap<DomainName, DomainName>,
     plan: Plan,
@@ -46,6 +48,7 @@ impl<'a> Planner<'a> {
             // An empty list where there were names before is a list that was cut short.
             list_is_sound: present.complete
                 && !(present.names.is_empty() && ledger.values().any(was_listed)),
+            known: 0,
             still_serving: HashMap::new(),
             plan: Plan { managed: ledger.len(), ..Plan::default() },
         }
@@ -56,14 +59,19 @@ impl<'a> Planner<'a> {
         for (name, origin) in &wanted.names {
             self.wanted_name(name, *origin);
         }
-        for (name, entry) in ledger {
-            if !wanted.names.contains_key(name) {
-                self.unwanted_name(name, entry);
+        // In most cycles everything was met already, and there is nobody left to look for.
+        if self.known < ledger.len() {
+            for (name, entry) in ledger {
+                if !wanted.names.contains_key(name) {
+                    self.unwanted_name(name, entry);
+                }
             }
         }
-        for name in &present.names {
-            if !wanted.names.contains_key(name) && !ledger.contains_key(name) {
-                self.decide(name, Decision::Foreign);
+        if self.plan.in_place < present.names.len() {
+            for name in &present.names {
+                if !wanted.names.contains_key(name) && !ledger.contains_key(name) {
+                    self.decide(name, Decision::Foreign);
+                }
             }
         }
         self.hold_a_surprise();
@@ -74,10 +82,17 @@ impl<'a> Planner<'a> {
 
     fn wanted_name(&mut self, name: &DomainName, origin: Origin) {
         let old = self.ledger.get(name);
+        let listed = self.present.names.contains(name);
+        if listed && old.is_some_and(|old| is_settled(old, origin)) {
+            self.known += 1;
+            self.plan.in_place += 1;
+            return;
+        }
         let mut entry = old.cloned().unwrap_or_else(|| Entry::new(origin, self.now));
         let mut notice = None;
-        if old.is_none() {
-            self.plan.managed += 1;
+        match old {
+            Some(_) => self.known += 1,
+            None => self.plan.managed += 1,
         }
         if entry.unwanted_since.take().is_some() {
             entry.progress = Progress::Idle;
@@ -90,7 +105,7 @@ impl<'a> Planner<'a> {
             }
         }
 
-        if self.present.names.contains(name) {
+        if listed {
             self.plan.in_place += 1;
             entry.present_since.get_or_insert(self.now);
             entry.covered_by = None;
@@ -285,6 +300,15 @@ impl<'a> Planner<'a> {
             self.plan.changes.push(Change { name: name.clone(), entry: Some(entry), notice });
         }
     }
+}
+
+/// Whether a name that is wanted and listed was so before: by far the usual case.
+fn is_settled(entry: &Entry, origin: Origin) -> bool {
+    entry.origin == origin
+        && entry.progress == Progress::Idle
+        && entry.present_since.is_some()
+        && entry.unwanted_since.is_none()
+        && entry.covered_by.is_none()
 }
 
 fn matches_any(patterns: &[Pattern], name: &DomainName) -> bool {

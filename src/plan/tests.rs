@@ -79,7 +79,7 @@ impl Case {
         self
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    fn with<T>(mut self, change: impl FnOnce(&mut Self) -> T) -> Self {
         change(&mut self);
         self
     }
@@ -179,7 +179,7 @@ fn each_guard_holds_a_removal() {
     let due = case().unmapped(&["old.shop.example"], 9_000);
     let own = name("old.shop.example");
     for (guard, case) in [
-        (Guard::OwnName, due.clone().with(|case| drop(case.wanted.own_names.insert(own)))),
+        (Guard::OwnName, due.clone().with(|case| case.wanted.own_names.insert(own))),
         (
             Guard::Kept,
             due.clone().with(|c| c.policy.keep = vec!["*.shop.example".parse().unwrap()]),
@@ -190,10 +190,7 @@ fn each_guard_holds_a_removal() {
         ),
         (Guard::UpsertOnly, due.clone().with(|case| case.policy.upsert_only = true)),
         (Guard::EmptyTable, due.clone().with(|case| case.wanted.table_was_empty = true)),
-        (
-            Guard::UnreadableRow(77),
-            due.clone().with(|case| drop(case.wanted.rejected_rows.insert(77))),
-        ),
+        (Guard::UnreadableRow(77), due.clone().with(|case| case.wanted.rejected_rows.insert(77))),
         (Guard::ListIncomplete, due.clone().with(|case| case.present.complete = false)),
     ] {
         assert_eq!(case.decision(), Decision::Held(guard.clone()), "{guard:?}");
@@ -314,8 +311,7 @@ fn a_refusal_holds_until_the_row_changes_or_a_week_is_over() {
         |origin: &mut Origin| origin.modified = Some(1_800_000_000),
         |origin: &mut Origin| origin.row_id = Some(2),
     ] {
-        let changed =
-            refused(0).with(|case| case.wanted.names.values_mut().for_each(|o| change(o)));
+        let changed = refused(0).with(|case| case.wanted.names.values_mut().for_each(change));
         assert_eq!(changed.decision(), Decision::Add(Reason::New));
     }
 }
@@ -323,7 +319,7 @@ fn a_refusal_holds_until_the_row_changes_or_a_week_is_over() {
 #[test]
 fn a_name_that_the_list_lost_is_added_again() {
     let case = case().in_place(&["shop.example", "other.example"]);
-    let case = case.with(|case| drop(case.present.names.remove(&name("shop.example"))));
+    let case = case.with(|case| case.present.names.remove(&name("shop.example")));
     assert_eq!(case.decision(), Decision::Add(Reason::Lost));
     assert_eq!(case.plan().changes[0].notice, Some(Notice::Lost));
 }

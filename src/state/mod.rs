@@ -74,8 +74,11 @@ impl State {
 
     async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<Self, StateError> {
         let pool = SqlitePoolOptions::new()
-            // One writer is all that SQLite has; a second connection would only wait for it.
+            // One writer is all that SQLite has; a second connection would only wait for it. It stays
+            // the same one, so that it can tell when another process has written.
             .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options)
             .await
             .map_err(|error| StateError::from_sqlx(path, error))?;
@@ -117,6 +120,15 @@ impl State {
     /// [`StateError::NotWritable`] when the lock file cannot be made.
     pub async fn lock_for_cycle(&self) -> Result<FileLock, StateError> {
         FileLock::for_cycle(&self.path).await
+    }
+
+    /// A number that changes whenever another process writes to the file, and only then.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn others_wrote(&self) -> Result<i64, StateError> {
+        // https://sqlite.org/pragma.html#pragma_data_version
+        sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await.map_err(self.failed())
     }
 
     /// Closes the file, so that nothing is left in its write-ahead log.

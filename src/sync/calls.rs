@@ -13,7 +13,7 @@ use crate::{
     domain::DomainName,
     event::Event,
     ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
-    plan::{Change, Decision, Plan},
+    plan::{Change, Decision},
     state::{LedgerId, StateError},
 };
 
@@ -31,8 +31,8 @@ impl Sync {
     pub(super) async fn carry_out(
         &self,
         ledger_id: LedgerId,
-        plan: Plan,
-        mut ledger: Ledger,
+        decisions: Vec<(DomainName, Decision)>,
+        ledger: &mut Ledger,
         report: &mut Report,
         stop: &CancellationToken,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
@@ -41,10 +41,10 @@ impl Sync {
             let call = move |(name, decision): &(DomainName, Decision)| {
                 (Verb::of(decision) == Some(verb)).then(|| Call { verb, name: name.clone() })
             };
-            plan.decisions.iter().filter_map(call).collect::<Vec<_>>()
+            decisions.iter().filter_map(call).collect::<Vec<_>>()
         };
         let stages = [calls(Verb::Add), calls(Verb::Remove)];
-        drop(plan.changes);
+        drop(decisions);
         let total = stages.iter().map(Vec::len).sum();
         let mut done = 0;
         let mut breaker = Breaker::new(stop);
@@ -64,10 +64,10 @@ impl Sync {
                 let mut events = Vec::with_capacity(outcomes.len());
                 for outcome in outcomes {
                     let name = outcome.call.name.clone();
-                    let Some(mut entry) = ledger.remove(&name) else { continue };
+                    let Some(entry) = ledger.get_mut(&name) else { continue };
                     let back_off = &self.rules.policy.back_off;
-                    events.extend(outcome.note(&mut entry, report, back_off, now));
-                    changes.push(Change { name, entry: Some(entry), notice: None });
+                    events.extend(outcome.note(entry, report, back_off, now));
+                    changes.push(Change { name, entry: Some(entry.clone()), notice: None });
                 }
                 self.state.record(ledger_id, &changes, &events, now).await?;
                 events.iter().for_each(Event::log);
