@@ -1,4 +1,33 @@
 //! closte-sync keeps the domains of an Ultimate Multisite network and its Closte app the same.
+//!
+//! # The tour
+//!
+//! ```text
+//!  WordPress (MySQL, MariaDB, SQLite)             Closte (HTTPS API)
+//!    wordpress → Wanted                             closte → Present
+//!             └──────────────┬───────────────────────────┘
+//!                            ▼
+//!         plan(Wanted, Present, Ledger, Policy, now) → Plan        pure
+//!                            ▼
+//!         sync: carry the Plan out, record each step in the state database
+//! ```
+//!
+//! Begin with [`sync::Sync::cycle`], which is the whole job once. [`plan`] decides, without a clock
+//! or a socket of its own; [`wordpress`] and [`closte`] are the two ends and know nothing of each
+//! other; [`state`] remembers. [`daemon`] makes cycles on the clock, [`cli`] is what people see, and
+//! [`event`] is everything that it says. A name is parsed once, into a [`domain::DomainName`].
+//!
+//! The design is level-triggered: a cycle reads what is and works towards what should be, so a lost
+//! event, a crash or a day offline heals by itself.
+//!
+//! # The words
+//!
+//! *mapping* a row of the domain table · *wanted* the names that should be at Closte · *present* the
+//! names that Closte lists · *managed* a name that was seen wanted, and so may be removed one day
+//! (the *ledger* says so) · *foreign* present, never wanted: never touched · *rejected* a row that
+//! is no domain name · *refused* a name that Closte will not take · *covered* wanted, and a present
+//! wildcard already serves it · *held* a removal that a guard stopped
+
 pub mod cli;
 pub mod closte;
 pub mod daemon;
