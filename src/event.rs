@@ -101,8 +101,8 @@ events! {
     ERROR "row.rejected" Rejected { origin: String, blog_id: i64, value: String, reason: String }
     /// A site had no domain record and got one.
     INFO "record.created" RecordCreated(domain) { blog_id: i64 }
-    /// Domain records cannot be written.
-    WARN "record.insert_denied" InsertDenied { sites: u64, error: String }
+    /// Domain records could not be written, most often for want of a right.
+    WARN "record.not_created" RecordsNotCreated { sites: u64, error: String }
     /// A ledger begins: the first start, another network or another key.
     INFO "ledger.started" LedgerStarted { network: String, left_behind: u64 }
     /// Names that were at Closte already, and are managed from now on.

@@ -37,8 +37,8 @@ pub struct Sync {
     seen: Option<Seen>,
     /// The ledger, between cycles; none when it has to be read again.
     ledger: Option<Remembered>,
-    /// Whether it was said that domain records cannot be written.
-    insert_denied: bool,
+    /// Whether it was told that domain records cannot be written.
+    told_of_records: bool,
 }
 
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Sync {
             rules,
             seen: None,
             ledger: None,
-            insert_denied: false,
+            told_of_records: false,
         }
     }
 
@@ -121,7 +121,7 @@ impl Sync {
         stop: &CancellationToken,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<Report, CycleError> {
-        let _lock = self.state.lock_for_cycle().await?;
+        let _lock = unless_stopped(stop, self.state.lock_for_cycle()).await??;
         let started = Instant::now();
         let outcome = self.read_plan_and_carry_out(stop, progress).await;
         match &outcome {
@@ -153,7 +153,7 @@ impl Sync {
         let ledger_id = self.start_ledger(&network, now).await?;
         let rejected = rejected(&network);
         self.report_rejected(ledger_id, &rejected, now).await?;
-        let records = self.create_records(&network, now).await?;
+        let records = unless_stopped(stop, self.create_records(&network, now)).await??;
         let list = unless_stopped(stop, ask_for_list(&self.closte)).await??;
         let odd_elements = odd_elements(&list);
         let present = Present { complete: list.is_complete(), names: list.names };
@@ -276,18 +276,18 @@ impl Sync {
         }
         let events = match self.source.create_records(sites).await {
             Ok(_) => {
-                self.insert_denied = false;
+                self.told_of_records = false;
                 let event = |site: &wordpress::Site| Event::RecordCreated {
                     domain: site.domain.clone(),
                     blog_id: site.blog_id,
                 };
                 sites.iter().map(event).collect()
             }
-            Err(_) if self.insert_denied => return Ok(0),
+            Err(_) if self.told_of_records => return Ok(0),
             Err(error) => {
-                self.insert_denied = true;
+                self.told_of_records = true;
                 let sites = sites.len() as u64;
-                self.tell(vec![Event::InsertDenied { sites, error: error.to_string() }], now)
+                self.tell(vec![Event::RecordsNotCreated { sites, error: error.to_string() }], now)
                     .await?;
                 return Ok(0);
             }

@@ -213,3 +213,22 @@ fn check_clock(server_time: Option<Timestamp>) -> Finding {
     let found = format!("{} off Closte's: set this machine's time by NTP", span(skew));
     Finding { check: "clock", result: Verdict::Warning, found }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_minutes_off_is_told() {
+        let at = |minutes| Some(Timestamp::now() + SignedDuration::from_mins(minutes));
+        assert_eq!(check_clock(at(0)).result, Verdict::Ok);
+        for minutes in [-5, 5] {
+            let finding = check_clock(at(minutes));
+            assert_eq!(finding.result, Verdict::Warning);
+            assert!(finding.found.contains("off Closte's: set this machine's time"), "{finding:?}");
+        }
+        assert_eq!(check_clock(None).result, Verdict::Skipped);
+    }
+}

@@ -9,6 +9,8 @@ use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::state::Rejected;
+
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const FAIR: Style = AnsiColor::Yellow.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -70,4 +72,9 @@ fn unsigned(duration: SignedDuration) -> Duration {
 /// `1 name`, `2 names`.
 pub(super) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// How a row that is no domain name is shown.
+pub(super) fn rejected_line(one: &Rejected) -> String {
+    format!("! {} {:?}  rejected: {}", one.origin, one.value, one.reason)
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CommandError, Ends, exit,
-    output::{BAD, FAIR, GOOD, count, paint, print, print_json, until},
+    output::{BAD, FAIR, GOOD, count, paint, print, print_json, rejected_line, until},
 };
 use crate::{
     domain::DomainName,
@@ -78,8 +78,7 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
         let _ = writeln!(text, "{}", paint(GOOD, line));
     }
     for one in &preview.rejected {
-        let line = format!("! {} {:?}  rejected: {}", one.origin, one.value, one.reason);
-        let _ = writeln!(text, "{}", paint(FAIR, line));
+        let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
     }
     if let Some((odd, example)) = &preview.odd_elements {
         let line = format!(

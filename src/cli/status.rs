@@ -1,12 +1,15 @@
 use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     CommandError, exit,
-    output::{BAD, FAINT, FAIR, GOOD, STRONG, paint, print, print_json, since, until, width},
+    output::{
+        BAD, FAINT, FAIR, GOOD, STRONG, paint, print, print_json, rejected_line, since, until,
+        width,
+    },
 };
 use crate::{
     domain::DomainName,
@@ -14,6 +17,9 @@ use crate::{
     settings::Settings,
     state::{LastCycle, Rejected, State},
 };
+
+/// A name up to so long is not wrapped, in characters.
+const LONGEST_NAME: usize = 44;
 
 pub(super) async fn execute(
     settings: &Settings,
@@ -67,6 +73,7 @@ enum Standing {
     Adding,
     Removing,
     Gone,
+    Added,
     Covered,
     Present,
 }
@@ -75,9 +82,11 @@ fn standing(entry: &Entry) -> Standing {
     match (&entry.progress, entry.unwanted_since.is_some()) {
         (Progress::Refused { .. }, false) => Standing::Refused,
         (Progress::Failed(..), _) => Standing::Failing,
+        (Progress::Accepted(_), true) => Standing::Gone,
         (_, true) if entry.present_since.is_some() => Standing::Removing,
         (_, true) => Standing::Gone,
         (_, false) if entry.present_since.is_some() => Standing::Present,
+        (Progress::Accepted(_), false) => Standing::Added,
         (_, false) if entry.covered_by.is_some() => Standing::Covered,
         (_, false) => Standing::Adding,
     }
@@ -91,6 +100,7 @@ impl Standing {
             Self::Adding => "adding",
             Self::Removing => "removing",
             Self::Gone => "gone",
+            Self::Added => "added",
             Self::Covered => "covered",
             Self::Present => "yes",
         }
@@ -101,7 +111,7 @@ impl Standing {
             Self::Refused | Self::Failing => BAD,
             Self::Adding | Self::Removing => FAIR,
             Self::Gone => FAINT,
-            Self::Covered | Self::Present => GOOD,
+            Self::Added | Self::Covered | Self::Present => GOOD,
         }
     }
 }
@@ -147,9 +157,6 @@ fn to_text(
             table.set_content_arrangement(ContentArrangement::Disabled);
         }
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
     for (name, entry) in domains {
         table.add_row([
             name.to_string(),
@@ -159,13 +166,20 @@ fn to_text(
             note(entry, now),
         ]);
     }
-    for one in rejected {
-        let value = one.value.escape_debug().to_string();
-        let note = format!("{}: {}", one.origin, one.reason);
-        table.add_row([value, one.blog_id.to_string(), "rejected".to_owned(), String::new(), note]);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let longest = domains.iter().map(|(name, _)| name.as_str().len()).max().unwrap_or_default();
+    if let Some(column) = table.column_mut(0) {
+        // A name is easier to read in one piece; the note can be wrapped.
+        let wide = longest.min(LONGEST_NAME) as u16 + 2;
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
     }
     if table.row_count() > 0 {
         let _ = writeln!(text, "{}", coloured(&table.trim_fmt(), domains));
+    }
+    for one in rejected {
+        let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
     }
     text
 }
@@ -200,7 +214,7 @@ fn headline(last_cycle: &LastCycle, domains: &[(DomainName, Entry)], now: Timest
     let (mut at_closte, mut rest) = (0, 0);
     for (_, entry) in domains.iter().filter(|(_, entry)| entry.unwanted_since.is_none()) {
         match standing(entry) {
-            Standing::Present | Standing::Covered => at_closte += 1,
+            Standing::Present | Standing::Covered | Standing::Added => at_closte += 1,
             _ => rest += 1,
         }
     }

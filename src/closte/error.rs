@@ -62,14 +62,16 @@ impl ClosteError {
         }
     }
 
-    /// Whether every other call would end in the same way, whatever name it is about.
-    pub fn concerns_every_name(&self) -> bool {
-        matches!(self, Self::KeyRejected(_) | Self::RateLimited { .. })
-    }
-
-    /// Whether it looks as if Closte is down, though the one name asked about may be the cause.
+    /// Whether it looks as if every other call would fail as well, though the one name asked about
+    /// may be the cause: a firewall in front of Closte may forbid a single one.
     pub fn looks_like_an_outage(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::OutOfOrder { .. })
+        match self {
+            Self::Unreachable { .. }
+            | Self::OutOfOrder { .. }
+            | Self::NotUnderstood(_)
+            | Self::KeyRejected(_) => true,
+            Self::RateLimited { .. } | Self::NameRefused(_) | Self::Declined(_) => false,
+        }
     }
 
     /// The error of a call that got no answer. The address is left out: it may hold the key.

@@ -121,7 +121,7 @@ impl Breaker {
             _ => self.in_a_row = 0,
         }
         if let Err(error) = result
-            && (error.concerns_every_name() || self.in_a_row >= OUTAGE_AFTER)
+            && (matches!(error, ClosteError::RateLimited { .. }) || self.in_a_row >= OUTAGE_AFTER)
         {
             self.enough.cancel();
             self.outage.get_or_insert_with(|| error.clone());
@@ -192,7 +192,7 @@ impl Outcome {
                 Some(Event::Refused { domain, blog_id, error: error.clone(), asked_again })
             }
             // Not the fault of this name, and told once for all of them.
-            (Err(error), _) if error.concerns_every_name() => None,
+            (Err(ClosteError::RateLimited { .. }), _) => None,
             (Err(error), verb) => {
                 report.failed += 1;
                 let error = error.to_string();

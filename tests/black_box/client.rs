@@ -83,7 +83,8 @@ async fn every_kind_of_failure_is_told_apart_and_none_holds_the_key() {
         (Fault::Status(403), |error| matches!(error, ClosteError::KeyRejected(_))),
         (Fault::Status(404), is_not_understood),
         (Fault::RetryAfter(429, 600), |error| {
-            error.retry_after() == Some(Duration::from_secs(600)) && error.concerns_every_name()
+            error.retry_after() == Some(Duration::from_secs(600))
+                && matches!(error, ClosteError::RateLimited { .. })
         }),
         (Fault::RetryAfter(503, 600), |error| {
             matches!(error, ClosteError::OutOfOrder { status: 503, .. })

@@ -1,6 +1,9 @@
 //! The daemon: its signals, its silence, its way back from failures.
 
-use closte_sync::simulator::{Call, Fault, Simulator, Target};
+use closte_sync::{
+    simulator::{Call, Fault, Simulator, Target},
+    state::State,
+};
 
 use crate::support::{KEY, Network, Program, eventually};
 
@@ -17,7 +20,7 @@ async fn it_follows_the_table_of_a_mariadb_network() {
     let closte = Simulator::start(KEY).await.unwrap();
     let daemon = Program::new(&network, &closte).start_daemon();
     eventually("all names are there", async || closte.domains().len() == 11).await;
-    daemon.logs("WARN  record.insert_denied").await;
+    daemon.logs("WARN  record.not_created").await;
     network.map("new.example").await;
     eventually("the new name is there", async || closte.domains().contains(&"new.example".into()))
         .await;
@@ -124,6 +127,40 @@ async fn one_bad_name_holds_up_no_other_and_waits_on_its_own() {
     closte.heal();
     network.sql("UPDATE wp_wu_domain_mappings SET date_modified = '2026-05-06 07:08:09'").await;
     eventually("it is asked again", async || asked("bad.example") == 2).await;
+}
+
+#[tokio::test]
+async fn a_firewall_that_forbids_one_name_holds_up_no_other() {
+    let (_network, closte, program) = ends(&["a.example", "eval.example", "z.example"]).await;
+    closte.fail(Target::Domain("eval.example".to_owned()), Fault::Status(403));
+    let program = program.with("CLOSTE_SYNC__CLOSTE__CONCURRENCY", "1");
+    assert_eq!(program.run(&["apply"]).await.status, 3);
+    assert_eq!(closte.domains(), ["a.example", "z.example"]);
+}
+
+#[tokio::test]
+async fn a_name_that_is_there_already_is_no_failure_once_the_list_shows_it() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    // Closte lists it late, and declines to add it twice.
+    closte.fail(Target::Only(Call::Add), Fault::Failure("Domain already exists".to_owned()));
+    assert_eq!(program.run(&["apply"]).await.status, 3);
+    closte.put(["a.example"]);
+    assert_eq!(program.run(&["apply"]).await.status, 0);
+    let status = program.run(&["status", "--json"]).await.json();
+    assert_eq!((&status[0]["at_closte"], &status[0]["error"]), (&"yes".into(), &().into()));
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_even_while_another_process_is_in_a_cycle() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let mut daemon = program.start_daemon();
+    daemon.logs("domain.added").await;
+    let state = State::open(&program.state_path()).await.unwrap();
+    let _in_a_cycle = state.lock_for_cycle().await.unwrap();
+    let lists = closte.count(Call::List);
+    daemon.signal("-TERM");
+    assert_eq!(daemon.ends().await, 0);
+    assert!(closte.count(Call::List) <= lists + 1);
 }
 
 #[tokio::test]
