@@ -221,7 +221,7 @@ impl Sync {
         let wanted = rules.wanted(&network);
         let plan = plan(&wanted, &present, &ledger, &rules.policy, Timestamp::now());
         let rejected = rejected(&network);
-        let records = if rules.create_records { network.lacking } else { Vec::new() };
+        let records = rules.records_to_create(&network);
         Ok(Preview { plan, rejected, records, odd_elements })
     }
 
@@ -270,11 +270,11 @@ impl Sync {
         network: &Network,
         now: Timestamp,
     ) -> Result<usize, StateError> {
-        let sites = &network.lacking;
-        if sites.is_empty() || !self.rules.create_records {
+        let sites = self.rules.records_to_create(network);
+        if sites.is_empty() {
             return Ok(0);
         }
-        let events = match self.source.create_records(sites).await {
+        let events = match self.source.create_records(&sites).await {
             Ok(_) => {
                 self.told_of_records = false;
                 let event = |site: &wordpress::Site| Event::RecordCreated {

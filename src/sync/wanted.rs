@@ -8,7 +8,7 @@ use crate::{
     ledger::Origin,
     plan::{Policy, Wanted},
     state::Rejected,
-    wordpress::{self, Network},
+    wordpress::{self, Network, Site},
 };
 
 /// What the operator wants, beyond what stands in the network's tables.
@@ -27,6 +27,11 @@ pub struct Rules {
 }
 
 impl Rules {
+    pub(super) fn records_to_create(&self, network: &Network) -> Vec<Site> {
+        let fits = |site: &&Site| self.create_records && site.fits_a_record();
+        network.lacking.iter().filter(fits).cloned().collect()
+    }
+
     pub(super) fn wanted(&self, network: &Network) -> Wanted {
         let mut wanted = Wanted {
             own_names: network.own_names.iter().cloned().collect(),

@@ -62,7 +62,11 @@ impl DatabaseUrl {
         if name.is_empty() {
             return Err(InvalidDatabaseUrl::NoDatabase);
         }
-        let options = MySqlConnectOptions::new().username(user).password(password).database(name);
+        let mut options = MySqlConnectOptions::new().username(user).database(name);
+        // A user without a password sends none: an empty one is not the same to the server.
+        if !password.is_empty() {
+            options = options.password(password);
+        }
         Ok(Self::my_sql(at_host(options, host.trim())?))
     }
 

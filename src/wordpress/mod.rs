@@ -59,6 +59,13 @@ pub struct Site {
     pub domain: DomainName,
 }
 
+impl Site {
+    /// Whether the domain table's column can hold the domain: the sites' own takes longer ones.
+    pub fn fits_a_record(&self) -> bool {
+        self.domain.as_str().len() <= 191
+    }
+}
+
 /// Something in a domain column that is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {

@@ -52,7 +52,8 @@ impl Source {
     /// # Errors
     /// [`SourceError::InsertDenied`] with the statement that would help, or any other.
     pub async fn create_records(&self, sites: &[Site]) -> Result<u64, SourceError> {
-        let ids: Vec<i64> = sites.iter().map(|site| site.blog_id).collect();
+        let fitting = sites.iter().filter(|site| site.fits_a_record());
+        let ids: Vec<i64> = fitting.map(|site| site.blog_id).collect();
         let mut connection = self.connect().await?;
         let written = self.in_time(self.create_with(&mut connection, &ids)).await?;
         connection.close().await;

@@ -5,7 +5,9 @@ use closte_sync::{
     wordpress::{Network as Read, Origin, Source, SourceError},
 };
 
-use crate::support::Network;
+use sqlx::Executor as _;
+
+use crate::support::{Network, eventually};
 
 fn mapped(read: &Read) -> Vec<(i64, i64, &str)> {
     read.mappings.iter().map(|m| (m.row_id, m.blog_id, m.domain.as_str())).collect()
@@ -219,4 +221,37 @@ async fn thousands_of_rows_come_in_one_read() {
     let read = network.source(None).read().await.unwrap();
     assert_eq!((read.rows, read.mappings.len()), (20_000, 20_000));
     assert!(read.mappings.is_sorted_by_key(|mapping| mapping.row_id));
+}
+
+#[tokio::test]
+async fn a_read_sees_one_moment() {
+    let network = Network::mariadb().await;
+    // Holds up the read between its two big tables.
+    let mut holding = network.connect().await;
+    holding.execute("LOCK TABLES wp_blogs WRITE").await.unwrap();
+    let source = network.source(None);
+    let reading = tokio::spawn(async move { source.read().await });
+    eventually("the read waits for wp_blogs", async || {
+        let waiting = "SELECT COUNT(*) FROM information_schema.processlist
+                       WHERE db = DATABASE() AND state LIKE 'Waiting for table%'";
+        network.number(waiting).await == 1
+    })
+    .await;
+    network.map("late.example").await;
+    holding.execute("UNLOCK TABLES").await.unwrap();
+    assert_whole(&reading.await.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn a_site_whose_domain_does_not_fit_keeps_no_other_from_its_record() {
+    let network = Network::sqlite().await;
+    let long = ["a".repeat(49).as_str(); 4].join(".");
+    let insert = "INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES";
+    network.sql(&format!("{insert} (20, 1, '{long}'), (21, 1, 'fits.agency.example')")).await;
+    let source = network.source(None);
+    let lacking = source.read().await.unwrap().lacking;
+    assert_eq!(lacking.len(), 4);
+    assert_eq!(source.create_records(&lacking).await.unwrap(), 3);
+    let lacking = source.read().await.unwrap().lacking;
+    assert_eq!((lacking.len(), lacking[0].blog_id), (1, 20));
 }

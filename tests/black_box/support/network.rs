@@ -8,8 +8,8 @@ use std::{
 
 use closte_sync::wordpress::{DatabaseUrl, Source};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, mysql::MySqlConnectOptions,
-    sqlite::SqliteConnectOptions,
+    AssertSqlSafe, ConnectOptions, Connection, Executor, MySqlConnection,
+    mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions,
 };
 use tempfile::TempDir;
 
@@ -113,8 +113,8 @@ impl Network {
     pub async fn sql(&self, statements: &str) {
         let statements = AssertSqlSafe(statements.to_owned());
         match &self.place {
-            Place::MariaDb { database } => {
-                let mut connection = administrator(database).connect().await.unwrap();
+            Place::MariaDb { .. } => {
+                let mut connection = self.connect().await;
                 connection.execute(sqlx::raw_sql(statements)).await.unwrap();
                 connection.close().await.unwrap();
             }
@@ -127,16 +127,18 @@ impl Network {
         }
     }
 
+    /// A connection of the administrator's, for MariaDB.
+    pub async fn connect(&self) -> MySqlConnection {
+        match &self.place {
+            Place::MariaDb { database } => administrator(database).connect().await.unwrap(),
+            Place::Sqlite { .. } => panic!("only for MariaDB"),
+        }
+    }
+
     /// One number, by a query.
     pub async fn number(&self, query: &str) -> i64 {
         let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
-        match &self.place {
-            Place::MariaDb { database } => {
-                let mut connection = administrator(database).connect().await.unwrap();
-                query.fetch_one(&mut connection).await.unwrap()
-            }
-            Place::Sqlite { .. } => panic!("only for MariaDB"),
-        }
+        query.fetch_one(&mut self.connect().await).await.unwrap()
     }
 
     /// The same network, through the server's socket.
