@@ -3,14 +3,7 @@
 use closte_sync::{event::Event, simulator::Simulator};
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Network, Program};
-
-async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
-    let network = Network::with_domains(domains).await;
-    let closte = Simulator::start(KEY).await.unwrap();
-    let program = Program::new(&network, &closte);
-    (network, closte, program)
-}
+use crate::support::{KEY, Network, Program, ends};
 
 #[tokio::test]
 async fn plan_shows_a_diff_and_changes_nothing() {

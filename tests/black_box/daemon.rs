@@ -5,14 +5,7 @@ use closte_sync::{
     state::State,
 };
 
-use crate::support::{KEY, Network, Program, eventually};
-
-async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
-    let network = Network::with_domains(domains).await;
-    let closte = Simulator::start(KEY).await.unwrap();
-    let program = Program::new(&network, &closte);
-    (network, closte, program)
-}
+use crate::support::{KEY, Network, Program, ends, eventually};
 
 #[tokio::test]
 async fn it_follows_the_table_of_a_mariadb_network() {

@@ -5,14 +5,7 @@ use std::time::Duration;
 use closte_sync::simulator::{Call, Fault, Shape, Simulator, Target};
 use serde_json::json;
 
-use crate::support::{KEY, Network, Program, eventually};
-
-async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
-    let network = Network::with_domains(domains).await;
-    let closte = Simulator::start(KEY).await.unwrap();
-    let program = Program::new(&network, &closte);
-    (network, closte, program)
-}
+use crate::support::{KEY, Network, Program, ends, eventually};
 
 /// Two cycles: one that acts, one that sees that it worked.
 async fn settle(program: &Program) {

@@ -2,21 +2,14 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use closte_sync::{simulator::Simulator, state::State};
+use closte_sync::state::State;
 use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 
-use crate::support::{KEY, Network, Program};
-
-async fn program() -> (Network, Simulator, Program) {
-    let network = Network::with_domains(&["a.example"]).await;
-    let closte = Simulator::start(KEY).await.unwrap();
-    let program = Program::new(&network, &closte);
-    (network, closte, program)
-}
+use crate::support::ends;
 
 #[tokio::test]
 async fn a_second_daemon_on_the_same_file_is_turned_away() {
-    let (_network, _closte, program) = program().await;
+    let (_network, _closte, program) = ends(&["a.example"]).await;
     let first = program.start_daemon();
     first.logs("domain.added").await;
     let second = program.run(&["run"]).await;
@@ -29,7 +22,7 @@ async fn a_second_daemon_on_the_same_file_is_turned_away() {
 
 #[tokio::test]
 async fn a_damaged_file_is_an_error_and_stays_as_it_is() {
-    let (_network, closte, program) = program().await;
+    let (_network, closte, program) = ends(&["a.example"]).await;
     let garbage = "this is no database, though it is long enough to be one\n".repeat(100);
     fs::write(program.state_path(), &garbage).unwrap();
     for command in ["run", "apply", "plan", "status", "events"] {
@@ -42,7 +35,7 @@ async fn a_damaged_file_is_an_error_and_stays_as_it_is() {
 
 #[tokio::test]
 async fn a_file_of_a_newer_version_is_an_error() {
-    let (_network, _closte, program) = program().await;
+    let (_network, _closte, program) = ends(&["a.example"]).await;
     program.run(&["apply"]).await;
     let options = SqliteConnectOptions::new().filename(program.state_path());
     let mut connection = options.connect().await.unwrap();
@@ -61,7 +54,7 @@ async fn a_file_of_a_newer_version_is_an_error() {
 
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_an_error() {
-    let (_network, _closte, program) = program().await;
+    let (_network, _closte, program) = ends(&["a.example"]).await;
     let file = program.file("a-file", "");
     let program = program.with("CLOSTE_SYNC__STATE__URL", &format!("sqlite:{file}/state.db"));
     let finished = program.run(&["run"]).await;
@@ -76,7 +69,7 @@ async fn a_place_that_cannot_be_written_is_an_error() {
 
 #[tokio::test]
 async fn a_read_only_file_is_an_error() {
-    let (_network, _closte, program) = program().await;
+    let (_network, _closte, program) = ends(&["a.example"]).await;
     program.run(&["apply"]).await;
     let path = program.state_path();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
@@ -90,7 +83,7 @@ async fn a_read_only_file_is_an_error() {
 
 #[tokio::test]
 async fn looking_makes_no_file() {
-    let (_network, closte, program) = program().await;
+    let (_network, closte, program) = ends(&["a.example"]).await;
     for (command, status) in [("status", 0), ("plan", 2), ("events", 1), ("config", 0)] {
         assert_eq!(program.run(&[command]).await.status, status, "{command}");
     }
@@ -100,7 +93,7 @@ async fn looking_makes_no_file() {
 
 #[tokio::test]
 async fn events_are_kept_for_a_month() {
-    let (_network, _closte, program) = program().await;
+    let (_network, _closte, program) = ends(&["a.example"]).await;
     program.run(&["apply"]).await;
     let options = SqliteConnectOptions::new().filename(program.state_path());
     let mut connection = options.connect().await.unwrap();

@@ -9,6 +9,16 @@ pub use program::{KEY, Program};
 
 use std::time::{Duration, Instant};
 
+use closte_sync::simulator::Simulator;
+
+/// A network in SQLite with these domains, a practice Closte, and the program between them.
+pub async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
+    let network = Network::with_domains(domains).await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    let program = Program::new(&network, &closte);
+    (network, closte, program)
+}
+
 /// Asks again and again until it is so, for at most half a minute.
 pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
