@@ -73,7 +73,7 @@ pub enum CycleError {
     #[error(transparent)]
     State(#[from] StateError),
     /// The daemon was told to stop.
-    #[error("stopped before the cycle was done")]
+    #[error("stopped before the cycle was done; the next one goes on from here")]
     Stopped,
 }
 

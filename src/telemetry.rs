@@ -41,6 +41,13 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter(Targets);
 
+impl Filter {
+    /// Warnings and errors only, whoever says them.
+    pub fn warnings() -> Self {
+        Self(Targets::new().with_default(LevelFilter::WARN))
+    }
+}
+
 /// A text that is no [`Filter`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(

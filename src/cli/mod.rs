@@ -11,7 +11,11 @@ mod plan;
 mod run;
 mod status;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use thiserror::Error;
@@ -24,7 +28,7 @@ use crate::{
     settings::{Layers, Settings, SettingsError, SyncPolicy},
     state::StateError,
     sync::{CycleError, Rules},
-    telemetry::{self, Stream},
+    telemetry::{self, Filter, Stream},
     wordpress::Source,
 };
 
@@ -129,7 +133,7 @@ enum CommandError {
     #[error(transparent)]
     Closte(#[from] ClosteError),
     #[error("cannot print: {0}")]
-    Print(#[from] std::io::Error),
+    Print(#[from] io::Error),
     #[cfg(feature = "demo")]
     #[error("the practice network: {0}")]
     Practice(#[from] sqlx::Error),
@@ -166,7 +170,7 @@ pub async fn main() -> ExitCode {
     match execute(arguments.command, &layers).await {
         Ok(status) => ExitCode::from(status),
         // The reader has seen enough, as in `closte-sync events | head`.
-        Err(CommandError::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+        Err(CommandError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::from(exit::OK)
         }
         Err(error) => {
@@ -187,7 +191,10 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         }
         settings => settings?,
     };
-    telemetry::start(settings.log.format, &settings.log.filter, Stream::Err);
+    // On a terminal a progress bar tells what the many lines would.
+    let has_bar = matches!(command, Command::Apply { .. }) && io::stderr().is_terminal();
+    let filter = if has_bar { Filter::warnings() } else { settings.log.filter.clone() };
+    telemetry::start(settings.log.format, &filter, Stream::Err);
     match command {
         Command::Run => run::execute(&settings).await,
         Command::Plan { json } => plan::execute(&settings, json).await,

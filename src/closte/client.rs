@@ -263,3 +263,24 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
     Some(rfc2822::parse(headers.get(DATE)?.to_str().ok()?).ok()?.timestamp())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn both_forms_of_retry_after_are_understood() {
+        let wait = |value: &str| {
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]))
+        };
+        assert_eq!(wait("120"), Some(Duration::from_secs(120)));
+        let in_an_hour = Timestamp::now() + SignedDuration::from_hours(1);
+        let date =
+            rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&in_an_hour).unwrap();
+        assert!((3_500..=3_600).contains(&wait(&date).unwrap().as_secs()), "{date}");
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("soon"), None);
+    }
+}

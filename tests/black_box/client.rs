@@ -195,3 +195,32 @@ async fn connections_are_kept_and_calls_bounded_by_them() {
     }
     assert_eq!(closte.connections(), 1);
 }
+
+#[tokio::test]
+async fn a_redirect_is_followed_on_the_same_host_and_nowhere_else() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.put(["a.example"]);
+    let elsewhere = Simulator::start(KEY).await.unwrap();
+    let old_address = closte.base_url().replace("/api/client", "/old");
+    let client = client_with(&old_address, KEY, Duration::from_secs(20));
+    let key: String = url::form_urlencoded::byte_serialize(KEY.as_bytes()).collect();
+    let to = |host: &Simulator| {
+        let list = format!("{}/getdomains?apikey={key}", host.base_url());
+        closte.heal();
+        closte.fail(Target::Only(Call::Unknown), Fault::Redirect(list));
+    };
+    to(&closte);
+    assert_eq!(client.list().await.unwrap().names, [name("a.example")].into());
+    to(&elsewhere);
+    let error = client.list().await.unwrap_err().to_string();
+    assert!(error.contains("leads to another host; check closte.base_url"), "{error}");
+    assert_eq!(elsewhere.connections(), 0, "the key went to another host");
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_read_to_it() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.fail(Target::Everything, Fault::Body("x".repeat((64 << 20) + 1)));
+    let error = client(&closte).list().await.unwrap_err().to_string();
+    assert!(error.contains("larger than 64 MiB"), "{error}");
+}

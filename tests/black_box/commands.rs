@@ -116,6 +116,18 @@ async fn events_tell_the_story_newest_last() {
 }
 
 #[tokio::test]
+async fn events_can_be_followed() {
+    let (network, _closte, program) = ends(&["a.example"]).await;
+    program.run(&["apply"]).await;
+    let following = program.start(&["events", "--follow", "--json"]);
+    following.logs("\"event\":\"domain.added\"").await;
+    assert!(!following.log().contains("later.example"));
+    network.map("later.example").await;
+    program.run(&["apply"]).await;
+    following.logs("\"domain\":\"later.example\"").await;
+}
+
+#[tokio::test]
 async fn doctor_tries_everything_and_names_the_remedy() {
     let network = Network::mariadb().await;
     let closte = Simulator::start(KEY).await.unwrap();

@@ -95,15 +95,21 @@ impl Program {
     }
 
     pub fn start_daemon(&self) -> Daemon {
-        let log = self.folder.path().join("daemon.log");
+        self.start(&["run"])
+    }
+
+    /// Starts a command that goes on until it is stopped. Its output and its log are one.
+    pub fn start(&self, arguments: &[&str]) -> Daemon {
+        let log = self.folder.path().join(format!("{}.log", arguments.join("")));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         writeln!(&file, "-- start").unwrap();
-        let child = self.command(&["run"]).stderr(file).stdout(Stdio::null()).spawn().unwrap();
+        let out = file.try_clone().unwrap();
+        let child = self.command(arguments).stderr(file).stdout(out).spawn().unwrap();
         Daemon { child, log, _folder: self.folder.clone() }
     }
 }
 
-/// A running daemon. It is killed when dropped.
+/// A running program. It is killed when dropped.
 pub struct Daemon {
     child: Child,
     log: PathBuf,
