@@ -89,10 +89,9 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
 
 /// Plays the customers and Closte. Whether the daemon followed is the result.
 async fn tell(table: &mut SqliteConnection, closte: &Simulator) -> Result<bool, CommandError> {
-    say(
-        "An agency's network: 12 sites, 16 domain records. One of them is no domain name, and one \
-         site has no record at all. Closte knows none of them, only a name kept there by hand.",
-    )?;
+    say("An agency's network: 12 sites, 16 domain records. One record is no domain name,\n\
+         and one site has no record at all. Closte knows none of them, only a name that\n\
+         somebody keeps there by hand.")?;
     let mut wanted: Vec<String> = [
         "*.flowers.example",
         "bakery.agency.example",
