@@ -43,7 +43,12 @@ impl State {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StateError::NoFolder { folder: folder.to_owned(), source })?;
         }
-        let state = Self::connect(path, options(path).create_if_missing(true)).await?;
+        let options = options(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What is written before a call to Closte must outlast a power cut during it.
+            .synchronous(SqliteSynchronous::Full);
+        let state = Self::connect(path, options).await?;
         MIGRATIONS.run(&state.pool).await.map_err(|error| state.migration_error(error))?;
         state.check_writable().await?;
         Ok(state)
@@ -57,7 +62,14 @@ impl State {
         if !path.exists() {
             return Ok(None);
         }
-        let state = Self::connect(path, options(path).read_only(true)).await?;
+        let state = match Self::connect(path, options(path).read_only(true)).await {
+            // Somebody else's file at rest: SQLite would make its helper files even to read, unless
+            // it is told that nothing changes.
+            Err(StateError::NotWritable { .. }) => {
+                Self::connect(path, options(path).immutable(true)).await?
+            }
+            opened => opened?,
+        };
         let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations")
             .fetch_all(&state.pool)
             .await
@@ -159,9 +171,6 @@ impl State {
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        // What is written before a call to Closte must outlast a power cut during it.
-        .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(10))
         .disable_statement_logging()
 }
