@@ -60,8 +60,10 @@ pub enum Fault {
     EmptyPromise,
     /// No answer, ever.
     Hang,
-    /// The connection is reset.
+    /// The connection is reset instead of an answer, and nothing is done.
     Reset,
+    /// What was asked is done, and the connection reset instead of an answer.
+    LostAnswer,
 }
 
 /// A request that came in.
@@ -172,7 +174,7 @@ impl Simulator {
         self.world.state().faults.clear();
     }
 
-    /// From now on, every answer takes this long.
+    /// From now on, every answer takes this long. What was asked is done before.
     pub fn set_latency(&self, latency: Duration) {
         self.world.state().latency = latency;
     }

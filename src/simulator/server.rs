@@ -12,8 +12,7 @@ use std::{
 };
 
 use axum::{
-    Router,
-    body::{self, Body},
+    Router, body,
     extract::{ConnectInfo, Request as HttpRequest, State, connect_info::Connected},
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -47,11 +46,7 @@ async fn answer(
     let _counted = InFlight::begin(world.clone());
     let (request, key) = read(&world, request).await;
     let (fault, latency) = world.receive(&request);
-    if latency > Duration::ZERO {
-        tokio::time::sleep(latency).await;
-    }
-    let json = |body: String| ([(header::CONTENT_TYPE, "application/json")], body).into_response();
-    match fault {
+    let response = match fault {
         None if request.call == Call::Unknown => StatusCode::NOT_FOUND.into_response(),
         None => json(world.answer(&request).to_string()),
         Some(Fault::Status(status)) => code(status).into_response(),
@@ -59,18 +54,27 @@ async fn answer(
             (code(status), [(header::RETRY_AFTER, seconds.to_string())]).into_response()
         }
         Some(Fault::Redirect(to)) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
-        Some(Fault::Body(body)) => Body::from(body).into_response().into_response(),
+        Some(Fault::Body(body)) => body.into_response(),
         Some(Fault::Failure(error)) => {
             let error = error.replace("{apikey}", &key);
             json(serde_json::json!({"success": false, "error": error}).to_string())
         }
         Some(Fault::EmptyPromise) => json(r#"{"success": true}"#.to_owned()),
         Some(Fault::Hang) => future::pending().await,
-        Some(Fault::Reset) => {
-            connection.broken.store(true, Ordering::Relaxed);
-            StatusCode::OK.into_response()
+        Some(Fault::Reset) => connection.reset(),
+        Some(Fault::LostAnswer) => {
+            world.answer(&request);
+            connection.reset()
         }
+    };
+    if latency > Duration::ZERO {
+        tokio::time::sleep(latency).await;
     }
+    response
+}
+
+fn json(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 fn code(status: u16) -> StatusCode {
@@ -148,6 +152,14 @@ impl Listener for Counting {
 #[derive(Debug, Clone, Default)]
 struct Breakable {
     broken: Arc<AtomicBool>,
+}
+
+impl Breakable {
+    /// From now on, whatever is written to the connection resets it.
+    fn reset(&self) -> Response {
+        self.broken.store(true, Ordering::Relaxed);
+        StatusCode::OK.into_response()
+    }
 }
 
 impl Connected<IncomingStream<'_, Counting>> for Breakable {
