@@ -25,6 +25,8 @@ pub(super) struct Planner<'a> {
     list_is_sound: bool,
     /// How many wanted names are in the ledger.
     known: usize,
+    /// How many names of the ledger are neither wanted nor listed.
+    gone: usize,
     /// Wildcards that are to go, each with a wanted name that they alone serve.
     still_serving: HashMap<DomainName, DomainName>,
     plan: Plan,
@@ -49,6 +51,7 @@ impl<'a> Planner<'a> {
             list_is_sound: present.complete
                 && !(present.names.is_empty() && ledger.values().any(was_listed)),
             known: 0,
+            gone: 0,
             still_serving: HashMap::new(),
             plan: Plan { managed: ledger.len(), ..Plan::default() },
         }
@@ -127,10 +130,12 @@ impl<'a> Planner<'a> {
                 notice = Some(Notice::NotListed);
             }
             let decision = self.missing_name(name, &entry, was_present);
-            entry.covered_by = match &decision {
-                Decision::Covered { by } => Some(by.clone()),
-                _ => None,
-            };
+            entry.covered_by = None;
+            if let Decision::Covered { by } = &decision {
+                entry.covered_by = Some(by.clone());
+                // Somebody put the wildcard in its place: nothing is lost.
+                notice = notice.filter(|notice| *notice != Notice::Lost);
+            }
             self.decide(name, decision);
         }
         self.change(name, old, entry, notice);
@@ -210,6 +215,9 @@ impl<'a> Planner<'a> {
             }
             entry.present_since = None;
         }
+        if !listed {
+            self.gone += 1;
+        }
         self.change(name, Some(old), entry, notice);
     }
 
@@ -267,14 +275,15 @@ impl<'a> Planner<'a> {
     /// Holds all removals when they are more than anybody would expect of one cycle. Those that
     /// wait for another attempt count too: they were part of the same surprise.
     fn hold_a_surprise(&mut self) {
-        let (managed, wanted) = (self.plan.managed, self.wanted);
+        // What is gone already makes the rest no more.
+        let (managed, wanted) = (self.plan.managed - self.gone, self.wanted);
         let is_removal = |(name, decision): &(DomainName, Decision)| match decision {
             Decision::Remove { .. } => true,
             Decision::Waiting { .. } => !wanted.names.contains_key(name),
             _ => false,
         };
         let removals = self.plan.decisions.iter().filter(|one| is_removal(one)).count();
-        let over_the_limit = managed >= PERCENT_COUNTS_FROM
+        let over_the_limit = self.plan.managed >= PERCENT_COUNTS_FROM
             && removals * 100 > managed * usize::from(self.policy.max_removal_percent);
         let everything = removals >= 2 && removals == managed;
         if self.policy.allow_removals || !(over_the_limit || everything) {

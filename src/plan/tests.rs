@@ -238,6 +238,19 @@ fn all_of_two_or_more_are_held() {
 }
 
 #[test]
+fn names_that_are_gone_already_do_not_make_the_rest_more() {
+    let gone = many("gone", 20);
+    let case = case().unmapped(&texts(&gone), 300).with(|case| case.present.names.clear());
+    let two = case.clone().unmapped(&["a.example", "b.example"], 9_000);
+    let held = Decision::Held(Guard::TooMany { removals: 2, managed: 2 });
+    assert_eq!(two.of("a.example"), Some(held));
+    let (stay, go) = (many("stay", 6), many("go", 3));
+    let third = case.in_place(&texts(&stay)).unmapped(&texts(&go), 9_000);
+    let held = Decision::Held(Guard::TooMany { removals: 3, managed: 9 });
+    assert_eq!(third.of("go0.example"), Some(held));
+}
+
+#[test]
 fn removals_that_wait_for_another_attempt_count_as_part_of_the_surprise() {
     let (stay, go) = (many("stay", 7), many("go", 4));
     let case = case().in_place(&texts(&stay)).unmapped(&texts(&go), 9_000).with(|case| {
@@ -322,6 +335,14 @@ fn a_name_that_the_list_lost_is_added_again() {
     let case = case.with(|case| case.present.names.remove(&name("shop.example")));
     assert_eq!(case.decision(), Decision::Add(Reason::Lost));
     assert_eq!(case.plan().changes[0].notice, Some(Notice::Lost));
+}
+
+#[test]
+fn a_name_that_a_wildcard_replaced_is_not_lost() {
+    let case = case().in_place(&["www.shop.example"]).present(&["*.shop.example"]);
+    let case = case.with(|case| case.present.names.remove(&name("www.shop.example")));
+    assert!(matches!(case.of("www.shop.example"), Some(Decision::Covered { .. })));
+    assert_eq!(case.plan().changes[0].notice, None);
 }
 
 #[test]
