@@ -40,16 +40,20 @@ impl<'a> Planner<'a> {
         policy: &'a Policy,
         now: Timestamp,
     ) -> Self {
-        let was_listed = |entry: &Entry| entry.present_since.is_some();
+        let should_be_listed = |entry: &Entry| {
+            let removed_by_us =
+                entry.unwanted_since.is_some() && matches!(entry.progress, Progress::Accepted(_));
+            entry.present_since.is_some() && !removed_by_us
+        };
         Self {
             wanted,
             present,
             ledger,
             policy,
             now,
-            // An empty list where there were names before is a list that was cut short.
+            // An empty list where names should be is a list that was cut short.
             list_is_sound: present.complete
-                && !(present.names.is_empty() && ledger.values().any(was_listed)),
+                && !(present.names.is_empty() && ledger.values().any(should_be_listed)),
             known: 0,
             gone: 0,
             still_serving: HashMap::new(),

@@ -384,4 +384,9 @@ fn a_managed_name_is_forgotten_when_it_is_surely_gone() {
     assert!(!forgets(&cut_short));
     let empty = gone(90_000, true).with(|case| case.present.names.clear());
     assert!(!forgets(&empty), "an empty list where there were names is no list");
+    let last = empty.with(|case| {
+        case.wanted.names.clear();
+        case.ledger.remove(&name("stay.example"))
+    });
+    assert!(forgets(&last), "we removed the last name ourselves");
 }
