@@ -1,6 +1,7 @@
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use jiff::Timestamp;
+use rustix::fs::{Access, access};
 use serde::Serialize;
 
 use super::{
@@ -88,14 +89,24 @@ fn check_settings(settings: &Settings) -> Finding {
     )
 }
 
+/// Looks without making anything: a file that root makes here is one that the daemon's own user
+/// cannot write.
 async fn check_state(settings: &Settings) -> Finding {
-    let path = settings.state_path.display();
-    let found = match State::open(&settings.state_path).await {
-        Ok(state) => match state.lock_for_daemon() {
-            Ok(_) => Ok(format!("{path} can be written")),
-            Err(StateError::DaemonRuns { .. }) => Ok(format!("{path}, and a daemon runs with it")),
-            Err(error) => Err(error),
-        },
+    let path = &settings.state_path;
+    let shown = path.display();
+    let found = match State::open_existing(path).await {
+        Ok(Some(state)) if state.has_daemon() => Ok(format!("{shown}, and a daemon runs with it")),
+        Ok(_) | Err(StateError::Older { .. }) => {
+            // Where there is nothing yet, the first folder above that is there decides.
+            let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+            match access(there, Access::WRITE_OK) {
+                Ok(()) => Ok(format!("{shown} can be written")),
+                Err(error) => Err(StateError::NotWritable {
+                    path: path.clone(),
+                    detail: format!("{}: {error}", there.display()),
+                }),
+            }
+        }
         Err(error) => Err(error),
     };
     Finding::new("state", found)

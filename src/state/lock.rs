@@ -1,6 +1,6 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write},
+    io::{ErrorKind, Read, Seek, Write},
     path::{Path, PathBuf},
     process,
     time::Duration,
@@ -34,8 +34,15 @@ impl FileLock {
             file.rewind()?;
             writeln!(file, "{}", process::id())
         };
-        note(&mut file).map_err(|error| not_writable(state, &error))?;
+        // So is writing it: the file may be somebody else's, and the lock holds all the same.
+        let _ = note(&mut file);
         Ok(Self { _file: file })
+    }
+
+    /// Whether a daemon holds its lock. Nothing is made to find out.
+    pub(super) fn is_held_by_daemon(state: &Path) -> bool {
+        let file = File::open(path(state, "lock"));
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     pub(super) async fn for_cycle(state: &Path) -> Result<Self, StateError> {
@@ -52,16 +59,27 @@ impl FileLock {
     }
 }
 
-fn open(state: &Path, suffix: &str) -> Result<File, StateError> {
+fn path(state: &Path, suffix: &str) -> PathBuf {
     let mut name = state.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Opens the lock file, or makes it. One that another user made can only be read, which is enough
+/// to lock it.
+fn open(state: &Path, suffix: &str) -> Result<File, StateError> {
+    let path = path(state, suffix);
     OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .open(PathBuf::from(name))
+        .open(&path)
+        .or_else(|error| match error.kind() {
+            ErrorKind::PermissionDenied => File::open(&path),
+            _ => Err(error),
+        })
         .map_err(|error| not_writable(state, &error))
 }
 

@@ -125,6 +125,11 @@ impl State {
         FileLock::for_daemon(&self.path)
     }
 
+    /// Whether a daemon runs with the file.
+    pub fn has_daemon(&self) -> bool {
+        FileLock::is_held_by_daemon(&self.path)
+    }
+
     /// Waits until no other process is in the middle of a cycle on the file, and keeps others out
     /// until the lock is dropped.
     ///

@@ -12,6 +12,8 @@ async fn a_second_daemon_on_the_same_file_is_turned_away() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let first = program.start_daemon();
     first.logs("domain.added").await;
+    let doctor = program.run(&["doctor"]).await;
+    assert!(doctor.out.contains("a daemon runs with it"), "{doctor:?}");
     let second = program.run(&["run"]).await;
     let said = format!("another closte-sync daemon (process {}) runs", first.id());
     assert!(second.status == 1 && second.err.contains(&said), "{second:?}");
@@ -88,10 +90,13 @@ async fn a_read_only_file_is_an_error_for_those_who_write_and_none_for_those_who
 #[tokio::test]
 async fn looking_makes_no_file() {
     let (_network, closte, program) = ends(&["a.example"]).await;
-    for (command, status) in [("status", 0), ("plan", 2), ("events", 1), ("config", 0)] {
+    for (command, status) in
+        [("status", 0), ("plan", 2), ("events", 1), ("config", 0), ("doctor", 0)]
+    {
         assert_eq!(program.run(&[command]).await.status, status, "{command}");
     }
-    assert!(!program.state_path().exists());
+    let folder = program.state_path().parent().unwrap().to_owned();
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
     assert_eq!(closte.domains(), Vec::<String>::new());
 }
 
