@@ -190,7 +190,7 @@ async fn check_closte(settings: &Settings, findings: &mut Vec<Finding>) {
         }
         Err(error) => {
             findings.push(Finding::new("key", Err(error)));
-            findings.push(Finding::skipped("list", "the key was not accepted"));
+            findings.push(Finding::skipped("list", "the key test did not pass"));
             return;
         }
     }
