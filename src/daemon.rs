@@ -16,6 +16,8 @@ use crate::{
 
 /// The longest pause that failures make of `sync.interval`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The longest pause that a `Retry-After` makes: a broken one must not silence the daemon for years.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 /// A lasting failure is told again after this long, then after twice as long, and so on.
 const FIRST_REMINDER: Duration = Duration::from_secs(60);
 /// The longest time between two reminders.
@@ -90,7 +92,9 @@ fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
 fn pause(interval: Duration, failures: u32, asked: Option<Duration>) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let pause = interval.saturating_mul(1 << doublings).min(LONGEST_PAUSE.max(interval));
-    pause.mul_f64(rand::rng().random_range(0.9..1.1)).max(asked.unwrap_or_default())
+    pause
+        .mul_f64(rand::rng().random_range(0.9..1.1))
+        .max(asked.unwrap_or_default().min(LONGEST_ASKED))
 }
 
 /// What lasts: told when it begins, at growing intervals, and when it ends.
@@ -276,6 +280,7 @@ mod tests {
         assert!((108.0..=132.0).contains(&pause_of(3, None)));
         assert!((270.0..=330.0).contains(&pause_of(99, None)));
         assert!(pause_of(1, Some(600 * second)) >= 600.0);
+        assert_eq!(pause_of(1, Some(Duration::MAX)), 3_600.0);
         let hourly = pause(3600 * second, 9, None).as_secs();
         assert!((3240..=3960).contains(&hourly));
     }

@@ -284,6 +284,9 @@ impl FromStr for StateUrl {
     }
 }
 
+/// Longer ones are slips of the pen, and could not be added to a time.
+const LONGEST_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A duration: `30s`, `5m`, `1h30m`, `500ms`, or a bare number of seconds.
 struct Span(Duration);
 
@@ -296,7 +299,8 @@ impl FromStr for Span {
             Ok(seconds) => SignedDuration::try_from_secs_f64(seconds).map_err(|_| WHY)?,
             Err(_) => text.parse().map_err(|_| WHY)?,
         };
-        span.try_into().map(Self).map_err(|_| WHY)
+        let span: Duration = span.try_into().map_err(|_| WHY)?;
+        if span <= LONGEST_SPAN { Ok(Self(span)) } else { Err("it must not be longer than a year") }
     }
 }
 

@@ -79,6 +79,7 @@ fn bounds_are_kept() {
         ("checks.interval", "10s", "9"),
         ("sync.interval", "1s", "999ms"),
         ("sync.removal_grace", "0", "-1s"),
+        ("sync.interval", "8760h", "8761h"),
         ("closte.concurrency", "64", "65"),
         ("closte.concurrency", "1", "0"),
         ("sync.max_removal_percent", "100", "101"),
