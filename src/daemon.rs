@@ -1,15 +1,16 @@
-//! The daemon: cycles on the clock until it is told to stop, whatever the other ends do.
+//! The daemon: both loops until it is told to stop, whatever the other ends do.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    checks::Clock,
     closte::ClosteError,
     event::Event,
-    ledger::later,
+    lasting::Lasting,
     state::State,
     sync::{CycleError, Report, Sync},
 };
@@ -18,26 +19,41 @@ use crate::{
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// The longest pause that a `Retry-After` makes: a broken one must not silence the daemon for years.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
-/// A lasting failure is told again after this long, then after twice as long, and so on.
-const FIRST_REMINDER: Duration = Duration::from_secs(60);
-/// The longest time between two reminders.
-const LAST_REMINDER: Duration = Duration::from_secs(6 * 60 * 60);
-
-/// Runs cycles every `interval`, give or take a tenth, until `shutdown` yields the name of a
-/// signal. A cycle under way then finishes the calls that are in flight.
+/// Runs both loops until `shutdown` yields the name of a signal: cycles every `interval`, give or
+/// take a tenth, and the checks by their clock. A cycle under way then finishes the calls that are in
+/// flight.
 pub async fn run(
-    mut sync: Sync,
+    sync: Sync,
+    clock: Clock,
     state: &State,
     interval: Duration,
     shutdown: impl Future<Output = &'static str>,
 ) {
     let stop = CancellationToken::new();
+    let checks = tokio::spawn({
+        let stop = stop.clone();
+        async move { clock.run(&stop).await }
+    });
+    run_cycles(sync, state, interval, &stop, shutdown).await;
+    stop.cancel();
+    if let Err(error) = checks.await {
+        tracing::debug!(%error, "the checks ended early");
+    }
+}
+
+async fn run_cycles(
+    mut sync: Sync,
+    state: &State,
+    interval: Duration,
+    stop: &CancellationToken,
+    shutdown: impl Future<Output = &'static str>,
+) {
     let mut troubles = Troubles::default();
     let mut failures = 0;
     tokio::pin!(shutdown);
     loop {
         let (outcome, signal) = {
-            let cycle = sync.cycle(&stop, &|_, _| ());
+            let cycle = sync.cycle(stop, &|_, _| ());
             tokio::pin!(cycle);
             tokio::select! {
                 outcome = &mut cycle => (outcome, None),
@@ -99,7 +115,7 @@ fn pause(interval: Duration, failures: u32, asked: Option<Duration>) -> Duration
 
 /// What lasts: told when it begins, at growing intervals, and when it ends.
 #[derive(Debug, Default)]
-struct Troubles(HashMap<Area, Trouble>);
+struct Troubles(Lasting<Area>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Area {
@@ -108,15 +124,6 @@ enum Area {
     State,
     List,
     Removals,
-}
-
-#[derive(Debug)]
-struct Trouble {
-    since: Timestamp,
-    /// The name of the event that told it last: another one is news.
-    told_as: &'static str,
-    tell_again_at: Timestamp,
-    wait: Duration,
 }
 
 impl Troubles {
@@ -192,24 +199,13 @@ impl Troubles {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) {
-        let since = self.0.get(&area).map_or(now, |trouble| trouble.since);
-        let event = event(seconds_between(since, now));
-        let wait = match self.0.get(&area) {
-            Some(trouble) if trouble.told_as != event.name() => FIRST_REMINDER,
-            Some(trouble) if now < trouble.tell_again_at => return,
-            Some(trouble) => (trouble.wait * 2).min(LAST_REMINDER),
-            None => FIRST_REMINDER,
-        };
-        let told_as = event.name();
-        self.0.insert(area, Trouble { since, told_as, tell_again_at: later(now, wait), wait });
-        events.push(event);
+        events.extend(self.0.lasts(area, event, now));
     }
 
     fn ends(&mut self, area: Area, now: Timestamp, events: &mut Vec<Event>) {
-        let Some(trouble) = self.0.remove(&area) else {
+        let Some(after_s) = self.0.ends(area, now) else {
             return;
         };
-        let after_s = seconds_between(trouble.since, now);
         events.push(match area {
             Area::WordPress => Event::SourceRecovered { after_s },
             Area::Closte => Event::ClosteRecovered { after_s },
@@ -226,10 +222,6 @@ fn closte_event(error: &ClosteError, for_s: u64) -> Event {
         ClosteError::KeyRejected(_) => Event::KeyRejected { error: error_text, for_s },
         _ => Event::ClosteFailed { error: error_text, for_s },
     }
-}
-
-fn seconds_between(since: Timestamp, now: Timestamp) -> u64 {
-    now.duration_since(since).as_secs().try_into().unwrap_or_default()
 }
 
 #[cfg(test)]

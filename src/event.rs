@@ -127,6 +127,57 @@ events! {
     WARN "closte.list_incomplete" ListIncomplete { elements: u64, example: String, for_s: u64 }
     /// Closte's list is understood again.
     INFO "closte.list_complete" ListComplete { after_s: u64 }
+    /// The name points at the right place.
+    INFO "dns.right" DnsRight(domain) { blog_id: Option<i64>, verdict: String, took: Option<String> }
+    /// The name does not point at the right place yet.
+    INFO "dns.pending" DnsPending(domain) { blog_id: Option<i64>, verdict: String, advice: String }
+    /// The name pointed at the right place, and no longer does.
+    WARN "dns.broke" DnsBroke(domain) { blog_id: Option<i64>, verdict: String, advice: String }
+    /// Browsers accept the certificate.
+    INFO "certificate.valid" CertificateValid(domain) {
+        blog_id: Option<i64>, issuer: String, not_after: String, took: Option<String>,
+        after_added: Option<String>,
+    }
+    /// The DNS is right, and the certificate is not there yet.
+    INFO "certificate.pending" CertificatePending(domain) {
+        blog_id: Option<i64>, verdict: String, advice: String,
+    }
+    /// Browsers accepted the certificate, and no longer do.
+    WARN "certificate.broke" CertificateBroke(domain) {
+        blog_id: Option<i64>, verdict: String, advice: String,
+    }
+    /// The certificate ends soon and was not renewed.
+    WARN "certificate.expiring" CertificateExpiring(domain) {
+        blog_id: Option<i64>, issuer: String, days_left: i64,
+    }
+    /// Something stops a certificate although the A record is right.
+    WARN "certificate.blocked" CertificateBlocked(domain) {
+        blog_id: Option<i64>, blockers: String, advice: String,
+    }
+    /// Closte was asked for a certificate.
+    INFO "certificate.requested" CertificateRequested(domain) { blog_id: Option<i64>, answer: String }
+    /// Closte could not be asked for a certificate, or would not issue it.
+    WARN "certificate.request_failed" CertificateRequestFailed(domain) {
+        blog_id: Option<i64>, error: String,
+    }
+    /// The name has not worked for long, and somebody must see to it.
+    ERROR "domain.needs_attention" NeedsAttention(domain) {
+        blog_id: Option<i64>, stage: String, not_working_for: String, advice: String,
+    }
+    /// Many names seem to have stopped working at once, so the fault is probably here.
+    WARN "checks.suspicious" ChecksSuspicious { failing: u64, of: u64 }
+    /// It is not known where names should point.
+    WARN "checks.target_unknown" TargetUnknown { error: String, for_s: u64 }
+    /// It is known again.
+    INFO "checks.target_known" TargetKnown { after_s: u64 }
+    /// Resolvers do not answer. The others decide meanwhile.
+    WARN "checks.resolver_silent" ResolverSilent { resolvers: String, for_s: u64 }
+    /// They answer again.
+    INFO "checks.resolver_answers" ResolverAnswers { after_s: u64 }
+    /// There are more names than can be looked at within an interval.
+    WARN "checks.late" ChecksLate { late_s: u64, remedy: String, for_s: u64 }
+    /// They are looked at in time again.
+    INFO "checks.in_time" ChecksInTime { after_s: u64 }
     /// The state database could not be written.
     ERROR "state.failed" StateFailed { error: String, for_s: u64 }
     /// It can be written again.

@@ -28,16 +28,20 @@
 //! is no domain name · *refused* a name that Closte will not take · *covered* wanted, and a present
 //! wildcard already serves it · *held* a removal that a guard stopped
 
+pub mod checks;
 pub mod cli;
 pub mod closte;
 pub mod daemon;
 pub mod domain;
 pub mod event;
+pub mod lasting;
 pub mod ledger;
 pub mod plan;
 pub mod settings;
 #[cfg(feature = "demo")]
 pub mod simulator;
+pub mod span;
+pub mod standing;
 pub mod state;
 pub mod sync;
 pub mod telemetry;

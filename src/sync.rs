@@ -239,7 +239,7 @@ impl Sync {
         now: Timestamp,
     ) -> Result<LedgerId, StateError> {
         let label = network_label(network);
-        let started = self.state.start_ledger(&label, &self.account, now).await?;
+        let started = self.state.start_ledger(&label, &network.domain, &self.account, now).await?;
         if started.is_new {
             let event = Event::LedgerStarted { network: label, left_behind: started.left_behind };
             self.tell(vec![event], now).await?;

@@ -1,11 +1,10 @@
-use std::{fmt::Write as _, io::IsTerminal as _};
+use std::fmt::Write as _;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CommandError, Ends, exit,
-    output::{FAIR, paint, print, print_json},
+    output::{FAIR, paint, print, print_json, progress_bar},
     run,
 };
 use crate::{
@@ -29,7 +28,7 @@ pub(super) async fn execute(
         run::shutdown_signal().await;
         asked_to_stop.cancel();
     });
-    let bar = progress_bar();
+    let bar = progress_bar("calls");
     let progress = |done: usize, total: usize| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
@@ -44,15 +43,6 @@ pub(super) async fn execute(
         print(&to_text(&report))?;
     }
     Ok(if report.is_settled() { exit::OK } else { exit::DONE_IN_PART })
-}
-
-/// A bar on a terminal, nothing elsewhere. It appears with the first call.
-fn progress_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} calls, {eta} to go");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn to_text(report: &Report) -> String {

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::{
     CommandError, exit,
-    output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json, span},
+    output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json},
 };
 use crate::{
     closte::{Client, ClosteError},
     settings::{Settings, SettingsError},
+    span::span,
     state::{State, StateError},
     wordpress::{Network, SourceError},
 };

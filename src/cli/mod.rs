@@ -1,6 +1,7 @@
 //! The face: one file a command. Printing happens only here.
 
 mod apply;
+mod check;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
@@ -15,21 +16,23 @@ use std::{
     io::{self, IsTerminal as _},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use thiserror::Error;
 
 use crate::{
+    checks::{Checks, Clock, Patience, RootsError, Time},
     closte::{Client, ClosteError},
     domain::DomainName,
     ledger::BackOff,
     plan::Policy,
     settings::{Layers, Settings, SettingsError, SyncPolicy},
-    state::StateError,
+    state::{State, StateError},
     sync::{CycleError, Rules},
     telemetry::{self, Filter, Stream},
-    wordpress::Source,
+    wordpress::{Source, SourceError},
 };
 
 /// Keeps the domains of an Ultimate Multisite network and its Closte app the same.
@@ -85,6 +88,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Looks now at every domain, or at these, and explains what is wrong
+    ///
+    /// Exit status: 0 all work, 3 some do not, 1 error. It may be run beside the daemon.
+    Check {
+        /// Only these; they need not be mapped yet
+        domain: Vec<DomainName>,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Shows what happened, newest last
     Events {
         /// Only what is about this domain
@@ -132,6 +145,10 @@ enum CommandError {
     Cycle(#[from] CycleError),
     #[error(transparent)]
     Closte(#[from] ClosteError),
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[cfg(feature = "demo")]
@@ -192,7 +209,8 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         settings => settings?,
     };
     // On a terminal a progress bar tells what the many lines would.
-    let has_bar = matches!(command, Command::Apply { .. }) && io::stderr().is_terminal();
+    let has_bar = matches!(command, Command::Apply { .. } | Command::Check { .. })
+        && io::stderr().is_terminal();
     let filter = if has_bar { Filter::warnings() } else { settings.log.filter.clone() };
     telemetry::start(settings.log.format, &filter, Stream::Err);
     match command {
@@ -202,6 +220,7 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
             apply::execute(&settings, allow_removals, json).await
         }
         Command::Status { domain, json } => status::execute(&settings, &domain, json).await,
+        Command::Check { domain, json } => check::execute(&settings, &domain, json).await,
         Command::Events { domain, follow, lines, json } => {
             events::execute(&settings, domain.as_ref(), follow, lines, json).await
         }
@@ -210,6 +229,22 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         #[cfg(feature = "demo")]
         Command::Demo => demo::execute().await,
     }
+}
+
+/// The second loop, as the settings would have it.
+fn clock(
+    settings: &Settings,
+    state: &State,
+    interval: Duration,
+    time: Time,
+) -> Result<Clock, RootsError> {
+    let checks = Checks::new(settings.checks.options.clone())?;
+    let concurrency = settings.checks.concurrency;
+    Ok(Clock::new(checks, state.clone(), patience(settings), interval, concurrency, time))
+}
+
+fn patience(settings: &Settings) -> Patience {
+    Patience { attention_after: settings.checks.attention_after }
 }
 
 /// Both ends, as the settings name them.

@@ -1,15 +1,13 @@
 //! How things look on the screen.
 
-use std::{
-    io::{self, Write as _},
-    time::Duration,
-};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use jiff::{SignedDuration, Timestamp};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::state::Rejected;
+use crate::{span::span_between, state::Rejected};
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const FAIR: Style = AnsiColor::Yellow.on_default();
@@ -40,33 +38,37 @@ pub(super) fn width() -> Option<u16> {
     console::Term::stdout().size_checked().map(|(_, columns)| columns)
 }
 
-/// How long something has lasted, in one or two units: `2m 5s`, `3d 4h`.
-pub(super) fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes, seconds % 60) {
-        (0, 0, 0, seconds) => format!("{seconds}s"),
-        (0, 0, minutes, 0) => format!("{minutes}m"),
-        (0, 0, minutes, seconds) => format!("{minutes}m {seconds}s"),
-        (0, hours, 0, _) => format!("{hours}h"),
-        (0, hours, minutes, _) => format!("{hours}h {minutes}m"),
-        (days, 0, _, _) => format!("{days}d"),
-        (days, hours, _, _) => format!("{days}d {hours}h"),
+/// A bar on a terminal, nothing elsewhere. It appears with the first of the things.
+pub(super) fn progress_bar(things: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
     }
+    let template = format!("{{bar:40}} {{pos}} of {{len}} {things}, {{eta}} to go");
+    let style = ProgressStyle::with_template(&template);
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// The text under a heading of its own column, wrapped to the terminal.
+pub(super) fn under(heading: &str, text: &str) -> String {
+    let indent = " ".repeat(heading.chars().count());
+    let Some(columns) = width() else {
+        return format!("{heading}{text}\n");
+    };
+    let options = textwrap::Options::new(columns.max(40).into())
+        .initial_indent(heading)
+        .subsequent_indent(&indent)
+        .break_words(false);
+    format!("{}\n", textwrap::fill(text, options))
 }
 
 /// How long ago something was.
 pub(super) fn since(at: Timestamp, now: Timestamp) -> String {
-    span(unsigned(now.duration_since(at)))
+    span_between(at, now)
 }
 
 /// How long it is to something.
 pub(super) fn until(at: Timestamp, now: Timestamp) -> String {
-    span(unsigned(at.duration_since(now)))
-}
-
-fn unsigned(duration: SignedDuration) -> Duration {
-    duration.try_into().unwrap_or_default()
+    span_between(now, at)
 }
 
 /// `1 name`, `2 names`.

@@ -1,7 +1,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CommandError, Ends, exit};
-use crate::{daemon, event::Event, settings::Settings, state::State, sync::Sync};
+use crate::{checks::Time, daemon, event::Event, settings::Settings, state::State, sync::Sync};
 
 pub(super) async fn execute(settings: &Settings) -> Result<u8, CommandError> {
     let Ends { source, closte, account, rules } = Ends::of(settings, false)?;
@@ -15,7 +15,8 @@ pub(super) async fn execute(settings: &Settings) -> Result<u8, CommandError> {
     };
     daemon::tell(&state, started).await;
     let sync = Sync::new(source, closte, account, state.clone(), rules);
-    daemon::run(sync, &state, settings.sync.interval, shutdown_signal()).await;
+    let clock = super::clock(settings, &state, settings.checks.interval, Time::default())?;
+    daemon::run(sync, clock, &state, settings.sync.interval, shutdown_signal()).await;
     daemon::tell(&state, Event::Stopped {}).await;
     state.close().await;
     Ok(exit::OK)

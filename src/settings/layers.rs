@@ -103,6 +103,8 @@ impl Layers {
         for variable in self.environment.keys() {
             let Some(name) = variable.strip_prefix(PREFIX) else { continue };
             let name = match name.strip_suffix("_FILE") {
+                // The settings of this name are themselves the name of a file.
+                Some(_) if name == "CHECKS__CA_FILE" => name,
                 Some(stem) if !self.environment.contains_key(&format!("{PREFIX}{stem}")) => stem,
                 Some(_) => continue,
                 None => name,

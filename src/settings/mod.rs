@@ -13,12 +13,13 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, SpanRelativeTo};
 use thiserror::Error;
 
 pub use layers::{Entry, Layers};
 
 use crate::{
+    checks::{self, Network, ResolverAddress, Target},
     closte::{ApiKey, BaseUrl},
     domain::{DomainName, Pattern},
     telemetry::{Filter, Format},
@@ -105,6 +106,14 @@ pub enum SyncPolicy {
 pub struct Checks {
     /// `interval`
     pub interval: Duration,
+    /// `concurrency`
+    pub concurrency: usize,
+    /// `attention_after`
+    pub attention_after: Duration,
+    /// `request_certificate_after`; none when it is off.
+    pub request_certificate_after: Option<Duration>,
+    /// What to look with.
+    pub options: checks::Options,
 }
 
 /// `[log]`
@@ -162,6 +171,21 @@ impl Settings {
         let exclude = values.list("sync.exclude");
         let keep = values.list("sync.keep");
         let checks_interval = values.duration("checks.interval", Duration::from_secs(10));
+        let checks_concurrency = values.number("checks.concurrency", 1..=1024);
+        let attention_after = values.duration("checks.attention_after", Duration::ZERO);
+        let request_certificate_after =
+            values.duration("checks.request_certificate_after", Duration::ZERO);
+        let resolvers = values.list::<ResolverAddress>("checks.resolvers");
+        let expected_targets = values.list::<Target>("checks.expected_targets");
+        let proxies = values.list::<Network>("checks.proxies");
+        let certificate_authorities = values.list("checks.certificate_authorities");
+        let port = values.number("checks.port", 1..=u16::MAX);
+        let ca_file = values.optional::<PathBuf>("checks.ca_file");
+        let expiry_warning = values.duration("checks.expiry_warning", Duration::ZERO);
+        let queries_per_second = values.number("checks.queries_per_second", 1..=1_000_000);
+        if resolvers.as_ref().is_some_and(Vec::is_empty) {
+            values.problems.push("checks.resolvers must name one resolver at least".to_owned());
+        }
         let state_url = values.optional("state.url");
         let format = values.parse("log.format");
         let filter = values.parse("log.filter");
@@ -189,7 +213,23 @@ impl Settings {
                     exclude: exclude?,
                     keep: keep?,
                 },
-                checks: Checks { interval: checks_interval? },
+                checks: Checks {
+                    interval: checks_interval?,
+                    concurrency: checks_concurrency?,
+                    attention_after: attention_after?,
+                    request_certificate_after: request_certificate_after
+                        .map(|after| (!after.is_zero()).then_some(after))?,
+                    options: checks::Options {
+                        resolvers: resolvers?,
+                        expected_targets: expected_targets?,
+                        proxies: proxies?.into_iter().map(|Network(network)| network).collect(),
+                        certificate_authorities: certificate_authorities?,
+                        port: port?,
+                        ca_file: ca_file?,
+                        expiry_warning: expiry_warning?,
+                        queries_per_second: queries_per_second?,
+                    },
+                },
                 state_path: state_url?
                     .map_or_else(|| layers.default_state_path(), |StateUrl(path)| path),
                 log: Log { format: format?, filter: filter? },
@@ -297,7 +337,10 @@ impl FromStr for Span {
         const WHY: &str = "it must be a duration: 30s, 5m, 1h30m, or a number of seconds";
         let span: SignedDuration = match text.parse::<f64>() {
             Ok(seconds) => SignedDuration::try_from_secs_f64(seconds).map_err(|_| WHY)?,
-            Err(_) => text.parse().map_err(|_| WHY)?,
+            Err(_) => {
+                let span: jiff::Span = text.parse().map_err(|_| WHY)?;
+                span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| WHY)?
+            }
         };
         let span: Duration = span.try_into().map_err(|_| WHY)?;
         if span <= LONGEST_SPAN { Ok(Self(span)) } else { Err("it must not be longer than a year") }

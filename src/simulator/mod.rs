@@ -1,7 +1,11 @@
 //! A Closte to practise on: it listens on 127.0.0.1, answers as the real API is known to answer,
-//! keeps a list, and fails as it is told. For `demo` and for tests.
+//! keeps a list, and fails as it is told; with a [`World`] of DNS and TLS around it. For `demo` and for
+//! tests.
 
+mod dns;
 mod server;
+mod tls;
+mod world;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -15,6 +19,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use dns::{Dns, DnsFault};
+pub use tls::{Face, Tls};
+pub use world::World;
+
 /// How many requests are remembered in full.
 const REQUESTS_KEPT: usize = 20_000;
 
@@ -22,7 +30,7 @@ const REQUESTS_KEPT: usize = 20_000;
 #[derive(Debug, Clone)]
 pub struct Simulator {
     address: SocketAddr,
-    world: Arc<World>,
+    account: Arc<Account>,
     _stops_with_the_last: Arc<DropGuard>,
 }
 
@@ -103,7 +111,7 @@ pub enum Shape {
 }
 
 #[derive(Debug)]
-struct World {
+struct Account {
     api_key: Mutex<String>,
     state: Mutex<State>,
 }
@@ -132,11 +140,11 @@ impl Simulator {
     pub async fn start(api_key: &str) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let world =
-            Arc::new(World { api_key: Mutex::new(api_key.to_owned()), state: Mutex::default() });
+        let account =
+            Arc::new(Account { api_key: Mutex::new(api_key.to_owned()), state: Mutex::default() });
         let stop = CancellationToken::new();
-        tokio::spawn(server::serve(listener, world.clone(), stop.clone()));
-        Ok(Self { address, world, _stops_with_the_last: Arc::new(stop.drop_guard()) })
+        tokio::spawn(server::serve(listener, account.clone(), stop.clone()));
+        Ok(Self { address, account, _stops_with_the_last: Arc::new(stop.drop_guard()) })
     }
 
     /// The address for `closte.base_url`.
@@ -146,69 +154,69 @@ impl Simulator {
 
     /// What is at this Closte, sorted.
     pub fn domains(&self) -> Vec<String> {
-        self.world.state().domains.iter().cloned().collect()
+        self.account.state().domains.iter().cloned().collect()
     }
 
     /// Puts names there as if by hand.
     pub fn put<T: Into<String>>(&self, names: impl IntoIterator<Item = T>) {
-        self.world.state().change(|domains| domains.extend(names.into_iter().map(Into::into)));
+        self.account.state().change(|domains| domains.extend(names.into_iter().map(Into::into)));
     }
 
     /// Takes a name away as if by hand.
     pub fn take_away(&self, name: &str) {
-        self.world.state().change(|domains| domains.remove(name));
+        self.account.state().change(|domains| domains.remove(name));
     }
 
     /// From now on, this name is refused.
     pub fn refuse(&self, name: &str) {
-        self.world.state().refused.insert(name.to_owned());
+        self.account.state().refused.insert(name.to_owned());
     }
 
     /// From now on, this fails in this way.
     pub fn fail(&self, target: Target, fault: Fault) {
-        self.world.state().faults.push((target, fault));
+        self.account.state().faults.push((target, fault));
     }
 
     /// From now on, nothing fails.
     pub fn heal(&self) {
-        self.world.state().faults.clear();
+        self.account.state().faults.clear();
     }
 
     /// From now on, every answer takes this long. What was asked is done before.
     pub fn set_latency(&self, latency: Duration) {
-        self.world.state().latency = latency;
+        self.account.state().latency = latency;
     }
 
     /// From now on, the list looks like this.
     pub fn set_shape(&self, shape: Shape) {
-        let mut state = self.world.state();
+        let mut state = self.account.state();
         state.shape = shape;
         state.list = None;
     }
 
     /// From now on, this is the key.
     pub fn set_key(&self, api_key: &str) {
-        *lock(&self.world.api_key) = api_key.to_owned();
+        *lock(&self.account.api_key) = api_key.to_owned();
     }
 
     /// The newest requests, oldest first.
     pub fn requests(&self) -> Vec<Request> {
-        self.world.state().requests.iter().cloned().collect()
+        self.account.state().requests.iter().cloned().collect()
     }
 
     /// How many requests of a kind came in.
     pub fn count(&self, call: Call) -> u64 {
-        self.world.state().counts.get(&call).copied().unwrap_or_default()
+        self.account.state().counts.get(&call).copied().unwrap_or_default()
     }
 
     /// The most requests that were being answered at once.
     pub fn most_in_flight(&self) -> usize {
-        self.world.state().most_in_flight
+        self.account.state().most_in_flight
     }
 
     /// How many connections were made.
     pub fn connections(&self) -> u64 {
-        self.world.state().connections
+        self.account.state().connections
     }
 }
 
@@ -217,7 +225,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl World {
+impl Account {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

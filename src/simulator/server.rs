@@ -24,31 +24,31 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Call, Fault, Request, World, lock};
+use super::{Account, Call, Fault, Request, lock};
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 64 << 10;
 
-pub(super) async fn serve(listener: TcpListener, world: Arc<World>, stop: CancellationToken) {
-    let router = Router::new().fallback(answer).with_state(world.clone());
+pub(super) async fn serve(listener: TcpListener, account: Arc<Account>, stop: CancellationToken) {
+    let router = Router::new().fallback(answer).with_state(account.clone());
     let service = router.into_make_service_with_connect_info::<Breakable>();
     let serving =
-        future::IntoFuture::into_future(axum::serve(Counting { listener, world }, service));
+        future::IntoFuture::into_future(axum::serve(Counting { listener, account }, service));
     // It ends only when it is stopped: axum's own loop goes on after every error.
     let _ = stop.run_until_cancelled(serving).await;
 }
 
 async fn answer(
-    State(world): State<Arc<World>>,
+    State(account): State<Arc<Account>>,
     ConnectInfo(connection): ConnectInfo<Breakable>,
     request: HttpRequest,
 ) -> Response {
-    let _counted = InFlight::begin(world.clone());
-    let (request, key) = read(&world, request).await;
-    let (fault, latency) = world.receive(&request);
+    let _counted = InFlight::begin(account.clone());
+    let (request, key) = read(&account, request).await;
+    let (fault, latency) = account.receive(&request);
     let response = match fault {
         None if request.call == Call::Unknown => StatusCode::NOT_FOUND.into_response(),
-        None => json(world.answer(&request).to_string()),
+        None => json(account.answer(&request).to_string()),
         Some(Fault::Status(status)) => code(status).into_response(),
         Some(Fault::RetryAfter(status, seconds)) => {
             (code(status), [(header::RETRY_AFTER, seconds.to_string())]).into_response()
@@ -63,7 +63,7 @@ async fn answer(
         Some(Fault::Hang) => future::pending().await,
         Some(Fault::Reset) => connection.reset(),
         Some(Fault::LostAnswer) => {
-            world.answer(&request);
+            account.answer(&request);
             connection.reset()
         }
     };
@@ -82,7 +82,7 @@ fn code(status: u16) -> StatusCode {
 }
 
 /// Reads a request as PHP would: the fields of the query and of the form.
-async fn read(world: &World, request: HttpRequest) -> (Request, String) {
+async fn read(account: &Account, request: HttpRequest) -> (Request, String) {
     let path = request.uri().path().trim_end_matches('/').to_owned();
     let is_get = request.method() == Method::GET;
     let query = request.uri().query().unwrap_or_default().to_owned();
@@ -104,20 +104,20 @@ async fn read(world: &World, request: HttpRequest) -> (Request, String) {
         }
         _ => Call::Unknown,
     };
-    let key_accepted = key == *lock(&world.api_key);
+    let key_accepted = key == *lock(&account.api_key);
     (Request { call, domain, wildcard, key_accepted }, key)
 }
 
 /// Counts a request while it is being answered, however that ends.
-struct InFlight(Arc<World>);
+struct InFlight(Arc<Account>);
 
 impl InFlight {
-    fn begin(world: Arc<World>) -> Self {
-        let mut state = world.state();
+    fn begin(account: Arc<Account>) -> Self {
+        let mut state = account.state();
         state.in_flight += 1;
         state.most_in_flight = state.most_in_flight.max(state.in_flight);
         drop(state);
-        Self(world)
+        Self(account)
     }
 }
 
@@ -130,7 +130,7 @@ impl Drop for InFlight {
 /// Counts connections, and makes them breakable.
 struct Counting {
     listener: TcpListener,
-    world: Arc<World>,
+    account: Arc<Account>,
 }
 
 impl Listener for Counting {
@@ -139,7 +139,7 @@ impl Listener for Counting {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, peer) = Listener::accept(&mut self.listener).await;
-        self.world.state().connections += 1;
+        self.account.state().connections += 1;
         (Connection { stream, breakable: Breakable::default() }, peer)
     }
 

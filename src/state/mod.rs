@@ -5,9 +5,14 @@ mod error;
 mod events;
 mod ledger;
 mod lock;
+mod standings;
 
 use std::{
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +27,7 @@ pub use error::StateError;
 pub use events::{LastCycle, Recorded};
 pub use ledger::{LedgerId, Rejected, Started};
 pub use lock::FileLock;
+pub use standings::{Looked, Outcome};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -30,6 +36,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 pub struct State {
     pool: SqlitePool,
     path: PathBuf,
+    /// How often this process changed a ledger.
+    changes: Arc<AtomicU64>,
 }
 
 impl State {
@@ -94,7 +102,7 @@ impl State {
             .connect_with(options)
             .await
             .map_err(|error| StateError::from_sqlx(path, error))?;
-        let state = Self { pool, path: path.to_owned() };
+        let state = Self { pool, path: path.to_owned(), changes: Arc::default() };
         let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_one(&state.pool)
             .await
@@ -146,6 +154,14 @@ impl State {
     pub async fn others_wrote(&self) -> Result<i64, StateError> {
         // https://sqlite.org/pragma.html#pragma_data_version
         sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await.map_err(self.failed())
+    }
+
+    /// A number that changes whenever a ledger may have changed, in this process or another.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn ledger_version(&self) -> Result<(i64, u64), StateError> {
+        Ok((self.others_wrote().await?, self.changes.load(Ordering::Relaxed)))
     }
 
     /// Closes the file, so that nothing is left in its write-ahead log.

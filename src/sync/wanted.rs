@@ -32,7 +32,8 @@ impl Rules {
         network.lacking.iter().filter(fits).cloned().collect()
     }
 
-    pub(super) fn wanted(&self, network: &Network) -> Wanted {
+    /// What the network and the operator want at Closte.
+    pub fn wanted(&self, network: &Network) -> Wanted {
         let mut wanted = Wanted {
             own_names: network.own_names.iter().cloned().collect(),
             rejected_rows: network.rejected.iter().filter_map(rejected_row).collect(),

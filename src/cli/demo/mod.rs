@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant},
 };
 
@@ -17,11 +18,12 @@ use super::{
     status,
 };
 use crate::{
+    checks::Time,
     daemon,
     ledger::BackOff,
     settings::{Layers, Settings},
-    simulator::{Call, Fault, Simulator, Target},
-    state::State,
+    simulator::{Call, Fault, Simulator, Target, World},
+    state::{Looked, State},
     sync::Sync,
     telemetry::{self, Stream},
 };
@@ -30,14 +32,21 @@ const KEY: &str = "practice-key";
 /// A name that somebody keeps at Closte by hand.
 const FOREIGN: &str = "mail.elsewhere.example";
 /// How long the daemon gets for each step of the story.
-const PATIENCE: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(12);
 /// Time is sped up: the daemon looks twice a second.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// And a certificate takes two seconds, not ten minutes.
+const ISSUED_AFTER: Duration = Duration::from_secs(2);
+/// Where a customer's domain was before: not here.
+const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 pub(super) async fn execute() -> Result<u8, CommandError> {
     let folder = tempfile::tempdir()?;
     let network = folder.path().join("network.sqlite");
     let closte = Simulator::start(KEY).await?;
+    let world = World::start(&closte, ISSUED_AFTER).await?;
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, world.tls.root_pem())?;
     let environment = BTreeMap::from(
         [
             ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", format!("sqlite:{}", network.display())),
@@ -45,6 +54,9 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
             ("CLOSTE_CLIENT_API_KEY", KEY.to_owned()),
             ("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1s".to_owned()),
             ("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "2s".to_owned()),
+            ("CLOSTE_SYNC__CHECKS__RESOLVERS", world.dns.address().to_string()),
+            ("CLOSTE_SYNC__CHECKS__PORT", world.tls.port().to_string()),
+            ("CLOSTE_SYNC__CHECKS__CA_FILE", roots.display().to_string()),
             ("CLOSTE_SYNC__STATE__URL", format!("sqlite:{}/state.db", folder.path().display())),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
@@ -60,6 +72,7 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     rules.policy.back_off = BackOff { first: INTERVAL, longest: 4 * INTERVAL };
     let state = State::open(&settings.state_path).await?;
     let sync = Sync::new(source, client, account, state.clone(), rules);
+    let clock = super::clock(&settings, &state, 2 * INTERVAL, Time::default())?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async {
         // An error means that the story ended early, which ends the daemon as well.
@@ -67,12 +80,12 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
         "the end of the demo"
     };
     let story = async {
-        let told = tell(&mut table, &closte).await;
+        let told = tell(&mut table, &closte, &world, &state).await;
         // The daemon is waiting for it.
         let _ = stop.send(());
         told
     };
-    let (told, ()) = tokio::join!(story, daemon::run(sync, &state, INTERVAL, shutdown));
+    let (told, ()) = tokio::join!(story, daemon::run(sync, clock, &state, INTERVAL, shutdown));
     let agreed = told?;
     state.close().await;
     say("How `closte-sync status` shows it:")?;
@@ -88,10 +101,15 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
 }
 
 /// Plays the customers and Closte. Whether the daemon followed is the result.
-async fn tell(table: &mut SqliteConnection, closte: &Simulator) -> Result<bool, CommandError> {
+async fn tell(
+    table: &mut SqliteConnection,
+    closte: &Simulator,
+    world: &World,
+    state: &State,
+) -> Result<bool, CommandError> {
     say("An agency's network: 12 sites, 16 domain records. One record is no domain name,\n\
          and one site has no record at all. Closte knows none of them, only a name that\n\
-         somebody keeps there by hand.")?;
+         somebody keeps there by hand. All their DNS is right but for old-books.example.")?;
     let mut wanted: Vec<String> = [
         "*.flowers.example",
         "bakery.agency.example",
@@ -112,14 +130,25 @@ async fn tell(table: &mut SqliteConnection, closte: &Simulator) -> Result<bool, 
     ]
     .map(str::to_owned)
     .into();
+    for name in
+        ["agency.example", "*.agency.example"].into_iter().chain(wanted.iter().map(|n| &**n))
+    {
+        world.point(name);
+    }
+    world.dns.point("old-books.example", &[ELSEWHERE]);
     let mut agreed = agree(closte, &wanted).await;
+    agreed &= all_work(state, &wanted, &["old-books.example"]).await;
 
-    say("A customer maps a new domain. The plugin's own call to Closte is lost.")?;
+    say("A customer maps a new domain. The plugin's own call to Closte is lost. The DNS still\n\
+         points at the old host.")?;
+    world.dns.point("new-shop.example", &[ELSEWHERE]);
     map(table, "new-shop.example", &mut wanted).await?;
     agreed &= agree(closte, &wanted).await;
 
-    say("Closte is out of order for three seconds, and meanwhile a customer maps\n\
-         another domain.")?;
+    say("Closte is out of order for three seconds, and meanwhile a customer maps another\n\
+         domain, whose CAA record lets nobody issue a certificate but another authority.")?;
+    world.point("patient.example");
+    world.dns.allow("patient.example", "issue", "other-ca.example");
     closte.fail(Target::Everything, Fault::Status(503));
     tokio::time::sleep(Duration::from_secs(1)).await;
     map(table, "patient.example", &mut wanted).await?;
@@ -127,11 +156,36 @@ async fn tell(table: &mut SqliteConnection, closte: &Simulator) -> Result<bool, 
     closte.heal();
     agreed &= agree(closte, &wanted).await;
 
+    say("The customer points new-shop.example here. Closte issues its certificate.")?;
+    world.point("new-shop.example");
+    agreed &= all_work(state, &wanted, &["old-books.example", "patient.example"]).await;
+
     say("A customer leaves. The name goes once the table has been without it for a while.")?;
-    table.execute("DELETE FROM wp_wu_domain_mappings WHERE domain = 'old-books.example'").await?;
-    wanted.retain(|name| name != "old-books.example");
+    table
+        .execute("DELETE FROM wp_wu_domain_mappings WHERE domain = 'law-and-order.example'")
+        .await?;
+    wanted.retain(|name| name != "law-and-order.example");
     agreed &= agree(closte, &wanted).await;
     Ok(agreed)
+}
+
+/// Waits until the checks have seen all of the names work, but for some that have a fault.
+async fn all_work(state: &State, names: &[String], faulty: &[&str]) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    let mut works = false;
+    while !works && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let Ok(Some(ledger)) = state.current_ledger().await else { continue };
+        let Ok(looked) = state.wanted(ledger, &[]).await else { continue };
+        let is_so = |one: &Looked| {
+            let standing = one.standing.as_ref();
+            standing.is_some_and(|standing| {
+                standing.latest.works() != faulty.contains(&one.name.as_str())
+            })
+        };
+        works = looked.len() == names.len() && looked.iter().all(is_so);
+    }
+    works
 }
 
 async fn map(

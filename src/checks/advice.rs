@@ -1,0 +1,345 @@
+//! What a standing means for people: the stage, and what to do about it. Pure.
+
+use std::{net::IpAddr, time::Duration};
+
+use jiff::Timestamp;
+
+use super::settle::Patience;
+use crate::{
+    domain::DomainName,
+    ledger::later,
+    span::span_between,
+    standing::{Blocker, DnsVerdict, Facts, Observation, SslVerdict, Stage, Standing},
+};
+
+/// Closte issues a certificate within so long, as it says: 5 to 10 minutes.
+const ISSUING: Duration = Duration::from_secs(10 * 60);
+
+/// What to do about a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// In a word or two.
+    pub short: &'static str,
+    /// For whoever runs the network.
+    pub owner: String,
+    /// For the customer whose domain it is.
+    pub customer: String,
+}
+
+/// The plugin's word that fits.
+pub fn stage(standing: &Standing, patience: &Patience, now: Timestamp) -> Stage {
+    let latest = &standing.latest;
+    let is_late = now >= later(standing.since, patience.attention_after);
+    match (latest.dns.verdict.is_good(), latest.ssl.verdict.is_good(), is_late) {
+        (true, true, _) => Stage::Done,
+        (true, false, false) => Stage::CheckingSslCert,
+        (true, false, true) => Stage::SslFailed,
+        (false, _, false) => Stage::CheckingDns,
+        (false, _, true) => Stage::Failed,
+    }
+}
+
+/// Whether Closte is probably still issuing the certificate.
+fn is_being_issued(standing: &Standing, facts: &Facts, now: Timestamp) -> bool {
+    let Some(at_closte_since) = facts.at_closte_since else {
+        return false;
+    };
+    let latest = &standing.latest;
+    latest.dns.verdict.is_good()
+        && !latest.ssl.verdict.is_good()
+        && latest.blockers.is_empty()
+        && now < later(at_closte_since.max(standing.dns_since), ISSUING)
+}
+
+/// What to do about a name.
+pub fn advise(name: &DomainName, standing: &Standing, facts: &Facts, now: Timestamp) -> Advice {
+    let latest = &standing.latest;
+    let about = About { name, latest, place: place(latest) };
+    if latest.dns.verdict == DnsVerdict::Unknown {
+        return about.unknown_dns();
+    }
+    if !latest.dns.verdict.is_good() {
+        return about.dns();
+    }
+    if latest.blockers.contains(&Blocker::AaaaElsewhere) {
+        return about.aaaa();
+    }
+    if latest.blockers.contains(&Blocker::CaaForbids) {
+        return about.caa();
+    }
+    if latest.works() {
+        return about.works(now);
+    }
+    if is_being_issued(standing, facts, now) {
+        let since = facts.at_closte_since.unwrap_or(now).max(standing.dns_since);
+        return about.being_issued(span_between(since, now));
+    }
+    if facts.at_closte_since.is_none() && facts.added_at.is_some() {
+        return about.not_at_closte();
+    }
+    about.ssl()
+}
+
+struct About<'a> {
+    name: &'a DomainName,
+    latest: &'a Observation,
+    /// What the name should point at, as part of a sentence.
+    place: String,
+}
+
+/// `at 203.0.113.10`, the best of the expected places.
+fn place(latest: &Observation) -> String {
+    match latest.expected.iter().find(|place| place.parse::<IpAddr>().is_ok()) {
+        Some(address) => address.clone(),
+        None => latest.expected.first().cloned().unwrap_or_else(|| "the network".to_owned()),
+    }
+}
+
+fn listed(addresses: &[IpAddr]) -> String {
+    let shown: Vec<String> = addresses.iter().take(3).map(ToString::to_string).collect();
+    let more = if addresses.len() > 3 { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+impl About<'_> {
+    /// `the A record of shop.example at 203.0.113.10`.
+    fn record(&self) -> String {
+        let kind = match self.place.parse::<IpAddr>() {
+            Ok(IpAddr::V6(_)) => "AAAA record",
+            Ok(IpAddr::V4(_)) => "A record",
+            Err(_) if self.place.contains('/') => "A record",
+            Err(_) => "CNAME record",
+        };
+        format!("{kind} of {} at {}", self.name, self.place)
+    }
+
+    fn dns(&self) -> Advice {
+        let dns = &self.latest.dns;
+        let name = self.name;
+        let host = dns.host.as_ref().map(|host| format!(", {host}")).unwrap_or_default();
+        let found = listed(&dns.addresses);
+        let resolvers = format!("{} of {} resolvers", dns.seen, dns.of);
+        let record = self.record();
+        let customer = format!(
+            "Please log in where you manage the DNS of {name} and point the {record}. It can take \
+             some hours until everybody sees the change."
+        );
+        let (short, owner) = match dns.verdict {
+            DnsVerdict::Propagating => {
+                let rest = if found.is_empty() {
+                    String::new()
+                } else {
+                    format!("; the others still see {found}{host}")
+                };
+                return Advice {
+                    short: "wait",
+                    owner: format!(
+                        "Wait: {resolvers} see {name} at the right place{rest}. The change spreads \
+                         as old answers run out."
+                    ),
+                    customer: format!(
+                        "Your change is on its way: the new address of {name} reaches everybody \
+                         within some hours. There is nothing more to do."
+                    ),
+                };
+            }
+            DnsVerdict::NoSuchName => (
+                "register",
+                format!(
+                    "Point the {record}: there is no such name ({resolvers}). Is it registered, and not expired?"
+                ),
+            ),
+            DnsVerdict::NoAddress => {
+                ("add A", format!("Point the {record}: the name has no address ({resolvers})"))
+            }
+            DnsVerdict::Broken => {
+                let why = dns.error.as_deref().unwrap_or("SERVFAIL");
+                let remedy = if why.contains("DNSSEC") {
+                    "have the DS record at the registrar removed or corrected"
+                } else {
+                    "correct the name servers at the registrar"
+                };
+                return Advice {
+                    short: "fix DNS",
+                    owner: format!("The DNS of {name} is broken ({resolvers}): {why}; {remedy}"),
+                    customer: format!(
+                        "The DNS of {name} is out of order: {why}. Please ask whoever runs it to \
+                         {remedy}, and then point the {record}."
+                    ),
+                };
+            }
+            _ => ("point A", format!("Point the {record}: it is at {found}{host} ({resolvers})")),
+        };
+        Advice { short, owner, customer }
+    }
+
+    fn unknown_dns(&self) -> Advice {
+        let why = self.latest.dns.error.as_deref().unwrap_or("no resolver answered");
+        Advice {
+            short: "ask again",
+            owner: format!("Nothing is known of {} yet: {why}", self.name),
+            customer: format!("We are still checking {}.", self.name),
+        }
+    }
+
+    fn aaaa(&self) -> Advice {
+        let (name, found) = (self.name, listed(&self.latest.dns.aaaa_elsewhere));
+        Advice {
+            short: "drop AAAA",
+            owner: format!(
+                "Remove the AAAA record of {name}: it points elsewhere ({found}), so visitors and \
+                 certificate authorities with IPv6 go there"
+            ),
+            customer: format!(
+                "Please log in where you manage the DNS of {name} and remove its AAAA record \
+                 ({found}). The A record is right and stays."
+            ),
+        }
+    }
+
+    fn caa(&self) -> Advice {
+        let (at, allows) = match &self.latest.caa {
+            Some(caa) if caa.allows.is_empty() => (caa.at.as_str(), "nobody".to_owned()),
+            Some(caa) => (caa.at.as_str(), caa.allows.join(", ")),
+            None => (self.name.as_str(), "others".to_owned()),
+        };
+        let property = if self.name.is_wildcard() { "issuewild" } else { "issue" };
+        Advice {
+            short: "add CAA",
+            owner: format!(
+                "Add a CAA record to {at}: 0 {property} \"letsencrypt.org\". Its CAA records allow \
+                 only {allows} to issue a certificate"
+            ),
+            customer: format!(
+                "Please log in where you manage the DNS of {at} and add the CAA record 0 {property} \
+                 \"letsencrypt.org\", or remove all its CAA records. Without that, no certificate \
+                 can be issued for {}.",
+                self.name
+            ),
+        }
+    }
+
+    fn works(&self, now: Timestamp) -> Advice {
+        let name = self.name;
+        let days = self.latest.ssl.certificate.as_ref().map(|one| one.days_left(now));
+        match (self.latest.ssl.verdict, days) {
+            (SslVerdict::Expiring, Some(days)) => Advice {
+                short: "renew",
+                owner: format!(
+                    "The certificate of {name} ends in {days} days and was not renewed: ask \
+                     Closte's support why"
+                ),
+                customer: format!("{name} works. We see to the renewal of its certificate."),
+            },
+            _ if self.latest.dns.verdict == DnsVerdict::Proxied => Advice {
+                short: "",
+                owner: format!("{name} works, through a proxy"),
+                customer: format!("{name} works."),
+            },
+            _ => Advice {
+                short: "",
+                owner: format!("{name} works"),
+                customer: format!("{name} works."),
+            },
+        }
+    }
+
+    fn being_issued(&self, so_far: String) -> Advice {
+        let name = self.name;
+        Advice {
+            short: "wait",
+            owner: format!(
+                "Wait: the certificate of {name} is being issued, which usually takes 5 to 10 \
+                 minutes (so far {so_far})"
+            ),
+            customer: format!(
+                "Your DNS is right, and the certificate of {name} is being issued. That usually \
+                 takes 5 to 10 minutes."
+            ),
+        }
+    }
+
+    fn not_at_closte(&self) -> Advice {
+        let name = self.name;
+        Advice {
+            short: "see status",
+            owner: format!(
+                "Closte does not list {name} yet, so it issues no certificate: `closte-sync status \
+                 {name}` says why"
+            ),
+            customer: format!("Your DNS is right. We are setting {name} up."),
+        }
+    }
+
+    fn ssl(&self) -> Advice {
+        let (name, ssl) = (self.name, &self.latest.ssl);
+        let names = ssl.certificate.as_ref().map(|one| one.names.join(", ")).unwrap_or_default();
+        let issuer = ssl.certificate.as_ref().map(|one| one.issuer.as_str()).unwrap_or("itself");
+        let error = ssl.error.as_deref().unwrap_or("no reason given");
+        let proxied = self.latest.dns.verdict == DnsVerdict::Proxied;
+        let (short, owner) = match ssl.verdict {
+            _ if proxied && ssl.verdict == SslVerdict::HandshakeFailed => (
+                "set proxy",
+                format!(
+                    "The proxy before {name} offers no TLS for it: turn its SSL on, or the proxy off until the certificate is there"
+                ),
+            ),
+            SslVerdict::WrongName => (
+                "ask Closte",
+                format!(
+                    "No certificate was issued for {name}: the server shows its own ({names}). Install SSL for it in Closte's panel, or ask Closte's support"
+                ),
+            ),
+            SslVerdict::Expired => (
+                "renew",
+                format!(
+                    "The certificate of {name} has expired: renew it in Closte's panel, or ask Closte's support why it was not renewed"
+                ),
+            ),
+            SslVerdict::NotYetValid => (
+                "check clock",
+                format!(
+                    "The certificate of {name} is not valid yet: is this machine's clock right?"
+                ),
+            ),
+            SslVerdict::SelfSigned => (
+                "ask Closte",
+                format!(
+                    "The server shows a self-signed certificate for {name}: install SSL for it in Closte's panel"
+                ),
+            ),
+            SslVerdict::UnknownIssuer => (
+                "ask Closte",
+                format!(
+                    "The certificate of {name} is from {issuer}, which browsers do not trust: install SSL for it in Closte's panel"
+                ),
+            ),
+            SslVerdict::IncompleteChain => (
+                "ask Closte",
+                format!(
+                    "The server does not send the certificate of {issuer}, which issued that of {name}: have the full chain installed"
+                ),
+            ),
+            SslVerdict::Refused => {
+                ("ask Closte", format!("Nothing listens for TLS where {name} points: {error}"))
+            }
+            SslVerdict::TimedOut => (
+                "ask Closte",
+                format!(
+                    "Nothing answers over TLS where {name} points: {error}; is a firewall in between?"
+                ),
+            ),
+            SslVerdict::HandshakeFailed => {
+                ("ask Closte", format!("TLS does not come about with {name}: {error}"))
+            }
+            SslVerdict::Unknown => {
+                ("ask again", format!("Nothing is known of the certificate of {name} yet: {error}"))
+            }
+            SslVerdict::Valid | SslVerdict::Expiring => ("", format!("{name} works")),
+        };
+        let customer = format!(
+            "Your DNS is right. We see to the certificate of {name}; there is nothing to do."
+        );
+        Advice { short, owner, customer }
+    }
+}

@@ -1,0 +1,447 @@
+//! Looks at every name when its time has come.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    look::Checks,
+    settle::{Patience, Settled, depth, settle},
+    targets::Expected,
+};
+use crate::{
+    domain::DomainName,
+    event::Event,
+    lasting::Lasting,
+    ledger::later,
+    standing::Observation,
+    state::{LedgerId, Looked, Outcome, State, StateError},
+};
+
+/// How often the schedule is asked what is due.
+const TICK: Duration = Duration::from_millis(500);
+/// When a name that worked seems not to, it is looked at again after this long.
+const SECOND_LOOK: Duration = Duration::from_secs(30);
+/// So many other names are looked at then, to see whether the fault is ours.
+const CONTROLS: u32 = 5;
+/// Where names should point is asked again this long after it could not be found out.
+const TARGET_AGAIN: Duration = Duration::from_secs(10);
+/// The most outcomes that are written together.
+const RECORD_AT_ONCE: usize = 256;
+
+/// The time of day. Tests can move it.
+#[derive(Debug, Clone, Default)]
+pub struct Time {
+    /// By how many milliseconds it is ahead of the machine's.
+    ahead: Arc<AtomicI64>,
+}
+
+impl Time {
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        let ahead = self.ahead.load(Ordering::Relaxed).try_into().unwrap_or_default();
+        later(Timestamp::now(), Duration::from_millis(ahead))
+    }
+
+    /// Moves it forward.
+    pub fn advance(&self, by: Duration) {
+        let by = by.as_millis().try_into().unwrap_or(i64::MAX);
+        self.ahead.fetch_add(by, Ordering::Relaxed);
+    }
+}
+
+/// Looks at every name when its time has come, and records what it saw.
+pub struct Clock {
+    checks: Arc<Checks>,
+    state: State,
+    patience: Patience,
+    interval: Duration,
+    concurrency: usize,
+    time: Time,
+    /// The ledger whose names are in the schedule, as of this version of it.
+    enrolled: Option<(LedgerId, (i64, u64))>,
+    /// Where names should point, if that is known.
+    expected: Option<Arc<Expected>>,
+    /// When that is asked next, after a failure.
+    expected_at: Timestamp,
+    troubles: Lasting<Area>,
+    suspicion: Suspicion,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Area {
+    State,
+    Target,
+    Resolvers,
+    Late,
+}
+
+/// Whether names stop working one by one, or all at once because of us.
+#[derive(Debug, Default)]
+struct Suspicion {
+    /// Names that a second look has to decide about.
+    open: usize,
+    /// Since there are any: how many names that had worked were looked at,
+    looked: u64,
+    /// and how many of them seemed not to work any more.
+    failing: u64,
+    was_told: bool,
+}
+
+impl Suspicion {
+    /// Notes a look at a name that had worked. Whether it is the first that raises a doubt is the
+    /// result.
+    fn note(&mut self, is_doubt: bool) -> bool {
+        let is_first = is_doubt && self.open == 0;
+        if is_first {
+            *self = Self::default();
+        }
+        self.open += usize::from(is_doubt);
+        self.looked += 1;
+        self.failing += u64::from(is_doubt);
+        is_first
+    }
+
+    /// Notes that a second look has decided about a name.
+    fn decide(&mut self) {
+        self.open = self.open.saturating_sub(1);
+    }
+
+    /// What there is to say, once.
+    fn tell(&mut self) -> Option<Event> {
+        let (failing, of) = (self.failing, self.looked);
+        let has_controls = of > u64::from(CONTROLS);
+        let is_suspicious = has_controls && failing * 2 > of && !self.was_told;
+        self.was_told |= is_suspicious;
+        is_suspicious.then_some(Event::ChecksSuspicious { failing, of })
+    }
+}
+
+type Look = Pin<Box<dyn Future<Output = (Looked, Observation)> + Send>>;
+
+/// Work under way.
+#[derive(Default)]
+struct Work {
+    /// Due, not begun.
+    waiting: VecDeque<Looked>,
+    in_flight: FuturesUnordered<Look>,
+    /// Looked at, not recorded.
+    done: Vec<(Looked, Observation)>,
+    /// The names of all of them.
+    names: HashSet<DomainName>,
+    /// Whether there is more to do than that.
+    is_all: bool,
+}
+
+impl Clock {
+    /// Joins the parts. `concurrency` is how many names are looked at at once.
+    pub fn new(
+        checks: Checks,
+        state: State,
+        patience: Patience,
+        interval: Duration,
+        concurrency: usize,
+        time: Time,
+    ) -> Self {
+        Self {
+            checks: Arc::new(checks),
+            state,
+            patience,
+            interval,
+            concurrency,
+            time,
+            enrolled: None,
+            expected: None,
+            expected_at: Timestamp::UNIX_EPOCH,
+            troubles: Lasting::default(),
+            suspicion: Suspicion::default(),
+        }
+    }
+
+    /// Looks at names until it is told to stop. Looks in flight are then given up: they change
+    /// nothing.
+    pub async fn run(mut self, stop: &CancellationToken) {
+        let mut work = Work::default();
+        while !stop.is_cancelled() {
+            let stepped = self.step(&mut work, stop).await;
+            self.judge_state(stepped).await;
+            stop.run_until_cancelled(self.collect(&mut work)).await;
+        }
+        let recorded = self.record(&mut work).await;
+        self.judge_state(recorded).await;
+    }
+
+    /// Records what was seen, and finds out what to look at next.
+    async fn step(&mut self, work: &mut Work, stop: &CancellationToken) -> Result<(), StateError> {
+        self.record(work).await?;
+        let Some(ledger) = self.enrol().await? else {
+            return Ok(());
+        };
+        if work.names.is_empty() && self.state.due(ledger, self.time.now(), 1).await?.is_empty() {
+            return Ok(());
+        }
+        let own_domain = self.state.own_domain(ledger).await?;
+        stop.run_until_cancelled(self.find_expected(own_domain.as_deref())).await;
+        self.refill(ledger, work).await?;
+        self.begin(work);
+        self.judge_resolvers().await;
+        Ok(())
+    }
+
+    /// Brings the schedule up to date with the ledger.
+    async fn enrol(&mut self) -> Result<Option<LedgerId>, StateError> {
+        let version = self.state.ledger_version().await?;
+        if let Some((ledger, known)) = self.enrolled
+            && known == version
+        {
+            return Ok(Some(ledger));
+        }
+        let Some(ledger) = self.state.current_ledger().await? else {
+            return Ok(None);
+        };
+        let now = self.time.now();
+        if self.enrolled.is_none_or(|(known, _)| known != ledger) {
+            self.state.spread_overdue(ledger, self.interval, now).await?;
+        }
+        self.state.enrol(ledger, self.interval, now).await?;
+        self.enrolled = Some((ledger, version));
+        Ok(Some(ledger))
+    }
+
+    async fn find_expected(&mut self, own_domain: Option<&str>) {
+        let now = self.time.now();
+        if now < self.expected_at {
+            return;
+        }
+        match self.checks.expected(own_domain, now).await {
+            Ok(expected) => {
+                self.expected = Some(expected);
+                if let Some(after_s) = self.troubles.ends(Area::Target, now) {
+                    self.tell(Event::TargetKnown { after_s }).await;
+                }
+            }
+            Err(error) => {
+                self.expected = None;
+                self.expected_at = later(now, TARGET_AGAIN);
+                let event = |for_s| Event::TargetUnknown { error, for_s };
+                if let Some(event) = self.troubles.lasts(Area::Target, event, now) {
+                    self.tell(event).await;
+                }
+            }
+        }
+    }
+
+    /// Gets more of what is due.
+    async fn refill(&mut self, ledger: LedgerId, work: &mut Work) -> Result<(), StateError> {
+        if work.waiting.len() >= self.concurrency {
+            return Ok(());
+        }
+        let now = self.time.now();
+        let most = work.names.len() + 4 * self.concurrency;
+        let due = self.state.due(ledger, now, most).await?;
+        work.is_all = due.len() < most;
+        let new = due.into_iter().filter(|one| !work.names.contains(&one.name));
+        let new: Vec<Looked> = new.collect();
+        let late = new.first().and_then(|one| one.due_at).map(|due| now.duration_since(due));
+        let late: Duration = late.unwrap_or_default().try_into().unwrap_or_default();
+        work.names.extend(new.iter().map(|one| one.name.clone()));
+        work.waiting.extend(new);
+        self.judge_lateness(late, now).await;
+        Ok(())
+    }
+
+    /// Begins what is due, as far as there is room.
+    fn begin(&self, work: &mut Work) {
+        while work.in_flight.len() < self.concurrency
+            && let Some(looked) = work.waiting.pop_front()
+        {
+            let (checks, expected) = (self.checks.clone(), self.expected.clone());
+            let (depth, now) = (depth(looked.standing.as_ref()), self.time.now());
+            work.in_flight.push(Box::pin(async move {
+                let seen = checks.look(&looked.name, expected.as_deref(), depth, now).await;
+                (looked, seen)
+            }));
+        }
+    }
+
+    /// Waits for looks to be done, until it is time to ask the schedule again.
+    async fn collect(&self, work: &mut Work) {
+        let tick = sleep(TICK);
+        tokio::pin!(tick);
+        loop {
+            tokio::select! {
+                () = &mut tick => return,
+                Some(one) = work.in_flight.next(), if !work.in_flight.is_empty() => {
+                    work.done.push(one);
+                    self.begin(work);
+                    let wants_more = !work.is_all && work.waiting.is_empty();
+                    if wants_more || work.done.len() >= RECORD_AT_ONCE {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Settles what was seen, writes it down and says it.
+    async fn record(&mut self, work: &mut Work) -> Result<(), StateError> {
+        let Some((ledger, _)) = self.enrolled.filter(|_| !work.done.is_empty()) else {
+            return Ok(());
+        };
+        let now = self.time.now();
+        let (mut outcomes, mut events) = (Vec::new(), Vec::new());
+        let mut has_first_doubt = false;
+        for (looked, seen) in std::mem::take(&mut work.done) {
+            work.names.remove(&looked.name);
+            let previous = looked.standing.as_ref();
+            let settled = settle(&looked.name, previous, seen, &looked.facts, &self.patience, now);
+            let due_at = if settled.is_doubt() {
+                later(now, SECOND_LOOK.min(self.interval))
+            } else {
+                next_turn(&looked.name, self.interval, now)
+            };
+            match previous {
+                Some(previous) if previous.doubted_at.is_some() => self.suspicion.decide(),
+                Some(previous) if previous.latest.works() => {
+                    has_first_doubt |= self.suspicion.note(settled.is_doubt());
+                }
+                _ => {}
+            }
+            let Settled { standing, events: told } = settled;
+            events.extend(told);
+            outcomes.push(Outcome { name: looked.name, standing, due_at });
+        }
+        events.extend(self.suspicion.tell());
+        self.state.record_looks(ledger, &outcomes, &events, now).await?;
+        events.iter().for_each(Event::log);
+        if has_first_doubt {
+            self.state.hasten_working(ledger, CONTROLS, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn judge_state(&mut self, outcome: Result<(), StateError>) {
+        let now = self.time.now();
+        let event = match outcome {
+            Ok(()) => {
+                let after_s = self.troubles.ends(Area::State, now);
+                after_s.map(|after_s| Event::StateRecovered { after_s })
+            }
+            Err(error) => {
+                let error = error.to_string();
+                let event = |for_s| Event::StateFailed { error, for_s };
+                self.troubles.lasts(Area::State, event, now)
+            }
+        };
+        if let Some(event) = event {
+            self.tell(event).await;
+        }
+    }
+
+    async fn judge_resolvers(&mut self) {
+        let now = self.time.now();
+        let silent = self.checks.silent_resolvers().join(", ");
+        let event = if silent.is_empty() {
+            let after_s = self.troubles.ends(Area::Resolvers, now);
+            after_s.map(|after_s| Event::ResolverAnswers { after_s })
+        } else {
+            let event = |for_s| Event::ResolverSilent { resolvers: silent, for_s };
+            self.troubles.lasts(Area::Resolvers, event, now)
+        };
+        if let Some(event) = event {
+            self.tell(event).await;
+        }
+    }
+
+    async fn judge_lateness(&mut self, late: Duration, now: Timestamp) {
+        let event = if late <= self.interval {
+            let after_s = self.troubles.ends(Area::Late, now);
+            after_s.map(|after_s| Event::ChecksInTime { after_s })
+        } else {
+            let remedy = "raise checks.interval, or checks.queries_per_second and                           checks.concurrency"
+                .to_owned();
+            let event = |for_s| Event::ChecksLate { late_s: late.as_secs(), remedy, for_s };
+            self.troubles.lasts(Area::Late, event, now)
+        };
+        if let Some(event) = event {
+            self.tell(event).await;
+        }
+    }
+
+    async fn tell(&self, event: Event) {
+        event.log();
+        if let Err(error) = self.state.record_events(&[event], self.time.now()).await {
+            tracing::debug!(%error, "an event was not written down");
+        }
+    }
+}
+
+/// When it is the name's turn again: each has a moment of its own within the interval, so that they
+/// are spread evenly.
+fn next_turn(name: &DomainName, interval: Duration, now: Timestamp) -> Timestamp {
+    let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    let moment = i64::try_from(hasher.finish() % interval.unsigned_abs()).unwrap_or_default();
+    let since_turn = (now.as_millisecond() - moment).rem_euclid(interval);
+    later(now, Duration::from_millis((interval - since_turn).unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_spread_over_the_interval_and_come_once_in_it() {
+        let interval = Duration::from_secs(300);
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let mut tenths = [0; 10];
+        for number in 0..1_000 {
+            let name: DomainName = format!("shop{number}.example").parse().unwrap();
+            let first = next_turn(&name, interval, start);
+            let wait = first.duration_since(start).as_millis();
+            assert!((1..=300_000).contains(&wait));
+            tenths[(wait as usize - 1) / 30_000] += 1;
+            assert_eq!(next_turn(&name, interval, first), later(first, interval));
+            let early = later(first, Duration::from_millis(1));
+            assert_eq!(next_turn(&name, interval, early), later(first, interval));
+        }
+        assert!(tenths.iter().all(|many| (60..140).contains(many)), "{tenths:?}");
+    }
+
+    #[test]
+    fn it_is_suspicious_when_most_fail_at_once_and_not_when_one_does() {
+        let looks = |failing: &[bool]| {
+            let mut suspicion = Suspicion::default();
+            let firsts = failing.iter().filter(|fails| suspicion.note(**fails)).count();
+            (firsts, suspicion.tell().is_some(), suspicion.tell().is_some())
+        };
+        assert_eq!(looks(&[true, true, true, true, true, true]), (1, true, false));
+        assert_eq!(looks(&[true, false, false, true, true, true]), (1, true, false));
+        assert_eq!(looks(&[true, false, false, false, false, false]), (1, false, false));
+        // Too few to tell.
+        assert_eq!(looks(&[true, true]), (1, false, false));
+    }
+
+    #[test]
+    fn suspicion_ends_when_second_looks_have_decided() {
+        let mut suspicion = Suspicion::default();
+        (0..6).for_each(|_| drop(suspicion.note(true)));
+        assert!(suspicion.tell().is_some());
+        (0..6).for_each(|_| suspicion.decide());
+        assert!(suspicion.note(true), "a new beginning");
+        assert!(suspicion.tell().is_none());
+    }
+}

@@ -1,0 +1,316 @@
+use std::{
+    net::IpAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use hickory_resolver::proto::rr::{Name, rdata::CAA};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::{
+    dns::{Addresses, Resolver, ResolverAddress},
+    judge::{judge_answer, judge_caa, judge_dns},
+    targets::{Expected, Target},
+    tls::{RootsError, Tls},
+};
+use crate::{
+    domain::DomainName,
+    ledger::later,
+    standing::{
+        Blocker, Caa, DnsObservation, Observation, ResolverAnswer, SslObservation, SslVerdict,
+    },
+};
+
+/// What is looked at for a wildcard: this label below it.
+const PROBE: &str = "closte-sync-probe";
+/// How long what the expected hosts resolve to is believed.
+const EXPECTED_LASTS: Duration = Duration::from_secs(60);
+
+/// How to look.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `checks.resolvers`
+    pub resolvers: Vec<ResolverAddress>,
+    /// `checks.expected_targets`
+    pub expected_targets: Vec<Target>,
+    /// `checks.proxies`
+    pub proxies: Vec<IpNet>,
+    /// `checks.certificate_authorities`
+    pub certificate_authorities: Vec<String>,
+    /// `checks.port`
+    pub port: u16,
+    /// `checks.ca_file`
+    pub ca_file: Option<PathBuf>,
+    /// `checks.expiry_warning`
+    pub expiry_warning: Duration,
+    /// `checks.queries_per_second`
+    pub queries_per_second: u32,
+}
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// One resolver and one handshake, unless they leave a doubt. For a name that works.
+    Quick,
+    /// All resolvers, the handshake, the CAA records.
+    Full,
+}
+
+/// Looks at domains from outside.
+pub struct Checks {
+    options: Options,
+    resolvers: Vec<Resolver>,
+    /// Whose turn it is with a quick look.
+    turn: AtomicUsize,
+    tls: Tls,
+    /// Where names should point, for the network of this domain, and until when that is believed.
+    expected: Mutex<Option<(Option<String>, Timestamp, Arc<Expected>)>>,
+}
+
+impl Checks {
+    /// Makes ready to look. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`RootsError`] when the root certificates cannot be used.
+    pub fn new(options: Options) -> Result<Self, RootsError> {
+        let resolver =
+            |address: &ResolverAddress| Resolver::new(*address, options.queries_per_second);
+        Ok(Self {
+            resolvers: options.resolvers.iter().map(resolver).collect(),
+            turn: AtomicUsize::new(0),
+            tls: Tls::new(options.port, options.ca_file.as_deref(), options.expiry_warning)?,
+            expected: Mutex::new(None),
+            options,
+        })
+    }
+
+    /// Where names should point now: `checks.expected_targets`, or what the network's own domain
+    /// resolves to. Asked for once a minute at most.
+    ///
+    /// # Errors
+    /// Why it could not be found out, in words.
+    pub async fn expected(
+        &self,
+        own_domain: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Arc<Expected>, String> {
+        let mut known = self.expected.lock().await;
+        if let Some((domain, until, expected)) = &*known
+            && domain.as_deref() == own_domain
+            && now < *until
+        {
+            return Ok(expected.clone());
+        }
+        let expected = Arc::new(self.find_expected(own_domain).await?);
+        let until = later(now, EXPECTED_LASTS);
+        *known = Some((own_domain.map(str::to_owned), until, expected.clone()));
+        Ok(expected)
+    }
+
+    async fn find_expected(&self, own_domain: Option<&str>) -> Result<Expected, String> {
+        let mut targets = self.options.expected_targets.clone();
+        if targets.is_empty() {
+            let own = own_domain.ok_or("the network's own domain is not known yet")?;
+            let host = own.parse().map_err(|error| {
+                format!("the network's own domain {own:?} is no domain name: {error}")
+            })?;
+            targets.push(Target::Host(host));
+        }
+        let mut addresses = Vec::new();
+        let mut problem = None;
+        for target in &targets {
+            let Target::Host(host) = target else { continue };
+            match self.resolve(host).await {
+                Ok(found) => addresses.extend(found),
+                Err(reason) => problem = Some(format!("{host}: {reason}")),
+            }
+        }
+        let expected = Expected::new(&targets, addresses);
+        match problem {
+            // Half of the truth would make other names look wrong.
+            Some(problem) => Err(problem),
+            None => Ok(expected),
+        }
+    }
+
+    /// All addresses that any resolver has for a host.
+    async fn resolve(&self, host: &DomainName) -> Result<Vec<IpAddr>, String> {
+        let name = dns_name(host.as_str())?;
+        let answers = join_all(self.resolvers.iter().map(|one| one.addresses(&name))).await;
+        let mut found = Vec::new();
+        let mut problem = "no resolver is set".to_owned();
+        for answer in answers {
+            match answer {
+                Addresses::Found { addresses, .. } if !addresses.is_empty() => {
+                    found.extend(addresses);
+                }
+                Addresses::Found { .. } => problem = "it has no address".to_owned(),
+                Addresses::NoSuchName => problem = "there is no such name".to_owned(),
+                Addresses::Broken { .. } => problem = "its DNS is broken (SERVFAIL)".to_owned(),
+                Addresses::Silent(reason) => problem = reason,
+            }
+        }
+        if found.is_empty() { Err(problem) } else { Ok(found) }
+    }
+
+    /// Asks every resolver for a host's addresses, one by one, for people: its label and what came
+    /// of it.
+    pub async fn try_resolvers(&self, host: &DomainName) -> Vec<(String, Result<usize, String>)> {
+        let name = match dns_name(host.as_str()) {
+            Ok(name) => name,
+            Err(error) => return vec![(host.to_string(), Err(error))],
+        };
+        let tries = self.resolvers.iter().map(async |resolver| {
+            let outcome = match resolver.addresses(&name).await {
+                Addresses::Found { addresses, .. } => Ok(addresses.len()),
+                Addresses::NoSuchName | Addresses::Broken { .. } => Ok(0),
+                Addresses::Silent(reason) => Err(reason),
+            };
+            (resolver.label().to_owned(), outcome)
+        });
+        join_all(tries).await
+    }
+
+    /// The resolvers that have not answered for a while.
+    pub fn silent_resolvers(&self) -> Vec<&str> {
+        let silent = self.resolvers.iter().filter(|resolver| resolver.went_silent());
+        silent.map(Resolver::label).collect()
+    }
+
+    /// Looks at a name. Without an expectation nothing can be said of where it points.
+    pub async fn look(
+        &self,
+        name: &DomainName,
+        expected: Option<&Expected>,
+        depth: Depth,
+        now: Timestamp,
+    ) -> Observation {
+        let host = match name.as_str().strip_prefix("*.") {
+            Some(parent) => format!("{PROBE}.{parent}"),
+            None => name.as_str().to_owned(),
+        };
+        let mut observation = Observation {
+            dns: judge_dns(Vec::new(), expected, &[]),
+            ssl: SslObservation::unknown("it has no address to look at"),
+            blockers: Vec::new(),
+            caa: None,
+            expected: expected.map(Expected::places).unwrap_or_default(),
+        };
+        let dns_host = match dns_name(&host) {
+            Ok(dns_host) => dns_host,
+            Err(error) => {
+                observation.dns.error = Some(error);
+                return observation;
+            }
+        };
+        if depth == Depth::Quick {
+            observation.dns = self.ask_one(&dns_host, expected).await;
+            if observation.dns.verdict.is_good() && observation.dns.aaaa_elsewhere.is_empty() {
+                observation.ssl = self.tls.look(&targets(&observation.dns), &host, now).await;
+                if observation.ssl.verdict == SslVerdict::Valid {
+                    return observation;
+                }
+            }
+        }
+        self.look_closely(name, &host, &dns_host, expected, observation, now).await
+    }
+
+    async fn look_closely(
+        &self,
+        name: &DomainName,
+        host: &str,
+        dns_host: &Name,
+        expected: Option<&Expected>,
+        mut observation: Observation,
+        now: Timestamp,
+    ) -> Observation {
+        let looked_at = observation.ssl.address.is_some().then(|| targets(&observation.dns));
+        let (dns, caa) = tokio::join!(self.ask_all(dns_host, expected), self.find_caa(name));
+        observation.dns = dns;
+        let addresses = targets(&observation.dns);
+        if looked_at.as_ref() != Some(&addresses) {
+            observation.ssl = self.tls.look(&addresses, host, now).await;
+        }
+        if !observation.dns.aaaa_elsewhere.is_empty() {
+            observation.blockers.push(Blocker::AaaaElsewhere);
+        }
+        if let Some(caa) = caa {
+            observation.blockers.push(Blocker::CaaForbids);
+            observation.caa = Some(caa);
+        }
+        observation
+    }
+
+    async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
+        let asked: Vec<&Resolver> =
+            self.resolvers.iter().filter(|resolver| !resolver.is_silent()).collect();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let resolver = asked.get(turn % asked.len().max(1));
+        let answers = match resolver {
+            Some(resolver) => vec![self.ask(resolver, host, expected).await],
+            None => Vec::new(),
+        };
+        judge_dns(answers, expected, &self.options.proxies)
+    }
+
+    async fn ask_all(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
+        let answers = self.resolvers.iter().map(|resolver| self.ask(resolver, host, expected));
+        judge_dns(join_all(answers).await, expected, &self.options.proxies)
+    }
+
+    async fn ask(
+        &self,
+        resolver: &Resolver,
+        host: &Name,
+        expected: Option<&Expected>,
+    ) -> ResolverAnswer {
+        let answer = resolver.addresses(host).await;
+        judge_answer(resolver.label(), answer, expected, &self.options.proxies)
+    }
+
+    /// Climbs from the name towards the root until there are CAA records (RFC 8659, section 3),
+    /// and returns them if they forbid a certificate. What cannot be asked forbids nothing.
+    async fn find_caa(&self, name: &DomainName) -> Option<Caa> {
+        let mut at = name.as_str().strip_prefix("*.").unwrap_or(name.as_str());
+        loop {
+            let records = self.caa_records(&dns_name(at).ok()?).await?;
+            if !records.is_empty() {
+                let judged = judge_caa(&records, name, &self.options.certificate_authorities);
+                return judged.err().map(|allows| Caa { at: at.to_owned(), allows });
+            }
+            (_, at) = at.split_once('.')?;
+        }
+    }
+
+    /// From the first resolver that answers.
+    async fn caa_records(&self, name: &Name) -> Option<Vec<CAA>> {
+        for resolver in &self.resolvers {
+            if let Ok(records) = resolver.caa(name).await {
+                return Some(records);
+            }
+        }
+        None
+    }
+}
+
+/// The addresses that a visitor would be led to: those of a right answer, where there is one.
+fn targets(dns: &DnsObservation) -> Vec<IpAddr> {
+    let right = dns.answers.iter().find(|answer| answer.verdict.is_good());
+    let mut addresses = right.map_or(&dns.addresses, |answer| &answer.addresses).clone();
+    // As it comes from judging, IPv4 stands first; only a name without it is looked at over IPv6.
+    if addresses.iter().any(IpAddr::is_ipv4) {
+        addresses.retain(IpAddr::is_ipv4);
+    }
+    addresses
+}
+
+fn dns_name(host: &str) -> Result<Name, String> {
+    Name::from_ascii(format!("{host}.")).map_err(|error| format!("DNS cannot carry it: {error}"))
+}

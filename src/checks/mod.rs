@@ -1,0 +1,22 @@
+//! How a domain stands, seen from outside, as a visitor and a certificate authority would see it.
+//!
+//! [`Checks::look`] asks the resolvers and makes a TLS handshake; `judge` says what the answers
+//! mean, [`settle`] what that changes in what is remembered, and [`advise`] what to do about it, all
+//! three of them pure; [`Clock`] looks at every name when its time has come.
+
+mod advice;
+mod clock;
+mod dns;
+mod judge;
+mod look;
+mod settle;
+mod targets;
+mod tls;
+
+pub use advice::{Advice, advise, stage};
+pub use clock::{Clock, Time};
+pub use dns::ResolverAddress;
+pub use look::{Checks, Depth, Options};
+pub use settle::{Patience, Settled, depth, settle};
+pub use targets::{Expected, Network, Target};
+pub use tls::RootsError;

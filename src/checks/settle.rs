@@ -1,0 +1,245 @@
+//! What a look changes in what is remembered, and what there is to say of it. Pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    advice::{Advice, advise, stage},
+    look::Depth,
+};
+use crate::{
+    domain::DomainName,
+    event::Event,
+    ledger::later,
+    span::span_between,
+    standing::{Blocker, Certificate, DnsVerdict, Facts, Observation, SslVerdict, Standing},
+};
+
+/// What is said of a domain that nobody attends to is said again after this long.
+const TELL_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long to bear with a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// `checks.attention_after`
+    pub attention_after: Duration,
+}
+
+/// What came of a look.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// What is remembered from now on.
+    pub standing: Standing,
+    /// What there is to say.
+    pub events: Vec<Event>,
+}
+
+impl Settled {
+    /// Whether a name that worked seems not to, and a second look has to agree.
+    pub fn is_doubt(&self) -> bool {
+        self.standing.doubted_at.is_some()
+    }
+}
+
+/// How closely to look at a name: one that works is not doubted without a reason.
+pub fn depth(standing: Option<&Standing>) -> Depth {
+    let is_beyond_doubt = standing.is_some_and(|standing| {
+        standing.latest.works()
+            && standing.latest.ssl.verdict == SslVerdict::Valid
+            && standing.latest.blockers.is_empty()
+            && standing.doubted_at.is_none()
+    });
+    if is_beyond_doubt { Depth::Quick } else { Depth::Full }
+}
+
+/// Joins what was seen now with what is remembered.
+pub fn settle(
+    name: &DomainName,
+    previous: Option<&Standing>,
+    seen: Observation,
+    facts: &Facts,
+    patience: &Patience,
+    now: Timestamp,
+) -> Settled {
+    let could_look = seen.dns.verdict != DnsVerdict::Unknown;
+    let Some(previous) = previous else {
+        let standing = Standing {
+            looked_at: now,
+            dns_since: now,
+            ssl_since: now,
+            since: now,
+            doubted_at: None,
+            told_at: None,
+            lacks_certificate_since: lacks_certificate(&seen).then_some(now),
+            latest: seen,
+        };
+        let events =
+            Changes { name, before: None, standing: &standing, facts, patience, now }.tell();
+        return Settled { standing, events };
+    };
+    let latest = keep_what_is_unknown(&previous.latest, seen);
+    let worked = previous.latest.works();
+    if worked && !latest.works() && previous.doubted_at.is_none() {
+        let standing = Standing { looked_at: now, doubted_at: Some(now), ..previous.clone() };
+        return Settled { standing, events: Vec::new() };
+    }
+
+    let since = |same: bool, since: Timestamp| if same { since } else { now };
+    let works = latest.works();
+    let mut standing = Standing {
+        looked_at: now,
+        dns_since: since(latest.dns.verdict == previous.latest.dns.verdict, previous.dns_since),
+        ssl_since: since(latest.ssl.verdict == previous.latest.ssl.verdict, previous.ssl_since),
+        since: since(works == worked, previous.since),
+        doubted_at: None,
+        told_at: previous.told_at.filter(|_| !works),
+        lacks_certificate_since: lacks_certificate(&latest)
+            .then(|| previous.lacks_certificate_since.unwrap_or(now)),
+        latest,
+    };
+    let changes =
+        Changes { name, before: Some(previous), standing: &standing, facts, patience, now };
+    let mut events = changes.tell();
+    if could_look && let Some(event) = changes.attention() {
+        events.push(event);
+        standing.told_at = Some(now);
+    }
+    Settled { standing, events }
+}
+
+/// What could not be seen now stays as it was.
+fn keep_what_is_unknown(before: &Observation, mut seen: Observation) -> Observation {
+    if seen.dns.verdict == DnsVerdict::Unknown {
+        return before.clone();
+    }
+    // Where the name leads nowhere, there is no certificate to speak of.
+    let leads_nowhere = seen.dns.addresses.is_empty();
+    if seen.ssl.verdict == SslVerdict::Unknown && !leads_nowhere {
+        seen.ssl = before.ssl.clone();
+    }
+    seen
+}
+
+/// Whether the DNS is right and nothing stops a certificate, yet there is none.
+fn lacks_certificate(latest: &Observation) -> bool {
+    latest.dns.verdict == DnsVerdict::Ok
+        && !latest.ssl.verdict.is_good()
+        && latest.ssl.verdict != SslVerdict::Unknown
+        && latest.blockers.is_empty()
+}
+
+/// One name between two looks.
+struct Changes<'a> {
+    name: &'a DomainName,
+    before: Option<&'a Standing>,
+    standing: &'a Standing,
+    facts: &'a Facts,
+    patience: &'a Patience,
+    now: Timestamp,
+}
+
+impl Changes<'_> {
+    fn tell(&self) -> Vec<Event> {
+        let events = [self.dns(), self.ssl()].into_iter().flatten();
+        events.chain(self.blocked()).collect()
+    }
+
+    fn advice(&self) -> Advice {
+        advise(self.name, self.standing, self.facts, self.now)
+    }
+
+    fn dns(&self) -> Option<Event> {
+        let latest = &self.standing.latest;
+        let before = self.before.map(|before| before.latest.dns.verdict);
+        let (verdict, domain, blog_id) =
+            (latest.dns.verdict, self.name.clone(), self.facts.blog_id);
+        if before == Some(verdict) || verdict == DnsVerdict::Unknown {
+            return None;
+        }
+        let verdict_word = verdict.word().to_owned();
+        Some(if verdict.is_good() {
+            let took = self.took(self.before.map(|before| before.dns_since));
+            Event::DnsRight { domain, blog_id, verdict: verdict_word, took }
+        } else if before.is_some_and(DnsVerdict::is_good) {
+            let advice = self.advice().owner;
+            Event::DnsBroke { domain, blog_id, verdict: verdict_word, advice }
+        } else {
+            let advice = self.advice().owner;
+            Event::DnsPending { domain, blog_id, verdict: verdict_word, advice }
+        })
+    }
+
+    fn ssl(&self) -> Option<Event> {
+        let latest = &self.standing.latest;
+        let before = self.before.map(|before| before.latest.ssl.verdict);
+        let (verdict, domain, blog_id) =
+            (latest.ssl.verdict, self.name.clone(), self.facts.blog_id);
+        if before == Some(verdict) || verdict == SslVerdict::Unknown {
+            return None;
+        }
+        let verdict_word = verdict.word().to_owned();
+        let certificate = latest.ssl.certificate.as_ref();
+        Some(match (verdict, certificate) {
+            (SslVerdict::Valid, Some(Certificate { issuer, not_after, .. })) => {
+                let (issuer, not_after) = (issuer.clone(), not_after.to_string());
+                let took = self.took(self.before.map(|before| before.ssl_since));
+                let after_added = self.facts.added_at.map(|added| span_between(added, self.now));
+                Event::CertificateValid { domain, blog_id, issuer, not_after, took, after_added }
+            }
+            (SslVerdict::Expiring, Some(certificate)) => Event::CertificateExpiring {
+                domain,
+                blog_id,
+                issuer: certificate.issuer.clone(),
+                days_left: certificate.days_left(self.now),
+            },
+            _ if before.is_some_and(SslVerdict::is_good) => {
+                let advice = self.advice().owner;
+                Event::CertificateBroke { domain, blog_id, verdict: verdict_word, advice }
+            }
+            // While the DNS is wrong, the certificate found there is somebody else's matter.
+            _ if !latest.dns.verdict.is_good() => return None,
+            _ => {
+                let advice = self.advice().owner;
+                Event::CertificatePending { domain, blog_id, verdict: verdict_word, advice }
+            }
+        })
+    }
+
+    fn blocked(&self) -> Option<Event> {
+        let blockers = &self.standing.latest.blockers;
+        let before = self.before.map_or(&[][..], |before| &before.latest.blockers);
+        let is_new = blockers.iter().any(|blocker| !before.contains(blocker));
+        is_new.then(|| Event::CertificateBlocked {
+            domain: self.name.clone(),
+            blog_id: self.facts.blog_id,
+            blockers: words(blockers),
+            advice: self.advice().owner,
+        })
+    }
+
+    /// Somebody must attend to a name that has not worked for too long.
+    fn attention(&self) -> Option<Event> {
+        let standing = self.standing;
+        let is_late = !standing.latest.works()
+            && self.now >= later(standing.since, self.patience.attention_after)
+            && standing.told_at.is_none_or(|told| self.now >= later(told, TELL_AGAIN));
+        is_late.then(|| Event::NeedsAttention {
+            domain: self.name.clone(),
+            blog_id: self.facts.blog_id,
+            stage: stage(standing, self.patience, self.now).word().to_owned(),
+            not_working_for: span_between(standing.since, self.now),
+            advice: self.advice().owner,
+        })
+    }
+
+    /// How long the stage before took: since it began, or since the name was added.
+    fn took(&self, began: Option<Timestamp>) -> Option<String> {
+        let began = began.into_iter().chain(self.facts.added_at).max();
+        began.map(|began| span_between(began, self.now))
+    }
+}
+
+fn words(blockers: &[Blocker]) -> String {
+    blockers.iter().map(|blocker| blocker.word()).collect::<Vec<_>>().join(", ")
+}

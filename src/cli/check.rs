@@ -1,0 +1,322 @@
+use std::{collections::HashSet, fmt::Write as _, net::IpAddr};
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    CommandError, exit,
+    output::{
+        BAD, FAIR, GOOD, STRONG, count, paint, print, print_json, progress_bar, since, under,
+    },
+    patience, rules, source,
+};
+use crate::{
+    checks::{Advice, Checks, Depth, Expected, Patience, Settled, advise, settle, stage},
+    domain::DomainName,
+    event::Event,
+    settings::Settings,
+    standing::{
+        DnsObservation, DnsVerdict, Facts, Observation, ResolverAnswer, SslObservation, SslVerdict,
+        Standing,
+    },
+    state::{LedgerId, Looked, Outcome, State, StateError},
+};
+
+pub(super) async fn execute(
+    settings: &Settings,
+    only: &[DomainName],
+    as_json: bool,
+) -> Result<u8, CommandError> {
+    let checks = Checks::new(settings.checks.options.clone())?;
+    let Scope { names, own_domain, place } = Scope::find(settings, only).await?;
+    let now = Timestamp::now();
+    let expected = checks.expected(own_domain.as_deref(), now).await;
+    let target = expected.as_ref().ok().map(|expected| &**expected);
+
+    let bar = progress_bar("domains");
+    bar.set_length(names.len() as u64);
+    let looks = Looks { checks: &checks, target, patience: patience(settings), now };
+    let mut findings: Vec<Finding> = stream::iter(names)
+        .map(|looked| looks.look(looked))
+        .buffer_unordered(settings.checks.concurrency)
+        .inspect(|_| bar.inc(1))
+        .collect()
+        .await;
+    bar.finish_and_clear();
+    let doubts = findings.iter().filter(|finding| finding.settled.is_doubt()).count();
+    let worked = findings.iter().filter(|finding| finding.worked()).count();
+    for finding in findings.iter_mut().filter(|finding| finding.settled.is_doubt()) {
+        looks.look_again(finding).await;
+    }
+    findings
+        .sort_by(|a, b| (a.seen.works(), &a.looked.name).cmp(&(b.seen.works(), &b.looked.name)));
+    let recorded = match &place {
+        Some((state, ledger)) => record(state, *ledger, &findings, now).await,
+        None => Ok(()),
+    };
+
+    if as_json {
+        print_json(&findings.iter().map(|finding| finding.to_json(&looks)).collect::<Vec<_>>())?;
+    } else {
+        if let Err(reason) = &expected {
+            let text = format!(
+                "It is not known where domains should point ({reason}): set \
+                 checks.expected_targets, or see to the network's own domain."
+            );
+            print(&paint(FAIR, under("", &text)))?;
+        }
+        if doubts > 2 && doubts * 2 > worked {
+            let text = format!(
+                "{doubts} of {worked} domains that worked seem not to, and a second look agrees. Is \
+                 the fault on this machine's side?"
+            );
+            print(&paint(FAIR, under("", &text)))?;
+        }
+        print(&to_text(&findings, &looks, !only.is_empty()))?;
+    }
+    recorded?;
+    let all_work = findings.iter().all(|finding| finding.seen.works());
+    Ok(if all_work { exit::OK } else { exit::DONE_IN_PART })
+}
+
+/// What is looked at, and where that is written down.
+struct Scope {
+    names: Vec<Looked>,
+    own_domain: Option<String>,
+    place: Option<(State, LedgerId)>,
+}
+
+impl Scope {
+    /// From the state database; where there is none yet, from the network.
+    async fn find(settings: &Settings, only: &[DomainName]) -> Result<Self, CommandError> {
+        let mut scope = Self { names: Vec::new(), own_domain: None, place: None };
+        let now = Timestamp::now();
+        if settings.state_path.exists() {
+            let state = State::open(&settings.state_path).await?;
+            if let Some(ledger) = state.current_ledger().await? {
+                state.enrol(ledger, settings.checks.interval, now).await?;
+                scope.names = state.wanted(ledger, only).await?;
+                scope.own_domain = state.own_domain(ledger).await?;
+                scope.place = Some((state, ledger));
+            }
+        }
+        let needs_names = scope.place.is_none() && only.is_empty();
+        let needs_target =
+            scope.own_domain.is_none() && settings.checks.options.expected_targets.is_empty();
+        if needs_names || needs_target {
+            let network = source(settings)?.read().await?;
+            if needs_names {
+                let wanted = rules(settings, false).wanted(&network).names;
+                scope.names = wanted.into_keys().map(unrecorded).collect();
+            }
+            scope.own_domain = Some(network.domain);
+        }
+        let known: HashSet<_> = scope.names.iter().map(|looked| looked.name.clone()).collect();
+        let strangers = only.iter().filter(|name| !known.contains(*name));
+        scope.names.extend(strangers.cloned().map(unrecorded));
+        Ok(scope)
+    }
+}
+
+fn unrecorded(name: DomainName) -> Looked {
+    Looked { name, facts: Facts::default(), standing: None, due_at: None }
+}
+
+/// How every name is looked at.
+struct Looks<'a> {
+    checks: &'a Checks,
+    target: Option<&'a Expected>,
+    patience: Patience,
+    now: Timestamp,
+}
+
+/// What was found of a name.
+struct Finding {
+    looked: Looked,
+    seen: Observation,
+    settled: Settled,
+}
+
+impl Looks<'_> {
+    async fn look(&self, looked: Looked) -> Finding {
+        let seen = self.checks.look(&looked.name, self.target, Depth::Full, self.now).await;
+        let settled = self.settle(&looked, looked.standing.as_ref(), &seen);
+        Finding { looked, seen, settled }
+    }
+
+    /// A name that worked must look broken twice.
+    async fn look_again(&self, finding: &mut Finding) {
+        let name = &finding.looked.name;
+        finding.seen = self.checks.look(name, self.target, Depth::Full, self.now).await;
+        let doubted = finding.settled.standing.clone();
+        finding.settled = self.settle(&finding.looked, Some(&doubted), &finding.seen);
+    }
+
+    fn settle(&self, looked: &Looked, previous: Option<&Standing>, seen: &Observation) -> Settled {
+        let seen = seen.clone();
+        settle(&looked.name, previous, seen, &looked.facts, &self.patience, self.now)
+    }
+}
+
+async fn record(
+    state: &State,
+    ledger: LedgerId,
+    findings: &[Finding],
+    now: Timestamp,
+) -> Result<(), StateError> {
+    let managed = findings.iter().filter(|finding| finding.looked.due_at.is_some());
+    let outcome = |finding: &Finding| Outcome {
+        name: finding.looked.name.clone(),
+        standing: finding.settled.standing.clone(),
+        due_at: finding.looked.due_at.unwrap_or(now).max(now),
+    };
+    let outcomes: Vec<Outcome> = managed.clone().map(outcome).collect();
+    let events: Vec<Event> =
+        managed.flat_map(|finding| finding.settled.events.iter().cloned()).collect();
+    state.record_looks(ledger, &outcomes, &events, now).await?;
+    state.close().await;
+    Ok(())
+}
+
+impl Finding {
+    fn worked(&self) -> bool {
+        self.looked.standing.as_ref().is_some_and(|standing| standing.latest.works())
+    }
+
+    /// About what was seen now, be it what counts from now on or not.
+    fn advice(&self, looks: &Looks<'_>) -> Advice {
+        let shown = Standing { latest: self.seen.clone(), ..self.settled.standing.clone() };
+        advise(&self.looked.name, &shown, &self.looked.facts, looks.now)
+    }
+
+    fn stage(&self, looks: &Looks<'_>) -> &'static str {
+        stage(&self.settled.standing, &looks.patience, looks.now).word()
+    }
+
+    fn to_json(&self, looks: &Looks<'_>) -> Value {
+        let Advice { owner, customer, .. } = self.advice(looks);
+        json!({
+            "domain": self.looked.name,
+            "blog_id": self.looked.facts.blog_id,
+            "stage": self.stage(looks),
+            "works": self.seen.works(),
+            "since": self.settled.standing.since,
+            "dns": self.seen.dns,
+            "ssl": self.seen.ssl,
+            "blockers": self.seen.blockers,
+            "caa": self.seen.caa,
+            "expected": self.seen.expected,
+            "advice": owner,
+            "customer": customer,
+        })
+    }
+
+    fn details(&self, looks: &Looks<'_>) -> String {
+        let Observation { dns, ssl, .. } = &self.seen;
+        let style = if self.seen.works() { GOOD } else { BAD };
+        let mut text = format!("{}\n", paint(STRONG, &self.looked.name));
+        let word =
+            paint(style_of(dns.verdict.is_good(), dns.verdict == DnsVerdict::Unknown), dns.verdict);
+        let _ = writeln!(text, "  DNS       {word}{}", dns_summary(dns));
+        let widest = dns.answers.iter().map(|one| one.resolver.len()).max().unwrap_or_default();
+        for one in &dns.answers {
+            let heading = format!("    {:widest$}  ", one.resolver);
+            text.push_str(&under(&heading, &answer(one)));
+        }
+        let word =
+            paint(style_of(ssl.verdict.is_good(), ssl.verdict == SslVerdict::Unknown), ssl.verdict);
+        let _ = writeln!(text, "  SSL       {word}{}", ssl_summary(ssl));
+        for (label, value) in certificate(ssl, looks.now) {
+            text.push_str(&under(&format!("    {label:<8}  "), &value));
+        }
+        for blocker in &self.seen.blockers {
+            let _ = writeln!(text, "  Blocked   {}", paint(BAD, blocker));
+        }
+        let standing = &self.settled.standing;
+        let lasting = if standing.since < looks.now {
+            format!(", for {}", since(standing.since, looks.now))
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "  Stage     {}{lasting}", paint(style, self.stage(looks)));
+        let Advice { owner, customer, .. } = self.advice(looks);
+        text.push_str(&under("  For you   ", &owner));
+        if !self.seen.works() || !self.seen.blockers.is_empty() {
+            text.push_str(&under("  For them  ", &customer));
+        }
+        text
+    }
+
+    fn line(&self, looks: &Looks<'_>) -> String {
+        let Observation { dns, ssl, .. } = &self.seen;
+        let words = format!("DNS {}, SSL {}", dns.verdict, ssl.verdict);
+        let heading = format!("{}  {words}\n", paint(STRONG, &self.looked.name));
+        format!("{heading}{}", under("    ", &self.advice(looks).owner))
+    }
+}
+
+fn style_of(is_good: bool, is_unknown: bool) -> anstyle::Style {
+    match (is_good, is_unknown) {
+        (true, _) => GOOD,
+        (_, true) => FAIR,
+        _ => BAD,
+    }
+}
+
+fn dns_summary(dns: &DnsObservation) -> String {
+    let resolvers = match dns.verdict {
+        DnsVerdict::Unknown => String::new(),
+        _ => format!(", {} of {} resolvers", dns.seen, dns.of),
+    };
+    let host = dns.host.as_ref().map(|host| format!(": {host}")).unwrap_or_default();
+    format!("{resolvers}{host}")
+}
+
+fn answer(one: &ResolverAnswer) -> String {
+    let mut parts = vec![one.verdict.word().to_owned()];
+    parts.extend(one.cnames.iter().map(|name| format!("→ {name}")));
+    let addresses: Vec<String> = one.addresses.iter().map(IpAddr::to_string).collect();
+    if !addresses.is_empty() {
+        parts.push(addresses.join(", "));
+    }
+    parts.extend(one.error.clone());
+    parts.join("  ")
+}
+
+fn ssl_summary(ssl: &SslObservation) -> String {
+    let address = ssl.address.map(|address| format!(", at {address}")).unwrap_or_default();
+    let error = ssl.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    format!("{address}{error}")
+}
+
+fn certificate(ssl: &SslObservation, now: Timestamp) -> Vec<(&'static str, String)> {
+    let Some(certificate) = &ssl.certificate else {
+        return Vec::new();
+    };
+    let days = certificate.days_left(now);
+    let left = if days >= 0 { format!("{days} days left") } else { format!("{} days ago", -days) };
+    vec![
+        ("names", certificate.names.join(", ")),
+        ("issuer", certificate.issuer.clone()),
+        ("until", format!("{:.0} ({left})", certificate.not_after)),
+        ("key", certificate.key.clone()),
+    ]
+}
+
+fn to_text(findings: &[Finding], looks: &Looks<'_>, in_detail: bool) -> String {
+    let mut text = String::new();
+    if in_detail {
+        let details: Vec<String> = findings.iter().map(|one| one.details(looks)).collect();
+        text.push_str(&details.join("\n"));
+        return text;
+    }
+    let working = findings.iter().filter(|finding| finding.seen.works()).count();
+    let _ = writeln!(text, "{working} of {} work", count(findings.len(), "domain"));
+    let noteworthy =
+        |finding: &&Finding| !finding.seen.works() || !finding.seen.blockers.is_empty();
+    for finding in findings.iter().filter(noteworthy) {
+        text.push_str(&finding.line(looks));
+    }
+    text
+}

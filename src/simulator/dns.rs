@@ -1,0 +1,280 @@
+//! A name server to practise on, over UDP and TCP.
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use hickory_server::{
+    Server,
+    net::runtime::Time,
+    proto::{
+        op::{Header, HeaderCounts, Metadata, ResponseCode},
+        rr::{
+            Name, RData, Record, RecordType,
+            rdata::{A, AAAA, CAA, CNAME},
+        },
+    },
+    server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
+    zone_handler::MessageResponseBuilder,
+};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::lock;
+
+/// A running name server, which answers for every zone there is. Clones are handles of the same one;
+/// it stops with the last of them.
+#[derive(Clone)]
+pub struct Dns {
+    address: SocketAddr,
+    zone: Arc<Zone>,
+    _stops_with_the_last: Arc<DropGuard>,
+}
+
+/// How a name fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DnsFault {
+    /// SERVFAIL.
+    Broken,
+    /// SERVFAIL, unless the query disables checking.
+    WrongSignatures,
+    /// No answer, ever.
+    Silent,
+    /// REFUSED.
+    Refused,
+}
+
+#[derive(Default)]
+struct Zone {
+    names: Mutex<HashMap<String, Entry>>,
+    queries: AtomicU64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Entry {
+    data: Vec<RData>,
+    fault: Option<DnsFault>,
+}
+
+impl Dns {
+    /// Starts one without any name.
+    ///
+    /// # Errors
+    /// When no port of 127.0.0.1 can be had.
+    pub async fn start() -> io::Result<Self> {
+        // The port that UDP gets may be taken for TCP.
+        let (udp, tcp) = loop {
+            let udp = UdpSocket::bind("127.0.0.1:0").await?;
+            if let Ok(tcp) = TcpListener::bind(udp.local_addr()?).await {
+                break (udp, tcp);
+            }
+        };
+        let address = udp.local_addr()?;
+        let zone = Arc::new(Zone::default());
+        let mut server = Server::new(Handler(zone.clone()));
+        server.register_socket(udp);
+        server.register_listener(tcp, Duration::from_secs(10), 128);
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            stopped.cancelled().await;
+            // What is left of it is of no interest.
+            let _ = server.shutdown_gracefully().await;
+        });
+        Ok(Self { address, zone, _stops_with_the_last: Arc::new(stop.drop_guard()) })
+    }
+
+    /// The address for `checks.resolvers`.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on, the name has these addresses, and no other record.
+    pub fn point(&self, name: &str, addresses: &[IpAddr]) {
+        let data = addresses.iter().map(|address| match address {
+            IpAddr::V4(address) => RData::A(A(*address)),
+            IpAddr::V6(address) => RData::AAAA(AAAA(*address)),
+        });
+        self.zone.set(name, Entry { data: data.collect(), fault: None });
+    }
+
+    /// From now on, the name is another one's.
+    pub fn alias(&self, name: &str, target: &str) {
+        let data = vec![RData::CNAME(CNAME(absolute(target)))];
+        self.zone.set(name, Entry { data, fault: None });
+    }
+
+    /// From now on, the name also has this CAA record.
+    pub fn allow(&self, name: &str, tag: &str, value: &str) {
+        let mut record = CAA::new_issue(false, None, Vec::new());
+        record.tag = tag.to_owned();
+        record.value = value.as_bytes().to_vec();
+        self.zone.change(name, |entry| entry.data.push(RData::CAA(record)));
+    }
+
+    /// From now on, queries for the name fail in this way; its records stay.
+    pub fn fail(&self, name: &str, fault: DnsFault) {
+        self.zone.change(name, |entry| entry.fault = Some(fault));
+    }
+
+    /// From now on, there is no such name.
+    pub fn forget(&self, name: &str) {
+        lock(&self.zone.names).remove(name);
+    }
+
+    /// How many queries came in.
+    pub fn queries(&self) -> u64 {
+        self.zone.queries.load(Ordering::Relaxed)
+    }
+
+    /// The addresses that the name leads to.
+    pub(super) fn addresses(&self, name: &str) -> Vec<IpAddr> {
+        let address = |record: Record| match record.data {
+            RData::A(address) => Some(IpAddr::V4(*address)),
+            RData::AAAA(address) => Some(IpAddr::V6(*address)),
+            _ => None,
+        };
+        let of = |kind| self.zone.answer(name, kind).unwrap_or_default();
+        let records = of(RecordType::A).into_iter().chain(of(RecordType::AAAA));
+        records.filter_map(address).collect()
+    }
+
+    /// Whether the CAA records of the name or of one above it let this authority issue.
+    pub(super) fn permits(&self, name: &str, authority: &str) -> bool {
+        let mut at = name;
+        loop {
+            let records = self.zone.answer(at, RecordType::CAA).unwrap_or_default();
+            let mut issuers = records.iter().filter_map(|record| match &record.data {
+                RData::CAA(caa) => Some(caa.value.as_slice()),
+                _ => None,
+            });
+            match (records.is_empty(), at.split_once('.')) {
+                (false, _) => return issuers.any(|issuer| issuer == authority.as_bytes()),
+                (true, Some((_, parent))) => at = parent,
+                (true, None) => return true,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Dns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dns").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Zone {
+    fn set(&self, name: &str, entry: Entry) {
+        lock(&self.names).insert(name.to_owned(), entry);
+    }
+
+    fn change(&self, name: &str, change: impl FnOnce(&mut Entry)) {
+        change(lock(&self.names).entry(name.to_owned()).or_default());
+    }
+
+    fn find(&self, name: &str) -> Option<Entry> {
+        let names = lock(&self.names);
+        names.get(name).cloned().or_else(|| {
+            // A wildcard stands for any number of labels (RFC 4592, section 3.3).
+            let mut rest = name;
+            loop {
+                (_, rest) = rest.split_once('.')?;
+                if let Some(entry) = names.get(&format!("*.{rest}")) {
+                    return Some(entry.clone());
+                }
+            }
+        })
+    }
+
+    fn fault(&self, name: &str) -> Option<DnsFault> {
+        self.find(name)?.fault
+    }
+
+    /// The answer section; none where there is no such name.
+    fn answer(&self, name: &str, kind: RecordType) -> Option<Vec<Record>> {
+        let mut records = Vec::new();
+        let mut name = name.to_owned();
+        // A chain of CNAMEs has an end.
+        for _ in 0..8 {
+            let Some(entry) = self.find(&name) else {
+                // A name that only has names below it is there all the same (RFC 8020).
+                let below = format!(".{name}");
+                let has_names_below = lock(&self.names).keys().any(|key| key.ends_with(&below));
+                return (has_names_below || !records.is_empty()).then_some(records);
+            };
+            let owner = absolute(&name);
+            let mut next = None;
+            for data in entry.data {
+                match &data {
+                    RData::CNAME(target) => next = Some(relative(&target.0)),
+                    data if data.record_type() != kind => continue,
+                    _ => {}
+                }
+                records.push(Record::from_rdata(owner.clone(), 1, data));
+            }
+            match next {
+                Some(target) if kind != RecordType::CNAME => name = target,
+                _ => break,
+            }
+        }
+        Some(records)
+    }
+}
+
+fn absolute(name: &str) -> Name {
+    Name::from_ascii(format!("{name}.")).unwrap_or_default()
+}
+
+fn relative(name: &Name) -> String {
+    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+}
+
+struct Handler(Arc<Zone>);
+
+#[async_trait::async_trait]
+impl RequestHandler for Handler {
+    async fn handle_request<R: ResponseHandler, T: Time>(
+        &self,
+        request: &Request,
+        mut response_handle: R,
+    ) -> ResponseInfo {
+        self.0.queries.fetch_add(1, Ordering::Relaxed);
+        let mut metadata = Metadata::response_from_request(&request.metadata);
+        metadata.recursion_available = true;
+        let mut answers = Vec::new();
+        match request.request_info() {
+            Err(_) => metadata.response_code = ResponseCode::FormErr,
+            Ok(info) => {
+                let name = relative(&Name::from(info.query.name().clone()));
+                match self.0.fault(&name) {
+                    Some(DnsFault::Silent) => return nothing(metadata),
+                    Some(DnsFault::Refused) => metadata.response_code = ResponseCode::Refused,
+                    Some(DnsFault::WrongSignatures) if request.metadata.checking_disabled => {
+                        answers = self.0.answer(&name, info.query.query_type()).unwrap_or_default();
+                    }
+                    Some(DnsFault::Broken | DnsFault::WrongSignatures) => {
+                        metadata.response_code = ResponseCode::ServFail;
+                    }
+                    None => match self.0.answer(&name, info.query.query_type()) {
+                        Some(found) => answers = found,
+                        None => metadata.response_code = ResponseCode::NXDomain,
+                    },
+                }
+            }
+        }
+        let builder = MessageResponseBuilder::from_message_request(request);
+        let response = builder.build(metadata, &answers, &[], &[], &[]);
+        response_handle.send_response(response).await.unwrap_or_else(|_| nothing(metadata))
+    }
+}
+
+fn nothing(metadata: Metadata) -> ResponseInfo {
+    Header { metadata, counts: HeaderCounts::default() }.into()
+}

@@ -1,0 +1,279 @@
+//! A TLS server to practise on, with certificate authorities of its own.
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp, tz::Offset};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer},
+    server::Acceptor,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::lock;
+
+/// The name on the certificate that a visitor gets for a name which has none of its own.
+const OWN_NAME: &str = "*.closte-practice.example";
+
+/// A running TLS server. Clones are handles of the same one; it stops with the last of them.
+#[derive(Clone)]
+pub struct Tls {
+    address: SocketAddr,
+    shelf: Arc<Shelf>,
+    _stops_with_the_last: Arc<DropGuard>,
+}
+
+/// What the server shows to who asks for a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// A certificate for the name that ends in so many days.
+    Valid(i64),
+    /// A certificate that ended yesterday.
+    Expired,
+    /// A certificate whose time begins in some days.
+    NotYetValid,
+    /// A certificate for another name.
+    WrongName,
+    /// A certificate that signed itself.
+    SelfSigned,
+    /// A certificate of an authority that nobody trusts, with that authority's own.
+    UnknownIssuer,
+    /// A certificate without that of its issuer.
+    WithoutChain,
+    /// Something that is not TLS.
+    Garbage,
+    /// Nothing, ever.
+    Hang,
+}
+
+struct Shelf {
+    trusted: Authorities,
+    faces: Mutex<HashMap<String, Shown>>,
+    handshakes: AtomicU64,
+}
+
+#[derive(Clone)]
+enum Shown {
+    Certificate(Arc<ServerConfig>),
+    Garbage,
+    Hang,
+}
+
+/// A root that visitors are to trust, and an authority under it that issues.
+struct Authorities {
+    root: CertifiedIssuer<'static, KeyPair>,
+    issuing: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Tls {
+    /// Starts one at this address of the machine.
+    ///
+    /// # Errors
+    /// When no port can be had there.
+    pub async fn start(ip: IpAddr) -> io::Result<Self> {
+        let shelf = Shelf {
+            trusted: Authorities::new("Practice")?,
+            faces: Mutex::default(),
+            handshakes: AtomicU64::new(0),
+        };
+        Self::with_shelf(SocketAddr::new(ip, 0), Arc::new(shelf)).await
+    }
+
+    /// The same server at another address of the machine, on the same port.
+    ///
+    /// # Errors
+    /// When that cannot be had.
+    pub async fn also_at(&self, ip: IpAddr) -> io::Result<Self> {
+        Self::with_shelf(SocketAddr::new(ip, self.address.port()), self.shelf.clone()).await
+    }
+
+    async fn with_shelf(at: SocketAddr, shelf: Arc<Shelf>) -> io::Result<Self> {
+        let listener = TcpListener::bind(at).await?;
+        let address = listener.local_addr()?;
+        let own = shelf.trusted.certificate(OWN_NAME, -1, 90, true)?;
+        let stop = CancellationToken::new();
+        let serving = serve(listener, shelf.clone(), own);
+        let stopped = stop.clone();
+        tokio::spawn(async move { stopped.run_until_cancelled(serving).await });
+        Ok(Self { address, shelf, _stops_with_the_last: Arc::new(stop.drop_guard()) })
+    }
+
+    /// The port for `checks.port`.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The root certificate for `checks.ca_file`, in PEM.
+    pub fn root_pem(&self) -> String {
+        self.shelf.trusted.root.pem()
+    }
+
+    /// From now on, this is shown for the name, or for all names below a `*.` wildcard.
+    ///
+    /// # Errors
+    /// When the certificate cannot be made.
+    pub fn show(&self, name: &str, face: Face) -> io::Result<()> {
+        let trusted = &self.shelf.trusted;
+        let config = match face {
+            Face::Valid(days) => trusted.certificate(name, -1, days, true)?,
+            Face::Expired => trusted.certificate(name, -90, -1, true)?,
+            Face::NotYetValid => trusted.certificate(name, 3, 90, true)?,
+            Face::WrongName => trusted.certificate("other.example", -1, 90, true)?,
+            Face::WithoutChain => trusted.certificate(name, -1, 90, false)?,
+            Face::UnknownIssuer => Authorities::new("Nobody's")?.certificate(name, -1, 90, true)?,
+            Face::SelfSigned => self_signed(name)?,
+            Face::Garbage => return self.put(name, Shown::Garbage),
+            Face::Hang => return self.put(name, Shown::Hang),
+        };
+        self.put(name, Shown::Certificate(config))
+    }
+
+    fn put(&self, name: &str, shown: Shown) -> io::Result<()> {
+        lock(&self.shelf.faces).insert(name.to_owned(), shown);
+        Ok(())
+    }
+
+    /// From now on, a visitor gets the server's own certificate for the name.
+    pub fn forget(&self, name: &str) {
+        lock(&self.shelf.faces).remove(name);
+    }
+
+    /// Whether something is shown for the name.
+    pub fn shows(&self, name: &str) -> bool {
+        lock(&self.shelf.faces).contains_key(name)
+    }
+
+    /// How many handshakes were completed.
+    pub fn handshakes(&self) -> u64 {
+        self.shelf.handshakes.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Shelf {
+    fn find(&self, name: &str) -> Option<Shown> {
+        let faces = lock(&self.faces);
+        let wildcard = || faces.get(&format!("*.{}", name.split_once('.')?.1));
+        faces.get(name).or_else(wildcard).cloned()
+    }
+}
+
+async fn serve(listener: TcpListener, shelf: Arc<Shelf>, own: Arc<ServerConfig>) {
+    loop {
+        // What cannot be accepted now can be later; the next visitor comes in any case.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let (shelf, own) = (shelf.clone(), own.clone());
+        tokio::spawn(async move {
+            // A visitor that breaks off is no concern of ours.
+            let _ = meet(stream, &shelf, own).await;
+        });
+    }
+}
+
+async fn meet(stream: TcpStream, shelf: &Shelf, own: Arc<ServerConfig>) -> io::Result<()> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let name = start.client_hello().server_name().unwrap_or_default().to_owned();
+    let config = match shelf.find(&name) {
+        Some(Shown::Certificate(config)) => config,
+        Some(Shown::Garbage) => {
+            let mut stream = start.io;
+            return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+        Some(Shown::Hang) => return std::future::pending().await,
+        None => own,
+    };
+    let mut stream = start.into_stream(config).await?;
+    shelf.handshakes.fetch_add(1, Ordering::Relaxed);
+    // The visitor has seen enough, and leaves.
+    stream.read(&mut [0]).await.map(drop)
+}
+
+impl Authorities {
+    fn new(organisation: &str) -> io::Result<Self> {
+        let authority = |what: &str| -> Result<(CertificateParams, KeyPair), rcgen::Error> {
+            let mut params = CertificateParams::new(Vec::new())?;
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+            params.distinguished_name.push(DnType::OrganizationName, organisation);
+            params.distinguished_name.push(DnType::CommonName, what);
+            Ok((params, KeyPair::generate()?))
+        };
+        let new = || -> Result<Self, rcgen::Error> {
+            let (params, key) = authority("Root")?;
+            let root = CertifiedIssuer::self_signed(params, key)?;
+            let (params, key) = authority("R1")?;
+            let issuing = CertifiedIssuer::signed_by(params, key, &root)?;
+            Ok(Self { root, issuing })
+        };
+        new().map_err(io::Error::other)
+    }
+
+    /// A certificate that is valid between these days from today, with the certificates above it or
+    /// without.
+    fn certificate(
+        &self,
+        name: &str,
+        from: i64,
+        until: i64,
+        with_chain: bool,
+    ) -> io::Result<Arc<ServerConfig>> {
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let mut params = CertificateParams::new(vec![name.to_owned()]).map_err(io::Error::other)?;
+        (params.not_before, params.not_after) = (day(from), day(until));
+        let certificate = params.signed_by(&key, &self.issuing).map_err(io::Error::other)?;
+        let mut chain = vec![certificate.der().clone()];
+        if with_chain {
+            chain.push(self.issuing.der().clone());
+        }
+        config(chain, &key)
+    }
+}
+
+fn self_signed(name: &str) -> io::Result<Arc<ServerConfig>> {
+    let signed = rcgen::generate_simple_self_signed(vec![name.to_owned()]);
+    let signed = signed.map_err(io::Error::other)?;
+    config(vec![signed.cert.der().clone()], &signed.signing_key)
+}
+
+fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> io::Result<Arc<ServerConfig>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(io::Error::other)?;
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(io::Error::other)?;
+    Ok(Arc::new(config))
+}
+
+/// Midnight, so many days after today's.
+fn day(days: i64) -> time::OffsetDateTime {
+    let at = Timestamp::now() + SignedDuration::from_hours(24 * days);
+    let date = Offset::UTC.to_datetime(at).date();
+    date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+}

@@ -1,0 +1,64 @@
+//! What is around the practice Closte: the DNS, its web server, and a certificate authority that
+//! issues once both are right.
+
+use std::{io, net::IpAddr, time::Duration};
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{Dns, Face, Simulator, Tls};
+
+/// Where the practice Closte serves its sites.
+const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+/// The authority, as CAA records name it.
+const AUTHORITY: &str = "letsencrypt.org";
+/// How often the authority looks.
+const TICK: Duration = Duration::from_millis(50);
+
+/// DNS and TLS around a practice Closte. It stops when it is dropped.
+#[derive(Debug)]
+pub struct World {
+    /// The DNS of everybody.
+    pub dns: Dns,
+    /// The web server of the practice Closte.
+    pub tls: Tls,
+    _stops_with_it: DropGuard,
+}
+
+impl World {
+    /// Starts it. A name that is at Closte and points at its server gets a certificate `delay`
+    /// later, unless an AAAA or CAA record is in the way.
+    ///
+    /// # Errors
+    /// When no port of 127.0.0.1 can be had.
+    pub async fn start(closte: &Simulator, delay: Duration) -> io::Result<Self> {
+        let (dns, tls) = (Dns::start().await?, Tls::start(SERVER).await?);
+        let stop = CancellationToken::new();
+        let issuing = issue(closte.clone(), dns.clone(), tls.clone(), delay);
+        let stopped = stop.clone();
+        tokio::spawn(async move { stopped.run_until_cancelled(issuing).await });
+        Ok(Self { dns, tls, _stops_with_it: stop.drop_guard() })
+    }
+
+    /// Points a name at the server of the practice Closte.
+    pub fn point(&self, name: &str) {
+        self.dns.point(name, &[SERVER]);
+    }
+}
+
+async fn issue(closte: Simulator, dns: Dns, tls: Tls, delay: Duration) {
+    loop {
+        let may_have_one = |name: &String| {
+            let host = name.replacen('*', "any", 1);
+            !tls.shows(name) && dns.addresses(&host) == [SERVER] && dns.permits(&host, AUTHORITY)
+        };
+        for name in closte.domains().into_iter().filter(may_have_one) {
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                // A name that no certificate can carry gets none.
+                let _ = tls.show(&name, Face::Valid(90));
+            });
+        }
+        tokio::time::sleep(TICK.max(delay)).await;
+    }
+}

@@ -1,0 +1,295 @@
+//! How each name stands, seen from outside. Plain data: [`crate::checks`] looks and decides,
+//! [`crate::state`] keeps it.
+
+use std::{fmt, net::IpAddr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// Enums whose every case is a fixed word: in tables, in JSON, in the state database.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$case_doc])* $case,)*
+        }
+
+        impl $name {
+            /// Every case.
+            pub const ALL: &[Self] = &[$(Self::$case),*];
+
+            /// The word for it.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$case => $word,)*
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                let known = Self::ALL.iter().find(|case| case.word() == word);
+                known.copied().ok_or_else(|| D::Error::custom(format!("unknown word {word:?}")))
+            }
+        }
+    )*};
+}
+
+words! {
+    /// Where the name's DNS points.
+    DnsVerdict {
+        /// Every resolver sees it at the expected place.
+        Ok = "ok",
+        /// Some resolvers do, and some do not yet.
+        Propagating = "propagating",
+        /// It points somewhere else.
+        Elsewhere = "elsewhere",
+        /// All its addresses belong to `checks.proxies`.
+        Proxied = "proxied",
+        /// There is no such name (NXDOMAIN).
+        NoSuchName = "no-such-name",
+        /// The name has no address.
+        NoAddress = "no-address",
+        /// Its name servers are out of order (SERVFAIL).
+        Broken = "broken",
+        /// We could not ask. It never counts against the name.
+        Unknown = "unknown",
+    }
+
+    /// How its certificate stands.
+    SslVerdict {
+        /// A visitor's browser accepts it.
+        Valid = "valid",
+        /// A browser accepts it, but not for much longer.
+        Expiring = "expiring",
+        /// Its time is over.
+        Expired = "expired",
+        /// Its time has not begun.
+        NotYetValid = "not-yet-valid",
+        /// It is for other names.
+        WrongName = "wrong-name",
+        /// It signed itself.
+        SelfSigned = "self-signed",
+        /// Its issuer is none that browsers trust.
+        UnknownIssuer = "unknown-issuer",
+        /// The server does not send the certificate of its issuer.
+        IncompleteChain = "incomplete-chain",
+        /// Something answers, but TLS does not come about.
+        HandshakeFailed = "handshake-failed",
+        /// Nothing listens there.
+        Refused = "refused",
+        /// Nothing answers there.
+        TimedOut = "timed-out",
+        /// We could not look. It never counts against the name.
+        Unknown = "unknown",
+    }
+
+    /// What stops a certificate although the A record is right.
+    Blocker {
+        /// An AAAA record points somewhere else.
+        AaaaElsewhere = "aaaa-elsewhere",
+        /// The CAA records allow none of `checks.certificate_authorities`.
+        CaaForbids = "caa-forbids",
+    }
+
+    /// The plugin's own words for a domain's progress.
+    Stage {
+        /// Its DNS is not right yet.
+        CheckingDns = "checking-dns",
+        /// Its DNS is right, its certificate is not there yet.
+        CheckingSslCert = "checking-ssl-cert",
+        /// It works.
+        Done = "done",
+        /// It works without a certificate. The plugin's word; the checks never say it.
+        DoneWithoutSsl = "done-without-ssl",
+        /// Its DNS has not been right for a long time.
+        Failed = "failed",
+        /// Its certificate has been missing for a long time.
+        SslFailed = "ssl-failed",
+    }
+}
+
+impl DnsVerdict {
+    /// Whether visitors get to the right place.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Ok | Self::Proxied)
+    }
+}
+
+impl SslVerdict {
+    /// Whether a browser accepts it.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Valid | Self::Expiring)
+    }
+}
+
+/// What one resolver said of a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolverAnswer {
+    /// Which: `system`, or its address.
+    pub resolver: String,
+    /// What its answer alone means.
+    pub verdict: DnsVerdict,
+    /// The addresses, IPv4 first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
+    /// The chain of CNAMEs that led there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cnames: Vec<String>,
+    /// What went wrong, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What the resolvers said, and what it means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsObservation {
+    /// What it means.
+    pub verdict: DnsVerdict,
+    /// How many resolvers agree with the verdict; for [`DnsVerdict::Propagating`], see it right.
+    pub seen: usize,
+    /// How many resolvers answered.
+    pub of: usize,
+    /// The addresses that the verdict speaks of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
+    /// Whose addresses they are, where it is a well-known host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// AAAA records that point somewhere else although the A record is right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aaaa_elsewhere: Vec<IpAddr>,
+    /// Why it is broken or unknown, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What each resolver said.
+    pub answers: Vec<ResolverAnswer>,
+}
+
+/// The certificate that a server showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Who issued it: organisation and common name.
+    pub issuer: String,
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// When its time begins.
+    pub not_before: Timestamp,
+    /// When its time ends.
+    pub not_after: Timestamp,
+    /// The kind of its key, such as `ECDSA P-256` or `RSA 2048`.
+    pub key: String,
+}
+
+impl Certificate {
+    /// Whole days until it ends; negative afterwards.
+    pub fn days_left(&self, now: Timestamp) -> i64 {
+        self.not_after.duration_since(now).as_secs().div_euclid(24 * 60 * 60)
+    }
+}
+
+/// What a TLS handshake showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SslObservation {
+    /// What it means.
+    pub verdict: SslVerdict,
+    /// The address that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// The certificate, where one was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
+    /// What went wrong, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl SslObservation {
+    /// Nothing was seen, for this reason.
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        Self {
+            verdict: SslVerdict::Unknown,
+            address: None,
+            certificate: None,
+            error: Some(reason.into()),
+        }
+    }
+}
+
+/// The CAA records that count for a name (RFC 8659, section 3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caa {
+    /// The name that has them: the name itself or one above it.
+    pub at: String,
+    /// Whom they allow to issue.
+    pub allows: Vec<String>,
+}
+
+/// Everything that one look at a name found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Where its DNS points.
+    pub dns: DnsObservation,
+    /// How its certificate stands.
+    pub ssl: SslObservation,
+    /// What stops a certificate.
+    pub blockers: Vec<Blocker>,
+    /// The CAA records that forbid it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caa: Option<Caa>,
+    /// Where the name should point, for people.
+    pub expected: Vec<String>,
+}
+
+impl Observation {
+    /// Whether a visitor gets to the site, and over TLS.
+    pub fn works(&self) -> bool {
+        self.dns.verdict.is_good() && self.ssl.verdict.is_good()
+    }
+}
+
+/// What is remembered of a name from look to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// When it was looked at last.
+    pub looked_at: Timestamp,
+    /// The latest observation that counts: one that could not be made changes nothing.
+    pub latest: Observation,
+    /// Since when the DNS verdict holds.
+    pub dns_since: Timestamp,
+    /// Since when the SSL verdict holds.
+    pub ssl_since: Timestamp,
+    /// Since when it works, or does not.
+    pub since: Timestamp,
+    /// When a look said that it no longer works; a second one must agree.
+    pub doubted_at: Option<Timestamp>,
+    /// When it was last said that somebody must attend to it.
+    pub told_at: Option<Timestamp>,
+    /// Since when its DNS is right and nothing stops a certificate, yet there is none.
+    pub lacks_certificate_since: Option<Timestamp>,
+}
+
+/// What the ledger knows of a name that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// The site.
+    pub blog_id: Option<i64>,
+    /// When the name was first seen wanted; none for a name that nobody wants.
+    pub added_at: Option<Timestamp>,
+    /// Since when Closte has it, itself or through a wildcard.
+    pub at_closte_since: Option<Timestamp>,
+}

@@ -1,0 +1,313 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
+
+use super::{LedgerId, State, StateError, from_millis, ledger::json, to_millis};
+use crate::{
+    domain::DomainName,
+    event::Event,
+    standing::{Facts, Standing},
+};
+
+/// A wanted name, and what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Looked {
+    /// The name.
+    pub name: DomainName,
+    /// What the ledger knows of it.
+    pub facts: Facts,
+    /// How it stood when it was looked at last, if it was.
+    pub standing: Option<Standing>,
+    /// When it is to be looked at; none for a name that was not enrolled yet.
+    pub due_at: Option<Timestamp>,
+}
+
+/// What a look left to remember.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The name.
+    pub name: DomainName,
+    /// How it stands.
+    pub standing: Standing,
+    /// When it is to be looked at next.
+    pub due_at: Timestamp,
+}
+
+/// Names that come together are looked at so far apart, in milliseconds, or closer where that would
+/// not fit into the interval.
+const GAP: i64 = 100;
+
+const COLUMNS: &str = "m.domain, m.blog_id, m.managed_since,
+    coalesce(m.present_since, iif(m.covered_by IS NULL, NULL, m.managed_since)) AS at_closte_since,
+    s.due_at, s.looked_at, s.latest, s.dns_since, s.ssl_since, s.since, s.doubted_at, s.told_at,
+    s.lacks_certificate_since";
+
+impl State {
+    /// The domain of the network that a ledger belongs to.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn own_domain(&self, ledger: LedgerId) -> Result<Option<String>, StateError> {
+        sqlx::query_scalar("SELECT domain FROM ledger WHERE id = ?")
+            .bind(ledger.number())
+            .fetch_one(&self.pool)
+            .await
+            .map_err(self.failed())
+    }
+
+    /// The ledger that is worked with: that of the last completed cycle, else the newest one.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn current_ledger(&self) -> Result<Option<LedgerId>, StateError> {
+        let id: Option<i64> = sqlx::query_scalar(
+            "SELECT coalesce((SELECT ledger_id FROM last_cycle), (SELECT max(id) FROM ledger))",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(self.failed())?;
+        Ok(id.map(LedgerId::from_number))
+    }
+
+    /// Puts names that are wanted now into the schedule, to be looked at from `now` on, and takes out
+    /// those that are not.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn enrol(
+        &self,
+        ledger: LedgerId,
+        interval: Duration,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        sqlx::query(
+            "DELETE FROM standing WHERE ledger_id = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM managed m WHERE m.ledger_id = ?1 AND m.domain = standing.domain
+                 AND m.unwanted_since IS NULL)",
+        )
+        .bind(ledger.number())
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.failed())?;
+        sqlx::query(
+            "INSERT INTO standing (ledger_id, domain, due_at)
+             SELECT ledger_id, domain,
+                 ?2 + (row_number() OVER () - 1) * min(?3, ?4 / count(*) OVER ())
+             FROM managed m WHERE ledger_id = ?1 AND unwanted_since IS NULL AND NOT EXISTS (
+                 SELECT 1 FROM standing s WHERE s.ledger_id = ?1 AND s.domain = m.domain)",
+        )
+        .bind(ledger.number())
+        .bind(to_millis(now))
+        .bind(GAP)
+        .bind(millis(interval))
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.failed())?;
+        transaction.commit().await.map_err(self.failed())
+    }
+
+    /// Spreads what should have been looked at before `now` over the interval.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn spread_overdue(
+        &self,
+        ledger: LedgerId,
+        interval: Duration,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        sqlx::query(
+            "UPDATE standing SET due_at = spread.at FROM (
+                 SELECT domain,
+                     ?2 + (row_number() OVER (ORDER BY due_at) - 1) * min(?3, ?4 / count(*) OVER ())
+                     AS at
+                 FROM standing WHERE ledger_id = ?1 AND due_at < ?2) AS spread
+             WHERE ledger_id = ?1 AND standing.domain = spread.domain",
+        )
+        .bind(ledger.number())
+        .bind(to_millis(now))
+        .bind(GAP)
+        .bind(millis(interval))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(self.failed())
+    }
+
+    /// Up to `most` names whose time has come, the longest overdue first.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn due(
+        &self,
+        ledger: LedgerId,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Looked>, StateError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM standing s
+             JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain
+             WHERE s.ledger_id = ? AND s.due_at <= ? ORDER BY s.due_at LIMIT ?"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(ledger.number()).bind(to_millis(now));
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = query.bind(most).fetch_all(&self.pool).await.map_err(self.failed())?;
+        rows.iter().map(|row| self.read_looked(row)).collect()
+    }
+
+    /// Every wanted name, or those of `only`, with how it stands.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn wanted(
+        &self,
+        ledger: LedgerId,
+        only: &[DomainName],
+    ) -> Result<Vec<Looked>, StateError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM managed m
+             LEFT JOIN standing s ON s.ledger_id = m.ledger_id AND s.domain = m.domain
+             WHERE m.ledger_id = ?1 AND m.unwanted_since IS NULL
+             AND (?2 IS NULL OR m.domain IN (SELECT value FROM json_each(?2))) ORDER BY m.domain"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(ledger.number())
+            .bind((!only.is_empty()).then(|| json(&only)))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        rows.iter().map(|row| self.read_looked(row)).collect()
+    }
+
+    fn read_looked(&self, row: &SqliteRow) -> Result<Looked, StateError> {
+        let damaged = |detail| StateError::Damaged { path: self.path.clone(), detail };
+        let name: String = row.try_get("domain").map_err(self.failed())?;
+        let name = name.parse().map_err(|error| damaged(format!("{name:?}: {error}")))?;
+        let time = |column: &str| -> sqlx::Result<Option<Timestamp>> {
+            Ok(row.try_get::<Option<i64>, _>(column)?.map(from_millis))
+        };
+        let read = || -> sqlx::Result<_> {
+            let facts = Facts {
+                blog_id: row.try_get("blog_id")?,
+                added_at: time("managed_since")?,
+                at_closte_since: time("at_closte_since")?,
+            };
+            let latest: Option<String> = row.try_get("latest")?;
+            // An observation in the words of another version is none: it is made anew.
+            let latest = latest.and_then(|latest| serde_json::from_str(&latest).ok());
+            let standing = match time("looked_at")?.zip(latest) {
+                None => None,
+                Some((looked_at, latest)) => Some(Standing {
+                    looked_at,
+                    latest,
+                    dns_since: time("dns_since")?.unwrap_or(looked_at),
+                    ssl_since: time("ssl_since")?.unwrap_or(looked_at),
+                    since: time("since")?.unwrap_or(looked_at),
+                    doubted_at: time("doubted_at")?,
+                    told_at: time("told_at")?,
+                    lacks_certificate_since: time("lacks_certificate_since")?,
+                }),
+            };
+            Ok((facts, time("due_at")?, standing))
+        };
+        let (facts, due_at, standing) = read().map_err(self.failed())?;
+        Ok(Looked { name, facts, standing, due_at })
+    }
+
+    /// Writes down what came of looks, and what there was to say, all or nothing. A name that is no
+    /// longer in the schedule is passed over.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn record_looks(
+        &self,
+        ledger: LedgerId,
+        outcomes: &[Outcome],
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let line = |outcome: &Outcome| -> Line {
+            let standing = &outcome.standing;
+            Line {
+                domain: outcome.name.as_str().to_owned(),
+                due_at: to_millis(outcome.due_at),
+                looked_at: to_millis(standing.looked_at),
+                latest: json(&standing.latest),
+                dns_since: to_millis(standing.dns_since),
+                ssl_since: to_millis(standing.ssl_since),
+                since: to_millis(standing.since),
+                doubted_at: standing.doubted_at.map(to_millis),
+                told_at: standing.told_at.map(to_millis),
+                lacks_certificate_since: standing.lacks_certificate_since.map(to_millis),
+            }
+        };
+        let lines: Vec<Line> = outcomes.iter().map(line).collect();
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        sqlx::query(
+            "UPDATE standing SET due_at = value->>'due_at', looked_at = value->>'looked_at',
+                 latest = value->>'latest', dns_since = value->>'dns_since',
+                 ssl_since = value->>'ssl_since', since = value->>'since',
+                 doubted_at = value->>'doubted_at', told_at = value->>'told_at',
+                 lacks_certificate_since = value->>'lacks_certificate_since'
+             FROM json_each(?2) WHERE ledger_id = ?1 AND domain = value->>'domain'",
+        )
+        .bind(ledger.number())
+        .bind(json(&lines))
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.failed())?;
+        if !events.is_empty() {
+            super::events::write(&mut transaction, events, now).await.map_err(self.failed())?;
+        }
+        transaction.commit().await.map_err(self.failed())
+    }
+
+    /// Lets up to `most` names that work be looked at now rather than later.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn hasten_working(
+        &self,
+        ledger: LedgerId,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        // Those that are looked at last of all, else: the others come by themselves.
+        sqlx::query(
+            "UPDATE standing SET due_at = ?2 WHERE ledger_id = ?1 AND domain IN (
+                 SELECT domain FROM standing WHERE ledger_id = ?1 AND doubted_at IS NULL
+                 AND due_at > ?2 AND latest->>'$.ssl.verdict' IN ('valid', 'expiring')
+                 AND latest->>'$.dns.verdict' IN ('ok', 'proxied')
+                 ORDER BY due_at DESC LIMIT ?3)",
+        )
+        .bind(ledger.number())
+        .bind(to_millis(now))
+        .bind(most)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(self.failed())
+    }
+}
+
+/// A standing on its way in: many travel in one JSON text, which SQLite takes apart.
+#[derive(Serialize)]
+struct Line {
+    domain: String,
+    due_at: i64,
+    looked_at: i64,
+    latest: String,
+    dns_since: i64,
+    ssl_since: i64,
+    since: i64,
+    doubted_at: Option<i64>,
+    told_at: Option<i64>,
+    lacks_certificate_since: Option<i64>,
+}
+
+fn millis(duration: Duration) -> i64 {
+    duration.as_millis().try_into().unwrap_or(i64::MAX)
+}
