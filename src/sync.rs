@@ -1,6 +1,7 @@
 //! One cycle: read, plan, carry out, record.
 
 mod calls;
+mod certificates;
 mod report;
 mod wanted;
 
@@ -123,7 +124,12 @@ impl Sync {
     ) -> Result<Report, CycleError> {
         let _lock = unless_stopped(stop, self.state.lock_for_cycle()).await??;
         let started = Instant::now();
-        let outcome = self.read_plan_and_carry_out(stop, progress).await;
+        let mut outcome = self.read_plan_and_carry_out(stop, progress).await;
+        if outcome.is_ok()
+            && let Err(error) = self.request_certificates(stop).await
+        {
+            outcome = Err(error);
+        }
         match &outcome {
             Ok(Report { quiet, wanted, added, removed, .. }) => {
                 let took_ms = started.elapsed().as_millis();

@@ -39,16 +39,15 @@ pub fn stage(standing: &Standing, patience: &Patience, now: Timestamp) -> Stage 
     }
 }
 
-/// Whether Closte is probably still issuing the certificate.
-fn is_being_issued(standing: &Standing, facts: &Facts, now: Timestamp) -> bool {
-    let Some(at_closte_since) = facts.at_closte_since else {
-        return false;
-    };
+/// Since when Closte has had all that it needs to issue the certificate, while it may still be at it.
+fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<Timestamp> {
     let latest = &standing.latest;
-    latest.dns.verdict.is_good()
+    let since = facts.at_closte_since?.max(standing.dns_since);
+    let may_be = latest.dns.verdict.is_good()
         && !latest.ssl.verdict.is_good()
         && latest.blockers.is_empty()
-        && now < later(at_closte_since.max(standing.dns_since), ISSUING)
+        && now < later(since, ISSUING);
+    may_be.then_some(since)
 }
 
 /// What to do about a name.
@@ -70,9 +69,8 @@ pub fn advise(name: &DomainName, standing: &Standing, facts: &Facts, now: Timest
     if latest.works() {
         return about.works(now);
     }
-    if is_being_issued(standing, facts, now) {
-        let since = facts.at_closte_since.unwrap_or(now).max(standing.dns_since);
-        return about.being_issued(span_between(since, now));
+    if let Some(since) = issuing_since(standing, facts, now) {
+        return about.being_issued(since, now);
     }
     if facts.at_closte_since.is_none() && facts.added_at.is_some() {
         return about.not_at_closte();
@@ -143,12 +141,15 @@ impl About<'_> {
                     ),
                 };
             }
-            DnsVerdict::NoSuchName => (
-                "register",
-                format!(
-                    "Point the {record}: there is no such name ({resolvers}). Is it registered, and not expired?"
-                ),
-            ),
+            DnsVerdict::NoSuchName => {
+                let why = match &dns.error {
+                    Some(error) => format!("{error}, which does not exist ({resolvers})"),
+                    None => format!(
+                        "there is no such name ({resolvers}). Is it registered, and not expired?"
+                    ),
+                };
+                ("register", format!("Point the {record}: {why}"))
+            }
             DnsVerdict::NoAddress => {
                 ("add A", format!("Point the {record}: the name has no address ({resolvers})"))
             }
@@ -244,13 +245,18 @@ impl About<'_> {
         }
     }
 
-    fn being_issued(&self, so_far: String) -> Advice {
+    fn being_issued(&self, since: Timestamp, now: Timestamp) -> Advice {
         let name = self.name;
+        let so_far = if now < later(since, Duration::from_secs(60)) {
+            String::new()
+        } else {
+            format!(" (so far {})", span_between(since, now))
+        };
         Advice {
             short: "wait",
             owner: format!(
                 "Wait: the certificate of {name} is being issued, which usually takes 5 to 10 \
-                 minutes (so far {so_far})"
+                 minutes{so_far}"
             ),
             customer: format!(
                 "Your DNS is right, and the certificate of {name} is being issued. That usually \

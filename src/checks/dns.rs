@@ -115,7 +115,7 @@ impl Resolver {
 
     /// Asks for records of a kind.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Reply {
-        let reply = match self.send(name, kind, false).await {
+        match self.send(name, kind, false).await {
             // With checking disabled, a resolver hands out what it could not verify (RFC 4035,
             // section 3.2.2).
             Reply::Broken { .. } => {
@@ -124,8 +124,7 @@ impl Resolver {
                 Reply::Broken { signatures }
             }
             reply => reply,
-        };
-        reply
+        }
     }
 
     async fn send(&self, name: &Name, kind: RecordType, checking_disabled: bool) -> Reply {
@@ -226,8 +225,8 @@ fn no_answer() -> String {
 pub(super) enum Addresses {
     /// The name is there.
     Found { addresses: Vec<IpAddr>, cnames: Vec<String> },
-    /// NXDOMAIN.
-    NoSuchName,
+    /// NXDOMAIN, at the end of these CNAMEs.
+    NoSuchName { cnames: Vec<String> },
     /// SERVFAIL.
     Broken { signatures: bool },
     /// It could not be asked.
@@ -264,30 +263,36 @@ impl Resolver {
 fn combine(a: Reply, aaaa: Reply) -> Addresses {
     let mut records = match a {
         Reply::Records(records) => records,
-        Reply::NoSuchName(_) => return Addresses::NoSuchName,
+        Reply::NoSuchName(chain) => return Addresses::NoSuchName { cnames: cnames(&chain) },
         Reply::Broken { signatures } => return Addresses::Broken { signatures },
         Reply::Silent(reason) => return Addresses::Silent(reason),
     };
     if let Reply::Records(more) = aaaa {
         records.extend(more);
     }
-    let (mut addresses, mut cnames) = (Vec::new(), Vec::new());
-    for record in records {
-        match record.data {
-            RData::A(address) => addresses.push(IpAddr::V4(*address)),
-            RData::AAAA(address) => addresses.push(IpAddr::V6(*address)),
-            RData::CNAME(target) => {
-                let target = target.to_ascii().trim_end_matches('.').to_ascii_lowercase();
-                if !cnames.contains(&target) {
-                    cnames.push(target);
-                }
-            }
-            _ => {}
-        }
-    }
+    let address = |record: &Record| match record.data {
+        RData::A(address) => Some(IpAddr::V4(*address)),
+        RData::AAAA(address) => Some(IpAddr::V6(*address)),
+        _ => None,
+    };
+    let mut addresses: Vec<IpAddr> = records.iter().filter_map(address).collect();
     addresses.sort_unstable();
     addresses.dedup();
-    Addresses::Found { addresses, cnames }
+    Addresses::Found { addresses, cnames: cnames(&records) }
+}
+
+/// Where the CNAMEs lead, each once.
+fn cnames(records: &[Record]) -> Vec<String> {
+    let mut cnames = Vec::new();
+    for record in records {
+        if let RData::CNAME(target) = &record.data {
+            let target = target.to_ascii().trim_end_matches('.').to_ascii_lowercase();
+            if !cnames.contains(&target) {
+                cnames.push(target);
+            }
+        }
+    }
+    cnames
 }
 
 /// Spaces queries out, so that no second gets more than its share.

@@ -41,7 +41,12 @@ pub(super) fn judge_answer(
             });
             DnsVerdict::Broken
         }
-        Addresses::NoSuchName => DnsVerdict::NoSuchName,
+        Addresses::NoSuchName { cnames } => {
+            let leads_to = cnames.last();
+            judged.error = leads_to.map(|name| format!("its CNAME leads to {name}"));
+            judged.cnames = cnames;
+            DnsVerdict::NoSuchName
+        }
         Addresses::Found { addresses, cnames } => {
             let verdict = judge_addresses(&addresses, &cnames, expected, proxies);
             judged.addresses = addresses;

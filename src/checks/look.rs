@@ -9,13 +9,13 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use hickory_resolver::proto::rr::{Name, rdata::CAA};
+use hickory_resolver::proto::rr::{Name, RecordType, rdata::CAA};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{
-    dns::{Addresses, Resolver, ResolverAddress},
+    dns::{Addresses, Reply, Resolver, ResolverAddress},
     judge::{judge_answer, judge_caa, judge_dns},
     targets::{Expected, Target},
     tls::{RootsError, Tls},
@@ -70,8 +70,16 @@ pub struct Checks {
     /// Whose turn it is with a quick look.
     turn: AtomicUsize,
     tls: Tls,
-    /// Where names should point, for the network of this domain, and until when that is believed.
-    expected: Mutex<Option<(Option<String>, Timestamp, Arc<Expected>)>>,
+    /// Where names should point, as it was found out last.
+    expected: Mutex<Option<Believed>>,
+}
+
+/// Where names should point, for a while.
+struct Believed {
+    expected: Arc<Expected>,
+    /// The network's own domain then.
+    own_domain: Option<String>,
+    until: Timestamp,
 }
 
 impl Checks {
@@ -102,15 +110,18 @@ impl Checks {
         now: Timestamp,
     ) -> Result<Arc<Expected>, String> {
         let mut known = self.expected.lock().await;
-        if let Some((domain, until, expected)) = &*known
-            && domain.as_deref() == own_domain
-            && now < *until
+        if let Some(believed) = &*known
+            && believed.own_domain.as_deref() == own_domain
+            && now < believed.until
         {
-            return Ok(expected.clone());
+            return Ok(believed.expected.clone());
         }
         let expected = Arc::new(self.find_expected(own_domain).await?);
-        let until = later(now, EXPECTED_LASTS);
-        *known = Some((own_domain.map(str::to_owned), until, expected.clone()));
+        *known = Some(Believed {
+            expected: expected.clone(),
+            own_domain: own_domain.map(str::to_owned),
+            until: later(now, EXPECTED_LASTS),
+        });
         Ok(expected)
     }
 
@@ -152,7 +163,7 @@ impl Checks {
                     found.extend(addresses);
                 }
                 Addresses::Found { .. } => problem = "it has no address".to_owned(),
-                Addresses::NoSuchName => problem = "there is no such name".to_owned(),
+                Addresses::NoSuchName { .. } => problem = "there is no such name".to_owned(),
                 Addresses::Broken { .. } => problem = "its DNS is broken (SERVFAIL)".to_owned(),
                 Addresses::Silent(reason) => problem = reason,
             }
@@ -160,22 +171,22 @@ impl Checks {
         if found.is_empty() { Err(problem) } else { Ok(found) }
     }
 
-    /// Asks every resolver for a host's addresses, one by one, for people: its label and what came
-    /// of it.
-    pub async fn try_resolvers(&self, host: &DomainName) -> Vec<(String, Result<usize, String>)> {
-        let name = match dns_name(host.as_str()) {
-            Ok(name) => name,
-            Err(error) => return vec![(host.to_string(), Err(error))],
-        };
+    /// Asks every resolver for the root's name servers, which each of them knows: its name, and why
+    /// it does not answer if it does not.
+    pub async fn try_resolvers(&self) -> Vec<(String, Result<(), String>)> {
         let tries = self.resolvers.iter().map(async |resolver| {
-            let outcome = match resolver.addresses(&name).await {
-                Addresses::Found { addresses, .. } => Ok(addresses.len()),
-                Addresses::NoSuchName | Addresses::Broken { .. } => Ok(0),
-                Addresses::Silent(reason) => Err(reason),
+            let answer = match resolver.ask(&Name::root(), RecordType::NS).await {
+                Reply::Silent(reason) => Err(reason),
+                _ => Ok(()),
             };
-            (resolver.label().to_owned(), outcome)
+            (resolver.label().to_owned(), answer)
         });
         join_all(tries).await
+    }
+
+    /// Whether there is a root certificate to trust.
+    pub fn has_roots(&self) -> bool {
+        self.tls.has_roots()
     }
 
     /// The resolvers that have not answered for a while.

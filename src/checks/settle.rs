@@ -199,6 +199,8 @@ impl Changes<'_> {
             }
             // While the DNS is wrong, the certificate found there is somebody else's matter.
             _ if !latest.dns.verdict.is_good() => return None,
+            // What stops it is told by itself.
+            _ if !latest.blockers.is_empty() => return None,
             _ => {
                 let advice = self.advice().owner;
                 Event::CertificatePending { domain, blog_id, verdict: verdict_word, advice }

@@ -94,6 +94,10 @@ impl Tls {
         Ok(Self { connector, verifier, port, expiry_warning })
     }
 
+    pub(super) fn has_roots(&self) -> bool {
+        self.verifier.is_some()
+    }
+
     /// Looks at the first of the addresses that takes a connection.
     pub(super) async fn look(
         &self,

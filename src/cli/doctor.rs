@@ -9,6 +9,7 @@ use super::{
     output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json},
 };
 use crate::{
+    checks::{Checks, RootsError},
     closte::{Client, ClosteError},
     settings::{Settings, SettingsError},
     span::span,
@@ -57,8 +58,9 @@ pub(super) fn without_settings(error: &SettingsError) -> Result<u8, CommandError
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
     let mut findings = vec![check_settings(settings), check_state(settings).await];
-    check_network(settings, &mut findings).await;
+    let own_domain = check_network(settings, &mut findings).await;
     check_closte(settings, &mut findings).await;
+    check_checks(settings, own_domain, &mut findings).await;
     report(&findings, as_json)
 }
 
@@ -113,27 +115,29 @@ async fn check_state(settings: &Settings) -> Finding {
     Finding::new("state", found)
 }
 
-async fn check_network(settings: &Settings, findings: &mut Vec<Finding>) {
+/// The network's own domain is the result, if it could be read.
+async fn check_network(settings: &Settings, findings: &mut Vec<Finding>) -> Option<String> {
     let source = match super::source(settings) {
         Ok(source) => source,
         Err(error) => {
             findings.push(Finding::new::<SettingsError>("database", Err(error)));
-            return;
+            return None;
         }
     };
-    match source.read().await {
+    let own_domain = match source.read().await {
         Ok(network) => {
             let database = settings.database().map(ToString::to_string);
             findings
                 .push(Finding::new("database", database.map(|url| format!("{url} can be read"))));
             findings.push(Finding::new::<SourceError>("tables", Ok(describe(settings, &network))));
+            network.domain
         }
         Err(error) => {
             findings.push(Finding::new("database", Err(error)));
             findings.push(Finding::skipped("rights", "the network cannot be read"));
-            return;
+            return None;
         }
-    }
+    };
     findings.push(if !settings.wordpress.create_domain_records {
         Finding::skipped("rights", "wordpress.create_domain_records is off")
     } else {
@@ -146,6 +150,7 @@ async fn check_network(settings: &Settings, findings: &mut Vec<Finding>) {
             }
         }
     });
+    Some(own_domain)
 }
 
 fn describe(settings: &Settings, network: &Network) -> String {
@@ -212,6 +217,59 @@ async fn check_closte(settings: &Settings, findings: &mut Vec<Finding>) {
         },
         Err(error) => Finding::new("list", Err(error)),
     });
+}
+
+/// The resolvers, and where domains should point.
+async fn check_checks(
+    settings: &Settings,
+    own_domain: Option<String>,
+    findings: &mut Vec<Finding>,
+) {
+    let options = &settings.checks.options;
+    let checks = match Checks::new(options.clone()) {
+        Ok(checks) => checks,
+        Err(error) => {
+            findings.push(Finding::new::<RootsError>("roots", Err(error)));
+            return;
+        }
+    };
+    if !checks.has_roots() {
+        let found = "no root certificates on this machine: install ca-certificates, or set \
+                     checks.ca_file"
+            .to_owned();
+        findings.push(Finding { check: "roots", result: Verdict::Failed, found });
+    }
+    let (silent, answering): (Vec<_>, Vec<_>) =
+        checks.try_resolvers().await.into_iter().partition(|(_, answer)| answer.is_err());
+    let answering: Vec<String> = answering.into_iter().map(|(resolver, _)| resolver).collect();
+    let silent: Vec<String> = silent
+        .into_iter()
+        .filter_map(|(resolver, answer)| Some(format!("{resolver}: {}", answer.err()?)))
+        .collect();
+    findings.push(if silent.is_empty() {
+        let found = format!("{} answer", answering.join(", "));
+        Finding::new::<RootsError>("resolvers", Ok(found))
+    } else {
+        let result = if answering.is_empty() { Verdict::Failed } else { Verdict::Warning };
+        let found = format!(
+            "{}; let DNS out to it (port 53, UDP and TCP), or change checks.resolvers",
+            silent.join("; ")
+        );
+        Finding { check: "resolvers", result, found }
+    });
+    if options.expected_targets.is_empty() && own_domain.is_none() {
+        findings.push(Finding::skipped("targets", "the network cannot be read"));
+        return;
+    }
+    if answering.is_empty() {
+        findings.push(Finding::skipped("targets", "no resolver answers"));
+        return;
+    }
+    let expected = checks.expected(own_domain.as_deref(), Timestamp::now()).await;
+    let found = expected
+        .map(|expected| format!("domains should point at {expected}"))
+        .map_err(|error| format!("{error}: set checks.expected_targets to where Closte serves it"));
+    findings.push(Finding::new("targets", found));
 }
 
 fn check_clock(server_time: Option<Timestamp>) -> Finding {

@@ -290,5 +290,6 @@ fn rules(settings: &Settings, allow_removals: bool) -> Rules {
         create_records: settings.wordpress.create_domain_records,
         list_interval: settings.closte.list_interval,
         concurrency: settings.closte.concurrency,
+        request_certificate_after: settings.checks.request_certificate_after,
     }
 }

@@ -1,6 +1,6 @@
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -10,16 +10,16 @@ use super::{
         BAD, FAINT, FAIR, GOOD, STRONG, paint, print, print_json, rejected_line, since, until,
         width,
     },
+    patience,
 };
 use crate::{
+    checks::{Advice, advise, stage},
     domain::DomainName,
     ledger::{Entry, Ledger, Progress},
     settings::Settings,
+    standing::{Facts, Observation, SslVerdict, Standing as Seen},
     state::{LastCycle, Rejected, State},
 };
-
-/// A name up to so long is not wrapped, in characters.
-const LONGEST_NAME: usize = 44;
 
 pub(super) async fn execute(
     settings: &Settings,
@@ -35,27 +35,116 @@ pub(super) async fn execute(
         return Ok(exit::OK);
     };
     let last_cycle = state.last_cycle().await?;
-    let (mut ledger, mut rejected) = match last_cycle.ledger {
-        Some(id) => (state.load(id).await?, state.rejected(id).await?),
-        None => (Ledger::new(), Vec::new()),
+    let (mut ledger, mut rejected, looked) = match last_cycle.ledger {
+        Some(id) => {
+            (state.load(id).await?, state.rejected(id).await?, state.wanted(id, only).await?)
+        }
+        None => (Ledger::new(), Vec::new(), Vec::new()),
     };
     if !only.is_empty() {
         ledger.retain(|name, _| only.contains(name));
         rejected.clear();
     }
-    let mut domains: Vec<_> = ledger.into_iter().collect();
-    domains.sort_by(|a, b| (standing(&a.1), &a.0).cmp(&(standing(&b.1), &b.0)));
+    let mut seen: HashMap<DomainName, (Facts, Option<Seen>)> =
+        looked.into_iter().map(|one| (one.name, (one.facts, one.standing))).collect();
+    let row = |(name, entry): (DomainName, Entry)| {
+        let (facts, seen) = seen.remove(&name).unwrap_or_default();
+        Row { name, entry, facts, seen }
+    };
+    let mut rows: Vec<Row> = ledger.into_iter().map(row).collect();
+    rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
 
     let now = Timestamp::now();
     if as_json {
-        print_json(&to_json(&domains, &rejected))?;
+        print_json(&to_json(settings, &rows, &rejected, now))?;
     } else {
-        print(&to_text(&last_cycle, &domains, &rejected, now))?;
-        for name in only.iter().filter(|name| !domains.iter().any(|(known, _)| known == *name)) {
+        print(&to_text(&last_cycle, &rows, &rejected, now))?;
+        for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
             print(&format!("{name} is not managed: no row of the domain table wants it\n"))?;
         }
     }
     Ok(exit::OK)
+}
+
+/// A managed name, and how it was seen last.
+struct Row {
+    name: DomainName,
+    entry: Entry,
+    facts: Facts,
+    seen: Option<Seen>,
+}
+
+/// How bad it is, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Severity {
+    Bad,
+    Fair,
+    Good,
+    Gone,
+}
+
+impl Row {
+    fn severity(&self) -> Severity {
+        match (standing(&self.entry), &self.seen) {
+            (Standing::Refused | Standing::Failing, _) => Severity::Bad,
+            (Standing::Gone, _) => Severity::Gone,
+            (_, Some(seen)) if !seen.latest.works() => Severity::Bad,
+            (Standing::Adding | Standing::Removing, _) => Severity::Fair,
+            (_, Some(seen))
+                if seen.latest.ssl.verdict == SslVerdict::Expiring
+                    || !seen.latest.blockers.is_empty() =>
+            {
+                Severity::Fair
+            }
+            _ => Severity::Good,
+        }
+    }
+
+    fn style(&self) -> anstyle::Style {
+        match self.severity() {
+            Severity::Bad => BAD,
+            Severity::Fair => FAIR,
+            Severity::Good => GOOD,
+            Severity::Gone => FAINT,
+        }
+    }
+
+    /// Since when it stands as it does: works or not, or else at Closte or not.
+    fn since(&self) -> Timestamp {
+        match &self.seen {
+            Some(seen) => seen.since,
+            None => stands_since(&self.entry),
+        }
+    }
+
+    fn dns(&self) -> String {
+        let word = |seen: &Seen| seen.latest.dns.verdict.to_string();
+        self.seen.as_ref().map_or_else(|| "-".to_owned(), word)
+    }
+
+    /// The verdict, and for a certificate that browsers accept its days left.
+    fn ssl(&self, now: Timestamp) -> String {
+        let Some(Observation { ssl, .. }) = self.seen.as_ref().map(|seen| &seen.latest) else {
+            return "-".to_owned();
+        };
+        match &ssl.certificate {
+            Some(certificate) if ssl.verdict.is_good() => {
+                format!("{} {}d", ssl.verdict, certificate.days_left(now))
+            }
+            _ => ssl.verdict.to_string(),
+        }
+    }
+
+    fn advice(&self, now: Timestamp) -> Option<Advice> {
+        Some(advise(&self.name, self.seen.as_ref()?, &self.facts, now))
+    }
+
+    /// What Closte said, or else what to do.
+    fn note(&self, now: Timestamp) -> String {
+        let said = note(&self.entry, now);
+        let short = || self.advice(now).map(|advice| advice.short.to_owned());
+        if said.is_empty() { short().unwrap_or_default() } else { said }
+    }
 }
 
 pub(super) fn no_state(settings: &Settings) -> String {
@@ -105,15 +194,6 @@ impl Standing {
             Self::Present => "yes",
         }
     }
-
-    fn style(self) -> anstyle::Style {
-        match self {
-            Self::Refused | Self::Failing => BAD,
-            Self::Adding | Self::Removing => FAIR,
-            Self::Gone => FAINT,
-            Self::Added | Self::Covered | Self::Present => GOOD,
-        }
-    }
 }
 
 /// Since when the name stands as it does.
@@ -140,15 +220,17 @@ fn note(entry: &Entry, now: Timestamp) -> String {
     }
 }
 
-fn to_text(
-    last_cycle: &LastCycle,
-    domains: &[(DomainName, Entry)],
-    rejected: &[Rejected],
-    now: Timestamp,
-) -> String {
-    let mut text = headline(last_cycle, domains, now);
+fn to_text(last_cycle: &LastCycle, rows: &[Row], rejected: &[Rejected], now: Timestamp) -> String {
+    let mut text = headline(last_cycle, rows, now);
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["DOMAIN", "SITE", "AT CLOSTE", "SINCE", "NOTE"]);
+    table.load_style(presets::NOTHING).set_header([
+        "DOMAIN",
+        "AT CLOSTE",
+        "DNS",
+        "SSL",
+        "SINCE",
+        "ADVICE",
+    ]);
     match width() {
         Some(columns) => {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
@@ -157,26 +239,27 @@ fn to_text(
             table.set_content_arrangement(ContentArrangement::Disabled);
         }
     }
-    for (name, entry) in domains {
+    for row in rows {
         table.add_row([
-            name.to_string(),
-            entry.origin.blog_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
-            standing(entry).word().to_owned(),
-            since(stands_since(entry), now),
-            note(entry, now),
+            row.name.to_string(),
+            standing(&row.entry).word().to_owned(),
+            row.dns(),
+            row.ssl(now),
+            since(row.since(), now),
+            row.note(now),
         ]);
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    let longest = domains.iter().map(|(name, _)| name.as_str().len()).max().unwrap_or_default();
-    if let Some(column) = table.column_mut(0) {
-        // A name is easier to read in one piece; the note can be wrapped.
-        let wide = longest.min(LONGEST_NAME) as u16 + 2;
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
+    // Words are easier to read in one piece; names and notes can be wrapped.
+    for index in 1..5 {
+        if let Some(column) = table.column_mut(index) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     if table.row_count() > 0 {
-        let _ = writeln!(text, "{}", coloured(&table.trim_fmt(), domains));
+        let _ = writeln!(text, "{}", coloured(&table.trim_fmt(), rows));
     }
     for one in rejected {
         let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
@@ -186,21 +269,19 @@ fn to_text(
 
 /// Colours the header and each domain's first line by how it stands. The table is laid out
 /// without colours, which would count as width.
-fn coloured(table: &str, domains: &[(DomainName, Entry)]) -> String {
+fn coloured(table: &str, rows: &[Row]) -> String {
     let mut lines = Vec::new();
-    let mut rows = domains.iter().peekable();
+    let mut rows = rows.iter().peekable();
     for (number, line) in table.lines().enumerate() {
         let style = match rows.peek() {
             _ if number == 0 => Some(STRONG),
             // A long name is wrapped, so its beginning will do.
-            Some((name, entry))
-                if line
-                    .split(' ')
-                    .next()
-                    .is_some_and(|word| !word.is_empty() && name.as_str().starts_with(word)) =>
+            Some(row)
+                if line.split(' ').next().is_some_and(|word| {
+                    !word.is_empty() && row.name.as_str().starts_with(word)
+                }) =>
             {
-                rows.next();
-                Some(standing(entry).style())
+                rows.next().map(Row::style)
             }
             _ => None,
         };
@@ -209,23 +290,26 @@ fn coloured(table: &str, domains: &[(DomainName, Entry)]) -> String {
     lines.join("\n")
 }
 
-fn headline(last_cycle: &LastCycle, domains: &[(DomainName, Entry)], now: Timestamp) -> String {
+fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
     let mut text = String::new();
-    let (mut at_closte, mut rest) = (0, 0);
-    for (_, entry) in domains.iter().filter(|(_, entry)| entry.unwanted_since.is_none()) {
-        match standing(entry) {
-            Standing::Present | Standing::Covered | Standing::Added => at_closte += 1,
-            _ => rest += 1,
-        }
-    }
+    let wanted = || rows.iter().filter(|row| row.entry.unwanted_since.is_none());
+    let is_served = |row: &&Row| {
+        let standing = standing(&row.entry);
+        matches!(standing, Standing::Present | Standing::Covered | Standing::Added)
+    };
+    let works = |row: &&Row| row.seen.as_ref().is_some_and(|seen| seen.latest.works());
     match last_cycle.completed_at {
         Some(at) => {
-            let wanted = at_closte + rest;
-            let ago = since(at, now);
+            let (served, all, ago) =
+                (wanted().filter(is_served).count(), wanted().count(), since(at, now));
             let _ = writeln!(
                 text,
-                "{at_closte} of {wanted} wanted domains are served by Closte, as of {ago} ago"
+                "{served} of {all} wanted domains are served by Closte, as of {ago} ago"
             );
+            if wanted().any(|row| row.seen.is_some()) {
+                let working = wanted().filter(works).count();
+                let _ = writeln!(text, "{working} of {all} work, seen from outside");
+            }
         }
         None => text.push_str("No cycle has been completed yet.\n"),
     }
@@ -236,16 +320,18 @@ fn headline(last_cycle: &LastCycle, domains: &[(DomainName, Entry)], now: Timest
     text
 }
 
-fn to_json(domains: &[(DomainName, Entry)], rejected: &[Rejected]) -> Vec<Value> {
-    let domain = |(name, entry): &(DomainName, Entry)| {
+fn to_json(settings: &Settings, rows: &[Row], rejected: &[Rejected], now: Timestamp) -> Vec<Value> {
+    let patience = patience(settings);
+    let domain = |row: &Row| {
+        let entry = &row.entry;
         let (next_attempt, error) = match &entry.progress {
             Progress::Failed(attempt, error) => (Some(attempt.next), Some(error)),
             Progress::Accepted(attempt) => (Some(attempt.next), None),
             Progress::Refused { error, .. } => (None, Some(error)),
             Progress::Idle => (None, None),
         };
-        json!({
-            "domain": name,
+        let mut fields = json!({
+            "domain": row.name,
             "blog_id": entry.origin.blog_id,
             "row_id": entry.origin.row_id,
             "at_closte": standing(entry).word(),
@@ -256,7 +342,30 @@ fn to_json(domains: &[(DomainName, Entry)], rejected: &[Rejected]) -> Vec<Value>
             "attempts": entry.attempts(),
             "next_attempt": next_attempt,
             "error": error,
-        })
+        });
+        let Some(seen) = &row.seen else {
+            return fields;
+        };
+        let advice = row.advice(now);
+        let more = json!({
+            "stage": stage(seen, &patience, now),
+            "works": seen.latest.works(),
+            "works_since": seen.since,
+            "looked_at": seen.looked_at,
+            "dns": seen.latest.dns,
+            "dns_since": seen.dns_since,
+            "ssl": seen.latest.ssl,
+            "ssl_since": seen.ssl_since,
+            "blockers": seen.latest.blockers,
+            "caa": seen.latest.caa,
+            "expected": seen.latest.expected,
+            "advice": advice.as_ref().map(|advice| &advice.owner),
+            "customer": advice.as_ref().map(|advice| &advice.customer),
+        });
+        if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+            fields.extend(more);
+        }
+        fields
     };
     let rejected = rejected.iter().map(|one| {
         json!({
@@ -267,5 +376,5 @@ fn to_json(domains: &[(DomainName, Entry)], rejected: &[Rejected]) -> Vec<Value>
             "error": one.reason,
         })
     });
-    domains.iter().map(domain).chain(rejected).collect()
+    rows.iter().map(domain).chain(rejected).collect()
 }

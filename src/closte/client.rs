@@ -33,6 +33,18 @@ pub struct Client {
     timeout: Duration,
 }
 
+/// The calls for a certificate, in the order in which the plugin tries them.
+const CERTIFICATE_CALLS: [&str; 4] = ["ssl/install", "installssl", "ssl", "certificate/install"];
+
+/// What came of asking for a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateRequest {
+    /// Calls that Closte does not know: 404 or 405.
+    pub absent: Vec<&'static str>,
+    /// What it said, and to which call; none when it knows none of them.
+    pub answer: Result<Option<String>, ClosteError>,
+}
+
 /// What the key test found.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyTest {
@@ -124,6 +136,39 @@ impl Client {
         }
     }
 
+    /// Asks for a certificate: by each call that Closte may know, but for those in `absent`, until
+    /// one is answered. Which of them exists is not documented; the plugin tries the same ones.
+    pub async fn request_certificate(
+        &self,
+        name: &DomainName,
+        absent: &[&str],
+    ) -> CertificateRequest {
+        let form =
+            [("apikey", self.key.expose()), ("domain", name.as_str()), ("type", "letsencrypt")];
+        let mut request = CertificateRequest { absent: Vec::new(), answer: Ok(None) };
+        for path in CERTIFICATE_CALLS.iter().filter(|path| !absent.contains(*path)) {
+            match self.send(self.http.post(self.base.join(path)).form(&form)).await {
+                Ok((_, body)) => {
+                    request.answer = match self.parse(&body) {
+                        Ok(answer) if answer.success.0 => Ok(Some(format!("{path}: success"))),
+                        Ok(answer) => Err(self.declined(answer)),
+                        Err(error) => Err(error),
+                    };
+                    return request;
+                }
+                Err(ClosteError::NoSuchCall { .. }) => request.absent.push(path),
+                Err(
+                    error @ (ClosteError::Unreachable { .. } | ClosteError::RateLimited { .. }),
+                ) => {
+                    request.answer = Err(error);
+                    return request;
+                }
+                Err(error) => request.answer = Err(error),
+            }
+        }
+        request
+    }
+
     async fn change(&self, path: &str, name: &DomainName) -> Result<(), ClosteError> {
         let wildcard = if name.is_wildcard() { "1" } else { "0" };
         let form =
@@ -170,6 +215,9 @@ impl Client {
             )),
             _ if status.is_server_error() => {
                 ClosteError::OutOfOrder { status: status.as_u16(), retry_after }
+            }
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                ClosteError::NoSuchCall { status: status.as_u16() }
             }
             _ if status.is_redirection() => ClosteError::NotUnderstood(format!(
                 "HTTP {status}, which leads to another host; check closte.base_url"

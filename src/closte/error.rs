@@ -34,6 +34,12 @@ pub enum ClosteError {
         /// What its `Retry-After` said.
         retry_after: Option<Duration>,
     },
+    /// There is no such call.
+    #[error("Closte knows no such call (HTTP {status}); check closte.base_url")]
+    NoSuchCall {
+        /// 404 or 405.
+        status: u16,
+    },
     /// Closte answered in its own words, which this program does not know.
     #[error("Closte said no: {0}")]
     Declined(String),
@@ -69,6 +75,7 @@ impl ClosteError {
             Self::Unreachable { .. }
             | Self::OutOfOrder { .. }
             | Self::NotUnderstood(_)
+            | Self::NoSuchCall { .. }
             | Self::KeyRejected(_) => true,
             Self::RateLimited { .. } | Self::NameRefused(_) | Self::Declined(_) => false,
         }

@@ -10,6 +10,6 @@ mod error;
 mod wire;
 
 pub use access::{ApiKey, BaseUrl, InvalidApiKey, InvalidBaseUrl};
-pub use client::{Client, KeyTest};
+pub use client::{CertificateRequest, Client, KeyTest};
 pub use error::ClosteError;
 pub use wire::List;

@@ -141,7 +141,7 @@ impl Dns {
             RData::AAAA(address) => Some(IpAddr::V6(*address)),
             _ => None,
         };
-        let of = |kind| self.zone.answer(name, kind).unwrap_or_default();
+        let of = |kind| self.zone.answer(name, kind).0;
         let records = of(RecordType::A).into_iter().chain(of(RecordType::AAAA));
         records.filter_map(address).collect()
     }
@@ -150,7 +150,7 @@ impl Dns {
     pub(super) fn permits(&self, name: &str, authority: &str) -> bool {
         let mut at = name;
         loop {
-            let records = self.zone.answer(at, RecordType::CAA).unwrap_or_default();
+            let (records, _) = self.zone.answer(at, RecordType::CAA);
             let mut issuers = records.iter().filter_map(|record| match &record.data {
                 RData::CAA(caa) => Some(caa.value.as_slice()),
                 _ => None,
@@ -197,8 +197,8 @@ impl Zone {
         self.find(name)?.fault
     }
 
-    /// The answer section; none where there is no such name.
-    fn answer(&self, name: &str, kind: RecordType) -> Option<Vec<Record>> {
+    /// The answer section, and whether there is such a name at its end (RFC 6604).
+    fn answer(&self, name: &str, kind: RecordType) -> (Vec<Record>, bool) {
         let mut records = Vec::new();
         let mut name = name.to_owned();
         // A chain of CNAMEs has an end.
@@ -207,7 +207,7 @@ impl Zone {
                 // A name that only has names below it is there all the same (RFC 8020).
                 let below = format!(".{name}");
                 let has_names_below = lock(&self.names).keys().any(|key| key.ends_with(&below));
-                return (has_names_below || !records.is_empty()).then_some(records);
+                return (records, has_names_below);
             };
             let owner = absolute(&name);
             let mut next = None;
@@ -224,7 +224,7 @@ impl Zone {
                 _ => break,
             }
         }
-        Some(records)
+        (records, true)
     }
 }
 
@@ -253,19 +253,23 @@ impl RequestHandler for Handler {
             Err(_) => metadata.response_code = ResponseCode::FormErr,
             Ok(info) => {
                 let name = relative(&Name::from(info.query.name().clone()));
+                let answer = || self.0.answer(&name, info.query.query_type());
                 match self.0.fault(&name) {
                     Some(DnsFault::Silent) => return nothing(metadata),
                     Some(DnsFault::Refused) => metadata.response_code = ResponseCode::Refused,
                     Some(DnsFault::WrongSignatures) if request.metadata.checking_disabled => {
-                        answers = self.0.answer(&name, info.query.query_type()).unwrap_or_default();
+                        (answers, _) = answer();
                     }
                     Some(DnsFault::Broken | DnsFault::WrongSignatures) => {
                         metadata.response_code = ResponseCode::ServFail;
                     }
-                    None => match self.0.answer(&name, info.query.query_type()) {
-                        Some(found) => answers = found,
-                        None => metadata.response_code = ResponseCode::NXDomain,
-                    },
+                    None => {
+                        let is_there;
+                        (answers, is_there) = answer();
+                        if !is_there {
+                            metadata.response_code = ResponseCode::NXDomain;
+                        }
+                    }
                 }
             }
         }

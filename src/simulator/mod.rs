@@ -79,6 +79,8 @@ pub enum Fault {
 pub struct Request {
     /// Which call it was.
     pub call: Call,
+    /// Its path below the base address.
+    pub path: String,
     /// The field `domain`.
     pub domain: Option<String>,
     /// The field `wildcard`.
@@ -96,6 +98,8 @@ pub enum Target {
     Only(Call),
     /// Calls about one name.
     Domain(String),
+    /// Calls by one path below the base address.
+    Path(&'static str),
 }
 
 /// How the list shows its elements.
@@ -242,6 +246,7 @@ impl Account {
             Target::Everything => true,
             Target::Only(call) => *call == request.call,
             Target::Domain(name) => request.domain.as_ref() == Some(name),
+            Target::Path(path) => request.path == *path,
         };
         let fault = state.faults.iter().find(|(target, _)| strikes(target));
         (fault.map(|(_, fault)| fault.clone()), state.latency)

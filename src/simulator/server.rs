@@ -94,7 +94,8 @@ async fn read(account: &Account, request: HttpRequest) -> (Request, String) {
     };
     let (key, domain, wildcard) =
         (field("apikey").unwrap_or_default(), field("domain"), field("wildcard"));
-    let call = match (is_get, path.strip_prefix("/api/client/").unwrap_or_default()) {
+    let path = path.strip_prefix("/api/client/").unwrap_or_default().to_owned();
+    let call = match (is_get, path.as_str()) {
         (true, "getdomains") => Call::List,
         (false, "adddomainalias") if domain.is_some() => Call::Add,
         (false, "adddomainalias") => Call::KeyTest,
@@ -105,7 +106,7 @@ async fn read(account: &Account, request: HttpRequest) -> (Request, String) {
         _ => Call::Unknown,
     };
     let key_accepted = key == *lock(&account.api_key);
-    (Request { call, domain, wildcard, key_accepted }, key)
+    (Request { call, path, domain, wildcard, key_accepted }, key)
 }
 
 /// Counts a request while it is being answered, however that ends.

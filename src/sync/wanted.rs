@@ -24,6 +24,8 @@ pub struct Rules {
     pub list_interval: Duration,
     /// How many calls are under way at once.
     pub concurrency: usize,
+    /// How long a name may be without a certificate before Closte is asked for it; never, if none.
+    pub request_certificate_after: Option<Duration>,
 }
 
 impl Rules {

@@ -45,6 +45,7 @@ fn rules() -> Rules {
         create_records: true,
         list_interval: Duration::ZERO,
         concurrency: 3,
+        request_certificate_after: None,
     }
 }
 

@@ -81,7 +81,7 @@ async fn every_kind_of_failure_is_told_apart_and_none_holds_the_key() {
     let cases: [(Fault, Check); 14] = [
         (Fault::Status(401), |error| matches!(error, ClosteError::KeyRejected(_))),
         (Fault::Status(403), |error| matches!(error, ClosteError::KeyRejected(_))),
-        (Fault::Status(404), is_not_understood),
+        (Fault::Status(404), |error| matches!(error, ClosteError::NoSuchCall { status: 404 })),
         (Fault::RetryAfter(429, 600), |error| {
             error.retry_after() == Some(Duration::from_secs(600))
                 && matches!(error, ClosteError::RateLimited { .. })

@@ -80,9 +80,9 @@ async fn status_shows_the_worst_first() {
     );
     assert!(lines[1].starts_with("DOMAIN"), "{status:?}");
     let words = |line: &str| line.split_whitespace().take(3).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(words(lines[2]), ["bad.example", "1", "refused"]);
-    assert_eq!(words(lines[3]), ["a.example", "1", "yes"]);
-    assert_eq!(words(lines[4]), ["b.example", "1", "yes"]);
+    assert_eq!(words(lines[2]), ["bad.example", "refused", "-"]);
+    assert_eq!(words(lines[3]), ["a.example", "yes", "-"]);
+    assert_eq!(words(lines[4]), ["b.example", "yes", "-"]);
     assert!(lines[5].starts_with("! row 4 \"not a name\"  rejected: "), "{status:?}");
 
     let status = program.run(&["status", "--json", "bad.example", "b.example"]).await.json();

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(missing_docs, unreachable_pub)]
 
+mod certificates;
 mod chaos;
 mod client;
+mod clock;
 mod commands;
 mod daemon;
 mod rules;
@@ -12,4 +14,5 @@ mod settings;
 mod simulator;
 mod state;
 mod support;
+mod verdicts;
 mod wordpress;

@@ -13,13 +13,14 @@ use sqlx::{
 use tokio::sync::oneshot;
 
 use super::{
-    CommandError, Ends, exit,
+    CommandError, Ends, check, exit,
     output::{BAD, GOOD, STRONG, paint, print},
     status,
 };
 use crate::{
     checks::Time,
     daemon,
+    domain::DomainName,
     ledger::BackOff,
     settings::{Layers, Settings},
     simulator::{Call, Fault, Simulator, Target, World},
@@ -31,6 +32,8 @@ use crate::{
 const KEY: &str = "practice-key";
 /// A name that somebody keeps at Closte by hand.
 const FOREIGN: &str = "mail.elsewhere.example";
+/// Names whose customers have not done their part when the story ends.
+const LEFT: [&str; 2] = ["old-books.example", "patient.example"];
 /// How long the daemon gets for each step of the story.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// Time is sped up: the daemon looks twice a second.
@@ -90,6 +93,9 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     state.close().await;
     say("How `closte-sync status` shows it:")?;
     status::execute(&settings, &[], false).await?;
+    say("And how `closte-sync check` explains what is left:")?;
+    let left: Vec<DomainName> = LEFT.iter().filter_map(|name| name.parse().ok()).collect();
+    check::execute(&settings, &left, false).await?;
     if agreed {
         let end = "Both ends agree. Next: `closte-sync doctor` with your own network's settings.";
         print(&format!("\n{}\n", paint(GOOD, end)))?;
@@ -158,7 +164,7 @@ async fn tell(
 
     say("The customer points new-shop.example here. Closte issues its certificate.")?;
     world.point("new-shop.example");
-    agreed &= all_work(state, &wanted, &["old-books.example", "patient.example"]).await;
+    agreed &= all_work(state, &wanted, &LEFT).await;
 
     say("A customer leaves. The name goes once the table has been without it for a while.")?;
     table

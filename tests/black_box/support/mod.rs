@@ -2,10 +2,12 @@
 
 mod mariadb;
 mod network;
+mod outside;
 mod program;
 
 pub use network::{Network, PASSWORD};
-pub use program::{KEY, Program};
+pub use outside::{Outside, SERVER};
+pub use program::{Finished, KEY, Program};
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,7 @@ use closte_sync::simulator::Simulator;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Network, eventually};
+use super::{Network, eventually, outside::empty_resolver};
 
 /// The key that the practice Closte accepts.
 pub const KEY: &str = "m4rker-key-of-the-account";
@@ -55,6 +55,8 @@ impl Program {
             .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1s")
             .with("CLOSTE_SYNC__SYNC__INTERVAL", "1s")
             .with("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "0s")
+            .with("CLOSTE_SYNC__CHECKS__RESOLVERS", &empty_resolver().to_string())
+            .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1")
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {

@@ -1,0 +1,131 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{LedgerId, State, StateError, from_millis, to_millis};
+use crate::{domain::DomainName, event::Event, ledger::later};
+
+/// A name that has been without a certificate for too long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    /// The name.
+    pub name: DomainName,
+    /// The site.
+    pub blog_id: Option<i64>,
+}
+
+impl State {
+    /// Names at Closte whose DNS has been right without a certificate for `patience`, and which
+    /// Closte was not asked about within `pause`; up to `most`.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn lacking_certificates(
+        &self,
+        ledger: LedgerId,
+        patience: Duration,
+        pause: Duration,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Lacking>, StateError> {
+        let before = |wait: Duration| to_millis(now.checked_sub(wait).unwrap_or(Timestamp::MIN));
+        let rows: Vec<(String, Option<i64>)> = sqlx::query_as(
+            "SELECT s.domain, m.blog_id FROM standing s
+             JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain
+             LEFT JOIN certificate_request r ON r.ledger_id = s.ledger_id AND r.domain = s.domain
+             WHERE s.ledger_id = ? AND s.lacks_certificate_since <= ?
+             AND m.present_since IS NOT NULL AND (r.asked_at IS NULL OR r.asked_at <= ?)
+             ORDER BY s.lacks_certificate_since LIMIT ?",
+        )
+        .bind(ledger.number())
+        .bind(before(patience))
+        .bind(before(pause))
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(self.failed())?;
+        // What stands in the ledger is a name.
+        let read =
+            |(name, blog_id): (String, _)| Some(Lacking { name: name.parse().ok()?, blog_id });
+        Ok(rows.into_iter().filter_map(read).collect())
+    }
+
+    /// Writes down that Closte was asked for a certificate, and what it said.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn certificate_requested(
+        &self,
+        ledger: LedgerId,
+        name: &DomainName,
+        answer: &str,
+        event: Option<&Event>,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        sqlx::query("INSERT OR REPLACE INTO certificate_request VALUES (?, ?, ?, ?)")
+            .bind(ledger.number())
+            .bind(name.as_str())
+            .bind(to_millis(now))
+            .bind(answer)
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.failed())?;
+        if let Some(event) = event {
+            let events = std::slice::from_ref(event);
+            super::events::write(&mut transaction, events, now).await.map_err(self.failed())?;
+        }
+        transaction.commit().await.map_err(self.failed())
+    }
+
+    /// When Closte was last asked for a certificate for the name, and what it said.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn certificate_request(
+        &self,
+        ledger: LedgerId,
+        name: &DomainName,
+    ) -> Result<Option<(Timestamp, String)>, StateError> {
+        let row: Option<(i64, String)> = sqlx::query_as(
+            "SELECT asked_at, answer FROM certificate_request WHERE ledger_id = ? AND domain = ?",
+        )
+        .bind(ledger.number())
+        .bind(name.as_str())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(self.failed())?;
+        Ok(row.map(|(at, answer)| (from_millis(at), answer)))
+    }
+
+    /// The calls that are not to be tried before some time after `now`.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn absent_calls(&self, now: Timestamp) -> Result<Vec<String>, StateError> {
+        sqlx::query_scalar("SELECT path FROM absent_call WHERE until > ?")
+            .bind(to_millis(now))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed())
+    }
+
+    /// Remembers for some time that Closte does not know a call.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn call_is_absent(
+        &self,
+        path: &str,
+        lasts: Duration,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        sqlx::query("INSERT OR REPLACE INTO absent_call VALUES (?, ?)")
+            .bind(path)
+            .bind(to_millis(later(now, lasts)))
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(self.failed())
+    }
+}

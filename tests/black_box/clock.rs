@@ -1,0 +1,307 @@
+//! The second loop: who is looked at when, and what is said of it.
+
+use std::time::Duration;
+
+use closte_sync::{
+    checks::{Checks, Clock, Options, Patience, Time},
+    simulator::{DnsFault, Face, Simulator, World},
+    standing::SslVerdict,
+    state::{Looked, State},
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Network, Outside, Program, SERVER, ends, eventually};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const INTERVAL: Duration = Duration::from_secs(300);
+
+/// The second loop alone, over a state that a cycle has filled, with a time that can be moved.
+struct Running {
+    state: State,
+    time: Time,
+    stop: CancellationToken,
+    clock: JoinHandle<()>,
+    outside: Outside,
+    _ends: (Network, Simulator, Program),
+}
+
+impl Running {
+    async fn start(names: &[&str]) -> Self {
+        let outside = Outside::start().await;
+        outside.point(names);
+        for name in names {
+            outside.tls.show(name, Face::Valid(90)).unwrap();
+        }
+        let (network, closte, program) = ends(names).await;
+        program.run(&["apply"]).await;
+        let state = State::open(&program.state_path()).await.unwrap();
+        let roots = program.file("roots.pem", &outside.tls.root_pem());
+        let options = Options {
+            resolvers: vec![format!("{}", outside.dns.address()).parse().unwrap()],
+            expected_targets: vec!["127.0.0.1".parse().unwrap()],
+            proxies: Vec::new(),
+            certificate_authorities: vec!["letsencrypt.org".to_owned()],
+            port: outside.tls.port(),
+            ca_file: Some(roots.into()),
+            expiry_warning: 14 * 24 * HOUR,
+            queries_per_second: 100_000,
+        };
+        let time = Time::default();
+        let stop = CancellationToken::new();
+        let patience = Patience { attention_after: 24 * HOUR };
+        let checks = Checks::new(options).unwrap();
+        let clock = Clock::new(checks, state.clone(), patience, INTERVAL, 8, time.clone());
+        let clock = tokio::spawn({
+            let stop = stop.clone();
+            async move { clock.run(&stop).await }
+        });
+        Self { state, time, stop, clock, outside, _ends: (network, closte, program) }
+    }
+
+    async fn all(&self) -> Vec<Looked> {
+        let ledger = self.state.current_ledger().await.unwrap().unwrap();
+        self.state.wanted(ledger, &[]).await.unwrap()
+    }
+
+    /// Waits until all have been looked at since `since` and stand like this.
+    async fn stand(&self, what: &str, is_so: impl Fn(&Looked) -> bool) {
+        eventually(what, async || self.all().await.iter().all(&is_so)).await;
+    }
+
+    async fn work(&self) {
+        self.stand("all work", |one| {
+            one.standing.as_ref().is_some_and(|standing| standing.latest.works())
+        })
+        .await;
+    }
+
+    /// Moves the time, and waits until all have been looked at since.
+    async fn advance(&self, by: Duration) {
+        let before = self.time.now();
+        self.time.advance(by);
+        self.stand("all are looked at again", |one| {
+            one.standing.as_ref().is_some_and(|standing| standing.looked_at > before)
+        })
+        .await;
+    }
+
+    /// The names of the events of the checks, oldest first.
+    async fn told(&self) -> Vec<String> {
+        let events = self.state.events(None, None, 10_000).await.unwrap();
+        let events = events.into_iter().map(|one| one.event);
+        events.filter(|name| !name.starts_with("ledger.") && name != "domain.added").collect()
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.clock.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_new_name_is_looked_at_at_once_and_goes_green() {
+    let (network, closte, program) = ends(&[]).await;
+    let world = World::start(&closte, Duration::from_millis(300)).await.unwrap();
+    let outside = Outside { dns: world.dns.clone(), tls: world.tls.clone() };
+    let daemon = outside.around(program.clone()).start_daemon();
+    daemon.logs("ledger.started").await;
+    world.dns.point("shop.example", &["127.0.0.2".parse().unwrap()]);
+    network.map("shop.example").await;
+    daemon.logs("dns.pending domain=shop.example").await;
+    world.point("shop.example");
+    daemon.logs("dns.right domain=shop.example").await;
+    daemon.logs("certificate.valid domain=shop.example").await;
+    let log = daemon.log();
+    let line = log.lines().find(|line| line.contains("certificate.valid")).unwrap();
+    assert!(line.contains(" INFO ") && line.contains("issuer=\"Practice R1\""), "{line}");
+    assert!(line.contains("took=") && line.contains("after_added="), "{line}");
+    assert!(!log.contains("needs_attention"), "{log}");
+    let status = program.run(&["status", "--json"]).await.json();
+    assert_eq!((&status[0]["stage"], &status[0]["works"]), (&"done".into(), &true.into()));
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn a_name_that_works_costs_one_resolver_and_one_handshake() {
+    let running = Running::start(&["a.example", "b.example", "c.example"]).await;
+    running.work().await;
+    let (queries, handshakes) = (running.outside.dns.queries(), running.outside.tls.handshakes());
+    running.advance(INTERVAL).await;
+    assert_eq!(running.outside.dns.queries() - queries, 2 * 3, "A and AAAA for each");
+    assert_eq!(running.outside.tls.handshakes() - handshakes, 3);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn due_times_survive_a_restart() {
+    let running = Running::start(&["a.example", "b.example", "c.example", "d.example"]).await;
+    running.work().await;
+    let due = |all: &[Looked]| all.iter().map(|one| one.due_at.unwrap()).collect::<Vec<_>>();
+    let before = due(&running.all().await);
+    let spread: std::collections::HashSet<_> = before.iter().collect();
+    assert_eq!(spread.len(), 4, "each has a moment of its own: {before:?}");
+    let path = running._ends.2.state_path();
+    running.state.close().await;
+    running.stop.cancel();
+    let again = State::open(&path).await.unwrap();
+    let ledger = again.current_ledger().await.unwrap().unwrap();
+    assert_eq!(due(&again.wanted(ledger, &[]).await.unwrap()), before);
+}
+
+#[tokio::test]
+async fn a_name_that_broke_is_told_when_a_second_look_agrees() {
+    let running = Running::start(&["a.example", "b.example"]).await;
+    running.work().await;
+    running.outside.tls.show("a.example", Face::Expired).unwrap();
+    running.advance(INTERVAL).await;
+    eventually("it is doubted", async || {
+        let all = running.all().await;
+        all[0].standing.as_ref().unwrap().doubted_at.is_some()
+    })
+    .await;
+    assert!(!running.told().await.contains(&"certificate.broke".to_owned()));
+    assert_eq!(
+        running.all().await[0].standing.as_ref().unwrap().latest.ssl.verdict,
+        SslVerdict::Valid
+    );
+    running.advance(Duration::from_secs(40)).await;
+    let broke = async || running.told().await.contains(&"certificate.broke".to_owned());
+    eventually("it broke", broke).await;
+
+    // A blink is none.
+    running.outside.tls.show("a.example", Face::Valid(90)).unwrap();
+    running.advance(INTERVAL).await;
+    running.work().await;
+    running.outside.dns.fail("b.example", DnsFault::Broken);
+    running.advance(INTERVAL).await;
+    running.outside.point(&["b.example"]);
+    running.advance(Duration::from_secs(40)).await;
+    running.work().await;
+    assert!(!running.told().await.contains(&"dns.broke".to_owned()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn when_all_break_at_once_the_fault_is_probably_ours() {
+    let names: Vec<String> = (0..12).map(|number| format!("shop{number}.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let running = Running::start(&names).await;
+    running.work().await;
+    for name in &names {
+        running.outside.tls.show(name, Face::Garbage).unwrap();
+    }
+    running.advance(INTERVAL).await;
+    let suspicious = async || running.told().await.contains(&"checks.suspicious".to_owned());
+    eventually("it is said", suspicious).await;
+    let told = running.told().await;
+    assert!(!told.contains(&"certificate.broke".to_owned()), "{told:?}");
+    for name in &names {
+        running.outside.tls.show(name, Face::Valid(90)).unwrap();
+    }
+    running.advance(Duration::from_secs(40)).await;
+    running
+        .stand("no doubt is left", |one| one.standing.as_ref().unwrap().doubted_at.is_none())
+        .await;
+    let told = running.told().await;
+    assert!(!told.contains(&"certificate.broke".to_owned()), "{told:?}");
+    assert_eq!(told.iter().filter(|name| *name == "checks.suspicious").count(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn could_not_look_changes_no_verdict() {
+    let running = Running::start(&["a.example", "b.example"]).await;
+    running.work().await;
+    for name in ["a.example", "b.example"] {
+        running.outside.dns.fail(name, DnsFault::Refused);
+    }
+    running.advance(INTERVAL).await;
+    running.advance(25 * HOUR).await;
+    running.work().await;
+    let told = running.told().await;
+    let about_them = |name: &String| name.ends_with(".broke") || name.contains("attention");
+    assert!(!told.iter().any(about_them), "{told:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_given_up_and_somebody_is_called_once_a_day() {
+    let running = Running::start(&["a.example", "b.example"]).await;
+    running.work().await;
+    running.outside.dns.point("a.example", &["127.0.0.2".parse().unwrap()]);
+    running.advance(INTERVAL).await;
+    running.advance(Duration::from_secs(40)).await;
+    let broke = async || running.told().await.contains(&"dns.broke".to_owned());
+    eventually("it broke", broke).await;
+    let calls = async || {
+        let told = running.told().await;
+        told.iter().filter(|name| *name == "domain.needs_attention").count()
+    };
+    running.advance(23 * HOUR).await;
+    assert_eq!(calls().await, 0);
+    running.advance(HOUR).await;
+    assert_eq!(calls().await, 1);
+    running.advance(HOUR).await;
+    assert_eq!(calls().await, 1);
+    running.advance(24 * HOUR).await;
+    assert_eq!(calls().await, 2);
+    running.outside.dns.point("a.example", &[SERVER]);
+    running.advance(INTERVAL).await;
+    running.work().await;
+    running.advance(24 * HOUR).await;
+    assert_eq!(calls().await, 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_soon_is_told_in_time() {
+    let running = Running::start(&["a.example"]).await;
+    running.work().await;
+    running.advance(80 * 24 * HOUR).await;
+    let told = async || running.told().await.contains(&"certificate.expiring".to_owned());
+    eventually("it is expiring", told).await;
+    running.work().await;
+    running.advance(11 * 24 * HOUR).await;
+    running.advance(Duration::from_secs(40)).await;
+    running
+        .stand("it has expired", |one| {
+            one.standing.as_ref().unwrap().latest.ssl.verdict == SslVerdict::Expired
+        })
+        .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn names_that_are_no_longer_wanted_are_looked_at_no_more() {
+    let running = Running::start(&["a.example", "b.example"]).await;
+    running.work().await;
+    running._ends.0.unmap("a.example").await;
+    running._ends.2.run(&["apply"]).await;
+    eventually("one is left", async || running.all().await.len() == 1).await;
+    let looked_at = running.all().await[0].standing.as_ref().unwrap().looked_at;
+    let queries = running.outside.dns.queries();
+    running.advance(INTERVAL).await;
+    assert!(running.all().await[0].standing.as_ref().unwrap().looked_at > looked_at);
+    assert_eq!(running.outside.dns.queries() - queries, 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_daemon_says_when_resolvers_are_silent_and_when_they_answer_again() {
+    let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
+    let outside = Outside::start().await;
+    // Without a target that is known, every tick asks.
+    let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
+    outside.dns.point("agency.example", &[SERVER]);
+    outside.dns.fail("agency.example", DnsFault::Refused);
+    for name in ["a.example", "b.example"] {
+        outside.dns.point(name, &[SERVER]);
+        outside.dns.fail(name, DnsFault::Refused);
+    }
+    let daemon = program.start_daemon();
+    daemon.logs("WARN  checks.target_unknown").await;
+    daemon.logs("error=\"agency.example: it answers Query Refused\"").await;
+    assert!(!daemon.log().contains("dns.pending"), "{}", daemon.log());
+    assert_eq!(daemon.stop().await, 0);
+}

@@ -1,0 +1,419 @@
+//! Every verdict of the checks, from real packets and real handshakes, as `check` tells it.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use closte_sync::simulator::{Dns, DnsFault, Face};
+use serde_json::{Value, json};
+
+use crate::support::{Finished, Outside, Program, SERVER, ends};
+
+/// Looks at names, and returns what was found by name.
+async fn check(program: &Program, names: &[&str]) -> (i32, impl Fn(&str) -> Value) {
+    let mut arguments = vec!["check", "--json"];
+    arguments.extend(names);
+    let checked = program.run(&arguments).await;
+    let found = checked.json();
+    assert_eq!(found.as_array().unwrap().len(), names.len(), "{checked:?}");
+    let find = move |name: &str| {
+        let all = found.as_array().unwrap();
+        all.iter().find(|one| one["domain"] == name).unwrap_or_else(|| panic!("{name}")).clone()
+    };
+    (checked.status, find)
+}
+
+/// Nothing but settings, with the outside around it.
+async fn bare() -> (Outside, Program) {
+    let outside = Outside::start().await;
+    let program = outside.around(Program::bare());
+    (outside, program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1"))
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_dns_verdict_comes_from_packets() {
+    let (outside, program) = bare().await;
+    let others = [Dns::start().await.unwrap(), Dns::start().await.unwrap()];
+    let all = [&outside.dns, &others[0], &others[1]];
+    let resolvers: Vec<String> = all.iter().map(|dns| dns.address().to_string()).collect();
+    let program = program
+        .with("CLOSTE_SYNC__CHECKS__RESOLVERS", &resolvers.join(","))
+        .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1,edge.example")
+        .with("CLOSTE_SYNC__CHECKS__PROXIES", "127.0.9.0/24");
+    for dns in all {
+        dns.point("edge.example", &[SERVER]);
+        dns.point("right.example", &[SERVER]);
+        dns.point("away.example", &[address("198.51.100.7")]);
+        dns.point("torn.example", &[SERVER, address("127.0.0.2")]);
+        dns.point("moved.example", &[address("198.185.159.145")]);
+        dns.point("behind.example", &[address("127.0.9.1")]);
+        dns.point("empty.example", &[]);
+        dns.alias("alias.example", "edge.example");
+        dns.alias("dangling.example", "gone.example");
+        for (name, fault) in [
+            ("broken.example", DnsFault::Broken),
+            ("unsigned.example", DnsFault::WrongSignatures),
+            ("silent.example", DnsFault::Silent),
+            ("refusing.example", DnsFault::Refused),
+        ] {
+            dns.point(name, &[SERVER]);
+            dns.fail(name, fault);
+        }
+    }
+    outside.dns.point("spreading.example", &[SERVER]);
+    others[0].point("spreading.example", &[address("127.0.0.2")]);
+    others[1].point("spreading.example", &[SERVER]);
+    outside.dns.point("partly.example", &[SERVER]);
+    others[0].point("partly.example", &[SERVER]);
+    others[0].fail("partly.example", DnsFault::Refused);
+    others[1].point("partly.example", &[SERVER]);
+
+    let cases = [
+        ("right.example", "ok", 3, 3),
+        ("alias.example", "ok", 3, 3),
+        ("spreading.example", "propagating", 2, 3),
+        ("away.example", "elsewhere", 3, 3),
+        ("torn.example", "elsewhere", 3, 3),
+        ("moved.example", "elsewhere", 3, 3),
+        ("behind.example", "proxied", 3, 3),
+        ("nowhere.example", "no-such-name", 3, 3),
+        ("dangling.example", "no-such-name", 3, 3),
+        ("empty.example", "no-address", 3, 3),
+        ("broken.example", "broken", 3, 3),
+        ("unsigned.example", "broken", 3, 3),
+        ("silent.example", "unknown", 0, 0),
+        ("refusing.example", "unknown", 0, 0),
+        ("partly.example", "ok", 2, 2),
+    ];
+    let names: Vec<&str> = cases.iter().map(|(name, ..)| *name).collect();
+    let (status, found) = check(&program, &names).await;
+    assert_eq!(status, 3);
+    for (name, verdict, seen, of) in cases {
+        let dns = &found(name)["dns"];
+        let summary = (&dns["verdict"], &dns["seen"], &dns["of"]);
+        assert_eq!(summary, (&json!(verdict), &json!(seen), &json!(of)), "{name}: {dns}");
+        let word = if verdict == "ok" || verdict == "proxied" {
+            "checking-ssl-cert"
+        } else {
+            "checking-dns"
+        };
+        assert_eq!(found(name)["stage"], word, "{name}");
+    }
+    let advice = |name: &str| found(name)["advice"].as_str().unwrap().to_owned();
+    assert_eq!(
+        advice("away.example"),
+        "Point the A record of away.example at 127.0.0.1: it is at 198.51.100.7 (3 of 3 resolvers)"
+    );
+    assert!(advice("moved.example").contains("at 198.185.159.145, Squarespace (3 of 3"));
+    assert!(advice("spreading.example").contains("2 of 3 resolvers see spreading.example at the"));
+    assert!(advice("unsigned.example").contains("DNSSEC"), "{}", advice("unsigned.example"));
+    assert!(!advice("broken.example").contains("DNSSEC"));
+    assert_eq!(found("moved.example")["dns"]["host"], "Squarespace");
+    assert!(found("silent.example")["dns"]["error"].as_str().unwrap().contains("no answer"));
+    assert!(found("refusing.example")["dns"]["error"].as_str().unwrap().contains("Refused"));
+    assert_eq!(found("alias.example")["dns"]["answers"][0]["cnames"], json!(["edge.example"]));
+    assert_eq!(found("nowhere.example")["ssl"]["verdict"], "unknown");
+}
+
+#[tokio::test]
+async fn every_ssl_verdict_comes_from_handshakes() {
+    let (outside, program) = bare().await;
+    let program = program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.0/28");
+    let cases = [
+        ("valid.example", Face::Valid(90), "valid"),
+        ("expiring.example", Face::Valid(6), "expiring"),
+        ("expired.example", Face::Expired, "expired"),
+        ("early.example", Face::NotYetValid, "not-yet-valid"),
+        ("other.example", Face::WrongName, "wrong-name"),
+        ("self.example", Face::SelfSigned, "self-signed"),
+        ("stranger.example", Face::UnknownIssuer, "unknown-issuer"),
+        ("short.example", Face::WithoutChain, "incomplete-chain"),
+        ("garbage.example", Face::Garbage, "handshake-failed"),
+        ("hanging.example", Face::Hang, "timed-out"),
+    ];
+    let mut names: Vec<&str> = cases.iter().map(|(name, ..)| *name).collect();
+    outside.point(&names);
+    for (name, face, _) in &cases {
+        outside.tls.show(if *name == "other.example" { "x.example" } else { name }, *face).unwrap();
+    }
+    outside.dns.point("closed.example", &[address("127.0.0.3")]);
+    outside.dns.point("second.example", &[address("127.0.0.3"), SERVER]);
+    outside.tls.show("second.example", Face::Valid(90)).unwrap();
+    outside.dns.point("empty.example", &[]);
+    names.extend(["closed.example", "second.example", "empty.example"]);
+
+    let (status, found) = check(&program, &names).await;
+    assert_eq!(status, 3);
+    let rest =
+        [("closed.example", "refused"), ("second.example", "valid"), ("empty.example", "unknown")];
+    let expected = cases.iter().map(|(name, _, verdict)| (*name, *verdict)).chain(rest);
+    for (name, verdict) in expected {
+        let one = found(name);
+        assert_eq!(one["ssl"]["verdict"], verdict, "{name}: {}", one["ssl"]);
+        let works = verdict == "valid" || verdict == "expiring";
+        assert_eq!(one["works"], works, "{name}");
+        assert_eq!(one["stage"] == "done", works, "{name}: {}", one["stage"]);
+    }
+    let certificate = |name: &str| found(name)["ssl"]["certificate"].clone();
+    assert_eq!(certificate("valid.example")["issuer"], "Practice R1");
+    assert_eq!(certificate("valid.example")["key"], "ECDSA P-256");
+    assert_eq!(certificate("valid.example")["names"], json!(["valid.example"]));
+    assert_eq!(certificate("other.example")["names"], json!(["*.closte-practice.example"]));
+    let advice = found("other.example")["advice"].as_str().unwrap().to_owned();
+    assert!(advice.contains("the server shows its own (*.closte-practice.example)"), "{advice}");
+    assert!(found("expiring.example")["advice"].as_str().unwrap().contains("ends in 5 days"));
+}
+
+#[tokio::test]
+async fn domains_that_work_end_with_0() {
+    let (outside, program) = bare().await;
+    outside.point(&["a.example", "b.example"]);
+    outside.tls.show("*.example", Face::Valid(90)).unwrap();
+    let (status, found) = check(&program, &["a.example"]).await;
+    assert_eq!(
+        (status, &found("a.example")["stage"]),
+        (3, &json!("checking-ssl-cert")),
+        "*.example is nobody's"
+    );
+    for name in ["a.example", "b.example"] {
+        outside.tls.show(name, Face::Valid(90)).unwrap();
+    }
+    let (status, found) = check(&program, &["a.example", "b.example"]).await;
+    assert_eq!((status, &found("a.example")["stage"]), (0, &json!("done")));
+    assert_eq!(found("b.example")["advice"], "b.example works");
+}
+
+#[tokio::test]
+async fn what_stops_a_certificate_is_named() {
+    let (outside, program) = bare().await;
+    let dns = &outside.dns;
+    let names = [
+        "six.example",
+        "a.caa.example",
+        "free.caa.example",
+        "parameters.example",
+        "nobody.example",
+        "mail-only.example",
+        "*.wild.example",
+        "www.wild.example",
+        "open.example",
+    ];
+    for name in names {
+        dns.point(name, &[SERVER]);
+    }
+    dns.point("six.example", &[SERVER, address("2001:db8::7")]);
+    // The nearest records count, whatever stands above them.
+    dns.allow("caa.example", "issue", "other-ca.example");
+    dns.allow("free.caa.example", "issue", "letsencrypt.org");
+    dns.allow("parameters.example", "issue", " LetsEncrypt.org ; accounturi=https://x.example/1");
+    dns.allow("nobody.example", "issue", ";");
+    dns.allow("mail-only.example", "iodef", "mailto:caa@mail-only.example");
+    dns.allow("wild.example", "issue", "letsencrypt.org");
+    dns.allow("wild.example", "issuewild", "other-ca.example");
+
+    let (_, found) = check(&program, &names).await;
+    for (name, blockers) in [
+        ("six.example", json!(["aaaa-elsewhere"])),
+        ("a.caa.example", json!(["caa-forbids"])),
+        ("free.caa.example", json!([])),
+        ("parameters.example", json!([])),
+        ("nobody.example", json!(["caa-forbids"])),
+        ("mail-only.example", json!([])),
+        ("*.wild.example", json!(["caa-forbids"])),
+        ("www.wild.example", json!([])),
+        ("open.example", json!([])),
+    ] {
+        assert_eq!(found(name)["blockers"], blockers, "{name}: {}", found(name));
+        assert_eq!(found(name)["dns"]["verdict"], "ok", "{name}");
+    }
+    let caa = &found("a.caa.example")["caa"];
+    assert_eq!(caa, &json!({"at": "caa.example", "allows": ["other-ca.example"]}));
+    let advice = |name: &str| found(name)["advice"].as_str().unwrap().to_owned();
+    assert!(advice("six.example").contains("Remove the AAAA record of six.example"));
+    assert!(advice("six.example").contains("2001:db8::7"));
+    assert!(advice("*.wild.example").contains("0 issuewild \"letsencrypt.org\""));
+    assert!(advice("nobody.example").contains("allow only nobody"));
+}
+
+#[tokio::test]
+async fn a_wildcard_is_looked_at_by_a_probe_below_it() {
+    let (outside, program) = bare().await;
+    outside.dns.point("*.shop.example", &[SERVER]);
+    outside.tls.show("*.shop.example", Face::Valid(90)).unwrap();
+    let (status, found) = check(&program, &["*.shop.example"]).await;
+    assert_eq!(status, 0, "{}", found("*.shop.example"));
+    assert_eq!(found("*.shop.example")["ssl"]["certificate"]["names"], json!(["*.shop.example"]));
+}
+
+#[tokio::test]
+async fn addresses_of_ipv6_are_looked_at_too() {
+    let (outside, program) = bare().await;
+    let Ok(_at_v6) = outside.tls.also_at(IpAddr::V6(Ipv6Addr::LOCALHOST)).await else {
+        println!("this machine has no IPv6: nothing to see");
+        return;
+    };
+    let program = program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1,::1");
+    outside.dns.point("six.example", &[address("::1")]);
+    outside.dns.point("both.example", &[SERVER, address("::1")]);
+    outside.tls.show("six.example", Face::Valid(90)).unwrap();
+    outside.tls.show("both.example", Face::Valid(90)).unwrap();
+    let (status, found) = check(&program, &["six.example", "both.example"]).await;
+    assert_eq!(status, 0, "{} {}", found("six.example"), found("both.example"));
+    assert_eq!(found("six.example")["ssl"]["address"], "::1");
+    assert_eq!(found("both.example")["blockers"], json!([]));
+}
+
+#[tokio::test]
+async fn long_answers_come_over_tcp() {
+    let (outside, program) = bare().await;
+    let many: Vec<IpAddr> = (1..=250).map(|last| address(&format!("127.0.0.{last}"))).collect();
+    outside.dns.point("many.example", &many);
+    let program = program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.0/24");
+    let (_, found) = check(&program, &["many.example"]).await;
+    let addresses = found("many.example")["dns"]["addresses"].as_array().unwrap().len();
+    assert_eq!((&found("many.example")["dns"]["verdict"], addresses), (&json!("ok"), 250));
+}
+
+#[tokio::test]
+async fn without_a_target_it_is_where_the_network_itself_is() {
+    let (_network, _closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    let outside = Outside::start().await;
+    let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
+    outside.dns.point("agency.example", &[address("127.0.0.2"), address("127.0.0.3")]);
+    outside.dns.point("a.example", &[address("127.0.0.3")]);
+    outside.dns.alias("b.example", "agency.example");
+    outside.dns.point("c.example", &[SERVER]);
+    // Before the first cycle the names come from the network itself, and nothing is recorded.
+    let (_, found) = check(&program, &["a.example"]).await;
+    assert_eq!(found("a.example")["dns"]["verdict"], "ok");
+    assert!(!program.state_path().exists());
+    let checked = program.run(&["check", "--json"]).await.json();
+    assert_eq!(checked.as_array().unwrap().len(), 3);
+
+    program.run(&["apply"]).await;
+    let checked = program.run(&["check", "--json"]).await.json();
+    let verdict = |name: &str| {
+        let one = checked.as_array().unwrap().iter().find(|one| one["domain"] == name);
+        one.unwrap()["dns"]["verdict"].clone()
+    };
+    let verdicts = ["a.example", "b.example", "c.example"].map(verdict);
+    assert_eq!(verdicts, ["ok", "ok", "elsewhere"]);
+    let status = program.run(&["status", "--json", "c.example"]).await.json();
+    assert_eq!(status[0]["dns"]["verdict"], "elsewhere", "it is recorded: {status}");
+    assert_eq!(status[0]["expected"], json!(["127.0.0.2", "127.0.0.3", "agency.example"]));
+
+    outside.dns.forget("agency.example");
+    let lost = program.run(&["check", "c.example"]).await;
+    assert!(lost.out.contains("It is not known where domains should point"), "{lost:?}");
+    let status = program.run(&["status", "--json", "c.example"]).await.json();
+    assert_eq!(status[0]["dns"]["verdict"], "elsewhere", "could not look: nothing changed");
+}
+
+#[tokio::test]
+async fn check_explains_in_plain_words() {
+    let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
+    let outside = Outside::start().await;
+    let program = outside.around(program);
+    outside.point(&["a.example"]);
+    outside.tls.show("a.example", Face::Valid(90)).unwrap();
+    outside.dns.point("b.example", &[address("127.0.0.2")]);
+    program.run(&["apply"]).await;
+
+    let Finished { out, .. } = program.run(&["check", "a.example"]).await;
+    for part in [
+        "a.example\n",
+        "  DNS       ok, 1 of 1 resolvers\n",
+        "  ok  127.0.0.1\n",
+        "  SSL       valid, at 127.0.0.1\n",
+        "    issuer    Practice R1\n",
+        "  Stage     done\n",
+        "  For you   a.example works\n",
+    ] {
+        assert!(out.contains(part), "{part:?} in {out}");
+    }
+    let Finished { out, status, .. } = program.run(&["check"]).await;
+    assert_eq!(
+        (status, out.as_str()),
+        (
+            3,
+            "1 of 2 domains work\n\
+             b.example  DNS elsewhere, SSL refused\n    \
+             Point the A record of b.example at 127.0.0.1: it is at 127.0.0.2, a private address, \
+             which visitors cannot reach (1 of 1 resolvers)\n"
+        )
+    );
+    let Finished { out, .. } = program.run(&["status"]).await;
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[1], "1 of 2 work, seen from outside");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(lines[2]), ["DOMAIN", "AT", "CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"]);
+    assert_eq!(words(lines[3])[..4], ["b.example", "added", "elsewhere", "refused"]);
+    assert_eq!(words(lines[3])[5..], ["point", "A"]);
+    assert_eq!(words(lines[4])[..5], ["a.example", "added", "ok", "valid", "89d"]);
+}
+
+#[tokio::test]
+async fn a_working_domain_must_look_broken_twice() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let outside = Outside::start().await;
+    let program = outside.around(program);
+    outside.point(&["a.example"]);
+    outside.tls.show("a.example", Face::Valid(90)).unwrap();
+    program.run(&["apply"]).await;
+    assert_eq!(program.run(&["check"]).await.status, 0);
+    outside.tls.show("a.example", Face::Expired).unwrap();
+    let handshakes = outside.tls.handshakes();
+    assert_eq!(program.run(&["check"]).await.status, 3);
+    assert_eq!(outside.tls.handshakes() - handshakes, 2);
+    let events = program.run(&["events"]).await;
+    assert!(events.out.contains("certificate.broke a.example"), "{events:?}");
+}
+
+#[tokio::test]
+async fn settings_of_the_checks_are_checked() {
+    let program = Program::bare();
+    for (setting, problem) in [
+        ("checks.interval=9", "it must be at least 10s"),
+        ("checks.resolvers=dns.example", "it must be \"system\" or an address"),
+        ("checks.resolvers=", "checks.resolvers must name one resolver at least"),
+        ("checks.expected_targets=a b", "it must be an address, a network or a host name"),
+        ("checks.proxies=203.0.113.0/33", "it must be an address or a network"),
+        ("checks.port=0", "it must be a number from 1 to 65535"),
+        ("checks.ca_file=/no/such/file", "checks.ca_file: /no/such/file"),
+    ] {
+        let checked = program.run(&["check", "a.example", "--set", setting]).await;
+        assert_eq!(checked.status, 1, "{setting}: {checked:?}");
+        assert!(checked.err.contains(problem), "{setting}: {checked:?}");
+    }
+    let empty = program.file("empty.pem", "nothing\n");
+    let set = format!("checks.ca_file={empty}");
+    let checked = program.run(&["check", "a.example", "--set", &set]).await;
+    assert!(checked.err.contains("there is no PEM certificate in it"), "{checked:?}");
+}
+
+#[tokio::test]
+async fn doctor_tries_the_resolvers_and_the_target() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let outside = Outside::start().await;
+    outside.point(&["agency.example"]);
+    let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
+    let well = program.run(&["doctor"]).await;
+    let resolver = outside.dns.address();
+    assert_eq!(well.status, 0, "{well:?}");
+    assert!(well.out.contains(&format!("ok      resolvers  {resolver} answer")), "{well:?}");
+    let target = "ok      targets    domains should point at 127.0.0.1, agency.example";
+    assert!(well.out.contains(target), "{well:?}");
+
+    // A port of this machine at which nobody listens.
+    let deaf = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let both = format!("{resolver},{deaf}");
+    let one = program.clone().with("CLOSTE_SYNC__CHECKS__RESOLVERS", &both).run(&["doctor"]).await;
+    assert_eq!(one.status, 0, "{one:?}");
+    assert!(one.out.contains(&format!("warning resolvers  {deaf}: ")), "{one:?}");
+    let none =
+        program.with("CLOSTE_SYNC__CHECKS__RESOLVERS", &deaf.to_string()).run(&["doctor"]).await;
+    assert_eq!(none.status, 1, "{none:?}");
+    assert!(none.out.contains("-       targets    not tried: no resolver answers"), "{none:?}");
+}
