@@ -3,7 +3,6 @@
 use std::{
     collections::{HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -11,9 +10,8 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -129,14 +127,12 @@ impl Suspicion {
     }
 }
 
-type Look = Pin<Box<dyn Future<Output = (Looked, Observation)> + Send>>;
-
 /// Work under way.
 #[derive(Default)]
 struct Work {
     /// Due, not begun.
     waiting: VecDeque<Looked>,
-    in_flight: FuturesUnordered<Look>,
+    in_flight: JoinSet<(Looked, Observation)>,
     /// Looked at, not recorded.
     done: Vec<(Looked, Observation)>,
     /// The names of all of them.
@@ -269,10 +265,10 @@ impl Clock {
         {
             let (checks, expected) = (self.checks.clone(), self.expected.clone());
             let (depth, now) = (depth(looked.standing.as_ref()), self.time.now());
-            work.in_flight.push(Box::pin(async move {
+            work.in_flight.spawn(async move {
                 let seen = checks.look(&looked.name, expected.as_deref(), depth, now).await;
                 (looked, seen)
-            }));
+            });
         }
     }
 
@@ -283,8 +279,9 @@ impl Clock {
         loop {
             tokio::select! {
                 () = &mut tick => return,
-                Some(one) = work.in_flight.next(), if !work.in_flight.is_empty() => {
-                    work.done.push(one);
+                Some(one) = work.in_flight.join_next() => {
+                    // A look that panicked is none; its name is looked at again after a restart.
+                    work.done.extend(one.ok());
                     self.begin(work);
                     let wants_more = !work.is_all && work.waiting.is_empty();
                     if wants_more || work.done.len() >= RECORD_AT_ONCE {

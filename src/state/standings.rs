@@ -247,12 +247,20 @@ impl State {
         let lines: Vec<Line> = outcomes.iter().map(line).collect();
         let mut transaction = self.pool.begin().await.map_err(self.failed())?;
         sqlx::query(
-            "UPDATE standing SET due_at = value->>'due_at', looked_at = value->>'looked_at',
-                 latest = value->>'latest', dns_since = value->>'dns_since',
-                 ssl_since = value->>'ssl_since', since = value->>'since',
-                 doubted_at = value->>'doubted_at', told_at = value->>'told_at',
-                 lacks_certificate_since = value->>'lacks_certificate_since'
-             FROM json_each(?2) WHERE ledger_id = ?1 AND domain = value->>'domain'",
+            "INSERT INTO standing (ledger_id, domain, due_at, looked_at, latest, dns_since,
+                 ssl_since, since, doubted_at, told_at, lacks_certificate_since)
+             SELECT ?1, value->>'domain', value->>'due_at', value->>'looked_at',
+                 value->>'latest', value->>'dns_since', value->>'ssl_since', value->>'since',
+                 value->>'doubted_at', value->>'told_at', value->>'lacks_certificate_since'
+             FROM json_each(?2)
+             WHERE EXISTS (SELECT 1 FROM standing s
+                 WHERE s.ledger_id = ?1 AND s.domain = value->>'domain')
+             ON CONFLICT (ledger_id, domain) DO UPDATE SET due_at = excluded.due_at,
+                 looked_at = excluded.looked_at, latest = excluded.latest,
+                 dns_since = excluded.dns_since, ssl_since = excluded.ssl_since,
+                 since = excluded.since, doubted_at = excluded.doubted_at,
+                 told_at = excluded.told_at,
+                 lacks_certificate_since = excluded.lacks_certificate_since",
         )
         .bind(ledger.number())
         .bind(json(&lines))
