@@ -11,7 +11,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -139,6 +142,20 @@ struct Work {
     names: HashSet<DomainName>,
     /// Whether there is more to do than that.
     is_all: bool,
+}
+
+impl Work {
+    fn finish(&mut self, look: Result<(Looked, Observation), JoinError>) {
+        match look {
+            Ok(done) => self.done.push(done),
+            // A fault of ours: whose look it was is not known, so all in flight may be begun again.
+            Err(error) => {
+                tracing::debug!(%error, "a look broke off");
+                let known = self.waiting.iter().chain(self.done.iter().map(|(looked, _)| looked));
+                self.names = known.map(|looked| looked.name.clone()).collect();
+            }
+        }
+    }
 }
 
 impl Clock {
@@ -280,8 +297,7 @@ impl Clock {
             tokio::select! {
                 () = &mut tick => return,
                 Some(one) = work.in_flight.join_next() => {
-                    // A look that panicked is none; its name is looked at again after a restart.
-                    work.done.extend(one.ok());
+                    work.finish(one);
                     self.begin(work);
                     let wants_more = !work.is_all && work.waiting.is_empty();
                     if wants_more || work.done.len() >= RECORD_AT_ONCE {

@@ -320,3 +320,41 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolvers_are_the_systems_or_addresses() {
+        for (text, shown) in [
+            ("system", "system"),
+            ("1.1.1.1", "1.1.1.1"),
+            ("9.9.9.9:53", "9.9.9.9"),
+            ("127.0.0.1:5353", "127.0.0.1:5353"),
+            ("2620:fe::fe", "2620:fe::fe"),
+            ("[::1]:5353", "[::1]:5353"),
+        ] {
+            assert_eq!(text.parse::<ResolverAddress>().unwrap().to_string(), shown);
+        }
+        for text in ["", "dns.example", "1.1.1.1:", "1.1.1.1:99999"] {
+            assert!(text.parse::<ResolverAddress>().is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_gets_more_queries_than_it_may() {
+        let pace = Pace::new(50);
+        let start = Instant::now();
+        for _ in 0..101 {
+            pace.next().await;
+        }
+        assert_eq!(start.elapsed().as_secs(), 2);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let later = Instant::now();
+        for _ in 0..51 {
+            pace.next().await;
+        }
+        assert_eq!(later.elapsed().as_secs(), 1, "idle time is not saved up");
+    }
+}

@@ -200,3 +200,143 @@ fn issuer(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::checks::targets::Target;
+
+    fn expected() -> Expected {
+        let targets: Vec<Target> =
+            vec!["203.0.113.0/28".parse().unwrap(), "edge.example".parse().unwrap()];
+        Expected::new(&targets, ["2001:db8::1".parse().unwrap()])
+    }
+
+    fn found(addresses: &[&str]) -> Addresses {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        Addresses::Found { addresses, cnames: Vec::new() }
+    }
+
+    fn judge(answers: Vec<Addresses>) -> DnsObservation {
+        let (expected, proxies) = (expected(), ["192.0.2.0/24".parse().unwrap()]);
+        let answers = answers.into_iter().enumerate();
+        let answers = answers
+            .map(|(n, answer)| judge_answer(&n.to_string(), answer, Some(&expected), &proxies));
+        judge_dns(answers.collect(), Some(&expected), &proxies)
+    }
+
+    #[test]
+    fn an_aaaa_elsewhere_does_not_make_a_right_a_record_wrong() {
+        let seen = judge(vec![found(&["203.0.113.1", "2001:db8::2"])]);
+        assert_eq!(seen.verdict, DnsVerdict::Ok);
+        assert_eq!(seen.aaaa_elsewhere, ["2001:db8::2".parse::<IpAddr>().unwrap()]);
+        assert!(judge(vec![found(&["203.0.113.1", "2001:db8::1"])]).aaaa_elsewhere.is_empty());
+        assert_eq!(judge(vec![found(&["2001:db8::2"])]).verdict, DnsVerdict::Elsewhere);
+        assert_eq!(judge(vec![found(&["2001:db8::1"])]).verdict, DnsVerdict::Ok);
+        // What the expected host has itself is right, whatever it is.
+        let (addresses, cnames) =
+            (vec!["2001:db8::2".parse().unwrap()], vec!["edge.example".to_owned()]);
+        let seen = judge(vec![Addresses::Found { addresses, cnames }]);
+        assert_eq!((seen.verdict, seen.aaaa_elsewhere.len()), (DnsVerdict::Ok, 0));
+    }
+
+    #[test]
+    fn most_resolvers_decide_when_none_sees_it_right() {
+        let seen = judge(vec![
+            found(&["198.51.100.7"]),
+            Addresses::NoSuchName { cnames: Vec::new() },
+            found(&["198.51.100.7"]),
+            Addresses::Silent("no answer".to_owned()),
+        ]);
+        assert_eq!((seen.verdict, seen.seen, seen.of), (DnsVerdict::Elsewhere, 2, 3));
+        let seen = judge(vec![
+            found(&["192.0.2.1"]),
+            Addresses::Broken { signatures: true },
+            found(&["192.0.2.2"]),
+        ]);
+        assert_eq!((seen.verdict, seen.seen, seen.of), (DnsVerdict::Proxied, 2, 3));
+    }
+
+    #[test]
+    fn without_a_target_only_what_needs_none_is_said() {
+        let judge =
+            |answer| judge_dns(vec![judge_answer("r", answer, None, &[])], None, &[]).verdict;
+        assert_eq!(judge(found(&["203.0.113.1"])), DnsVerdict::Unknown);
+        assert_eq!(judge(Addresses::NoSuchName { cnames: Vec::new() }), DnsVerdict::NoSuchName);
+    }
+
+    fn caa(tag: &str, value: &str, issuer_critical: bool) -> CAA {
+        let mut record = CAA::new_issue(issuer_critical, None, Vec::new());
+        record.tag = tag.to_owned();
+        record.value = value.as_bytes().to_vec();
+        record
+    }
+
+    #[test]
+    fn caa_is_read_as_rfc_8659_says() {
+        let permits = |name: &str, records: &[CAA]| {
+            let authorities = ["letsencrypt.org".to_owned()];
+            judge_caa(records, &name.parse().unwrap(), &authorities).is_ok()
+        };
+        let (ours, theirs) =
+            (caa("issue", "letsencrypt.org", false), caa("issue", "x.example", false));
+        let wild = |issuer| caa("issuewild", issuer, false);
+        for (name, records, is_permitted) in [
+            ("a.example", vec![ours.clone()], true),
+            ("a.example", vec![theirs.clone()], false),
+            ("a.example", vec![theirs.clone(), ours.clone()], true),
+            ("a.example", vec![caa("ISSUE", "LetsEncrypt.org; x=1", true)], true),
+            ("a.example", vec![caa("issue", ";", false)], false),
+            ("a.example", vec![caa("issue", "", false)], false),
+            ("a.example", vec![wild("x.example")], true),
+            ("*.a.example", vec![wild("x.example")], false),
+            ("*.a.example", vec![ours.clone(), wild(";")], false),
+            ("*.a.example", vec![theirs.clone(), wild("letsencrypt.org")], true),
+            ("*.a.example", vec![theirs], false),
+            ("a.example", vec![caa("iodef", "mailto:a@a.example", false)], true),
+            ("a.example", vec![ours.clone(), caa("future", "?", false)], true),
+            ("a.example", vec![ours, caa("future", "?", true)], false),
+        ] {
+            assert_eq!(permits(name, &records), is_permitted, "{name} {records:?}");
+        }
+    }
+
+    fn answers() -> impl Strategy<Value = Vec<Addresses>> {
+        let addresses = prop::collection::vec(
+            prop::sample::select(vec![
+                "203.0.113.1",
+                "203.0.113.2",
+                "198.51.100.7",
+                "192.0.2.9",
+                "2001:db8::1",
+                "2001:db8::9",
+            ]),
+            0..4,
+        );
+        let answer = prop_oneof![
+            addresses.prop_map(|addresses| found(&addresses)),
+            Just(Addresses::NoSuchName { cnames: Vec::new() }),
+            any::<bool>().prop_map(|signatures| Addresses::Broken { signatures }),
+            Just(Addresses::Silent("no answer".to_owned())),
+        ];
+        prop::collection::vec(answer, 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn silent_resolvers_never_count(said in answers(), silent in 0..4_usize) {
+            let silence = || Addresses::Silent("no answer".to_owned());
+            let with: Vec<_> = said.iter().cloned().chain((0..silent).map(|_| silence())).collect();
+            let without = said.iter().filter(|one| !matches!(one, Addresses::Silent(_))).cloned();
+            let (with, without) = (judge(with), judge(without.collect()));
+            prop_assert_eq!(with.verdict, without.verdict);
+            prop_assert_eq!((with.seen, with.of), (without.seen, without.of));
+            prop_assert_eq!(with.verdict == DnsVerdict::Unknown, with.of == 0);
+            prop_assert!(with.seen <= with.of);
+            prop_assert_eq!(with.verdict == DnsVerdict::Ok, with.seen == with.of && with.of > 0
+                && with.answers.iter().any(|one| one.verdict == DnsVerdict::Ok));
+        }
+    }
+}
