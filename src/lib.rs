@@ -10,12 +10,16 @@
 //!         plan(Wanted, Present, Ledger, Policy, now) → Plan        pure
 //!                            ▼
 //!         sync: carry the Plan out, record each step in the state database
+//!                            ▼
+//!         checks: per domain, DNS then TLS, on the clock → Observation → state, log
 //! ```
 //!
 //! Begin with [`sync::Sync::cycle`], which is the whole job once. [`plan`] decides, without a clock
 //! or a socket of its own; [`wordpress`] and [`closte`] are the two ends and know nothing of each
-//! other; [`state`] remembers. [`daemon`] makes cycles on the clock, [`cli`] is what people see, and
-//! [`event`] is everything that it says. A name is parsed once, into a [`domain::DomainName`].
+//! other; [`state`] remembers. [`checks`] is the second loop, which shares nothing with the first but
+//! the state database: how does each name stand, seen from outside? [`daemon`] runs both, [`cli`] is
+//! what people see, and [`event`] is everything that it says. A name is parsed once, into a
+//! [`domain::DomainName`].
 //!
 //! The design is level-triggered: a cycle reads what is and works towards what should be, so a lost
 //! event, a crash or a day offline heals by itself.
@@ -26,7 +30,8 @@
 //! names that Closte lists · *managed* a name that was seen wanted, and so may be removed one day
 //! (the *ledger* says so) · *foreign* present, never wanted: never touched · *rejected* a row that
 //! is no domain name · *refused* a name that Closte will not take · *covered* wanted, and a present
-//! wildcard already serves it · *held* a removal that a guard stopped
+//! wildcard already serves it · *held* a removal that a guard stopped · *observation* what one look
+//! found · *verdict* what it means · *stage* the plugin's own six words for a domain's progress
 
 pub mod checks;
 pub mod cli;
