@@ -86,13 +86,9 @@ async fn measure() {
     };
     let checks = Arc::new(Checks::new(options).unwrap());
 
-    // A name without address: A, AAAA, and CAA at each of its three labels.
+    // A name without address costs no more than two queries.
     let queries: String = (0..DOMAINS)
-        .flat_map(|number| {
-            let name = format!("shop{number}.empty.example");
-            let caa = [name.as_str(), "empty.example", "example"].map(|at| format!("{at} CAA\n"));
-            [format!("{name} A\n"), format!("{name} AAAA\n")].into_iter().chain(caa)
-        })
+        .map(|number| format!("shop{number}.empty.example A\nshop{number}.empty.example AAAA\n"))
         .collect();
     let file = folder.path().join("queries");
     fs::write(&file, queries).unwrap();
@@ -100,7 +96,7 @@ async fn measure() {
     for _ in 0..ROUNDS {
         theirs.push(dnsperf(resolver, &file));
         let took = look_at_all(&checks, "empty.example", Depth::Full, DnsVerdict::NoAddress).await;
-        ours.push((5 * DOMAINS) as f64 / took.wall.as_secs_f64());
+        ours.push((2 * DOMAINS) as f64 / took.wall.as_secs_f64());
     }
     let (theirs, ours) = (median(theirs), median(ours));
     println!(

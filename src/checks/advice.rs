@@ -15,6 +15,9 @@ use crate::{
 /// Closte issues a certificate within so long, as it says: 5 to 10 minutes.
 const ISSUING: Duration = Duration::from_secs(10 * 60);
 
+/// Where names should point, when that is not known.
+const UNKNOWN_PLACE: &str = "the network's address";
+
 /// What to do about a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
@@ -89,7 +92,7 @@ struct About<'a> {
 fn place(latest: &Observation) -> String {
     match latest.expected.iter().find(|place| place.parse::<IpAddr>().is_ok()) {
         Some(address) => address.clone(),
-        None => latest.expected.first().cloned().unwrap_or_else(|| "the network".to_owned()),
+        None => latest.expected.first().cloned().unwrap_or_else(|| UNKNOWN_PLACE.to_owned()),
     }
 }
 
@@ -105,7 +108,7 @@ impl About<'_> {
         let kind = match self.place.parse::<IpAddr>() {
             Ok(IpAddr::V6(_)) => "AAAA record",
             Ok(IpAddr::V4(_)) => "A record",
-            Err(_) if self.place.contains('/') => "A record",
+            Err(_) if self.place.contains('/') || self.place == UNKNOWN_PLACE => "A record",
             Err(_) => "CNAME record",
         };
         format!("{kind} of {} at {}", self.name, self.place)

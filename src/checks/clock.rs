@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     look::Checks,
     settle::{Patience, Settled, depth, settle},
+    suspicion::{CONTROLS, Suspicion},
     targets::Expected,
 };
 use crate::{
@@ -35,8 +36,6 @@ use crate::{
 const TICK: Duration = Duration::from_millis(500);
 /// When a name that worked seems not to, it is looked at again after this long.
 const SECOND_LOOK: Duration = Duration::from_secs(30);
-/// So many other names are looked at then, to see whether the fault is ours.
-const CONTROLS: u32 = 5;
 /// Where names should point is asked again this long after it could not be found out.
 const TARGET_AGAIN: Duration = Duration::from_secs(10);
 /// The most outcomes that are written together.
@@ -87,47 +86,6 @@ enum Area {
     Target,
     Resolvers,
     Late,
-}
-
-/// Whether names stop working one by one, or all at once because of us.
-#[derive(Debug, Default)]
-struct Suspicion {
-    /// Names that a second look has to decide about.
-    open: usize,
-    /// Since there are any: how many names that had worked were looked at,
-    looked: u64,
-    /// and how many of them seemed not to work any more.
-    failing: u64,
-    was_told: bool,
-}
-
-impl Suspicion {
-    /// Notes a look at a name that had worked. Whether it is the first that raises a doubt is the
-    /// result.
-    fn note(&mut self, is_doubt: bool) -> bool {
-        let is_first = is_doubt && self.open == 0;
-        if is_first {
-            *self = Self::default();
-        }
-        self.open += usize::from(is_doubt);
-        self.looked += 1;
-        self.failing += u64::from(is_doubt);
-        is_first
-    }
-
-    /// Notes that a second look has decided about a name.
-    fn decide(&mut self) {
-        self.open = self.open.saturating_sub(1);
-    }
-
-    /// What there is to say, once.
-    fn tell(&mut self) -> Option<Event> {
-        let (failing, of) = (self.failing, self.looked);
-        let has_controls = of > u64::from(CONTROLS);
-        let is_suspicious = has_controls && failing * 2 > of && !self.was_told;
-        self.was_told |= is_suspicious;
-        is_suspicious.then_some(Event::ChecksSuspicious { failing, of })
-    }
 }
 
 /// Work under way.
@@ -333,6 +291,12 @@ impl Clock {
                 _ => {}
             }
             let Settled { standing, events: told } = settled;
+            if told.is_empty() {
+                let domain = looked.name.as_str();
+                let (dns, ssl) =
+                    (standing.latest.dns.verdict.word(), standing.latest.ssl.verdict.word());
+                tracing::debug!(name: "checks.look", domain, dns, ssl, doubt = standing.doubted_at.is_some());
+            }
             events.extend(told);
             outcomes.push(Outcome { name: looked.name, standing, due_at });
         }
@@ -432,29 +396,5 @@ mod tests {
             assert_eq!(next_turn(&name, interval, early), later(first, interval));
         }
         assert!(tenths.iter().all(|many| (60..140).contains(many)), "{tenths:?}");
-    }
-
-    #[test]
-    fn it_is_suspicious_when_most_fail_at_once_and_not_when_one_does() {
-        let looks = |failing: &[bool]| {
-            let mut suspicion = Suspicion::default();
-            let firsts = failing.iter().filter(|fails| suspicion.note(**fails)).count();
-            (firsts, suspicion.tell().is_some(), suspicion.tell().is_some())
-        };
-        assert_eq!(looks(&[true, true, true, true, true, true]), (1, true, false));
-        assert_eq!(looks(&[true, false, false, true, true, true]), (1, true, false));
-        assert_eq!(looks(&[true, false, false, false, false, false]), (1, false, false));
-        // Too few to tell.
-        assert_eq!(looks(&[true, true]), (1, false, false));
-    }
-
-    #[test]
-    fn suspicion_ends_when_second_looks_have_decided() {
-        let mut suspicion = Suspicion::default();
-        assert_eq!((0..6).filter(|_| suspicion.note(true)).count(), 1);
-        assert!(suspicion.tell().is_some());
-        (0..6).for_each(|_| suspicion.decide());
-        assert!(suspicion.note(true), "a new beginning");
-        assert!(suspicion.tell().is_none());
     }
 }

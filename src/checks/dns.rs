@@ -23,8 +23,9 @@ use tokio::time::Instant;
 
 /// The time that one query may take, its repetitions included.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// After so many queries in a row without an answer, a resolver is left alone for a while.
-const SILENT_AFTER: u32 = 8;
+/// After so many queries in a row without an answer, and so long without any, a resolver is left alone
+/// for a while.
+const SILENT_AFTER: (u32, Duration) = (8, Duration::from_secs(10));
 /// How long a silent resolver is left alone.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -163,22 +164,27 @@ impl Resolver {
 
     fn note(&self, was_silent: bool) {
         let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        if was_silent {
-            silence.in_a_row = silence.in_a_row.saturating_add(1);
-            if silence.in_a_row >= SILENT_AFTER {
-                silence.until = Some(Instant::now() + SILENCE);
-                // The next query decides alone.
-                silence.in_a_row = SILENT_AFTER - 1;
-            }
-        } else {
+        if !was_silent {
             *silence = Silence::default();
+            return;
+        }
+        let now = Instant::now();
+        let began = *silence.began.get_or_insert(now);
+        silence.in_a_row = silence.in_a_row.saturating_add(1);
+        let (many, long) = SILENT_AFTER;
+        if silence.in_a_row >= many && now.duration_since(began) >= long {
+            // After that, the next query decides alone.
+            silence.until = Some(now + SILENCE);
         }
     }
 }
 
 #[derive(Debug, Default)]
 struct Silence {
+    /// Queries without an answer, since the last one that had one,
     in_a_row: u32,
+    /// and when the first of them came back without.
+    began: Option<Instant>,
     until: Option<Instant>,
 }
 

@@ -67,7 +67,7 @@ pub enum Depth {
 pub struct Checks {
     options: Options,
     resolvers: Vec<Resolver>,
-    /// Whose turn it is with a quick look.
+    /// Whose turn it is to be asked alone.
     turn: AtomicUsize,
     tls: Tls,
     /// Where names should point, as it was found out last.
@@ -243,11 +243,17 @@ impl Checks {
         now: Timestamp,
     ) -> Observation {
         let looked_at = observation.ssl.address.is_some().then(|| targets(&observation.dns));
-        let (dns, caa) = tokio::join!(self.ask_all(dns_host, expected), self.find_caa(name));
-        observation.dns = dns;
+        observation.dns = self.ask_all(dns_host, expected).await;
         let addresses = targets(&observation.dns);
-        if looked_at.as_ref() != Some(&addresses) {
-            observation.ssl = self.tls.look(&addresses, host, now).await;
+        let is_right = observation.dns.verdict.is_good();
+        let ssl = async {
+            let is_new = looked_at.as_ref() != Some(&addresses);
+            if is_new { Some(self.tls.look(&addresses, host, now).await) } else { None }
+        };
+        let caa = async { if is_right { self.find_caa(name).await } else { None } };
+        let (ssl, caa) = tokio::join!(ssl, caa);
+        if let Some(ssl) = ssl {
+            observation.ssl = ssl;
         }
         if !observation.dns.aaaa_elsewhere.is_empty() {
             observation.blockers.push(Blocker::AaaaElsewhere);
@@ -260,15 +266,18 @@ impl Checks {
     }
 
     async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
-        let asked: Vec<&Resolver> =
-            self.resolvers.iter().filter(|resolver| !resolver.is_silent()).collect();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let resolver = asked.get(turn % asked.len().max(1));
-        let answers = match resolver {
+        let answers = match self.in_turn().next() {
             Some(resolver) => vec![self.ask(resolver, host, expected).await],
             None => Vec::new(),
         };
         judge_dns(answers, expected, &self.options.proxies)
+    }
+
+    /// The resolvers that answer, beginning with another one each time.
+    fn in_turn(&self) -> impl Iterator<Item = &Resolver> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.resolvers.len().max(1);
+        let in_turn = self.resolvers.iter().cycle().skip(turn).take(self.resolvers.len());
+        in_turn.filter(|resolver| !resolver.is_silent())
     }
 
     async fn ask_all(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
@@ -300,9 +309,9 @@ impl Checks {
         }
     }
 
-    /// From the first resolver that answers.
+    /// From the first resolver that can say.
     async fn caa_records(&self, name: &Name) -> Option<Vec<CAA>> {
-        for resolver in &self.resolvers {
+        for resolver in self.in_turn() {
             if let Ok(records) = resolver.caa(name).await {
                 return Some(records);
             }

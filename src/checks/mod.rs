@@ -10,6 +10,7 @@ mod dns;
 mod judge;
 mod look;
 mod settle;
+mod suspicion;
 mod targets;
 mod tls;
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{
     CommandError, exit,
     output::{
-        BAD, FAIR, GOOD, STRONG, count, paint, print, print_json, progress_bar, since, under,
+        BAD, FAIR, GOOD, STRONG, paint, print, print_json, progress_bar, request_json, since,
+        ssl_json, under,
     },
     patience, rules, source,
 };
@@ -29,7 +30,7 @@ pub(super) async fn execute(
     as_json: bool,
 ) -> Result<u8, CommandError> {
     let checks = Checks::new(settings.checks.options.clone())?;
-    let Scope { names, own_domain, place } = Scope::find(settings, only).await?;
+    let Scope { names, own_domain, ledger, place } = Scope::find(settings, only).await?;
     let now = Timestamp::now();
     let expected = checks.expected(own_domain.as_deref(), now).await;
     let target = expected.as_ref().ok().map(|expected| &**expected);
@@ -51,8 +52,8 @@ pub(super) async fn execute(
     }
     findings
         .sort_by(|a, b| (a.seen.works(), &a.looked.name).cmp(&(b.seen.works(), &b.looked.name)));
-    let recorded = match &place {
-        Some((state, ledger)) => record(state, *ledger, &findings, now).await,
+    let recorded = match place.zip(ledger) {
+        Some((state, ledger)) => record(&state, ledger, &findings, now).await,
         None => Ok(()),
     };
 
@@ -84,24 +85,45 @@ pub(super) async fn execute(
 struct Scope {
     names: Vec<Looked>,
     own_domain: Option<String>,
-    place: Option<(State, LedgerId)>,
+    ledger: Option<LedgerId>,
+    place: Option<State>,
 }
 
 impl Scope {
     /// From the state database; where there is none yet, from the network.
     async fn find(settings: &Settings, only: &[DomainName]) -> Result<Self, CommandError> {
-        let mut scope = Self { names: Vec::new(), own_domain: None, place: None };
+        let mut scope = Self { names: Vec::new(), own_domain: None, ledger: None, place: None };
         let now = Timestamp::now();
-        if settings.state_path.exists() {
-            let state = State::open(&settings.state_path).await?;
-            if let Some(ledger) = state.current_ledger().await? {
-                state.enrol(ledger, settings.checks.interval, now).await?;
-                scope.names = state.wanted(ledger, only).await?;
-                scope.own_domain = state.own_domain(ledger).await?;
-                scope.place = Some((state, ledger));
+        let state = match State::open_existing(&settings.state_path).await {
+            Ok(None) => None,
+            // Its schema is brought up to date by opening it to write.
+            Ok(Some(_)) | Err(StateError::Older { .. }) => {
+                match State::open(&settings.state_path).await {
+                    Err(StateError::NotWritable { path, .. }) => {
+                        let note =
+                            format!("{} cannot be written: nothing is recorded", path.display());
+                        anstream::eprintln!("{}", paint(FAIR, note));
+                        State::open_existing(&settings.state_path)
+                            .await?
+                            .map(|state| (state, false))
+                    }
+                    opened => Some((opened?, true)),
+                }
             }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some((state, is_writable)) = state
+            && let Some(ledger) = state.current_ledger().await?
+        {
+            if is_writable {
+                state.enrol(ledger, settings.checks.interval, now).await?;
+            }
+            scope.names = state.wanted(ledger, only).await?;
+            scope.own_domain = state.own_domain(ledger).await?;
+            scope.ledger = Some(ledger);
+            scope.place = is_writable.then_some(state);
         }
-        let needs_names = scope.place.is_none() && only.is_empty();
+        let needs_names = scope.ledger.is_none() && only.is_empty();
         let needs_target =
             scope.own_domain.is_none() && settings.checks.options.expected_targets.is_empty();
         if needs_names || needs_target {
@@ -120,7 +142,7 @@ impl Scope {
 }
 
 fn unrecorded(name: DomainName) -> Looked {
-    Looked { name, facts: Facts::default(), standing: None, due_at: None }
+    Looked { name, facts: Facts::default(), standing: None, due_at: None, request: None }
 }
 
 /// How every name is looked at.
@@ -203,10 +225,11 @@ impl Finding {
             "works": self.seen.works(),
             "since": self.settled.standing.since,
             "dns": self.seen.dns,
-            "ssl": self.seen.ssl,
+            "ssl": ssl_json(&self.seen.ssl, looks.now),
             "blockers": self.seen.blockers,
             "caa": self.seen.caa,
             "expected": self.seen.expected,
+            "certificate_request": request_json(&self.looked),
             "advice": owner,
             "customer": customer,
         })
@@ -240,6 +263,11 @@ impl Finding {
             String::new()
         };
         let _ = writeln!(text, "  Stage     {}{lasting}", paint(style, self.stage(looks)));
+        if let Some((at, answer)) = &self.looked.request {
+            let asked =
+                format!("asked Closte for a certificate {} ago: {answer}", since(*at, looks.now));
+            text.push_str(&under("  Request   ", &asked));
+        }
         let Advice { owner, customer, .. } = self.advice(looks);
         text.push_str(&under("  For you   ", &owner));
         if !self.seen.works() || !self.seen.blockers.is_empty() {
@@ -312,7 +340,7 @@ fn to_text(findings: &[Finding], looks: &Looks<'_>, in_detail: bool) -> String {
         return text;
     }
     let working = findings.iter().filter(|finding| finding.seen.works()).count();
-    let _ = writeln!(text, "{working} of {} work", count(findings.len(), "domain"));
+    let _ = writeln!(text, "{working} of {} domains work", findings.len());
     let noteworthy =
         |finding: &&Finding| !finding.seen.works() || !finding.seen.blockers.is_empty();
     for finding in findings.iter().filter(noteworthy) {

@@ -6,8 +6,13 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::{span::span_between, state::Rejected};
+use crate::{
+    span::span_between,
+    standing::SslObservation,
+    state::{Looked, Rejected},
+};
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const FAIR: Style = AnsiColor::Yellow.on_default();
@@ -69,6 +74,21 @@ pub(super) fn since(at: Timestamp, now: Timestamp) -> String {
 /// How long it is to something.
 pub(super) fn until(at: Timestamp, now: Timestamp) -> String {
     span_between(now, at)
+}
+
+/// What a handshake showed, with the days that are left.
+pub(super) fn ssl_json(ssl: &SslObservation, now: Timestamp) -> Value {
+    let mut value = json!(ssl);
+    if let (Some(fields), Some(certificate)) = (value.as_object_mut(), &ssl.certificate) {
+        fields.insert("days_left".to_owned(), json!(certificate.days_left(now)));
+    }
+    value
+}
+
+/// When Closte was asked for a certificate last, and what it said.
+pub(super) fn request_json(looked: &Looked) -> Value {
+    let request = looked.request.as_ref();
+    json!(request.map(|(at, answer)| json!({"at": at, "answer": answer})))
 }
 
 /// `1 name`, `2 names`.

@@ -1,25 +1,30 @@
+mod json;
+
 use std::{collections::HashMap, fmt::Write as _};
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     CommandError, exit,
     output::{
-        BAD, FAINT, FAIR, GOOD, STRONG, paint, print, print_json, rejected_line, since, until,
-        width,
+        BAD, FAINT, FAIR, GOOD, STRONG, paint, print, print_json, rejected_line, since, under,
+        until, width,
     },
     patience,
 };
 use crate::{
-    checks::{Advice, advise, stage},
+    checks::{Advice, advise},
     domain::DomainName,
     ledger::{Entry, Ledger, Progress},
     settings::Settings,
-    standing::{Facts, Observation, SslVerdict, Standing as Seen},
-    state::{LastCycle, Rejected, State},
+    standing::{Observation, SslVerdict, Standing as Seen},
+    state::{LastCycle, Looked, Rejected, State},
 };
+
+/// A name gets at least so much of a line, in characters.
+const LEAST_NAME: usize = 12;
 
 pub(super) async fn execute(
     settings: &Settings,
@@ -45,18 +50,18 @@ pub(super) async fn execute(
         ledger.retain(|name, _| only.contains(name));
         rejected.clear();
     }
-    let mut seen: HashMap<DomainName, (Facts, Option<Seen>)> =
-        looked.into_iter().map(|one| (one.name, (one.facts, one.standing))).collect();
+    let mut looked: HashMap<DomainName, Looked> =
+        looked.into_iter().map(|one| (one.name.clone(), one)).collect();
     let row = |(name, entry): (DomainName, Entry)| {
-        let (facts, seen) = seen.remove(&name).unwrap_or_default();
-        Row { name, entry, facts, seen }
+        let looked = looked.remove(&name);
+        Row { name, entry, looked }
     };
     let mut rows: Vec<Row> = ledger.into_iter().map(row).collect();
     rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
 
     let now = Timestamp::now();
     if as_json {
-        print_json(&to_json(settings, &rows, &rejected, now))?;
+        print_json(&json::to_json(settings, &rows, &rejected, now))?;
     } else {
         print(&to_text(&last_cycle, &rows, &rejected, now))?;
         for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
@@ -70,8 +75,8 @@ pub(super) async fn execute(
 struct Row {
     name: DomainName,
     entry: Entry,
-    facts: Facts,
-    seen: Option<Seen>,
+    /// None for a name that is no longer wanted.
+    looked: Option<Looked>,
 }
 
 /// How bad it is, worst first.
@@ -84,8 +89,13 @@ enum Severity {
 }
 
 impl Row {
+    /// How it stood when it was looked at last, if it was.
+    fn seen(&self) -> Option<&Seen> {
+        self.looked.as_ref()?.standing.as_ref()
+    }
+
     fn severity(&self) -> Severity {
-        match (standing(&self.entry), &self.seen) {
+        match (standing(&self.entry), self.seen()) {
             (Standing::Refused | Standing::Failing, _) => Severity::Bad,
             (Standing::Gone, _) => Severity::Gone,
             (_, Some(seen)) if !seen.latest.works() => Severity::Bad,
@@ -111,7 +121,7 @@ impl Row {
 
     /// Since when it stands as it does: works or not, or else at Closte or not.
     fn since(&self) -> Timestamp {
-        match &self.seen {
+        match self.seen() {
             Some(seen) => seen.since,
             None => stands_since(&self.entry),
         }
@@ -119,12 +129,12 @@ impl Row {
 
     fn dns(&self) -> String {
         let word = |seen: &Seen| seen.latest.dns.verdict.to_string();
-        self.seen.as_ref().map_or_else(|| "-".to_owned(), word)
+        self.seen().map_or_else(|| "-".to_owned(), word)
     }
 
     /// The verdict, and for a certificate that browsers accept its days left.
     fn ssl(&self, now: Timestamp) -> String {
-        let Some(Observation { ssl, .. }) = self.seen.as_ref().map(|seen| &seen.latest) else {
+        let Some(Observation { ssl, .. }) = self.seen().map(|seen| &seen.latest) else {
             return "-".to_owned();
         };
         match &ssl.certificate {
@@ -136,14 +146,17 @@ impl Row {
     }
 
     fn advice(&self, now: Timestamp) -> Option<Advice> {
-        Some(advise(&self.name, self.seen.as_ref()?, &self.facts, now))
+        let Looked { name, facts, standing, .. } = self.looked.as_ref()?;
+        Some(advise(name, standing.as_ref()?, facts, now))
     }
 
-    /// What Closte said, or else what to do.
-    fn note(&self, now: Timestamp) -> String {
-        let said = note(&self.entry, now);
-        let short = || self.advice(now).map(|advice| advice.short.to_owned());
-        if said.is_empty() { short().unwrap_or_default() } else { said }
+    /// What to do, in a word or two; what Closte said stands below the table.
+    fn word_of_advice(&self, now: Timestamp) -> &'static str {
+        match (standing(&self.entry), self.advice(now)) {
+            (Standing::Refused | Standing::Failing, _) => "see below",
+            (_, Some(advice)) => advice.short,
+            _ => "",
+        }
     }
 }
 
@@ -210,56 +223,52 @@ fn note(entry: &Entry, now: Timestamp) -> String {
         (Progress::Failed(attempt, error), _) => {
             format!("{error}; again in {}", until(attempt.next, now))
         }
-        (_, Standing::Removing) => "no longer mapped".to_owned(),
-        (_, Standing::Gone) => "no longer mapped, and gone from Closte".to_owned(),
-        (_, Standing::Covered) => match &entry.covered_by {
-            Some(wildcard) => format!("served by {wildcard}"),
-            None => String::new(),
-        },
         _ => String::new(),
     }
 }
 
 fn to_text(last_cycle: &LastCycle, rows: &[Row], rejected: &[Rejected], now: Timestamp) -> String {
     let mut text = headline(last_cycle, rows, now);
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header([
-        "DOMAIN",
-        "AT CLOSTE",
-        "DNS",
-        "SSL",
-        "SINCE",
-        "ADVICE",
-    ]);
-    match width() {
-        Some(columns) => {
-            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
-        }
-        None => {
-            table.set_content_arrangement(ContentArrangement::Disabled);
-        }
-    }
-    for row in rows {
-        table.add_row([
+    const HEADER: [&str; 6] = ["DOMAIN", "AT CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"];
+    let cells = |row: &Row| {
+        [
             row.name.to_string(),
             standing(&row.entry).word().to_owned(),
             row.dns(),
             row.ssl(now),
             since(row.since(), now),
-            row.note(now),
-        ]);
+            row.word_of_advice(now).to_owned(),
+        ]
+    };
+    let mut cells: Vec<[String; 6]> = rows.iter().map(cells).collect();
+    if let Some(columns) = width() {
+        // Words are easier to read in one piece; only names are wrapped.
+        let widest = |index: usize| {
+            let cells = cells.iter().filter_map(|row| row.get(index)).map(String::len);
+            cells.chain(HEADER.get(index).map(|word| word.len())).max().unwrap_or_default()
+        };
+        let words: usize = (1..HEADER.len()).map(|index| 2 + widest(index)).sum();
+        let room = usize::from(columns).saturating_sub(words).max(LEAST_NAME);
+        for [name, ..] in &mut cells {
+            *name = textwrap::fill(name, room);
+        }
     }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(HEADER).add_rows(cells);
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    // Words are easier to read in one piece; names and notes can be wrapped.
-    for index in 1..5 {
-        if let Some(column) = table.column_mut(index) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
     if table.row_count() > 0 {
         let _ = writeln!(text, "{}", coloured(&table.trim_fmt(), rows));
+    }
+    for row in rows {
+        let note = note(&row.entry, now);
+        if !note.is_empty() {
+            let line =
+                under("", &format!("! {}  {}: {note}", row.name, standing(&row.entry).word()));
+            text.push_str(&paint(row.style(), line));
+        }
     }
     for one in rejected {
         let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
@@ -297,7 +306,7 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
         let standing = standing(&row.entry);
         matches!(standing, Standing::Present | Standing::Covered | Standing::Added)
     };
-    let works = |row: &&Row| row.seen.as_ref().is_some_and(|seen| seen.latest.works());
+    let works = |row: &&Row| row.seen().is_some_and(|seen| seen.latest.works());
     match last_cycle.completed_at {
         Some(at) => {
             let (served, all, ago) =
@@ -306,7 +315,7 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
                 text,
                 "{served} of {all} wanted domains are served by Closte, as of {ago} ago"
             );
-            if wanted().any(|row| row.seen.is_some()) {
+            if wanted().any(|row| row.seen().is_some()) {
                 let working = wanted().filter(works).count();
                 let _ = writeln!(text, "{working} of {all} work, seen from outside");
             }
@@ -318,63 +327,4 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
         let _ = writeln!(text, "{}", paint(BAD, line));
     }
     text
-}
-
-fn to_json(settings: &Settings, rows: &[Row], rejected: &[Rejected], now: Timestamp) -> Vec<Value> {
-    let patience = patience(settings);
-    let domain = |row: &Row| {
-        let entry = &row.entry;
-        let (next_attempt, error) = match &entry.progress {
-            Progress::Failed(attempt, error) => (Some(attempt.next), Some(error)),
-            Progress::Accepted(attempt) => (Some(attempt.next), None),
-            Progress::Refused { error, .. } => (None, Some(error)),
-            Progress::Idle => (None, None),
-        };
-        let mut fields = json!({
-            "domain": row.name,
-            "blog_id": entry.origin.blog_id,
-            "row_id": entry.origin.row_id,
-            "at_closte": standing(entry).word(),
-            "since": stands_since(entry),
-            "managed_since": entry.managed_since,
-            "unwanted_since": entry.unwanted_since,
-            "covered_by": entry.covered_by,
-            "attempts": entry.attempts(),
-            "next_attempt": next_attempt,
-            "error": error,
-        });
-        let Some(seen) = &row.seen else {
-            return fields;
-        };
-        let advice = row.advice(now);
-        let more = json!({
-            "stage": stage(seen, &patience, now),
-            "works": seen.latest.works(),
-            "works_since": seen.since,
-            "looked_at": seen.looked_at,
-            "dns": seen.latest.dns,
-            "dns_since": seen.dns_since,
-            "ssl": seen.latest.ssl,
-            "ssl_since": seen.ssl_since,
-            "blockers": seen.latest.blockers,
-            "caa": seen.latest.caa,
-            "expected": seen.latest.expected,
-            "advice": advice.as_ref().map(|advice| &advice.owner),
-            "customer": advice.as_ref().map(|advice| &advice.customer),
-        });
-        if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
-            fields.extend(more);
-        }
-        fields
-    };
-    let rejected = rejected.iter().map(|one| {
-        json!({
-            "domain": one.value,
-            "blog_id": one.blog_id,
-            "origin": one.origin,
-            "at_closte": "rejected",
-            "error": one.reason,
-        })
-    });
-    rows.iter().map(domain).chain(rejected).collect()
 }

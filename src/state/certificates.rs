@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{LedgerId, State, StateError, from_millis, to_millis};
+use super::{LedgerId, State, StateError, to_millis};
 use crate::{domain::DomainName, event::Event, ledger::later};
 
 /// A name that has been without a certificate for too long.
@@ -76,26 +76,6 @@ impl State {
             super::events::write(&mut transaction, events, now).await.map_err(self.failed())?;
         }
         transaction.commit().await.map_err(self.failed())
-    }
-
-    /// When Closte was last asked for a certificate for the name, and what it said.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
-    pub async fn certificate_request(
-        &self,
-        ledger: LedgerId,
-        name: &DomainName,
-    ) -> Result<Option<(Timestamp, String)>, StateError> {
-        let row: Option<(i64, String)> = sqlx::query_as(
-            "SELECT asked_at, answer FROM certificate_request WHERE ledger_id = ? AND domain = ?",
-        )
-        .bind(ledger.number())
-        .bind(name.as_str())
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(self.failed())?;
-        Ok(row.map(|(at, answer)| (from_millis(at), answer)))
     }
 
     /// The calls that are not to be tried before some time after `now`.

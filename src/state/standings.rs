@@ -22,6 +22,8 @@ pub struct Looked {
     pub standing: Option<Standing>,
     /// When it is to be looked at; none for a name that was not enrolled yet.
     pub due_at: Option<Timestamp>,
+    /// When Closte was asked for a certificate last, and what it said.
+    pub request: Option<(Timestamp, String)>,
 }
 
 /// What a look left to remember.
@@ -42,7 +44,11 @@ const GAP: i64 = 100;
 const COLUMNS: &str = "m.domain, m.blog_id, m.managed_since,
     coalesce(m.present_since, iif(m.covered_by IS NULL, NULL, m.managed_since)) AS at_closte_since,
     s.due_at, s.looked_at, s.latest, s.dns_since, s.ssl_since, s.since, s.doubted_at, s.told_at,
-    s.lacks_certificate_since";
+    s.lacks_certificate_since, r.asked_at, r.answer";
+
+/// What [`COLUMNS`] may lack.
+const REQUESTS: &str =
+    "LEFT JOIN certificate_request r ON r.ledger_id = m.ledger_id AND r.domain = m.domain";
 
 impl State {
     /// The domain of the network that a ledger belongs to.
@@ -149,7 +155,7 @@ impl State {
     ) -> Result<Vec<Looked>, StateError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM standing s
-             JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain
+             JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain {REQUESTS}
              WHERE s.ledger_id = ? AND s.due_at <= ? ORDER BY s.due_at LIMIT ?"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(ledger.number()).bind(to_millis(now));
@@ -169,7 +175,7 @@ impl State {
     ) -> Result<Vec<Looked>, StateError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM managed m
-             LEFT JOIN standing s ON s.ledger_id = m.ledger_id AND s.domain = m.domain
+             LEFT JOIN standing s ON s.ledger_id = m.ledger_id AND s.domain = m.domain {REQUESTS}
              WHERE m.ledger_id = ?1 AND m.unwanted_since IS NULL
              AND (?2 IS NULL OR m.domain IN (SELECT value FROM json_each(?2))) ORDER BY m.domain"
         );
@@ -211,10 +217,11 @@ impl State {
                     lacks_certificate_since: time("lacks_certificate_since")?,
                 }),
             };
-            Ok((facts, time("due_at")?, standing))
+            let request = time("asked_at")?.zip(row.try_get("answer")?);
+            Ok((facts, time("due_at")?, standing, request))
         };
-        let (facts, due_at, standing) = read().map_err(self.failed())?;
-        Ok(Looked { name, facts, standing, due_at })
+        let (facts, due_at, standing, request) = read().map_err(self.failed())?;
+        Ok(Looked { name, facts, standing, due_at, request })
     }
 
     /// Writes down what came of looks, and what there was to say, all or nothing. A name that is no

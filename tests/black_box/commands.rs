@@ -83,7 +83,7 @@ async fn status_shows_the_worst_first() {
     assert_eq!(words(lines[2]), ["bad.example", "refused", "-"]);
     assert_eq!(words(lines[3]), ["a.example", "yes", "-"]);
     assert_eq!(words(lines[4]), ["b.example", "yes", "-"]);
-    assert!(lines[5].starts_with("! row 4 \"not a name\"  rejected: "), "{status:?}");
+    assert!(lines[6].starts_with("! row 4 \"not a name\"  rejected: "), "{status:?}");
 
     let status = program.run(&["status", "--json", "bad.example", "b.example"]).await.json();
     let status = status.as_array().unwrap();
@@ -219,6 +219,24 @@ fn the_readme_explains_every_event() {
     let readme = include_str!("../../README.md");
     for name in Event::NAMES {
         assert!(readme.contains(&format!("`{name}`")), "README says nothing of {name}");
+    }
+}
+
+#[test]
+fn the_readme_explains_every_verdict() {
+    use closte_sync::standing::{Blocker, DnsVerdict, SslVerdict};
+    let readme = include_str!("../../README.md");
+    let words = DnsVerdict::ALL.iter().map(|verdict| verdict.word());
+    let words = words.chain(SslVerdict::ALL.iter().map(|verdict| verdict.word()));
+    for word in words.chain(Blocker::ALL.iter().map(|blocker| blocker.word())) {
+        let row = readme.lines().find(|line| {
+            let mut cells = line.split('|').map(str::trim);
+            cells.nth(1).is_some_and(|cell| cell.contains(&format!("`{word}`")))
+        });
+        assert!(
+            row.is_some_and(|row| row.split('|').count() == 5),
+            "README says nothing of {word}"
+        );
     }
 }
 

@@ -158,6 +158,7 @@ async fn every_ssl_verdict_comes_from_handshakes() {
     }
     let certificate = |name: &str| found(name)["ssl"]["certificate"].clone();
     assert_eq!(certificate("valid.example")["issuer"], "Practice R1");
+    assert_eq!(found("expiring.example")["ssl"]["days_left"], 5);
     assert_eq!(certificate("valid.example")["key"], "ECDSA P-256");
     assert_eq!(certificate("valid.example")["names"], json!(["valid.example"]));
     assert_eq!(certificate("other.example")["names"], json!(["*.closte-practice.example"]));
@@ -369,6 +370,27 @@ async fn a_working_domain_must_look_broken_twice() {
     assert_eq!(outside.tls.handshakes() - handshakes, 2);
     let events = program.run(&["events"]).await;
     assert!(events.out.contains("certificate.broke a.example"), "{events:?}");
+}
+
+#[tokio::test]
+async fn every_element_of_both_arrays_has_the_same_heart() {
+    let (network, closte, program) = ends(&["a.example", "b.example"]).await;
+    closte.refuse("b.example");
+    network.sql("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (7, 'a b')").await;
+    program.run(&["apply"]).await;
+    let arrays = [
+        program.run(&["status", "--json"]).await.json(),
+        program.run(&["check", "--json"]).await.json(),
+        program.run(&["status", "--json"]).await.json(),
+    ];
+    assert_eq!(arrays.each_ref().map(|array| array.as_array().unwrap().len()), [3, 2, 3]);
+    for one in arrays.iter().flat_map(|array| array.as_array().unwrap()) {
+        for field in ["domain", "stage", "advice"] {
+            assert!(one[field].is_string(), "{field}: {one}");
+        }
+        assert!(one["dns"]["verdict"].is_string() && one["ssl"]["verdict"].is_string(), "{one}");
+        assert!(one["blockers"].is_array(), "{one}");
+    }
 }
 
 #[tokio::test]

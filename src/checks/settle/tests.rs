@@ -1,0 +1,165 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::standing::{DnsObservation, SslObservation};
+
+fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
+    let certificate = Certificate {
+        issuer: "Let's Encrypt R11".to_owned(),
+        names: vec!["shop.example".to_owned()],
+        not_before: at(-60),
+        not_after: at(86_400 * 30),
+        key: "ECDSA P-256".to_owned(),
+    };
+    let leads_nowhere =
+        matches!(dns, DnsVerdict::NoSuchName | DnsVerdict::NoAddress | DnsVerdict::Broken);
+    let addresses = if leads_nowhere { vec![] } else { vec!["198.51.100.7".parse().unwrap()] };
+    Observation {
+        dns: DnsObservation {
+            verdict: dns,
+            seen: 3,
+            of: 4,
+            addresses,
+            host: None,
+            aaaa_elsewhere: Vec::new(),
+            error: None,
+            answers: Vec::new(),
+        },
+        ssl: SslObservation {
+            verdict: ssl,
+            address: None,
+            certificate: ssl.is_good().then_some(certificate),
+            error: None,
+        },
+        blockers: blockers.to_vec(),
+        caa: None,
+        expected: vec!["203.0.113.10".to_owned()],
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn look(previous: Option<&Standing>, seen: Observation, now: Timestamp) -> Settled {
+    let name = "shop.example".parse().unwrap();
+    let facts = Facts { blog_id: Some(2), added_at: Some(at(0)), at_closte_since: Some(at(5)) };
+    let patience = Patience { attention_after: Duration::from_secs(86_400) };
+    settle(&name, previous, seen, &facts, &patience, now)
+}
+
+fn names(settled: &Settled) -> Vec<&'static str> {
+    settled.events.iter().map(Event::name).collect()
+}
+
+#[test]
+fn the_way_to_green_is_told_with_how_long_each_stage_took() {
+    let first = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]), at(10));
+    let Event::DnsPending { advice, .. } = &first.events[0] else { panic!("{first:?}") };
+    assert_eq!(
+        advice,
+        "Point the A record of shop.example at 203.0.113.10: it is at 198.51.100.7 \
+         (3 of 4 resolvers)"
+    );
+    assert_eq!(first.events.len(), 1, "{first:?}");
+    let right = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let second = look(Some(&first.standing), right, at(310));
+    assert!(
+        matches!(&second.events[..], [Event::DnsRight { took: Some(took), .. }] if took == "5m")
+    );
+    assert_eq!(second.standing.lacks_certificate_since, Some(at(310)));
+    let green = seen(DnsVerdict::Ok, SslVerdict::Valid, &[]);
+    let third = look(Some(&second.standing), green, at(432));
+    let [Event::CertificateValid { after_added: Some(after), .. }] = &third.events[..] else {
+        panic!("{third:?}")
+    };
+    assert_eq!(after, "7m 12s");
+    assert_eq!((third.standing.since, third.standing.lacks_certificate_since), (at(432), None));
+}
+
+#[test]
+fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
+    let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let first = look(None, right(), at(300));
+    let advice = |second: i64| {
+        let settled = look(Some(&first.standing), right(), at(second));
+        let facts = Facts { at_closte_since: Some(at(5)), ..Facts::default() };
+        advise(&"shop.example".parse().unwrap(), &settled.standing, &facts, at(second)).owner
+    };
+    assert!(advice(301).ends_with("usually takes 5 to 10 minutes"), "{}", advice(301));
+    assert!(advice(899).ends_with("(so far 9m 59s)"), "{}", advice(899));
+    assert!(advice(900).starts_with("No certificate was issued"), "{}", advice(900));
+}
+
+#[test]
+fn a_blocker_is_told_once_and_keeps_closte_from_being_asked() {
+    let blocked = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
+    let first = look(None, blocked(), at(10));
+    assert_eq!(names(&first), ["dns.right", "certificate.blocked"]);
+    assert_eq!(first.standing.lacks_certificate_since, None);
+    assert_eq!(names(&look(Some(&first.standing), blocked(), at(20))), [""; 0]);
+}
+
+#[test]
+fn a_stage_that_lasts_is_called_failed_and_never_given_up() {
+    let patience = Patience { attention_after: Duration::from_secs(86_400) };
+    let stage_of = |dns, ssl, second| {
+        let first = look(None, seen(dns, ssl, &[]), at(0));
+        stage(&first.standing, &patience, at(second)).word()
+    };
+    let (ok, elsewhere) = (DnsVerdict::Ok, DnsVerdict::Elsewhere);
+    let (valid, expired) = (SslVerdict::Valid, SslVerdict::Expired);
+    assert_eq!(stage_of(ok, valid, 0), "done");
+    assert_eq!(stage_of(ok, valid, 90_000), "done");
+    assert_eq!(stage_of(elsewhere, valid, 86_399), "checking-dns");
+    assert_eq!(stage_of(elsewhere, valid, 86_400), "failed");
+    assert_eq!(stage_of(ok, expired, 0), "checking-ssl-cert");
+    assert_eq!(stage_of(ok, expired, 86_400), "ssl-failed");
+}
+
+fn observations() -> impl Strategy<Value = Observation> {
+    let blockers = prop::sample::subsequence(Blocker::ALL.to_vec(), 0..=2);
+    let dns = prop::sample::select(DnsVerdict::ALL);
+    let ssl = prop::sample::select(SslVerdict::ALL);
+    (dns, ssl, blockers).prop_map(|(dns, ssl, blockers)| seen(dns, ssl, &blockers))
+}
+
+proptest! {
+    #[test]
+    fn unknown_changes_no_verdict_and_says_nothing(
+        looks in prop::collection::vec(observations(), 1..6), ssl in prop::sample::select(SslVerdict::ALL)
+    ) {
+        let mut standing: Option<Standing> = None;
+        for (number, seen) in looks.into_iter().enumerate() {
+            standing = Some(look(standing.as_ref(), seen, at(number as i64 * 400)).standing);
+        }
+        let before = standing.unwrap();
+        let blind = look(Some(&before), seen(DnsVerdict::Unknown, ssl, &[]), at(1_000_000));
+        prop_assert_eq!(&blind.standing.latest, &before.latest);
+        prop_assert_eq!(blind.events, []);
+        prop_assert_eq!(blind.standing.since, before.since);
+    }
+
+    #[test]
+    fn a_name_that_works_never_stops_by_one_look(seen_now in observations()) {
+        let first = look(None, seen(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0));
+        let second = look(Some(&first.standing), seen_now.clone(), at(300));
+        prop_assert!(second.standing.latest.works());
+        let third = look(Some(&second.standing), seen_now, at(330));
+        prop_assert!(!third.is_doubt());
+        prop_assert_eq!(third.standing.since == at(0), third.standing.latest.works());
+    }
+
+    #[test]
+    fn advice_is_given_whatever_was_seen(seen_now in observations()) {
+        let settled = look(None, seen_now, at(0));
+        let name = "*.shop.example".parse().unwrap();
+        for facts in [Facts::default(), Facts { added_at: Some(at(0)), ..Facts::default() }] {
+            let advice = advise(&name, &settled.standing, &facts, at(5_000));
+            prop_assert!(!advice.owner.is_empty() && !advice.customer.is_empty());
+            prop_assert_eq!(advice.short.is_empty(), settled.standing.latest.works()
+                && settled.standing.latest.blockers.is_empty()
+                && settled.standing.latest.ssl.verdict == SslVerdict::Valid);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Row, patience, standing, stands_since};
+use crate::{
+    checks::stage,
+    cli::output::{request_json, ssl_json},
+    ledger::Progress,
+    settings::Settings,
+    standing::{DnsVerdict, SslVerdict, Stage},
+    state::Rejected,
+};
+
+pub(super) fn to_json(
+    settings: &Settings,
+    rows: &[Row],
+    rejected: &[Rejected],
+    now: Timestamp,
+) -> Vec<Value> {
+    let patience = patience(settings);
+    let domain = |row: &Row| {
+        let entry = &row.entry;
+        let (next_attempt, error) = match &entry.progress {
+            Progress::Failed(attempt, error) => (Some(attempt.next), Some(error)),
+            Progress::Accepted(attempt) => (Some(attempt.next), None),
+            Progress::Refused { error, .. } => (None, Some(error)),
+            Progress::Idle => (None, None),
+        };
+        let mut fields = json!({
+            "domain": row.name,
+            "blog_id": entry.origin.blog_id,
+            "row_id": entry.origin.row_id,
+            "at_closte": standing(entry).word(),
+            "since": stands_since(entry),
+            "managed_since": entry.managed_since,
+            "unwanted_since": entry.unwanted_since,
+            "covered_by": entry.covered_by,
+            "attempts": entry.attempts(),
+            "next_attempt": next_attempt,
+            "error": error,
+        });
+        let advice = row.advice(now);
+        let more = match row.seen() {
+            Some(seen) => json!({
+                "stage": stage(seen, &patience, now),
+                "works": seen.latest.works(),
+                "works_since": seen.since,
+                "looked_at": seen.looked_at,
+                "dns": seen.latest.dns,
+                "dns_since": seen.dns_since,
+                "ssl": ssl_json(&seen.latest.ssl, now),
+                "ssl_since": seen.ssl_since,
+                "blockers": seen.latest.blockers,
+                "caa": seen.latest.caa,
+                "expected": seen.latest.expected,
+                "certificate_request": row.looked.as_ref().map(request_json),
+                "advice": advice.as_ref().map(|advice| &advice.owner),
+                "customer": advice.as_ref().map(|advice| &advice.customer),
+            }),
+            None => json!({
+                "stage": Stage::CheckingDns,
+                "works": false,
+                "dns": {"verdict": DnsVerdict::Unknown},
+                "ssl": {"verdict": SslVerdict::Unknown},
+                "blockers": [],
+                "advice": "It was not looked at yet: the daemon does, or `closte-sync check`",
+            }),
+        };
+        if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+            fields.extend(more);
+        }
+        fields
+    };
+    let rejected = rejected.iter().map(|one| {
+        json!({
+            "domain": one.value,
+            "blog_id": one.blog_id,
+            "origin": one.origin,
+            "at_closte": "rejected",
+            "error": one.reason,
+            "stage": Stage::CheckingDns,
+            "works": false,
+            "dns": {"verdict": DnsVerdict::Unknown},
+            "ssl": {"verdict": SslVerdict::Unknown},
+            "blockers": [],
+            "advice": format!("Correct {} in Network Admin: {}", one.origin, one.reason),
+        })
+    });
+    rows.iter().map(domain).chain(rejected).collect()
+}
