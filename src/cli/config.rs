@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     CommandError, exit,
-    output::{FAINT, STRONG, paint, print, print_json},
+    output::{FAINT, FAIR, STRONG, paint, print, print_json},
 };
 use crate::settings::{Entry, Settings};
 
@@ -27,6 +27,9 @@ pub(super) fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandE
         let value = if value.is_empty() { "(not set)" } else { value };
         let source = paint(FAINT, format_args!("# {source}"));
         let _ = writeln!(text, "{name:<21} = {value:<24} {source}");
+    }
+    for line in settings.not_known() {
+        let _ = writeln!(text, "\n{}", paint(FAIR, line));
     }
     print(&text)?;
     Ok(exit::OK)

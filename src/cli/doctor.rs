@@ -57,7 +57,9 @@ pub(super) fn without_settings(error: &SettingsError) -> Result<u8, CommandError
 }
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
-    let mut findings = vec![check_settings(settings), check_state(settings).await];
+    let mut findings = vec![check_settings(settings)];
+    findings.extend(check_wp_config(settings));
+    findings.push(check_state(settings).await);
     let own_domain = check_network(settings, &mut findings).await;
     check_closte(settings, &mut findings).await;
     check_checks(settings, own_domain, &mut findings).await;
@@ -90,6 +92,24 @@ fn check_settings(settings: &Settings) -> Finding {
         "settings",
         Ok(format!("{set} set, {} at their default", settings.entries.len() - set)),
     )
+}
+
+fn check_wp_config(settings: &Settings) -> Option<Finding> {
+    let file = settings.wp_config.as_ref()?;
+    let unknown = file.unknown();
+    let result = if unknown.is_empty() { Verdict::Ok } else { Verdict::Warning };
+    let found = match &file.config {
+        Ok(config) => {
+            let known = count(config.known.len(), "value");
+            let mut found = format!("{}: {known}", file.path.display());
+            for one in unknown {
+                let _ = write!(found, "; {one}");
+            }
+            found
+        }
+        Err(error) => error.clone(),
+    };
+    Some(Finding { check: "wp-config", result, found })
 }
 
 /// Looks without making anything: a file that root makes here is one that the daemon's own user

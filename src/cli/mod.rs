@@ -52,6 +52,9 @@ struct SettingsArguments {
     /// The configuration file [default: /etc/closte-sync/config.toml where it exists]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+    /// The network's wp-config.php [default: the first of ./, ../ and /var/www/html/wp-config.php]
+    #[arg(long, value_name = "FILE", global = true)]
+    wp_config: Option<PathBuf>,
     /// Sets one setting, as in --set sync.interval=1m; may be repeated
     #[arg(long, value_name = "KEY=VALUE", global = true, value_parser = key_and_value)]
     set: Vec<(String, String)>,
@@ -165,6 +168,10 @@ mod exit {
     pub(super) const USAGE: u8 = 64;
 }
 
+/// Where a wp-config.php usually is, as seen from where the program is started.
+const WP_CONFIG_PLACES: [&str; 3] =
+    ["./wp-config.php", "../wp-config.php", "/var/www/html/wp-config.php"];
+
 /// Runs the command that the process was started with.
 pub async fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -179,6 +186,8 @@ pub async fn main() -> ExitCode {
     };
     let layers = Layers {
         config_file: arguments.settings.config,
+        wp_config: arguments.settings.wp_config,
+        wp_config_places: WP_CONFIG_PLACES.map(PathBuf::from).into(),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

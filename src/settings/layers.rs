@@ -1,7 +1,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Display,
-    fs,
+    fs, io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
@@ -10,8 +10,8 @@ use std::{
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::{Settings, SettingsError, Span, state_file};
-use crate::wordpress::DatabaseUrl;
+use super::{Settings, SettingsError, Span, WpConfigFile, state_file};
+use crate::wordpress::{DatabaseUrl, WpConfig};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 const DEFAULT_FILE: &str = "/etc/closte-sync/config.toml";
@@ -24,6 +24,9 @@ const WELL_KNOWN: [(&str, &str); 2] = [
     ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
     ("WORDPRESS_TABLE_PREFIX", "wordpress.table_prefix"),
 ];
+/// systemd credentials, and the settings that they are.
+const CREDENTIALS: [(&str, &str); 2] =
+    [("closte_client_api_key", "closte.api_key"), ("database_url", "wordpress.database_url")];
 /// The parts of the database's address, as the official WordPress image takes them.
 const DATABASE_PARTS: [&str; 4] =
     ["WORDPRESS_DB_HOST", "WORDPRESS_DB_USER", "WORDPRESS_DB_PASSWORD", "WORDPRESS_DB_NAME"];
@@ -33,6 +36,10 @@ const DATABASE_PARTS: [&str; 4] =
 pub struct Layers {
     /// `--config`; without it, `/etc/closte-sync/config.toml` where that exists.
     pub config_file: Option<PathBuf>,
+    /// `--wp-config`
+    pub wp_config: Option<PathBuf>,
+    /// Where a `wp-config.php` is looked for when nobody names one: the first that is there.
+    pub wp_config_places: Vec<PathBuf>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
     /// `--set`, key and value.
@@ -56,20 +63,55 @@ impl Layers {
         let (environment, database) = self.environment_values(&mut problems);
         let overrides = self.override_values(&mut problems);
         let defaults = toml(DEFAULTS).map_err(|error| SettingsError::one(error.to_string()))?;
-        let merged = Config::builder()
-            .add_source(Flat(defaults.clone()))
-            .add_source(Flat(self.file_values()?))
-            .add_source(Flat(environment))
-            .add_source(Flat(overrides))
-            .build()
-            .map_err(|error| SettingsError::one(error.to_string()))?;
+        let above = [self.file_values()?, environment, overrides];
+        let wp_config = self.wp_config(&above)?;
+        let from_wordpress = wp_config.as_ref().map(WpConfigFile::values).unwrap_or_default();
+        let mut merged = Config::builder();
+        for layer in [defaults.clone(), from_wordpress].into_iter().chain(above) {
+            merged = merged.add_source(Flat(layer));
+        }
+        let merged = merged.build().map_err(|error| SettingsError::one(error.to_string()))?;
         let values = flatten(merged.cache);
         for (key, value) in &values {
             if !defaults.contains_key(key) {
                 problems.push(unknown(key, value.origin(), defaults.keys()));
             }
         }
-        Ok(Values { values, database, problems })
+        let from_wordpress = wp_config.as_ref().and_then(WpConfigFile::database);
+        let database = match (database, from_wordpress) {
+            (Some(parts), _) => Some(parts),
+            // A URL counts more, wherever it was set.
+            (None, Some((url, source))) if is_default(&values, "wordpress.database_url") => url
+                .map_err(|error| problems.push(format!("DB_HOST ({source}): {error}")))
+                .ok()
+                .map(|url| (url, source)),
+            (None, _) => None,
+        };
+        Ok(Values { values, database, wp_config, problems })
+    }
+
+    /// The `wp-config.php` that was named, or the first that is there. One that was named and cannot
+    /// be read is an error; one that was found is passed over, but remembered.
+    fn wp_config(
+        &self,
+        above: &[Map<String, Value>],
+    ) -> Result<Option<WpConfigFile>, SettingsError> {
+        let named = || {
+            let mut named =
+                above.iter().rev().filter_map(|layer| layer.get("wordpress.config_file"));
+            named.find_map(|value| value.clone().into_string().ok()).filter(|path| !path.is_empty())
+        };
+        let named = self.wp_config.clone().or_else(|| named().map(PathBuf::from));
+        if let Some(path) = named {
+            let config = WpConfig::read(&path, &self.environment)
+                .map_err(|error| SettingsError::one(error.to_string()))?;
+            return Ok(Some(WpConfigFile { path, config: Ok(config) }));
+        }
+        let found = self.wp_config_places.iter().find(|path| path.exists());
+        Ok(found.map(|path| {
+            let config = WpConfig::read(path, &self.environment).map_err(|error| error.to_string());
+            WpConfigFile { path: path.clone(), config }
+        }))
     }
 
     fn file_values(&self) -> Result<Map<String, Value>, SettingsError> {
@@ -95,6 +137,12 @@ impl Layers {
         problems: &mut Vec<String>,
     ) -> (Map<String, Value>, Option<(DatabaseUrl, String)>) {
         let mut values = Map::new();
+        for (file, key) in CREDENTIALS {
+            if let Some(text) = self.credential(file, problems) {
+                let origin = format!("credential {file}");
+                values.insert(key.to_owned(), Value::new(Some(&origin), text));
+            }
+        }
         for (variable, key) in WELL_KNOWN {
             if let Some(text) = self.variable(variable, problems) {
                 values.insert(key.to_owned(), value(variable, text));
@@ -103,8 +151,8 @@ impl Layers {
         for variable in self.environment.keys() {
             let Some(name) = variable.strip_prefix(PREFIX) else { continue };
             let name = match name.strip_suffix("_FILE") {
-                // The settings of this name are themselves the name of a file.
-                Some(_) if name == "CHECKS__CA_FILE" => name,
+                // The settings of these names are themselves the name of a file.
+                Some(_) if ["CHECKS__CA_FILE", "WORDPRESS__CONFIG_FILE"].contains(&name) => name,
                 Some(stem) if !self.environment.contains_key(&format!("{PREFIX}{stem}")) => stem,
                 Some(_) => continue,
                 None => name,
@@ -128,6 +176,20 @@ impl Layers {
             }
         }
         (values, database)
+    }
+
+    /// What systemd's `LoadCredential=` put there (systemd.exec(5)).
+    fn credential(&self, file: &str, problems: &mut Vec<String>) -> Option<String> {
+        let folder = self.environment.get("CREDENTIALS_DIRECTORY")?;
+        let path = Path::new(folder).join(file);
+        match fs::read_to_string(&path) {
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                problems.push(format!("cannot read {} ({error})", path.display()));
+                None
+            }
+        }
     }
 
     /// A variable's value: its own, or the content of the file that its twin with `_FILE` names. An
@@ -208,6 +270,10 @@ fn unknown<'a>(key: &str, origin: Option<&str>, known: impl Iterator<Item = &'a 
     format!("nobody knows a setting {key} ({}){nearest}", origin.unwrap_or("default"))
 }
 
+fn is_default(values: &BTreeMap<String, Value>, key: &str) -> bool {
+    values.get(key).is_none_or(|value| value.to_string().is_empty())
+}
+
 /// Values under dotted keys.
 #[derive(Debug, Clone)]
 struct Flat(Map<String, Value>);
@@ -246,6 +312,7 @@ pub(super) struct Values {
     values: BTreeMap<String, Value>,
     /// The address that came in parts, and from where.
     database: Option<(DatabaseUrl, String)>,
+    pub(super) wp_config: Option<WpConfigFile>,
     pub(super) problems: Vec<String>,
 }
 
@@ -309,8 +376,9 @@ impl Values {
         list
     }
 
-    /// The database's address: the parts count less than `CLOSTE_SYNC__WORDPRESS__DATABASE_URL`,
-    /// and more than a file.
+    /// The database's address: the parts of the environment count less than
+    /// `CLOSTE_SYNC__WORDPRESS__DATABASE_URL`, and more than a file; those of `wp-config.php` count
+    /// least.
     pub(super) fn database(&mut self) -> Option<Option<DatabaseUrl>> {
         match &self.database {
             Some((database, _)) => Some(Some(database.clone())),

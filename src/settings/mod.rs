@@ -1,10 +1,11 @@
 //! Layers of settings → one typed, validated [`Settings`].
 //!
-//! Weakest first: `config/default.toml` (compiled in), `/etc/closte-sync/config.toml` or the file of
-//! `--config`, the environment, `--set`. All that is wrong is told at once, each with where it came
+//! Weakest first: `config/default.toml` (compiled in), `wp-config.php`,
+//! `/etc/closte-sync/config.toml` or the file of `--config`, the environment, `--set`. All that is wrong is told at once, each with where it came
 //! from; secrets are never repeated.
 
 mod layers;
+mod wp_config;
 
 use std::{
     fmt,
@@ -17,6 +18,7 @@ use jiff::{SignedDuration, SpanRelativeTo};
 use thiserror::Error;
 
 pub use layers::{Entry, Layers};
+pub use wp_config::WpConfigFile;
 
 use crate::{
     checks::{self, Network, ResolverAddress, Target},
@@ -41,6 +43,8 @@ pub struct Settings {
     pub state_path: PathBuf,
     /// `[log]`
     pub log: Log,
+    /// The `wp-config.php` that was named or found.
+    pub wp_config: Option<WpConfigFile>,
     /// Every setting as it stands, with its source, in the order of `config/default.toml`.
     pub entries: Vec<Entry>,
 }
@@ -155,6 +159,8 @@ impl Settings {
         let mut values = layers.read()?;
         // Each value is asked for before the first missing one ends it: all problems are told.
         let database = values.database();
+        // Read before all others, by the layers.
+        let _ = values.optional::<PathBuf>("wordpress.config_file");
         let table_prefix = values.parse("wordpress.table_prefix");
         let network_id = values.optional::<NetworkId>("wordpress.network_id");
         let create_domain_records = values.flag("wordpress.create_domain_records");
@@ -233,6 +239,7 @@ impl Settings {
                 state_path: state_url?
                     .map_or_else(|| layers.default_state_path(), |StateUrl(path)| path),
                 log: Log { format: format?, filter: filter? },
+                wp_config: values.wp_config.clone(),
                 entries: Vec::new(),
             })
         })();
@@ -251,11 +258,14 @@ impl Settings {
     /// [`SettingsError`] when it is not set.
     pub fn database(&self) -> Result<&DatabaseUrl, SettingsError> {
         self.wordpress.database.as_ref().ok_or_else(|| {
-            SettingsError::one(
-                "wordpress.database_url is not set: put it into /etc/closte-sync/config.toml, or \
-                 set CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, \
-                 WORDPRESS_DB_USER, WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME",
-            )
+            let mut problems = vec![
+                "wordpress.database_url is not set: name the network's wp-config.php with \
+                 --wp-config, or set CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, \
+                 WORDPRESS_DB_USER, WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME"
+                    .to_owned(),
+            ];
+            problems.extend(self.not_known());
+            SettingsError { problems }
         })
     }
 
@@ -265,11 +275,23 @@ impl Settings {
     /// [`SettingsError`] when it is not set.
     pub fn api_key(&self) -> Result<&ApiKey, SettingsError> {
         self.closte.api_key.as_ref().ok_or_else(|| {
-            SettingsError::one(
-                "closte.api_key is not set: set CLOSTE_CLIENT_API_KEY (or \
-                 CLOSTE_CLIENT_API_KEY_FILE) to the key that wp-config.php defines under this name",
-            )
+            let mut problems = vec![
+                "closte.api_key is not set: name the network's wp-config.php, which defines \
+                 CLOSTE_CLIENT_API_KEY, with --wp-config, or set CLOSTE_CLIENT_API_KEY (or \
+                 CLOSTE_CLIENT_API_KEY_FILE) to the same key"
+                    .to_owned(),
+            ];
+            problems.extend(self.not_known());
+            SettingsError { problems }
         })
+    }
+
+    /// What the `wp-config.php` says that only running it would tell.
+    pub fn not_known(&self) -> Vec<String> {
+        let Some(file) = &self.wp_config else {
+            return Vec::new();
+        };
+        file.unknown().iter().map(|one| format!("{}: {one}", file.path.display())).collect()
     }
 }
 

@@ -46,7 +46,8 @@ pub enum InvalidDatabaseUrl {
 
 impl DatabaseUrl {
     /// The address in the parts of wp-config.php. `host` takes all forms of `DB_HOST`: `host`,
-    /// `host:port`, `host:/path/to.sock`, `:/path/to.sock`, `[::1]:port`.
+    /// `host:port`, `host:/path/to.sock`, `:/path/to.sock`, `[::1]:port`. `localhost` is the default
+    /// socket, as it is for PHP, where one is there.
     ///
     /// # Errors
     /// [`InvalidDatabaseUrl`] when a part is missing or the host makes no sense.
@@ -67,7 +68,8 @@ impl DatabaseUrl {
         if !password.is_empty() {
             options = options.password(password);
         }
-        Ok(Self::my_sql(at_host(options, host.trim())?))
+        let is_there = |path: &str| Path::new(path).exists();
+        Ok(Self::my_sql(at_host(options, host.trim(), is_there)?))
     }
 
     fn my_sql(options: MySqlConnectOptions) -> Self {
@@ -76,9 +78,14 @@ impl DatabaseUrl {
     }
 }
 
+/// Where MySQL and MariaDB listen, as Debian, Red Hat and the sources have it.
+const DEFAULT_SOCKETS: [&str; 3] =
+    ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
+
 fn at_host(
     options: MySqlConnectOptions,
     host: &str,
+    is_there: impl Fn(&str) -> bool,
 ) -> Result<MySqlConnectOptions, InvalidDatabaseUrl> {
     if let Some((_, socket)) = host.split_once(":/") {
         return Ok(options.socket(format!("/{socket}")));
@@ -93,6 +100,11 @@ fn at_host(
             Some(port) => Ok(options.port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
             None => Ok(options),
         };
+    }
+    if matches!(host, "" | "localhost")
+        && let Some(socket) = DEFAULT_SOCKETS.iter().find(|path| is_there(path))
+    {
+        return Ok(options.socket(socket));
     }
     match host.split_once(':') {
         Some((host, port)) => Ok(options
@@ -246,7 +258,6 @@ mod tests {
         for (host, expected) in [
             ("db", "mysql://wp@db:3306/wordpress"),
             ("db:3307", "mysql://wp@db:3307/wordpress"),
-            ("", "mysql://wp@localhost:3306/wordpress"),
             ("localhost:/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
             (":/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
             ("/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
@@ -266,5 +277,20 @@ mod tests {
         for bad in ["wp`; DROP", "wp-", "wp.", "wp "] {
             assert_eq!(bad.parse::<TablePrefix>(), Err(InvalidTablePrefix), "{bad}");
         }
+    }
+
+    #[test]
+    fn localhost_is_the_default_socket_where_one_is_there() {
+        let place = |host: &str, there: &[&str]| {
+            let options = MySqlConnectOptions::new().username("wp").database("w");
+            let options = at_host(options, host, |path| there.contains(&path)).unwrap();
+            DatabaseUrl::my_sql(options).to_string()
+        };
+        let socket = "mysql://wp@localhost/w?socket=/var/lib/mysql/mysql.sock";
+        assert_eq!(place("localhost", &["/var/lib/mysql/mysql.sock"]), socket);
+        assert_eq!(place("", &["/var/lib/mysql/mysql.sock"]), socket);
+        assert_eq!(place("localhost", &[]), "mysql://wp@localhost:3306/w");
+        assert_eq!(place("127.0.0.1", &DEFAULT_SOCKETS), "mysql://wp@127.0.0.1:3306/w");
+        assert_eq!(place("localhost:3307", &DEFAULT_SOCKETS), "mysql://wp@localhost:3307/w");
     }
 }

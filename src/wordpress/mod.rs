@@ -8,6 +8,7 @@
 mod database;
 mod error;
 mod location;
+mod php;
 mod source;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::domain::{DomainName, InvalidDomain};
 
 pub use error::SourceError;
 pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
+pub use php::{Setting, Unknown, WpConfig, WpConfigError};
 pub use source::Source;
 
 /// A network, as one consistent read of its database found it.

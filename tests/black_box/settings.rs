@@ -2,8 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use closte_sync::settings::{Layers, Settings, SyncPolicy};
+use closte_sync::{
+    settings::{Layers, Settings, SyncPolicy},
+    simulator::Simulator,
+};
 use proptest::prelude::*;
+
+use crate::support::{KEY, Network, Program, ends};
 
 fn layers(environment: &[(&str, &str)]) -> Layers {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -189,4 +194,86 @@ proptest! {
         let environment = BTreeMap::from([(variable, value)]);
         let _ = Settings::load(&Layers { environment, ..Layers::default() });
     }
+}
+
+/// A wp-config.php for a network of the test server.
+fn wp_config(network: &Network, more: &str) -> String {
+    let (head, database) = network.url.rsplit_once('/').unwrap();
+    let (user, host) = head.trim_start_matches("mysql://").rsplit_once('@').unwrap();
+    let (user, password) = user.split_once(':').unwrap();
+    format!(
+        "<?php\n/** The database */\ndefine( 'DB_NAME', '{database}' );\ndefine( 'DB_USER', \
+         '{user}' );\ndefine( 'DB_PASSWORD', '{password}' );\ndefine( 'DB_HOST', '{host}' );\n\
+         $table_prefix = 'wp_';\n{more}\nrequire_once ABSPATH . 'wp-settings.php';\n"
+    )
+}
+
+#[tokio::test]
+async fn nothing_need_be_set_beside_a_wp_config() {
+    let network = Network::mariadb().await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    let program = Program::bare().with("CLOSTE_SYNC__CLOSTE__BASE_URL", &closte.base_url());
+    let key = format!("define('CLOSTE_CLIENT_API_KEY', \"{KEY}\");");
+    let file = program.file("wp-config.php", &wp_config(&network, &key));
+    let applied = program.run(&["apply", "--wp-config", &file]).await;
+    assert_eq!(applied.status, 0, "{applied:?}");
+    assert_eq!(closte.domains().len(), 11);
+
+    let config = program.run(&["config", "--wp-config", &file]).await;
+    let line = |key: &str| {
+        let line = config.out.lines().find(|line| line.starts_with(key));
+        line.unwrap_or_else(|| panic!("{key}: {config:?}")).to_owned()
+    };
+    assert!(line("database_url").ends_with("# wp-config.php:3"), "{config:?}");
+    assert!(line("table_prefix").ends_with("# wp-config.php:7"), "{config:?}");
+    assert!(line("api_key").contains("***") && line("api_key").ends_with("wp-config.php:8"));
+    assert!(!config.out.contains("m4rker"), "{config:?}");
+
+    // It is found where the program is started, and anything else counts more.
+    let program = program.with("CLOSTE_CLIENT_API_KEY", "another-key");
+    let config = program.run_in_its_folder(&["config"]).await;
+    assert!(config.out.contains("# wp-config.php:3"), "{config:?}");
+    assert!(config.out.contains("# environment CLOSTE_CLIENT_API_KEY"), "{config:?}");
+    let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/tmp/other");
+    let config = program.with("CLOSTE_SYNC__WORDPRESS__CONFIG_FILE", &file).run(&["config"]).await;
+    assert!(config.out.contains("sqlite:/tmp/other"), "{config:?}");
+}
+
+#[tokio::test]
+async fn what_a_wp_config_does_not_say_is_named() {
+    let network = Network::mariadb().await;
+    let program = Program::bare();
+    let text = wp_config(&network, "define('CLOSTE_CLIENT_API_KEY', vault('closte'));")
+        .replace("'m4rker-password'", "getenv('NOWHERE')");
+    let file = program.file("wp-config.php", &text);
+    let plan = program.run(&["plan", "--wp-config", &file]).await;
+    assert_eq!(plan.status, 1);
+    assert!(
+        plan.err.contains("CLOSTE_CLIENT_API_KEY in line 8 is not known: it calls vault()"),
+        "{plan:?}"
+    );
+    let doctor = program.run(&["doctor", "--wp-config", &file]).await;
+    let line = doctor.out.lines().find(|line| line.contains(" wp-config ")).unwrap();
+    assert!(line.starts_with("warning") && line.contains("DB_PASSWORD in line 5"), "{line}");
+    let config = program.run(&["config", "--wp-config", &file]).await;
+    assert!(config.out.contains("DB_PASSWORD in line 5 is not known"), "{config:?}");
+    let missing = program.run(&["plan", "--wp-config", "/no/such/wp-config.php"]).await;
+    assert!(missing.err.contains("cannot read /no/such/wp-config.php"), "{missing:?}");
+}
+
+#[tokio::test]
+async fn systemd_credentials_are_settings() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    program.file("closte_client_api_key", &format!("{KEY}\n"));
+    let file = program.file("database_url", &format!("{}\n", network.url));
+    let folder = std::path::Path::new(&file).parent().unwrap().to_str().unwrap().to_owned();
+    let program = program
+        .without("CLOSTE_CLIENT_API_KEY")
+        .without("CLOSTE_SYNC__WORDPRESS__DATABASE_URL")
+        .with("CREDENTIALS_DIRECTORY", &folder);
+    assert_eq!(program.run(&["apply"]).await.status, 0);
+    assert_eq!(closte.domains(), ["a.example"]);
+    let config = program.run(&["config"]).await;
+    assert!(config.out.contains("# credential closte_client_api_key"), "{config:?}");
+    assert!(config.out.contains("# credential database_url"), "{config:?}");
 }

@@ -86,8 +86,18 @@ impl Program {
         command
     }
 
-    pub async fn run(&self, arguments: &[&str]) -> Finished {
+    /// Started in the folder that its files are in.
+    pub async fn run_in_its_folder(&self, arguments: &[&str]) -> Finished {
         let mut command = self.command(arguments);
+        command.current_dir(self.folder.path());
+        Self::finish(command).await
+    }
+
+    pub async fn run(&self, arguments: &[&str]) -> Finished {
+        Self::finish(self.command(arguments)).await
+    }
+
+    async fn finish(mut command: Command) -> Finished {
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         Finished {
             status: output.status.code().unwrap_or(-1),

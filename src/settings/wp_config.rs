@@ -1,0 +1,70 @@
+use std::path::PathBuf;
+
+use config::{Map, Value};
+
+use crate::wordpress::{DatabaseUrl, InvalidDatabaseUrl, Setting, WpConfig};
+
+/// A `wp-config.php`, and what it says or why it could not be read.
+#[derive(Debug, Clone)]
+pub struct WpConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says.
+    pub config: Result<WpConfig, String>,
+}
+
+/// Which settings it sets by single values.
+const SETTINGS: [(&str, &str); 3] = [
+    ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
+    ("$table_prefix", "wordpress.table_prefix"),
+    ("SITE_ID_CURRENT_SITE", "wordpress.network_id"),
+];
+
+impl WpConfigFile {
+    fn setting(&self, name: &str) -> Option<&Setting> {
+        self.config.as_ref().ok()?.get(name)
+    }
+
+    /// Where a value stands: `wp-config.php:12`.
+    fn source(&self, setting: &Setting) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        format!("{}:{}", name.display(), setting.line)
+    }
+
+    /// The settings that it sets, each with its line.
+    pub(super) fn values(&self) -> Map<String, Value> {
+        let value = |(name, key): (&str, &str)| {
+            let setting = self.setting(name)?;
+            let value = Value::new(Some(&self.source(setting)), setting.value.clone());
+            Some((key.to_owned(), value))
+        };
+        SETTINGS.into_iter().filter_map(value).collect()
+    }
+
+    /// The database that it names, if it does so in full. `localhost` is PHP's default socket.
+    pub(super) fn database(&self) -> Option<(Result<DatabaseUrl, InvalidDatabaseUrl>, String)> {
+        let config = self.config.as_ref().ok()?;
+        // A password that is there and not known is not the same as none.
+        if config.unknown.iter().any(|unknown| unknown.name.starts_with("DB_")) {
+            return None;
+        }
+        let text = |name| self.setting(name).map(|setting| setting.value.as_str());
+        let (name, user) = (self.setting("DB_NAME")?, text("DB_USER")?);
+        let host = text("DB_HOST").unwrap_or("localhost");
+        let password = text("DB_PASSWORD").unwrap_or_default();
+        let url = DatabaseUrl::from_parts(host, user, password, &name.value);
+        Some((url, self.source(name)))
+    }
+
+    /// What stands there but cannot be known, a sentence each.
+    pub fn unknown(&self) -> Vec<String> {
+        let config = match &self.config {
+            Ok(config) => config,
+            Err(error) => return vec![error.clone()],
+        };
+        let sentence = |one: &crate::wordpress::Unknown| {
+            format!("{} in line {} is not known: {}", one.name, one.line, one.why)
+        };
+        config.unknown.iter().map(sentence).collect()
+    }
+}

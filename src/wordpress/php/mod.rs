@@ -1,0 +1,165 @@
+//! What `wp-config.php` says, by reading it and never by running it.
+//!
+//! The PHP is parsed in full, and what follows from the text alone is worked out: literals, their
+//! concatenation, constants and variables set earlier, the environment, and conditions on them. All
+//! else is unknown, and said to be.
+
+mod interpreter;
+mod scope;
+mod strings;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+use interpreter::Interpreter;
+use scope::{Name, Scope};
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// The constants that matter here; `$table_prefix` is the one variable.
+const CONSTANTS: [&str; 7] = [
+    "DB_NAME",
+    "DB_USER",
+    "DB_PASSWORD",
+    "DB_HOST",
+    "CLOSTE_CLIENT_API_KEY",
+    "DOMAIN_CURRENT_SITE",
+    "SITE_ID_CURRENT_SITE",
+];
+const TABLE_PREFIX: &str = "$table_prefix";
+
+/// What a `wp-config.php` says.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct WpConfig {
+    /// What is known, by the constant's name or `$table_prefix`.
+    pub known: BTreeMap<&'static str, Setting>,
+    /// What is set there but cannot be known without running it.
+    pub unknown: Vec<Unknown>,
+    /// Files that it requires, which are not followed, by line.
+    pub required: Vec<(usize, String)>,
+}
+
+/// A value that the file sets. Its `Debug` does not show it: it may be a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The value.
+    pub value: String,
+    /// The line, from 1 on.
+    pub line: usize,
+}
+
+/// Something that the file sets to what only running it would tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// The constant's name or `$table_prefix`.
+    pub name: &'static str,
+    /// The line, from 1 on.
+    pub line: usize,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a `wp-config.php` cannot be read.
+#[derive(Debug, Error)]
+pub enum WpConfigError {
+    /// The file system says no.
+    #[error("cannot read {path} ({error})")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        error: std::io::Error,
+    },
+    /// It is too large to be one.
+    #[error("{path} is larger than {} MiB; is it a wp-config.php?", LARGEST >> 20)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is in no encoding that PHP could run.
+    #[error("{path} is not UTF-8 text")]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl WpConfig {
+    /// Reads a file. `environment` is what the PHP of the site is taken to see.
+    ///
+    /// # Errors
+    /// Any [`WpConfigError`].
+    pub fn read(
+        path: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, WpConfigError> {
+        let unreadable = |error| WpConfigError::Unreadable { path: path.to_owned(), error };
+        if std::fs::metadata(path).map_err(unreadable)?.len() > LARGEST {
+            return Err(WpConfigError::TooLarge { path: path.to_owned() });
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let text = strings::decode(&bytes);
+        let text = text.ok_or_else(|| WpConfigError::NotText { path: path.to_owned() })?;
+        Ok(Self::parse(&text, environment))
+    }
+
+    /// Reads the text of a file. Where it breaks off or makes no sense, what stands before counts.
+    pub fn parse(text: &str, environment: &BTreeMap<String, String>) -> Self {
+        let mut parser = tree_sitter::Parser::new();
+        let mut config = Self::default();
+        // Both fail only for a grammar of another version of the parser.
+        if parser.set_language(&tree_sitter_php::LANGUAGE_PHP.into()).is_err() {
+            return config;
+        }
+        let Some(tree) = parser.parse(text, None) else {
+            return config;
+        };
+        let mut interpreter = Interpreter::new(text, environment);
+        let mut scope = Scope::default();
+        interpreter.run(tree.root_node(), &mut scope);
+        config.required = interpreter.required;
+        for name in CONSTANTS.into_iter().chain([TABLE_PREFIX]) {
+            let key = match name.strip_prefix('$') {
+                Some(variable) => Name::variable(variable),
+                None => Name::constant(name),
+            };
+            let Some((value, line)) = scope.get(&key) else { continue };
+            match value.clone().and_then(|value| value.into_setting()) {
+                Ok(value) => {
+                    config.known.insert(name, Setting { value, line });
+                }
+                Err(why) => config.unknown.push(Unknown { name, line, why }),
+            }
+        }
+        config
+    }
+
+    /// What is known of a constant, or of `$table_prefix`.
+    pub fn get(&self, name: &str) -> Option<&Setting> {
+        self.known.get(name)
+    }
+}
+
+impl std::fmt::Debug for WpConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WpConfig")
+            .field("known", &self.known)
+            .field("unknown", &self.unknown)
+            .field("required", &self.required)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "(line {})", self.line)
+    }
+}
+
+#[cfg(test)]
+mod tests;

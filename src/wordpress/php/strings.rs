@@ -1,0 +1,71 @@
+//! Text encodings and the escapes of PHP's strings.
+
+/// The text of a file: UTF-8 with or without its mark, or UTF-16 with it.
+pub(super) fn decode(bytes: &[u8]) -> Option<String> {
+    let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .filter_map(|pair| <[u8; 2]>::try_from(pair).ok())
+            .map(read)
+            .collect();
+        String::from_utf16(&units).ok()
+    };
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        bytes => String::from_utf8(bytes.to_vec()).ok(),
+    }
+}
+
+/// What stands between single quotes: only `\\` and `\'` are escapes.
+pub(super) fn single_quoted(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw.chars().peekable();
+    while let Some(next) = rest.next() {
+        match (next, rest.peek()) {
+            ('\\', Some(&escaped @ ('\\' | '\''))) => {
+                text.push(escaped);
+                rest.next();
+            }
+            _ => text.push(next),
+        }
+    }
+    text
+}
+
+/// What an escape sequence in double quotes or a heredoc stands for
+/// (<https://www.php.net/manual/en/language.types.string.php>). None where it is no text.
+pub(super) fn double_quoted(sequence: &str) -> Option<String> {
+    let rest = sequence.strip_prefix('\\')?;
+    let simple = match rest {
+        "n" => "\n",
+        "r" => "\r",
+        "t" => "\t",
+        "v" => "\u{b}",
+        "e" => "\u{1b}",
+        "f" => "\u{c}",
+        "\\" => "\\",
+        "$" => "$",
+        "\"" => "\"",
+        _ => "",
+    };
+    if !simple.is_empty() {
+        return Some(simple.to_owned());
+    }
+    let byte = |number: u32| {
+        // A byte above ASCII is half of a character at best.
+        u8::try_from(number).ok().filter(u8::is_ascii).map(|byte| char::from(byte).to_string())
+    };
+    if let Some(hex) = rest.strip_prefix("u{").and_then(|rest| rest.strip_suffix('}')) {
+        return char::from_u32(u32::from_str_radix(hex, 16).ok()?).map(String::from);
+    }
+    if let Some(hex) = rest.strip_prefix('x') {
+        return byte(u32::from_str_radix(hex, 16).ok()?);
+    }
+    if rest.bytes().all(|digit| (b'0'..=b'7').contains(&digit)) {
+        return byte(u32::from_str_radix(rest, 8).ok()? & 0xFF);
+    }
+    // Anything else is the two characters that it is.
+    Some(sequence.to_owned())
+}

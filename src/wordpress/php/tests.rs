@@ -1,0 +1,166 @@
+use std::{collections::BTreeMap, fs, path::Path};
+
+use proptest::prelude::*;
+use serde_json::Value as Json;
+
+use super::*;
+
+/// What the site's PHP is taken to see.
+fn environment() -> BTreeMap<String, String> {
+    [
+        ("WORDPRESS_DB_USER", "from-environment"),
+        ("SITE_DB", "db-from-environment"),
+        ("SITE_KEY", "key-from-environment"),
+        ("SITE_PREFIX", "env_"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn corpus() -> BTreeMap<String, Json> {
+    serde_json::from_str(include_str!("../../../tests/data/wp-config/expected.json")).unwrap()
+}
+
+fn file(name: &str) -> std::path::PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/wp-config");
+    folder.join(format!("{name}.php"))
+}
+
+fn parse(text: &str) -> WpConfig {
+    WpConfig::parse(text, &environment())
+}
+
+fn known(config: &WpConfig) -> BTreeMap<&str, &str> {
+    config.known.iter().map(|(name, setting)| (*name, setting.value.as_str())).collect()
+}
+
+#[test]
+fn the_corpus_is_understood() {
+    let corpus = corpus();
+    assert!(corpus.len() >= 30, "{}", corpus.len());
+    for (name, expected) in corpus {
+        let config = WpConfig::read(&file(&name), &environment()).unwrap();
+        assert_eq!(serde_json::json!(known(&config)), expected["known"], "{name}: {config:?}");
+        let mut unknown: Vec<&str> = config.unknown.iter().map(|one| one.name).collect();
+        unknown.sort_unstable();
+        assert_eq!(serde_json::json!(unknown), expected["unknown"], "{name}: {config:?}");
+    }
+}
+
+#[test]
+fn every_encoding_is_understood_that_carries_its_mark() {
+    let sample = fs::read_to_string(file("closte")).unwrap();
+    let expected = parse(&sample);
+    let units = || sample.encode_utf16();
+    let files: [Vec<u8>; 3] = [
+        [b"\xEF\xBB\xBF", sample.as_bytes()].concat(),
+        [0xFF, 0xFE].into_iter().chain(units().flat_map(u16::to_le_bytes)).collect(),
+        [0xFE, 0xFF].into_iter().chain(units().flat_map(u16::to_be_bytes)).collect(),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wp-config.php");
+    for bytes in files {
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(WpConfig::read(&path, &environment()).unwrap(), expected);
+    }
+    fs::write(&path, b"<?php define('DB_NAME', '\xFF');").unwrap();
+    let error = WpConfig::read(&path, &environment()).unwrap_err();
+    assert!(matches!(error, WpConfigError::NotText { .. }), "{error}");
+    fs::write(&path, vec![b' '; 5 << 20]).unwrap();
+    let error = WpConfig::read(&path, &environment()).unwrap_err();
+    assert!(matches!(error, WpConfigError::TooLarge { .. }), "{error}");
+}
+
+#[test]
+fn lines_and_reasons_are_told_and_values_are_not() {
+    let config =
+        parse("<?php\n\ndefine('DB_NAME', 'n');\ndefine('DB_PASSWORD', vault('s3cret'));\n");
+    assert_eq!(config.get("DB_NAME").unwrap().line, 3);
+    assert_eq!(
+        config.unknown,
+        [Unknown {
+            name: "DB_PASSWORD",
+            line: 4,
+            why: "it calls vault(), which is not run".to_owned()
+        }]
+    );
+    let shown = format!("{:?}", parse("<?php define('DB_PASSWORD', 's3cret');"));
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let bedrock = WpConfig::read(&file("bedrock-web"), &environment()).unwrap();
+    let lines: Vec<usize> = bedrock.required.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [2, 3, 4]);
+    assert_eq!(bedrock.required[2].1, "ABSPATH . 'wp-settings.php'");
+}
+
+#[test]
+fn a_secret_file_of_the_docker_image_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("password");
+    fs::write(&secret, "from a file\r\n").unwrap();
+    let mut environment = environment();
+    environment
+        .insert("WORDPRESS_DB_PASSWORD_FILE".to_owned(), secret.to_str().unwrap().to_owned());
+    let config = WpConfig::read(&file("docker-image"), &environment).unwrap();
+    assert_eq!(config.get("DB_PASSWORD").unwrap().value, "from a file");
+    environment.insert("WORDPRESS_DB_PASSWORD_FILE".to_owned(), "/no/such/file".to_owned());
+    let config = WpConfig::read(&file("docker-image"), &environment).unwrap();
+    assert!(config.unknown[0].why.contains("cannot read /no/such/file"), "{config:?}");
+}
+
+#[test]
+fn hostile_files_end_soon() {
+    let deep = format!("<?php define('DB_NAME', {}'x'{});", "(".repeat(50_000), ")".repeat(50_000));
+    assert_eq!(parse(&deep).unknown.len(), 1);
+    let long = format!("<?php define('DB_NAME', 'a'{});", " . 'b'".repeat(100_000));
+    assert!(parse(&long).known.len() + parse(&long).unknown.len() == 1);
+    let ifs = format!(
+        "<?php {} define('DB_NAME', 'n'); {}",
+        "if ($x) {".repeat(5_000),
+        "}".repeat(5_000)
+    );
+    assert!(parse(&ifs).known.is_empty());
+    let many: String = (0..20_000).map(|n| format!("define('C{n}', 'v');\n")).collect();
+    let config = parse(&format!("<?php\n{many} if ($x) {{ define('DB_NAME', 'a'); }}"));
+    assert_eq!(config.unknown.len(), 1);
+    let nested: String = (0..60).map(|n| format!("if ($x{n}) {{ define('A{n}', 1); ")).collect();
+    let config = parse(&format!("<?php {nested} {} define('DB_NAME', 'n');", "}".repeat(60)));
+    assert_eq!(known(&config).get("DB_NAME"), Some(&"n"));
+}
+
+#[test]
+fn a_file_that_breaks_off_keeps_what_stands_before() {
+    let sample = fs::read_to_string(file("closte")).unwrap();
+    let whole = parse(&sample);
+    for (end, _) in sample.char_indices().filter(|(end, _)| end % 7 == 0) {
+        let cut = parse(&sample[..end]);
+        for (name, setting) in &cut.known {
+            assert_eq!(whole.known.get(name), Some(setting), "cut at {end}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read(text in "\\PC{0,200}") {
+        parse(&text);
+        parse(&format!("<?php {text}"));
+    }
+
+    #[test]
+    fn any_password_in_single_quotes_comes_back(password in "\\PC{0,40}") {
+        let quoted = password.replace('\\', "\\\\").replace('\'', "\\'");
+        let config = parse(&format!("<?php define('DB_PASSWORD', '{quoted}');"));
+        prop_assert_eq!(&config.get("DB_PASSWORD").unwrap().value, &password);
+    }
+
+    #[test]
+    fn pieces_of_php_in_any_order_are_read(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "<?php ", "?>", "define(", "'DB_NAME'", ",", ")", ";", "if", "(", "{", "}", "!", "defined",
+            "$x", "=", ".", "?", ":", "\"a$b\"", "<<<EOT\n", "EOT\n", "//", "/*", "*/", "\n", "const A",
+            "getenv('X')", "else", "elseif", "return", "\\", "'", "\"",
+        ]), 0..60)
+    ) {
+        parse(&pieces.concat());
+    }
+}

@@ -1,0 +1,1 @@
+<?php define('DB_HOST', '127.0.0.1:3307'); define('DB_NAME','n'); define('DB_USER','u');

@@ -1,0 +1,2 @@
+DB_NAME=foo
+DB_USER=bar

@@ -1,0 +1,2 @@
+<?php
+define('DB_PASSWORD', 'it\'s a \\ back\nslash $novar "x"');
