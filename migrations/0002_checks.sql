@@ -2,6 +2,8 @@
 
 -- The network's own domain: where the others are expected to point.
 ALTER TABLE ledger ADD COLUMN domain TEXT;
+-- The plugin's own setting, in milliseconds.
+ALTER TABLE ledger ADD COLUMN check_interval INTEGER;
 
 -- The latest observation of every wanted name, and when it is looked at next.
 CREATE TABLE standing (

@@ -90,6 +90,20 @@ impl DomainName {
         self.0.starts_with("*.")
     }
 
+    /// The name with `www.` in front; none for a wildcard, for a name that has it already, and where
+    /// DNS could not carry it. With `main_only`, also none for a name that cannot be registered
+    /// itself, such as `blog.shop.co.uk` (by the public suffix list, <https://publicsuffix.org>).
+    pub fn www_twin(&self, main_only: bool) -> Option<Self> {
+        if self.is_wildcard() || self.0.starts_with("www.") {
+            return None;
+        }
+        if main_only && psl::domain_str(&self.0) != Some(&*self.0) {
+            return None;
+        }
+        let twin = format!("www.{}", self.0);
+        (twin.len() <= MAX_NAME).then(|| Self(twin.into()))
+    }
+
     /// The wildcard that would serve this name: `*.shop.example` for `www.shop.example`. A wildcard
     /// stands for one label, as in a certificate (RFC 6125, section 6.4.3), so a wildcard itself
     /// has none, and neither has a name of two labels: nobody can hold `*.example`.

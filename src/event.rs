@@ -103,6 +103,8 @@ events! {
     INFO "record.created" RecordCreated(domain) { blog_id: i64 }
     /// Domain records could not be written, most often for want of a right.
     WARN "record.not_created" RecordsNotCreated { sites: u64, error: String }
+    /// The plugin's own settings could not be read. They change nothing then.
+    WARN "plugin.settings_unread" PluginUnread { error: String }
     /// A ledger begins: the first start, another network or another key.
     INFO "ledger.started" LedgerStarted { network: String, left_behind: u64 }
     /// Names that were at Closte already, and are managed from now on.

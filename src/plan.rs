@@ -32,6 +32,8 @@ pub struct Wanted {
     pub own_names: HashSet<DomainName>,
     /// Rows that are there but are no domain name. A name that such a row held before stays.
     pub rejected_rows: HashSet<i64>,
+    /// Names that may be wanted: the plugin's settings, which decide it, could not be read.
+    pub perhaps: HashSet<DomainName>,
     /// The domain table had no row at all, which is no reason to remove anything.
     pub table_was_empty: bool,
 }
@@ -141,6 +143,8 @@ pub enum Guard {
     EmptyTable,
     /// The row that wanted it is still there, and holds something that is no domain name.
     UnreadableRow(i64),
+    /// It may be wanted: the plugin's settings, which decide it, could not be read.
+    PerhapsWanted,
     /// Closte's list was not understood in full.
     ListIncomplete,
     /// A wildcard that still serves a wanted name, which is not there itself yet.

@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 pub use report::{Report, Surprise};
-pub use wanted::Rules;
+pub use wanted::{Rules, Www};
 
 use crate::{
     closte::{self, ClosteError},
@@ -40,6 +40,8 @@ pub struct Sync {
     ledger: Option<Remembered>,
     /// Whether it was told that domain records cannot be written.
     told_of_records: bool,
+    /// Whether it was told that the plugin's settings cannot be read.
+    told_of_plugin: bool,
 }
 
 #[derive(Debug)]
@@ -109,6 +111,7 @@ impl Sync {
             seen: None,
             ledger: None,
             told_of_records: false,
+            told_of_plugin: false,
         }
     }
 
@@ -152,6 +155,7 @@ impl Sync {
         let network = unless_stopped(stop, self.source.read()).await??;
         let wanted = self.rules.wanted(&network);
         let fingerprint = fingerprint(&wanted, &network);
+        self.report_plugin(&network, now).await?;
         if self.nothing_calls_for_more(fingerprint, now) {
             return Ok(Report { wanted: wanted.names.len(), quiet: true, ..Report::default() });
         }
@@ -245,12 +249,28 @@ impl Sync {
         now: Timestamp,
     ) -> Result<LedgerId, StateError> {
         let label = network_label(network);
-        let started = self.state.start_ledger(&label, &network.domain, &self.account, now).await?;
+        let started = self.state.start_ledger(&label, &self.account, now).await?;
+        let plugin = network.plugin.as_ref().ok();
+        let interval = plugin.and_then(|plugin| plugin.dns_check_interval);
+        self.state.note_network(started.id, &network.domain, interval).await?;
         if started.is_new {
             let event = Event::LedgerStarted { network: label, left_behind: started.left_behind };
             self.tell(vec![event], now).await?;
         }
         Ok(started.id)
+    }
+
+    /// Settings that cannot be read change nothing, and are told once.
+    async fn report_plugin(&mut self, network: &Network, now: Timestamp) -> Result<(), StateError> {
+        match &network.plugin {
+            Ok(_) => self.told_of_plugin = false,
+            Err(error) if !self.told_of_plugin => {
+                self.told_of_plugin = true;
+                self.tell(vec![Event::PluginUnread { error: error.clone() }], now).await?;
+            }
+            Err(_) => {}
+        }
+        Ok(())
     }
 
     async fn report_rejected(

@@ -62,11 +62,35 @@ impl Time {
     }
 }
 
+/// How often names are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// `checks.interval`
+    pub interval: Duration,
+    /// Whether the plugin's own setting counts more, because nobody set this one.
+    pub follows_plugin: bool,
+}
+
+impl Pace {
+    /// The least that is bearable for resolvers.
+    pub const SHORTEST: Duration = Duration::from_secs(10);
+
+    /// The interval, given what the plugin's own setting is.
+    pub fn with(&self, plugins: Option<Duration>) -> Duration {
+        match plugins {
+            Some(plugins) if self.follows_plugin => plugins.max(Self::SHORTEST),
+            _ => self.interval,
+        }
+    }
+}
+
 /// Looks at every name when its time has come, and records what it saw.
 pub struct Clock {
     checks: Arc<Checks>,
     state: State,
     patience: Patience,
+    pace: Pace,
+    /// How often every name is looked at now.
     interval: Duration,
     concurrency: usize,
     time: Time,
@@ -122,7 +146,7 @@ impl Clock {
         checks: Checks,
         state: State,
         patience: Patience,
-        interval: Duration,
+        pace: Pace,
         concurrency: usize,
         time: Time,
     ) -> Self {
@@ -130,7 +154,8 @@ impl Clock {
             checks: Arc::new(checks),
             state,
             patience,
-            interval,
+            interval: pace.interval,
+            pace,
             concurrency,
             time,
             enrolled: None,
@@ -160,10 +185,11 @@ impl Clock {
         let Some(ledger) = self.enrol().await? else {
             return Ok(());
         };
+        let (own_domain, plugins) = self.state.network(ledger).await?;
+        self.follow(ledger, plugins).await?;
         if work.names.is_empty() && self.state.due(ledger, self.time.now(), 1).await?.is_empty() {
             return Ok(());
         }
-        let own_domain = self.state.own_domain(ledger).await?;
         stop.run_until_cancelled(self.find_expected(own_domain.as_deref())).await;
         self.refill(ledger, work).await?;
         self.begin(work);
@@ -189,6 +215,21 @@ impl Clock {
         self.state.enrol(ledger, self.interval, now).await?;
         self.enrolled = Some((ledger, version));
         Ok(Some(ledger))
+    }
+
+    /// Takes up the plugin's own interval, where nobody has set another.
+    async fn follow(
+        &mut self,
+        ledger: LedgerId,
+        plugins: Option<Duration>,
+    ) -> Result<(), StateError> {
+        let interval = self.pace.with(plugins);
+        if interval != self.interval {
+            self.state.rescale(ledger, self.interval, interval, self.time.now()).await?;
+            self.interval = interval;
+            tracing::debug!(name: "checks.interval", seconds = interval.as_secs());
+        }
+        Ok(())
     }
 
     async fn find_expected(&mut self, own_domain: Option<&str>) {

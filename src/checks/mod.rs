@@ -15,7 +15,7 @@ mod targets;
 mod tls;
 
 pub use advice::{Advice, advise, stage};
-pub use clock::{Clock, Time};
+pub use clock::{Clock, Pace, Time};
 pub use dns::ResolverAddress;
 pub use look::{Checks, Depth, Options};
 pub use settle::{Patience, Settled, depth, settle};

@@ -116,10 +116,10 @@ impl Scope {
             && let Some(ledger) = state.current_ledger().await?
         {
             if is_writable {
-                state.enrol(ledger, settings.checks.interval, now).await?;
+                state.enrol(ledger, settings.checks.pace.interval, now).await?;
             }
             scope.names = state.wanted(ledger, only).await?;
-            scope.own_domain = state.own_domain(ledger).await?;
+            (scope.own_domain, _) = state.network(ledger).await?;
             scope.ledger = Some(ledger);
             scope.place = is_writable.then_some(state);
         }

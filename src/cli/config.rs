@@ -5,19 +5,21 @@ use serde_json::json;
 use super::{
     CommandError, exit,
     output::{FAINT, FAIR, STRONG, paint, print, print_json},
+    source,
 };
 use crate::settings::{Entry, Settings};
 
-pub(super) fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
+pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
+    let entries = with_plugin(settings).await;
     if as_json {
         let entry =
             |entry: &Entry| json!({"key": entry.key, "value": entry.value, "source": entry.source});
-        print_json(&settings.entries.iter().map(entry).collect::<Vec<_>>())?;
+        print_json(&entries.iter().map(entry).collect::<Vec<_>>())?;
         return Ok(exit::OK);
     }
     let mut text = String::new();
     let mut section = "";
-    for Entry { key, value, source } in &settings.entries {
+    for Entry { key, value, source } in &entries {
         let (its_section, name) = key.split_once('.').unwrap_or(("", key));
         if its_section != section {
             let gap = if section.is_empty() { "" } else { "\n" };
@@ -33,4 +35,22 @@ pub(super) fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandE
     }
     print(&text)?;
     Ok(exit::OK)
+}
+
+/// The settings, with what the plugin's own say where nobody has set others and the network can be
+/// read.
+async fn with_plugin(settings: &Settings) -> Vec<Entry> {
+    let mut entries = settings.entries.clone();
+    let Ok(source) = source(settings) else {
+        return entries;
+    };
+    let plugin = source.read().await.ok().and_then(|network| network.plugin.ok());
+    let interval = settings.checks.pace.with(plugin.and_then(|plugin| plugin.dns_check_interval));
+    if interval != settings.checks.pace.interval
+        && let Some(entry) = entries.iter_mut().find(|entry| entry.key == "checks.interval")
+    {
+        entry.value = format!("{}s", interval.as_secs());
+        entry.source = "plugin setting".to_owned();
+    }
+    entries
 }

@@ -150,6 +150,7 @@ async fn check_network(settings: &Settings, findings: &mut Vec<Finding>) -> Opti
             findings
                 .push(Finding::new("database", database.map(|url| format!("{url} can be read"))));
             findings.push(Finding::new::<SourceError>("tables", Ok(describe(settings, &network))));
+            findings.push(check_plugin(&network));
             network.domain
         }
         Err(error) => {
@@ -171,6 +172,30 @@ async fn check_network(settings: &Settings, findings: &mut Vec<Finding>) -> Opti
         }
     });
     Some(own_domain)
+}
+
+fn check_plugin(network: &Network) -> Finding {
+    let plugin = match &network.plugin {
+        Ok(plugin) => plugin,
+        Err(error) => {
+            return Finding { check: "plugin", result: Verdict::Warning, found: error.clone() };
+        }
+    };
+    let mut found = match plugin.domain_mapping {
+        Some(false) => {
+            let found = "its domain mapping is off: customers cannot map domains".to_owned();
+            return Finding { check: "plugin", result: Verdict::Warning, found };
+        }
+        Some(true) => "domain mapping is on".to_owned(),
+        None => "its settings were never saved".to_owned(),
+    };
+    if plugin.closte_integration == Some(true) {
+        found.push_str("; its own Closte integration is on as well, which is fine");
+    }
+    if let Some(interval) = plugin.dns_check_interval {
+        let _ = write!(found, "; DNS check interval {}", span(interval));
+    }
+    Finding { check: "plugin", result: Verdict::Ok, found }
 }
 
 fn describe(settings: &Settings, network: &Network) -> String {

@@ -16,14 +16,13 @@ use std::{
     io::{self, IsTerminal as _},
     path::PathBuf,
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use thiserror::Error;
 
 use crate::{
-    checks::{Checks, Clock, Patience, RootsError, Time},
+    checks::{Checks, Clock, Pace, Patience, RootsError, Time},
     closte::{Client, ClosteError},
     domain::DomainName,
     ledger::BackOff,
@@ -234,22 +233,17 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
             events::execute(&settings, domain.as_ref(), follow, lines, json).await
         }
         Command::Doctor { json } => doctor::execute(&settings, json).await,
-        Command::Config { json } => config::execute(&settings, json),
+        Command::Config { json } => config::execute(&settings, json).await,
         #[cfg(feature = "demo")]
         Command::Demo => demo::execute().await,
     }
 }
 
 /// The second loop, as the settings would have it.
-fn clock(
-    settings: &Settings,
-    state: &State,
-    interval: Duration,
-    time: Time,
-) -> Result<Clock, RootsError> {
+fn clock(settings: &Settings, state: &State, pace: Pace, time: Time) -> Result<Clock, RootsError> {
     let checks = Checks::new(settings.checks.options.clone())?;
     let concurrency = settings.checks.concurrency;
-    Ok(Clock::new(checks, state.clone(), patience(settings), interval, concurrency, time))
+    Ok(Clock::new(checks, state.clone(), patience(settings), pace, concurrency, time))
 }
 
 fn patience(settings: &Settings) -> Patience {
@@ -299,6 +293,7 @@ fn rules(settings: &Settings, allow_removals: bool) -> Rules {
         create_records: settings.wordpress.create_domain_records,
         list_interval: settings.closte.list_interval,
         concurrency: settings.closte.concurrency,
+        www: sync.www,
         request_certificate_after: settings.checks.request_certificate_after,
     }
 }

@@ -129,6 +129,7 @@ fn guard_reason(guard: &Guard, now: Timestamp) -> String {
             "the domain table is empty; if that is meant: apply --allow-removals".to_owned()
         }
         Guard::UnreadableRow(row) => format!("its row {row} is no domain name now"),
+        Guard::PerhapsWanted => "the plugin's setting for www. could not be read".to_owned(),
         Guard::ListIncomplete => "Closte's list was not understood in full".to_owned(),
         Guard::StillServing(name) => format!("it still serves {name}"),
         Guard::Grace { until: at } => format!("sync.removal_grace is over in {}", until(*at, now)),
@@ -194,6 +195,7 @@ fn guard_word(guard: &Guard) -> &'static str {
         Guard::UpsertOnly => "upsert-only",
         Guard::EmptyTable => "empty-table",
         Guard::UnreadableRow(_) => "unreadable-row",
+        Guard::PerhapsWanted => "perhaps-wanted",
         Guard::ListIncomplete => "list-incomplete",
         Guard::StillServing(_) => "still-serving",
         Guard::Grace { .. } => "grace",

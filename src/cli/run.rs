@@ -15,7 +15,7 @@ pub(super) async fn execute(settings: &Settings) -> Result<u8, CommandError> {
     };
     daemon::tell(&state, started).await;
     let sync = Sync::new(source, closte, account, state.clone(), rules);
-    let clock = super::clock(settings, &state, settings.checks.interval, Time::default())?;
+    let clock = super::clock(settings, &state, settings.checks.pace, Time::default())?;
     daemon::run(sync, clock, &state, settings.sync.interval, shutdown_signal()).await;
     daemon::tell(&state, Event::Stopped {}).await;
     state.close().await;

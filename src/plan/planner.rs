@@ -254,6 +254,9 @@ impl<'a> Planner<'a> {
         {
             return Some(Guard::UnreadableRow(row));
         }
+        if self.wanted.perhaps.contains(name) {
+            return Some(Guard::PerhapsWanted);
+        }
         if !self.list_is_sound {
             return Some(Guard::ListIncomplete);
         }

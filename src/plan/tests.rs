@@ -192,6 +192,10 @@ fn each_guard_holds_a_removal() {
         (Guard::UpsertOnly, due.clone().with(|case| case.policy.upsert_only = true)),
         (Guard::EmptyTable, due.clone().with(|case| case.wanted.table_was_empty = true)),
         (Guard::UnreadableRow(77), due.clone().with(|case| case.wanted.rejected_rows.insert(77))),
+        (
+            Guard::PerhapsWanted,
+            due.clone().with(|case| case.wanted.perhaps.insert(name("old.shop.example"))),
+        ),
         (Guard::ListIncomplete, due.clone().with(|case| case.present.complete = false)),
     ] {
         assert_eq!(case.decision(), Decision::Held(guard.clone()), "{guard:?}");

@@ -397,6 +397,11 @@ impl Values {
         result.map_err(|why| self.problems.push(format!("{key} ({source}): {why}"))).ok()
     }
 
+    /// Whether nobody has set it.
+    pub(super) fn is_default(&self, key: &str) -> bool {
+        self.values.get(key).is_none_or(|value| value.origin().is_none())
+    }
+
     fn source(&self, key: &str) -> String {
         let origin = self.values.get(key).and_then(Value::origin);
         origin.unwrap_or("default").to_owned()

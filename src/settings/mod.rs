@@ -21,9 +21,10 @@ pub use layers::{Entry, Layers};
 pub use wp_config::WpConfigFile;
 
 use crate::{
-    checks::{self, Network, ResolverAddress, Target},
+    checks::{self, Network, Pace, ResolverAddress, Target},
     closte::{ApiKey, BaseUrl},
     domain::{DomainName, Pattern},
+    sync::Www,
     telemetry::{Filter, Format},
     wordpress::{DatabaseUrl, TablePrefix},
 };
@@ -94,6 +95,8 @@ pub struct SyncSettings {
     pub exclude: Vec<Pattern>,
     /// `keep`
     pub keep: Vec<Pattern>,
+    /// `www`
+    pub www: Www,
 }
 
 /// `sync.policy`
@@ -109,7 +112,7 @@ pub enum SyncPolicy {
 #[derive(Debug, Clone)]
 pub struct Checks {
     /// `interval`
-    pub interval: Duration,
+    pub pace: Pace,
     /// `concurrency`
     pub concurrency: usize,
     /// `attention_after`
@@ -176,7 +179,8 @@ impl Settings {
         let extra_domains = values.list("sync.extra_domains");
         let exclude = values.list("sync.exclude");
         let keep = values.list("sync.keep");
-        let checks_interval = values.duration("checks.interval", Duration::from_secs(10));
+        let www = values.parse("sync.www");
+        let checks_interval = values.duration("checks.interval", Pace::SHORTEST);
         let checks_concurrency = values.number("checks.concurrency", 1..=1024);
         let attention_after = values.duration("checks.attention_after", Duration::ZERO);
         let request_certificate_after =
@@ -218,9 +222,13 @@ impl Settings {
                     extra_domains: extra_domains?,
                     exclude: exclude?,
                     keep: keep?,
+                    www: www?,
                 },
                 checks: Checks {
-                    interval: checks_interval?,
+                    pace: Pace {
+                        interval: checks_interval?,
+                        follows_plugin: values.is_default("checks.interval"),
+                    },
                     concurrency: checks_concurrency?,
                     attention_after: attention_after?,
                     request_certificate_after: request_certificate_after
@@ -314,6 +322,20 @@ impl FromStr for SyncPolicy {
             "sync" => Ok(Self::Sync),
             "upsert-only" => Ok(Self::UpsertOnly),
             _ => Err("it must be \"sync\" or \"upsert-only\""),
+        }
+    }
+}
+
+impl FromStr for Www {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            "plugin" => Ok(Self::Plugin),
+            "always" => Ok(Self::Always),
+            "main_only" => Ok(Self::MainOnly),
+            _ => Err("it must be \"off\", \"plugin\", \"always\" or \"main_only\""),
         }
     }
 }

@@ -80,12 +80,10 @@ impl State {
     pub async fn start_ledger(
         &self,
         network: &str,
-        own_domain: &str,
         account: &str,
         now: Timestamp,
     ) -> Result<Started, StateError> {
         if let Some(id) = self.find_ledger(network, account).await? {
-            self.note_own_domain(id, own_domain).await?;
             return Ok(Started { id, is_new: false, left_behind: 0 });
         }
         let left_behind: i64 = sqlx::query_scalar(
@@ -96,11 +94,9 @@ impl State {
         .await
         .map_err(self.failed())?;
         let id = sqlx::query_scalar(
-            "INSERT INTO ledger (network, domain, account, started_at) VALUES (?, ?, ?, ?)
-             RETURNING id",
+            "INSERT INTO ledger (network, account, started_at) VALUES (?, ?, ?) RETURNING id",
         )
         .bind(network)
-        .bind(own_domain)
         .bind(account)
         .bind(to_millis(now))
         .fetch_one(&self.pool)
@@ -108,16 +104,6 @@ impl State {
         .map_err(self.failed())?;
         let left_behind = left_behind.try_into().unwrap_or_default();
         Ok(Started { id: LedgerId(id), is_new: true, left_behind })
-    }
-
-    async fn note_own_domain(&self, id: LedgerId, domain: &str) -> Result<(), StateError> {
-        sqlx::query("UPDATE ledger SET domain = ?2 WHERE id = ?1 AND domain IS NOT ?2")
-            .bind(id.0)
-            .bind(domain)
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(self.failed())
     }
 
     /// Every managed name.

@@ -51,16 +51,70 @@ const REQUESTS: &str =
     "LEFT JOIN certificate_request r ON r.ledger_id = m.ledger_id AND r.domain = m.domain";
 
 impl State {
-    /// The domain of the network that a ledger belongs to.
+    /// Notes what the checks need to know of the network that a ledger belongs to.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn own_domain(&self, ledger: LedgerId) -> Result<Option<String>, StateError> {
-        sqlx::query_scalar("SELECT domain FROM ledger WHERE id = ?")
-            .bind(ledger.number())
-            .fetch_one(&self.pool)
-            .await
-            .map_err(self.failed())
+    pub async fn note_network(
+        &self,
+        ledger: LedgerId,
+        domain: &str,
+        check_interval: Option<Duration>,
+    ) -> Result<(), StateError> {
+        sqlx::query(
+            "UPDATE ledger SET domain = ?2, check_interval = ?3
+             WHERE id = ?1 AND (domain IS NOT ?2 OR check_interval IS NOT ?3)",
+        )
+        .bind(ledger.number())
+        .bind(domain)
+        .bind(check_interval.map(millis))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(self.failed())
+    }
+
+    /// The own domain of the network that a ledger belongs to, and the plugin's check interval.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn network(
+        &self,
+        ledger: LedgerId,
+    ) -> Result<(Option<String>, Option<Duration>), StateError> {
+        let (domain, interval): (Option<String>, Option<i64>) =
+            sqlx::query_as("SELECT domain, check_interval FROM ledger WHERE id = ?")
+                .bind(ledger.number())
+                .fetch_one(&self.pool)
+                .await
+                .map_err(self.failed())?;
+        let interval = interval.and_then(|millis| millis.try_into().ok());
+        Ok((domain, interval.map(Duration::from_millis)))
+    }
+
+    /// The interval has changed: what is still to come is drawn together or apart by as much.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn rescale(
+        &self,
+        ledger: LedgerId,
+        from: Duration,
+        to: Duration,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        sqlx::query(
+            "UPDATE standing SET due_at = ?2 + (due_at - ?2) * ?4 / ?3
+             WHERE ledger_id = ?1 AND due_at > ?2",
+        )
+        .bind(ledger.number())
+        .bind(to_millis(now))
+        .bind(millis(from).max(1))
+        .bind(millis(to))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(self.failed())
     }
 
     /// The ledger that is worked with: that of the last completed cycle, else the newest one.

@@ -8,7 +8,7 @@ use crate::{
     ledger::Origin,
     plan::{Policy, Wanted},
     state::Rejected,
-    wordpress::{self, Network, Site},
+    wordpress::{self, Network, Site, WwwPolicy},
 };
 
 /// What the operator wants, beyond what stands in the network's tables.
@@ -24,14 +24,60 @@ pub struct Rules {
     pub list_interval: Duration,
     /// How many calls are under way at once.
     pub concurrency: usize,
+    /// Which names are wanted with `www.` in front as well.
+    pub www: Www,
     /// How long a name may be without a certificate before Closte is asked for it; never, if none.
     pub request_certificate_after: Option<Duration>,
+}
+
+/// `sync.www`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Www {
+    /// None.
+    Off,
+    /// As the plugin's own setting has it.
+    Plugin,
+    /// Every name.
+    Always,
+    /// Names that can be registered, and none below them.
+    MainOnly,
 }
 
 impl Rules {
     pub(super) fn records_to_create(&self, network: &Network) -> Vec<Site> {
         let fits = |site: &&Site| self.create_records && site.fits_a_record();
         network.lacking.iter().filter(fits).cloned().collect()
+    }
+
+    /// The `www.` twins of wanted names are wanted too, if that is so set. A twin that is wanted by
+    /// itself, excluded, or a network's own name stays as it is.
+    fn want_twins(&self, network: &Network, wanted: &mut Wanted) {
+        let plugins = || network.plugin.as_ref().ok().and_then(|plugin| plugin.www);
+        let main_only = match self.www {
+            Www::Off => return,
+            Www::Always => false,
+            Www::MainOnly => true,
+            Www::Plugin => match plugins() {
+                Some(WwwPolicy::Never) => return,
+                Some(WwwPolicy::Always) => false,
+                Some(WwwPolicy::MainOnly) => true,
+                // What was wanted when the setting could be read must not go because it cannot be.
+                None => {
+                    let twins = wanted.names.keys().filter_map(|name| name.www_twin(false));
+                    wanted.perhaps = twins.collect();
+                    return;
+                }
+            },
+        };
+        let twin =
+            |(name, origin): (&DomainName, &Origin)| Some((name.www_twin(main_only)?, *origin));
+        let twins: Vec<(DomainName, Origin)> = wanted.names.iter().filter_map(twin).collect();
+        for (name, origin) in twins {
+            let excluded = self.policy.exclude.iter().any(|pattern| pattern.matches(&name));
+            if !excluded && !wanted.own_names.contains(&name) {
+                wanted.names.entry(name).or_insert(origin);
+            }
+        }
     }
 
     /// What the network and the operator want at Closte.
@@ -65,6 +111,7 @@ impl Rules {
         for name in &self.extra_domains {
             want(name, Origin::default());
         }
+        self.want_twins(network, &mut wanted);
         wanted
     }
 }
@@ -83,7 +130,12 @@ pub(super) fn fingerprint(wanted: &Wanted, network: &Network) -> u64 {
         .iter()
         .map(|one| hash(&|hasher| (one.origin, one.blog_id, &one.value).hash(hasher)));
     let lacking = network.lacking.iter().map(|site| hash(&|h| ("site", site.blog_id).hash(h)));
-    names.chain(own).chain(rejected).chain(lacking).fold(network.rows as u64, u64::wrapping_add)
+    let plugin = hash(&|hasher| network.plugin.as_ref().ok().hash(hasher));
+    names
+        .chain(own)
+        .chain(rejected)
+        .chain(lacking)
+        .fold(plugin.wrapping_add(network.rows as u64), u64::wrapping_add)
 }
 
 fn rejected_row(one: &wordpress::Rejected) -> Option<i64> {

@@ -3,12 +3,14 @@
 //!
 //! The tables were read from the plugin's public sources and from the database of a network with
 //! plugin 2.14.2: `PREFIXwu_domain_mappings` (for another network than the main one
-//! `PREFIXwu_N_domain_mappings`), and WordPress's own `PREFIXblogs` and `PREFIXsite`.
+//! `PREFIXwu_N_domain_mappings`), and WordPress's own `PREFIXblogs`, `PREFIXsite`
+//! and `PREFIXsitemeta`.
 
 mod database;
 mod error;
 mod location;
 mod php;
+mod plugin;
 mod source;
 
 use std::fmt;
@@ -18,6 +20,7 @@ use crate::domain::{DomainName, InvalidDomain};
 pub use error::SourceError;
 pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
 pub use php::{Setting, Unknown, WpConfig, WpConfigError};
+pub use plugin::{PluginSettings, WwwPolicy};
 pub use source::Source;
 
 /// A network, as one consistent read of its database found it.
@@ -37,6 +40,8 @@ pub struct Network {
     pub rejected: Vec<Rejected>,
     /// How many rows the domain table has.
     pub rows: usize,
+    /// The plugin's own settings, or why they could not be read.
+    pub plugin: Result<PluginSettings, String>,
 }
 
 /// A row of the domain table.

@@ -3,10 +3,12 @@ use std::{collections::HashSet, time::Duration};
 use tokio::time::timeout;
 
 use super::{
-    DatabaseUrl, Mapping, Network, Origin, Rejected, Site, SourceError, TablePrefix,
+    DatabaseUrl, Mapping, Network, Origin, PluginSettings, Rejected, Site, SourceError,
+    TablePrefix,
     database::{Connection, RawRow},
     error::{Kind, reason},
     location::Location,
+    plugin,
 };
 use crate::domain::{DomainName, InvalidDomain};
 
@@ -123,6 +125,7 @@ impl Source {
             lacking: Vec::new(),
             rejected: Vec::new(),
             rows: 0,
+            plugin: self.read_plugin(connection, id).await,
         };
         let modified = connection.unix_seconds("date_modified");
         let sql =
@@ -151,6 +154,37 @@ impl Source {
         self.query(connection, &blogs_table, sql, Some(id), take).await?;
         network.take_sites(candidates);
         Ok(network)
+    }
+
+    /// The plugin's settings. What stops this stops nothing else.
+    async fn read_plugin(
+        &self,
+        connection: &mut Connection,
+        network: i64,
+    ) -> Result<PluginSettings, String> {
+        let settings = self.network_option(connection, network, plugin::SETTINGS).await?;
+        let integrations = self.network_option(connection, network, plugin::INTEGRATIONS).await?;
+        PluginSettings::read(settings.as_deref(), integrations.as_deref())
+    }
+
+    /// One of the network's options, as it is stored. `key` is one of our own words.
+    async fn network_option(
+        &self,
+        connection: &mut Connection,
+        network: i64,
+        key: &'static str,
+    ) -> Result<Option<Vec<u8>>, String> {
+        let table = self.prefix.table("sitemeta");
+        let sql = format!(
+            "SELECT 0, 0, meta_value, NULL FROM {table} WHERE meta_key = '{key}' AND site_id = ?"
+        );
+        let mut option = None;
+        let take = |row: RawRow<'_>| option = Some(row.domain.to_vec());
+        match self.query(connection, &table, sql, Some(network), take).await {
+            Ok(()) => Ok(option),
+            Err(SourceError::TableMissing { .. }) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// The main network's table has no number in its name, any other network's has.

@@ -9,7 +9,7 @@ use closte_sync::{
     plan::Policy,
     simulator::{Call, Fault, Simulator, Target},
     state::State,
-    sync::{Rules, Sync},
+    sync::{Rules, Sync, Www},
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,7 @@ fn rules() -> Rules {
         list_interval: Duration::ZERO,
         concurrency: 3,
         request_certificate_after: None,
+        www: Www::Off,
     }
 }
 

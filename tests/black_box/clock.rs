@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use closte_sync::{
-    checks::{Checks, Clock, Options, Patience, Time},
+    checks::{Checks, Clock, Options, Pace, Patience, Time},
     simulator::{DnsFault, Face, Simulator, World},
     standing::SslVerdict,
     state::{Looked, State},
@@ -50,8 +50,9 @@ impl Running {
         let time = Time::default();
         let stop = CancellationToken::new();
         let patience = Patience { attention_after: 24 * HOUR };
+        let pace = Pace { interval: INTERVAL, follows_plugin: true };
         let checks = Checks::new(options).unwrap();
-        let clock = Clock::new(checks, state.clone(), patience, INTERVAL, 8, time.clone());
+        let clock = Clock::new(checks, state.clone(), patience, pace, 8, time.clone());
         let clock = tokio::spawn({
             let stop = stop.clone();
             async move { clock.run(&stop).await }

@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod commands;
 mod daemon;
+mod plugin;
 mod rules;
 mod settings;
 mod simulator;

@@ -40,3 +40,13 @@ CREATE TABLE wp_wu_domain_mappings (
   KEY domain (domain)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci;
 
+
+CREATE TABLE wp_sitemeta (
+  meta_id bigint(20) NOT NULL AUTO_INCREMENT,
+  site_id bigint(20) NOT NULL DEFAULT 0,
+  meta_key varchar(255) DEFAULT NULL,
+  meta_value longtext DEFAULT NULL,
+  PRIMARY KEY (meta_id),
+  KEY meta_key (meta_key(191)),
+  KEY site_id (site_id)
+) DEFAULT CHARSET=utf8mb4;

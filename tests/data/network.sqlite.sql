@@ -30,3 +30,10 @@ CREATE TABLE wp_wu_domain_mappings (
   date_modified text DEFAULT NULL
 );
 CREATE INDEX wp_wu_domain_mappings_blog_id ON wp_wu_domain_mappings (blog_id, domain, active);
+
+CREATE TABLE wp_sitemeta (
+  meta_id integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+  site_id integer NOT NULL DEFAULT 0,
+  meta_key text DEFAULT NULL COLLATE NOCASE,
+  meta_value text COLLATE NOCASE
+);

@@ -18,7 +18,7 @@ use super::{
     status,
 };
 use crate::{
-    checks::Time,
+    checks::{Pace, Time},
     daemon,
     domain::DomainName,
     ledger::BackOff,
@@ -75,7 +75,8 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     rules.policy.back_off = BackOff { first: INTERVAL, longest: 4 * INTERVAL };
     let state = State::open(&settings.state_path).await?;
     let sync = Sync::new(source, client, account, state.clone(), rules);
-    let clock = super::clock(&settings, &state, 2 * INTERVAL, Time::default())?;
+    let pace = Pace { interval: 2 * INTERVAL, follows_plugin: false };
+    let clock = super::clock(&settings, &state, pace, Time::default())?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async {
         // An error means that the story ended early, which ends the daemon as well.

@@ -39,10 +39,17 @@ prop_compose! {
         table_was_empty in any::<bool>(),
         allow_removals in any::<bool>(),
         own in prop::collection::hash_set(any_name(), 0..2),
+        perhaps in prop::collection::hash_set(any_name(), 0..2),
     ) -> Case {
         let table_was_empty = table_was_empty && wanted.is_empty();
         Case {
-            wanted: Wanted { names: wanted, own_names: own, table_was_empty, ..Wanted::default() },
+            wanted: Wanted {
+                names: wanted,
+                own_names: own,
+                perhaps,
+                table_was_empty,
+                ..Wanted::default()
+            },
             present: Present { names: present, complete },
             ledger,
             policy: Policy { allow_removals, ..policy() },
@@ -63,6 +70,7 @@ proptest! {
                 prop_assert!(case.present.names.contains(name));
                 prop_assert!(case.present.complete);
                 prop_assert!(!case.wanted.own_names.contains(name));
+                prop_assert!(!case.wanted.perhaps.contains(name));
                 prop_assert!(*unwanted_since <= ago(120), "in the blink of an eye");
                 prop_assert!(!case.wanted.table_was_empty || case.policy.allow_removals);
             }

@@ -1,0 +1,119 @@
+//! The plugin's own settings are followed where nobody has set others.
+
+use std::time::Duration;
+
+use closte_sync::{simulator::Simulator, wordpress::WwwPolicy};
+
+use crate::support::{KEY, Network, Program, ends, eventually};
+
+/// Saves a setting as the plugin does, among others.
+async fn save(network: &Network, key: &str, value: &str) {
+    let row = format!(
+        "a:3:{{s:5:\"trap1\";s:12:\"s:1:\"x\";i:1;\";s:{}:\"{key}\";{value}s:5:\"trap2\";a:2:{{i:0;i:1;\
+         s:1:\"a\";b:1;}}}}",
+        key.len()
+    );
+    write(network, "wp-ultimo_v2_settings", &row).await;
+}
+
+async fn write(network: &Network, key: &str, row: &str) {
+    network
+        .sql(&format!(
+            "DELETE FROM wp_sitemeta WHERE meta_key = '{key}';
+             INSERT INTO wp_sitemeta (site_id, meta_key, meta_value) VALUES
+             (2, '{key}', 'another network'), (1, '{key}', '{row}')"
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn its_settings_are_read_from_either_database() {
+    for network in [Network::mariadb().await, Network::sqlite().await] {
+        let source = network.source(None);
+        assert_eq!(source.read().await.unwrap().plugin, Ok(Default::default()), "never saved");
+        save(&network, "dns_check_interval", "s:3:\"120\";").await;
+        write(&network, "wu_host_integrations_enabled", "a:1:{s:6:\"closte\";b:1;}").await;
+        let plugin = source.read().await.unwrap().plugin.unwrap();
+        assert_eq!(plugin.dns_check_interval, Some(Duration::from_secs(120)));
+        assert_eq!((plugin.closte_integration, plugin.www), (Some(true), None));
+        save(&network, "auto_create_www_subdomain", "s:6:\"always\";").await;
+        assert_eq!(source.read().await.unwrap().plugin.unwrap().www, Some(WwwPolicy::Always));
+        network.sql("DROP TABLE wp_sitemeta").await;
+        assert_eq!(source.read().await.unwrap().plugin, Ok(Default::default()));
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_does_not_parse_changes_nothing_and_is_told_once() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    write(&network, "wp-ultimo_v2_settings", "a:1:{s:4:").await;
+    let daemon = program.start_daemon();
+    daemon.logs("WARN  plugin.settings_unread").await;
+    network.map("b.example").await;
+    eventually("it goes on", async || closte.domains() == ["a.example", "b.example"]).await;
+    assert_eq!(daemon.log().matches("plugin.settings_unread").count(), 1);
+    let doctor = program.run(&["doctor"]).await;
+    let line = doctor.out.lines().find(|line| line.contains(" plugin ")).unwrap();
+    assert!(line.starts_with("warning"), "{line}");
+}
+
+#[tokio::test]
+async fn the_check_interval_is_taken_up_while_running() {
+    let (network, _closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__LOG__FILTER", "debug");
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added").await;
+    save(&network, "dns_check_interval", "i:60;").await;
+    daemon.logs("checks.interval seconds=60").await;
+    save(&network, "dns_check_interval", "i:3;").await;
+    daemon.logs("checks.interval seconds=10").await;
+    let config = program.run(&["config"]).await;
+    let line = config.out.lines().find(|line| line.starts_with("interval") && line.contains("10s"));
+    assert!(line.is_some_and(|line| line.ends_with("# plugin setting")), "{config:?}");
+
+    let set = program.with("CLOSTE_SYNC__CHECKS__INTERVAL", "45s").run(&["config"]).await;
+    assert!(set.out.contains("# environment CLOSTE_SYNC__CHECKS__INTERVAL"), "{set:?}");
+    assert!(!set.out.contains("plugin setting"), "{set:?}");
+}
+
+#[tokio::test]
+async fn www_twins_are_wanted_as_it_is_set() {
+    let names = ["shop.example", "blog.shop.example", "www.other.example", "*.wild.example"];
+    for (www, twins) in [
+        ("off", vec![]),
+        ("main_only", vec!["www.shop.example"]),
+        ("always", vec!["www.blog.shop.example", "www.shop.example"]),
+        ("plugin", vec!["www.shop.example"]),
+    ] {
+        let network = Network::with_domains(&names).await;
+        save(&network, "auto_create_www_subdomain", "s:9:\"main_only\";").await;
+        let closte = Simulator::start(KEY).await.unwrap();
+        let program = Program::new(&network, &closte).with("CLOSTE_SYNC__SYNC__WWW", www);
+        program.run(&["apply"]).await;
+        let mut expected: Vec<&str> = names.into_iter().chain(twins).collect();
+        expected.sort_unstable();
+        assert_eq!(closte.domains(), expected, "{www}");
+    }
+}
+
+#[tokio::test]
+async fn no_twin_goes_because_the_setting_cannot_be_read() {
+    let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    let program = program.with("CLOSTE_SYNC__SYNC__WWW", "plugin");
+    save(&network, "auto_create_www_subdomain", "s:6:\"always\";").await;
+    program.run(&["apply"]).await;
+    assert_eq!(closte.domains().len(), 6);
+    for row in ["a:1:{", "a:0:{}"] {
+        write(&network, "wp-ultimo_v2_settings", row).await;
+        program.run(&["apply"]).await;
+        let plan = program.run(&["plan"]).await;
+        assert!(
+            plan.out.contains("www.a.example  held: the plugin's setting for www."),
+            "{plan:?}"
+        );
+    }
+    assert_eq!(closte.domains().len(), 6);
+    save(&network, "auto_create_www_subdomain", "s:5:\"never\";").await;
+    program.run(&["apply", "--allow-removals"]).await;
+    assert_eq!(closte.domains(), ["a.example", "b.example", "c.example"]);
+}
