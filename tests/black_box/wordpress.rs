@@ -2,12 +2,13 @@
 
 use closte_sync::{
     domain::InvalidDomain,
+    simulator::Simulator,
     wordpress::{Network as Read, Origin, Source, SourceError},
 };
 
 use sqlx::Executor as _;
 
-use crate::support::{Network, eventually};
+use crate::support::{KEY, Network, Program, eventually};
 
 fn mapped(read: &Read) -> Vec<(i64, i64, &str)> {
     read.mappings.iter().map(|m| (m.row_id, m.blog_id, m.domain.as_str())).collect()
@@ -254,4 +255,48 @@ async fn a_site_whose_domain_does_not_fit_keeps_no_other_from_its_record() {
     assert_eq!(source.create_records(&lacking).await.unwrap(), 3);
     let lacking = source.read().await.unwrap().lacking;
     assert_eq!((lacking.len(), lacking[0].blog_id), (1, 20));
+}
+
+#[tokio::test]
+async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
+    let network = Network::mariadb().await;
+    let (head, database) = network.url.rsplit_once('/').unwrap();
+    let address = head.rsplit_once('@').unwrap().1;
+    let user = format!("least_{database}");
+    let readme = include_str!("../../README.md");
+    let grants: Vec<String> = readme
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("GRANT ") && line.ends_with(';'))
+        .map(|line| line.replace("wordpress.", &format!("{database}.")))
+        .map(|line| line.replace("'closte_sync'@'localhost'", &format!("{user}@'%'")))
+        .collect();
+    assert_eq!(grants.len(), 4, "{grants:?}");
+    let closte = Simulator::start(KEY).await.unwrap();
+    let url = format!("mysql://{user}:pw@{address}/{database}");
+    let program = Program::new(&network, &closte);
+    let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &url);
+    // Without any one of them, something is missing, and the error names it.
+    for missing in 0..grants.len() {
+        let some = grants.iter().enumerate().filter(|(number, _)| *number != missing);
+        let some: String = some.map(|(_, grant)| grant.as_str()).collect();
+        network.sql(&format!("CREATE OR REPLACE USER {user}@'%' IDENTIFIED BY 'pw'; {some}")).await;
+        let doctor = program.run(&["doctor"]).await;
+        let table = grants[missing].split(' ').find(|word| word.contains("wp_")).unwrap();
+        let table = table.split('.').nth(1).unwrap();
+        let named = doctor
+            .out
+            .lines()
+            .any(|line| !line.starts_with("ok") && line.contains("GRANT ") && line.contains(table));
+        assert!(named, "{}: {doctor:?}", grants[missing]);
+    }
+    let all = grants.concat();
+    network.sql(&format!("CREATE OR REPLACE USER {user}@'%' IDENTIFIED BY 'pw'; {all}")).await;
+    let doctor = program.run(&["doctor"]).await;
+    for check in ["database", "tables", "plugin", "rights"] {
+        let line = doctor.out.lines().find(|line| line.contains(&format!(" {check} "))).unwrap();
+        assert!(line.starts_with("ok"), "{line}");
+    }
+    let applied = program.run(&["apply"]).await;
+    assert!(applied.out.contains("2 domain records written"), "{applied:?}");
 }
