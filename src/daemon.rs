@@ -1,9 +1,12 @@
 //! The daemon: both loops until it is told to stop, whatever the other ends do.
 
-use std::time::Duration;
+mod service;
+
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rand::RngExt as _;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -14,6 +17,7 @@ use crate::{
     state::State,
     sync::{CycleError, Report, Sync},
 };
+use service::Pulse;
 
 /// The longest pause that failures make of `sync.interval`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -30,14 +34,21 @@ pub async fn run(
     shutdown: impl Future<Output = &'static str>,
 ) {
     let stop = CancellationToken::new();
+    let pulse = Arc::new(Pulse::new());
     let checks = tokio::spawn({
-        let stop = stop.clone();
-        async move { clock.run(&stop).await }
+        let (stop, pulse) = (stop.clone(), pulse.clone());
+        async move { clock.run(&stop, &|| pulse.checks_are_alive()).await }
     });
-    run_cycles(sync, state, interval, &stop, shutdown).await;
+    service::ready();
+    let cycles = run_cycles(sync, state, interval, &stop, &pulse, shutdown);
+    tokio::select! {
+        () = cycles => {}
+        // It goes on for as long as the cycles do.
+        () = async { pulse.feed_watchdog().await; std::future::pending().await } => {}
+    }
     stop.cancel();
     if let Err(error) = checks.await {
-        tracing::debug!(%error, "the checks ended early");
+        tell(state, Event::ChecksEnded { error: error.to_string() }).await;
     }
 }
 
@@ -46,6 +57,7 @@ async fn run_cycles(
     state: &State,
     interval: Duration,
     stop: &CancellationToken,
+    pulse: &Pulse,
     shutdown: impl Future<Output = &'static str>,
 ) {
     let mut troubles = Troubles::default();
@@ -53,11 +65,14 @@ async fn run_cycles(
     tokio::pin!(shutdown);
     loop {
         let (outcome, signal) = {
-            let cycle = sync.cycle(stop, &|_, _| ());
+            pulse.sync_is_alive();
+            let progress = |_, _| pulse.sync_is_alive();
+            let cycle = sync.cycle(stop, &progress);
             tokio::pin!(cycle);
             tokio::select! {
                 outcome = &mut cycle => (outcome, None),
                 signal = &mut shutdown => {
+                    service::stopping();
                     tell(state, Event::Stopping { signal: signal.to_owned() }).await;
                     stop.cancel();
                     (cycle.await, Some(signal))
@@ -67,18 +82,29 @@ async fn run_cycles(
         if signal.is_some() {
             break;
         }
+        service::status(&outcome);
         for event in troubles.judge(&outcome, Timestamp::now()) {
             tell(state, event).await;
         }
         failures = if has_failed(&outcome) { failures + 1 } else { 0 };
         let pause = pause(interval, failures, asked_to_wait(&outcome));
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = rest(pause, pulse) => {}
             signal = &mut shutdown => {
+                service::stopping();
                 tell(state, Event::Stopping { signal: signal.to_owned() }).await;
                 break;
             }
         }
+    }
+}
+
+/// Pauses, and shows meanwhile that the loop is alive.
+async fn rest(pause: Duration, pulse: &Pulse) {
+    let end = Instant::now() + pause;
+    while Instant::now() < end {
+        pulse.sync_is_alive();
+        sleep_until(end.min(Instant::now() + Duration::from_secs(1))).await;
     }
 }
 

@@ -168,6 +168,8 @@ events! {
     }
     /// Many names seem to have stopped working at once, so the fault is probably here.
     WARN "checks.suspicious" ChecksSuspicious { failing: u64, of: u64 }
+    /// The checks have ended by a fault of this program.
+    ERROR "checks.ended" ChecksEnded { error: String }
     /// It is not known where names should point.
     WARN "checks.target_unknown" TargetUnknown { error: String, for_s: u64 }
     /// It is known again.

@@ -167,10 +167,11 @@ impl Clock {
     }
 
     /// Looks at names until it is told to stop. Looks in flight are then given up: they change
-    /// nothing.
-    pub async fn run(mut self, stop: &CancellationToken) {
+    /// nothing. `alive` is called now and then while all goes well.
+    pub async fn run(mut self, stop: &CancellationToken, alive: &(dyn Fn() + Sync)) {
         let mut work = Work::default();
         while !stop.is_cancelled() {
+            alive();
             let stepped = self.step(&mut work, stop).await;
             self.judge_state(stepped).await;
             stop.run_until_cancelled(self.collect(&mut work)).await;

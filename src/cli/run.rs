@@ -7,6 +7,7 @@ pub(super) async fn execute(settings: &Settings) -> Result<u8, CommandError> {
     let Ends { source, closte, account, rules } = Ends::of(settings, false)?;
     let state = State::open(&settings.state_path).await?;
     let _only_daemon = state.lock_for_daemon()?;
+    let clock = super::clock(settings, &state, settings.checks.pace, Time::default())?;
     let started = Event::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: settings.database()?.to_string(),
@@ -15,7 +16,6 @@ pub(super) async fn execute(settings: &Settings) -> Result<u8, CommandError> {
     };
     daemon::tell(&state, started).await;
     let sync = Sync::new(source, closte, account, state.clone(), rules);
-    let clock = super::clock(settings, &state, settings.checks.pace, Time::default())?;
     daemon::run(sync, clock, &state, settings.sync.interval, shutdown_signal()).await;
     daemon::tell(&state, Event::Stopped {}).await;
     state.close().await;

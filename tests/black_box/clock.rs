@@ -55,7 +55,7 @@ impl Running {
         let clock = Clock::new(checks, state.clone(), patience, pace, 8, time.clone());
         let clock = tokio::spawn({
             let stop = stop.clone();
-            async move { clock.run(&stop).await }
+            async move { clock.run(&stop, &|| ()).await }
         });
         Self { state, time, stop, clock, outside, _ends: (network, closte, program) }
     }

@@ -11,6 +11,7 @@ mod commands;
 mod daemon;
 mod plugin;
 mod rules;
+mod service;
 mod settings;
 mod simulator;
 mod state;

@@ -1,0 +1,100 @@
+//! What systemd hears, on a real socket.
+
+use std::{
+    fs,
+    os::unix::net::UnixDatagram,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use closte_sync::simulator::{Call, Fault, Target};
+
+use crate::support::{ends, eventually};
+
+#[tokio::test]
+async fn systemd_is_told_of_readiness_status_life_and_end() {
+    let (_network, closte, program) = ends(&["a.example", "b.example"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut heard = Vec::new();
+    let mut hears = async |what: &str| {
+        let mut buffer = [0; 4096];
+        eventually(what, async || {
+            while let Ok(length) = socket.recv(&mut buffer) {
+                heard.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
+            }
+            heard.iter().any(|line| line.contains(what))
+        })
+        .await;
+        std::mem::take(&mut heard)
+    };
+    let daemon = program
+        .with("NOTIFY_SOCKET", path.to_str().unwrap())
+        .with("WATCHDOG_USEC", "8000000")
+        .start_daemon();
+    hears("READY=1").await;
+    hears("STATUS=2 of 2 wanted domains are served by Closte").await;
+    hears("WATCHDOG=1").await;
+    closte.fail(Target::Only(Call::List), Fault::Status(503));
+    hears("STATUS=The last cycle was broken off: Closte is out of order (HTTP 503)").await;
+    assert_eq!(daemon.stop().await, 0);
+    hears("STOPPING=1").await;
+}
+
+#[tokio::test]
+async fn a_hanging_loop_is_not_called_alive() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    closte.fail(Target::Only(Call::List), Fault::Hang);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let _daemon = program
+        .with("NOTIFY_SOCKET", path.to_str().unwrap())
+        .with("WATCHDOG_USEC", "400000")
+        .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "10m")
+        .start_daemon();
+    eventually("the cycle hangs", async || closte.count(Call::List) > 0).await;
+    // It is said to be alive for a while; then no longer.
+    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let heard = tokio::task::spawn_blocking(move || {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let (mut buffer, mut heard) = ([0; 4096], String::new());
+        while let Ok(length) = socket.recv(&mut buffer) {
+            heard.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+            assert!(Instant::now() < deadline, "it is still said to be alive: {heard}");
+        }
+        heard
+    });
+    assert!(heard.await.unwrap().contains("WATCHDOG=1"), "it was never said to be alive");
+}
+
+#[test]
+fn the_unit_files_pass_systemds_own_check() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        println!("systemd is not installed: nothing to check with");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for unit in ["closte-sync.service", "closte-sync@.service"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(unit);
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.contains("/usr/local/bin/closte-sync"), "{unit}");
+        let text = text.replace("/usr/local/bin/closte-sync", env!("CARGO_BIN_EXE_closte-sync"));
+        let path = folder.path().join(unit);
+        fs::write(&path, text).unwrap();
+        let check = |arguments: &[&str]| {
+            let output =
+                Command::new("systemd-analyze").args(arguments).arg(&path).output().unwrap();
+            let said = [output.stdout, output.stderr].concat();
+            (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+        };
+        let (is_well, said) = check(&["verify", "--man=no"]);
+        assert!(is_well && said.is_empty(), "{unit}: {said}");
+        // In tenths, as `--threshold` takes them: 1.5.
+        let (is_safe, said) = check(&["security", "--offline=true", "--threshold=15"]);
+        assert!(is_safe, "{unit}: {said}");
+    }
+}
