@@ -48,6 +48,7 @@ fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<T
     let since = facts.at_closte_since?.max(standing.dns_since);
     let may_be = latest.dns.verdict.is_good()
         && !latest.ssl.verdict.is_good()
+        && latest.ssl.verdict != SslVerdict::Unknown
         && latest.blockers.is_empty()
         && now < later(since, ISSUING);
     may_be.then_some(since)

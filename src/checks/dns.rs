@@ -81,7 +81,7 @@ pub(super) struct Resolver {
     label: String,
     /// Why it cannot be asked at all, if it cannot.
     pool: Result<NameServerPool<TokioRuntimeProvider>, String>,
-    pace: Pace,
+    throttle: Throttle,
     silence: Mutex<Silence>,
 }
 
@@ -105,7 +105,7 @@ impl Resolver {
         Self {
             label: address.to_string(),
             pool,
-            pace: Pace::new(queries_per_second),
+            throttle: Throttle::new(queries_per_second),
             silence: Mutex::default(),
         }
     }
@@ -136,7 +136,7 @@ impl Resolver {
         if self.is_silent() {
             return Reply::Silent("it has not answered for a while".to_owned());
         }
-        self.pace.next().await;
+        self.throttle.next().await;
         let mut options = DnsRequestOptions::default();
         options.use_edns = true;
         let mut request = DnsRequest::from_query(Query::query(name.clone(), kind), options);
@@ -303,12 +303,12 @@ fn cnames(records: &[Record]) -> Vec<String> {
 
 /// Spaces queries out, so that no second gets more than its share.
 #[derive(Debug)]
-struct Pace {
+struct Throttle {
     gap: Duration,
     next: Mutex<Instant>,
 }
 
-impl Pace {
+impl Throttle {
     fn new(per_second: u32) -> Self {
         Self { gap: Duration::from_secs(1) / per_second.max(1), next: Mutex::new(Instant::now()) }
     }
@@ -350,16 +350,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_second_gets_more_queries_than_it_may() {
-        let pace = Pace::new(50);
+        let throttle = Throttle::new(50);
         let start = Instant::now();
         for _ in 0..101 {
-            pace.next().await;
+            throttle.next().await;
         }
         assert_eq!(start.elapsed().as_secs(), 2);
         tokio::time::advance(Duration::from_secs(60)).await;
         let later = Instant::now();
         for _ in 0..51 {
-            pace.next().await;
+            throttle.next().await;
         }
         assert_eq!(later.elapsed().as_secs(), 1, "idle time is not saved up");
     }

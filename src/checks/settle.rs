@@ -114,7 +114,10 @@ fn keep_what_is_unknown(before: &Observation, mut seen: Observation) -> Observat
         return before.clone();
     }
     // Where the name leads nowhere, there is no certificate to speak of.
-    let leads_nowhere = seen.dns.addresses.is_empty();
+    let leads_nowhere = matches!(
+        seen.dns.verdict,
+        DnsVerdict::NoSuchName | DnsVerdict::NoAddress | DnsVerdict::Broken
+    );
     if seen.ssl.verdict == SslVerdict::Unknown && !leads_nowhere {
         seen.ssl = before.ssl.clone();
     }
