@@ -21,9 +21,9 @@ pub async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
     (network, closte, program)
 }
 
-/// Asks again and again until it is so, for at most half a minute.
+/// Asks again and again until it is so, for at most a minute.
 pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so().await {
         assert!(Instant::now() < deadline, "it never happened: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
