@@ -3,10 +3,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,6 +19,7 @@ use super::{
     settle::{Patience, Settled, depth, settle},
     suspicion::{CONTROLS, Suspicion},
     targets::Expected,
+    time::{Pace, Time},
 };
 use crate::{
     domain::DomainName,
@@ -40,49 +38,6 @@ const SECOND_LOOK: Duration = Duration::from_secs(30);
 const TARGET_AGAIN: Duration = Duration::from_secs(10);
 /// The most outcomes that are written together.
 const RECORD_AT_ONCE: usize = 256;
-
-/// The time of day. Tests can move it.
-#[derive(Debug, Clone, Default)]
-pub struct Time {
-    /// By how many milliseconds it is ahead of the machine's.
-    ahead: Arc<AtomicI64>,
-}
-
-impl Time {
-    /// The time now.
-    pub fn now(&self) -> Timestamp {
-        let ahead = self.ahead.load(Ordering::Relaxed).try_into().unwrap_or_default();
-        later(Timestamp::now(), Duration::from_millis(ahead))
-    }
-
-    /// Moves it forward.
-    pub fn advance(&self, by: Duration) {
-        let by = by.as_millis().try_into().unwrap_or(i64::MAX);
-        self.ahead.fetch_add(by, Ordering::Relaxed);
-    }
-}
-
-/// How often names are looked at.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// `checks.interval`
-    pub interval: Duration,
-    /// Whether the plugin's own setting counts more, because nobody set this one.
-    pub follows_plugin: bool,
-}
-
-impl Pace {
-    /// The least that is bearable for resolvers.
-    pub const SHORTEST: Duration = Duration::from_secs(10);
-
-    /// The interval, given what the plugin's own setting is.
-    pub fn with(&self, plugins: Option<Duration>) -> Duration {
-        match plugins {
-            Some(plugins) if self.follows_plugin => plugins.max(Self::SHORTEST),
-            _ => self.interval,
-        }
-    }
-}
 
 /// Looks at every name when its time has come, and records what it saw.
 pub struct Clock {

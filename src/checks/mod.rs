@@ -12,12 +12,14 @@ mod look;
 mod settle;
 mod suspicion;
 mod targets;
+mod time;
 mod tls;
 
 pub use advice::{Advice, advise, stage};
-pub use clock::{Clock, Pace, Time};
+pub use clock::Clock;
 pub use dns::ResolverAddress;
 pub use look::{Checks, Depth, Options};
 pub use settle::{Patience, Settled, depth, settle};
 pub use targets::{Expected, Network, Target};
+pub use time::{Pace, Time};
 pub use tls::RootsError;

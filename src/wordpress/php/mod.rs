@@ -4,6 +4,7 @@
 //! concatenation, constants and variables set earlier, the environment, and conditions on them. All
 //! else is unknown, and said to be.
 
+mod expressions;
 mod interpreter;
 mod scope;
 mod strings;
