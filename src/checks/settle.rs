@@ -74,8 +74,8 @@ pub fn settle(
             lacks_certificate_since: lacks_certificate(&seen).then_some(now),
             latest: seen,
         };
-        let events =
-            Changes { name, before: None, standing: &standing, facts, patience, now }.tell();
+        let changes = Changes { name, before: None, standing: &standing, facts, patience, now };
+        let events = if changes.is_old_hat() { Vec::new() } else { changes.tell() };
         return Settled { standing, events };
     };
     let latest = keep_what_is_unknown(&previous.latest, seen);
@@ -146,6 +146,13 @@ impl Changes<'_> {
     fn tell(&self) -> Vec<Event> {
         let events = [self.dns(), self.ssl()].into_iter().flatten();
         events.chain(self.blocked()).collect()
+    }
+
+    /// A name that was at Closte before it was managed, and works: that is no news.
+    fn is_old_hat(&self) -> bool {
+        let was_there = self.facts.at_closte_since.zip(self.facts.added_at);
+        was_there.is_some_and(|(there, added)| there <= added)
+            && depth(Some(self.standing)) == Depth::Quick
     }
 
     fn advice(&self) -> Advice {

@@ -78,6 +78,22 @@ fn the_way_to_green_is_told_with_how_long_each_stage_took() {
 }
 
 #[test]
+fn a_name_that_was_there_and_works_is_no_news() {
+    let name = "shop.example".parse().unwrap();
+    let patience = Patience { attention_after: Duration::from_secs(86_400) };
+    let told = |at_closte: i64, ssl| {
+        let facts =
+            Facts { added_at: Some(at(0)), at_closte_since: Some(at(at_closte)), blog_id: None };
+        let seen = seen(DnsVerdict::Ok, ssl, &[]);
+        names(&settle(&name, None, seen, &facts, &patience, at(10)))
+    };
+    assert_eq!(told(0, SslVerdict::Valid), [""; 0]);
+    assert_eq!(told(5, SslVerdict::Valid), ["dns.right", "certificate.valid"]);
+    assert_eq!(told(0, SslVerdict::Expiring), ["dns.right", "certificate.expiring"]);
+    assert_eq!(told(0, SslVerdict::Expired), ["dns.right", "certificate.pending"]);
+}
+
+#[test]
 fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
     let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     let first = look(None, right(), at(300));
