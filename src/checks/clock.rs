@@ -77,7 +77,7 @@ struct Work {
     done: Vec<(Looked, Observation)>,
     /// The names of all of them.
     names: HashSet<DomainName>,
-    /// Whether there is more to do than that.
+    /// Whether they are all that is due.
     is_all: bool,
 }
 
@@ -166,6 +166,8 @@ impl Clock {
         };
         let now = self.time.now();
         if self.enrolled.is_none_or(|(known, _)| known != ledger) {
+            let (_, plugins) = self.state.network(ledger).await?;
+            self.interval = self.pace.with(plugins);
             self.state.spread_overdue(ledger, self.interval, now).await?;
         }
         self.state.enrol(ledger, self.interval, now).await?;
@@ -173,7 +175,7 @@ impl Clock {
         Ok(Some(ledger))
     }
 
-    /// Takes up the plugin's own interval, where nobody has set another.
+    /// Takes up a change of the plugin's own interval, where nobody has set another.
     async fn follow(
         &mut self,
         ledger: LedgerId,
