@@ -23,6 +23,7 @@ use service::Pulse;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// The longest pause that a `Retry-After` makes: a broken one must not silence the daemon for years.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+
 /// Runs both loops until `shutdown` yields the name of a signal: cycles every `interval`, give or
 /// take a tenth, and the checks by their clock. A cycle under way then finishes the calls that are in
 /// flight.
@@ -43,8 +44,7 @@ pub async fn run(
     let cycles = run_cycles(sync, state, interval, &stop, &pulse, shutdown);
     tokio::select! {
         () = cycles => {}
-        // It goes on for as long as the cycles do.
-        () = async { pulse.feed_watchdog().await; std::future::pending().await } => {}
+        () = pulse.feed_watchdog() => {}
     }
     stop.cancel();
     if let Err(error) = checks.await {

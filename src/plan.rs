@@ -32,7 +32,7 @@ pub struct Wanted {
     pub own_names: HashSet<DomainName>,
     /// Rows that are there but are no domain name. A name that such a row held before stays.
     pub rejected_rows: HashSet<i64>,
-    /// Names that may be wanted: the plugin's settings, which decide it, could not be read.
+    /// Names that may be wanted: the plugin's setting, which decides it, is not known.
     pub perhaps: HashSet<DomainName>,
     /// The domain table had no row at all, which is no reason to remove anything.
     pub table_was_empty: bool,
@@ -143,7 +143,7 @@ pub enum Guard {
     EmptyTable,
     /// The row that wanted it is still there, and holds something that is no domain name.
     UnreadableRow(i64),
-    /// It may be wanted: the plugin's settings, which decide it, could not be read.
+    /// It may be wanted: the plugin's setting, which decides it, is not known.
     PerhapsWanted,
     /// Closte's list was not understood in full.
     ListIncomplete,

@@ -237,6 +237,8 @@ pub struct Caa {
     pub at: String,
     /// Whom they allow to issue.
     pub allows: Vec<String>,
+    /// Whom they should allow: the first of `checks.certificate_authorities`.
+    pub lacks: String,
 }
 
 /// Everything that one look at a name found.

@@ -5,10 +5,11 @@ mod certificates;
 mod report;
 mod wanted;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use thiserror::Error;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use report::{Report, Surprise};
@@ -19,7 +20,7 @@ use crate::{
     event::Event,
     ledger::{Entry, Ledger, later},
     plan::{Change, Notice, Plan, Present, plan},
-    state::{LedgerId, Rejected, State, StateError},
+    state::{FileLock, LedgerId, Rejected, State, StateError},
     wordpress::{self, Network, Source, SourceError},
 };
 use report::odd_elements;
@@ -115,8 +116,9 @@ impl Sync {
         }
     }
 
-    /// One cycle. `progress` is told how many calls of how many are done. When `stop` is
-    /// cancelled, calls in flight are finished and recorded, and no new one is begun.
+    /// One cycle. `progress` is told how many calls of how many are done, and 0 of 0 now and then
+    /// while there is something else to wait for. When `stop` is cancelled, calls in flight are
+    /// finished and recorded, and no new one is begun.
     ///
     /// # Errors
     /// Any [`CycleError`].
@@ -125,11 +127,11 @@ impl Sync {
         stop: &CancellationToken,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<Report, CycleError> {
-        let _lock = unless_stopped(stop, self.state.lock_for_cycle()).await??;
+        let _lock = unless_stopped(stop, self.wait_for_turn(progress)).await??;
         let started = Instant::now();
         let mut outcome = self.read_plan_and_carry_out(stop, progress).await;
         if outcome.is_ok()
-            && let Err(error) = self.request_certificates(stop).await
+            && let Err(error) = self.request_certificates(stop, progress).await
         {
             outcome = Err(error);
         }
@@ -144,6 +146,21 @@ impl Sync {
             Err(CycleError::State(_) | CycleError::Stopped) => {}
         }
         outcome
+    }
+
+    /// Another process may be in the middle of a long cycle.
+    async fn wait_for_turn(
+        &self,
+        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+    ) -> Result<FileLock, StateError> {
+        let lock = self.state.lock_for_cycle();
+        tokio::pin!(lock);
+        loop {
+            match timeout(Duration::from_secs(1), &mut lock).await {
+                Ok(lock) => return lock,
+                Err(_) => progress(0, 0),
+            }
+        }
     }
 
     async fn read_plan_and_carry_out(

@@ -9,7 +9,7 @@ use crate::{
     domain::DomainName,
     ledger::later,
     span::span_between,
-    standing::{Blocker, DnsVerdict, Facts, Observation, SslVerdict, Stage, Standing},
+    standing::{Blocker, Caa, DnsVerdict, Facts, Observation, SslVerdict, Stage, Standing},
 };
 
 /// Closte issues a certificate within so long, as it says: 5 to 10 minutes.
@@ -89,7 +89,7 @@ struct About<'a> {
     place: String,
 }
 
-/// `at 203.0.113.10`, the best of the expected places.
+/// The best of the expected places: an address, if there is one.
 fn place(latest: &Observation) -> String {
     match latest.expected.iter().find(|place| place.parse::<IpAddr>().is_ok()) {
         Some(address) => address.clone(),
@@ -104,7 +104,7 @@ fn listed(addresses: &[IpAddr]) -> String {
 }
 
 impl About<'_> {
-    /// `the A record of shop.example at 203.0.113.10`.
+    /// `A record of shop.example at 203.0.113.10`.
     fn record(&self) -> String {
         let kind = match self.place.parse::<IpAddr>() {
             Ok(IpAddr::V6(_)) => "AAAA record",
@@ -203,23 +203,26 @@ impl About<'_> {
     }
 
     fn caa(&self) -> Advice {
-        let (at, allows) = match &self.latest.caa {
-            Some(caa) if caa.allows.is_empty() => (caa.at.as_str(), "nobody".to_owned()),
-            Some(caa) => (caa.at.as_str(), caa.allows.join(", ")),
-            None => (self.name.as_str(), "others".to_owned()),
+        let name = self.name;
+        let Some(Caa { at, allows, lacks }) = &self.latest.caa else {
+            return Advice {
+                short: "add CAA",
+                owner: format!("The CAA records of {name} let nobody issue its certificate"),
+                customer: format!("The CAA records of {name} let nobody issue its certificate."),
+            };
         };
-        let property = if self.name.is_wildcard() { "issuewild" } else { "issue" };
+        let allows = if allows.is_empty() { "nobody".to_owned() } else { allows.join(", ") };
+        let property = if name.is_wildcard() { "issuewild" } else { "issue" };
         Advice {
             short: "add CAA",
             owner: format!(
-                "Add a CAA record to {at}: 0 {property} \"letsencrypt.org\". Its CAA records allow \
-                 only {allows} to issue a certificate"
+                "Add a CAA record to {at}: 0 {property} \"{lacks}\". Its CAA records allow only \
+                 {allows} to issue a certificate"
             ),
             customer: format!(
                 "Please log in where you manage the DNS of {at} and add the CAA record 0 {property} \
-                 \"letsencrypt.org\", or remove all its CAA records. Without that, no certificate \
-                 can be issued for {}.",
-                self.name
+                 \"{lacks}\", or remove all its CAA records. Without that, no certificate can be \
+                 issued for {name}."
             ),
         }
     }

@@ -26,7 +26,7 @@ use crate::{
     event::Event,
     lasting::Lasting,
     ledger::later,
-    standing::Observation,
+    standing::{Observation, Standing},
     state::{LedgerId, Looked, Outcome, State, StateError},
 };
 
@@ -282,12 +282,10 @@ impl Clock {
             } else {
                 next_turn(&looked.name, self.interval, now)
             };
-            match previous {
-                Some(previous) if previous.doubted_at.is_some() => self.suspicion.decide(),
-                Some(previous) if previous.latest.works() => {
-                    has_first_doubt |= self.suspicion.note(settled.is_doubt());
-                }
-                _ => {}
+            let was_beyond_doubt =
+                |before: &Standing| before.latest.works() && before.doubted_at.is_none();
+            if previous.is_some_and(was_beyond_doubt) {
+                has_first_doubt |= self.suspicion.note(settled.is_doubt(), now);
             }
             let Settled { standing, events: told } = settled;
             if told.is_empty() {
@@ -299,11 +297,12 @@ impl Clock {
             events.extend(told);
             outcomes.push(Outcome { name: looked.name, standing, due_at });
         }
-        events.extend(self.suspicion.tell());
+        events.extend(self.suspicion.tell(now));
         self.state.record_looks(ledger, &outcomes, &events, now).await?;
         events.iter().for_each(Event::log);
         if has_first_doubt {
-            self.state.hasten_working(ledger, CONTROLS, now).await?;
+            let controls = self.state.hasten_working(ledger, CONTROLS, now).await?;
+            self.suspicion.has_controls(controls);
         }
         Ok(())
     }
@@ -346,8 +345,9 @@ impl Clock {
             let after_s = self.troubles.ends(Area::Late, now);
             after_s.map(|after_s| Event::ChecksInTime { after_s })
         } else {
-            let remedy = "raise checks.interval, or checks.queries_per_second and                           checks.concurrency"
-                .to_owned();
+            let remedy =
+                "raise checks.interval, or checks.queries_per_second and checks.concurrency"
+                    .to_owned();
             let event = |for_s| Event::ChecksLate { late_s: late.as_secs(), remedy, for_s };
             self.troubles.lasts(Area::Late, event, now)
         };

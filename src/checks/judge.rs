@@ -6,6 +6,7 @@ use hickory_resolver::proto::rr::rdata::CAA;
 use ipnet::IpNet;
 
 use super::{
+    clean,
     dns::Addresses,
     targets::{Expected, contains, known_host},
 };
@@ -197,7 +198,7 @@ pub(super) fn judge_caa(
 
 /// The issuer's domain name in a property's value: what stands before its parameters.
 fn issuer(value: &[u8]) -> String {
-    let text = String::from_utf8_lossy(value);
+    let text = clean(&String::from_utf8_lossy(value));
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

@@ -302,8 +302,10 @@ impl Checks {
         loop {
             let records = self.caa_records(&dns_name(at).ok()?).await?;
             if !records.is_empty() {
-                let judged = judge_caa(&records, name, &self.options.certificate_authorities);
-                return judged.err().map(|allows| Caa { at: at.to_owned(), allows });
+                let authorities = &self.options.certificate_authorities;
+                let allows = judge_caa(&records, name, authorities).err()?;
+                let lacks = authorities.first().cloned().unwrap_or_default();
+                return Some(Caa { at: at.to_owned(), allows, lacks });
             }
             (_, at) = at.split_once('.')?;
         }

@@ -23,3 +23,8 @@ pub use settle::{Patience, Settled, depth, settle};
 pub use targets::{Expected, Network, Target};
 pub use time::{Pace, Time};
 pub use tls::RootsError;
+
+/// Text that a stranger wrote, as it may be shown: on one line, not too long.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(120).collect()
+}

@@ -91,7 +91,11 @@ pub fn settle(
         looked_at: now,
         dns_since: since(latest.dns.verdict == previous.latest.dns.verdict, previous.dns_since),
         ssl_since: since(latest.ssl.verdict == previous.latest.ssl.verdict, previous.ssl_since),
-        since: since(works == worked, previous.since),
+        // As long as nothing could be seen, nothing counts against the name.
+        since: since(
+            works == worked && (previous.latest.dns.verdict != DnsVerdict::Unknown || !could_look),
+            previous.since,
+        ),
         doubted_at: None,
         told_at: previous.told_at.filter(|_| !works),
         lacks_certificate_since: lacks_certificate(&latest)

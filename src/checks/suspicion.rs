@@ -1,46 +1,60 @@
-use crate::event::Event;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{event::Event, ledger::later};
 
 /// When a name that worked seems not to, so many others are looked at, to see whether the fault is
 /// ours.
 pub(super) const CONTROLS: u32 = 5;
+/// Names that seem to stop working within so long of the first one are taken together.
+const TOGETHER: Duration = Duration::from_secs(60);
+/// What was said is said again after so long, should it happen again.
+const TELL_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// Whether names stop working one by one, or all at once because of us.
 #[derive(Debug, Default)]
 pub(super) struct Suspicion {
-    /// Names that a second look has to decide about.
-    open: usize,
-    /// Since there are any: how many names that had worked were looked at,
+    /// When the first name seemed to stop working.
+    began: Option<Timestamp>,
+    /// How many others are looked at because of it.
+    controls: u64,
+    /// Since then: how many names that had worked were looked at,
     looked: u64,
     /// and how many of them seemed not to work any more.
     failing: u64,
-    was_told: bool,
+    told_at: Option<Timestamp>,
 }
 
 impl Suspicion {
-    /// Notes a look at a name that had worked. Whether it is the first that raises a doubt is the
-    /// result.
-    pub(super) fn note(&mut self, is_doubt: bool) -> bool {
-        let is_first = is_doubt && self.open == 0;
+    /// Notes a look at a name that had worked. Whether it is the first of several that raises a doubt
+    /// is the result.
+    pub(super) fn note(&mut self, is_doubt: bool, now: Timestamp) -> bool {
+        let is_first = is_doubt && self.began.is_none_or(|began| now >= later(began, TOGETHER));
         if is_first {
-            *self = Self::default();
+            let controls = CONTROLS.into();
+            *self = Self { began: Some(now), controls, told_at: self.told_at, ..Self::default() };
         }
-        self.open += usize::from(is_doubt);
         self.looked += 1;
         self.failing += u64::from(is_doubt);
         is_first
     }
 
-    /// Notes that a second look has decided about a name.
-    pub(super) fn decide(&mut self) {
-        self.open = self.open.saturating_sub(1);
+    /// Notes that there are only so many others to look at.
+    pub(super) fn has_controls(&mut self, controls: u64) {
+        self.controls = controls;
     }
 
-    /// What there is to say, once.
-    pub(super) fn tell(&mut self) -> Option<Event> {
+    /// What there is to say.
+    pub(super) fn tell(&mut self, now: Timestamp) -> Option<Event> {
         let (failing, of) = (self.failing, self.looked);
-        let has_controls = of > u64::from(CONTROLS);
-        let is_suspicious = has_controls && failing * 2 > of && !self.was_told;
-        self.was_told |= is_suspicious;
+        let is_suspicious = of > self.controls
+            && failing >= 2
+            && failing * 2 > of
+            && self.told_at.is_none_or(|told| now >= later(told, TELL_AGAIN));
+        if is_suspicious {
+            self.told_at = Some(now);
+        }
         is_suspicious.then_some(Event::ChecksSuspicious { failing, of })
     }
 }
@@ -49,27 +63,43 @@ impl Suspicion {
 mod tests {
     use super::*;
 
-    #[test]
-    fn it_is_suspicious_when_most_fail_at_once_and_not_when_one_does() {
-        let looks = |failing: &[bool]| {
-            let mut suspicion = Suspicion::default();
-            let firsts = failing.iter().filter(|fails| suspicion.note(**fails)).count();
-            (firsts, suspicion.tell().is_some(), suspicion.tell().is_some())
-        };
-        assert_eq!(looks(&[true, true, true, true, true, true]), (1, true, false));
-        assert_eq!(looks(&[true, false, false, true, true, true]), (1, true, false));
-        assert_eq!(looks(&[true, false, false, false, false, false]), (1, false, false));
-        // Too few to tell.
-        assert_eq!(looks(&[true, true]), (1, false, false));
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
 
     #[test]
-    fn suspicion_ends_when_second_looks_have_decided() {
+    fn it_is_suspicious_when_most_fail_at_once_and_not_when_one_does() {
+        let looks = |failing: &[bool], controls| {
+            let mut suspicion = Suspicion::default();
+            let mut firsts = 0;
+            for fails in failing {
+                if suspicion.note(*fails, at(0)) {
+                    firsts += 1;
+                    suspicion.has_controls(controls);
+                }
+            }
+            (firsts, suspicion.tell(at(0)).is_some(), suspicion.tell(at(1)).is_some())
+        };
+        assert_eq!(looks(&[true; 6], 5), (1, true, false));
+        assert_eq!(looks(&[true, false, false, true, true, true], 5), (1, true, false));
+        assert_eq!(looks(&[true, false, false, false, false, false], 5), (1, false, false));
+        // The others were not looked at yet.
+        assert_eq!(looks(&[true, true], 5), (1, false, false));
+        // A small network has no more of them.
+        assert_eq!(looks(&[true, true], 1), (1, true, false));
+        assert_eq!(looks(&[true], 0), (1, false, false));
+    }
+
+    #[test]
+    fn what_comes_later_is_judged_anew_whatever_became_of_the_doubts_before() {
         let mut suspicion = Suspicion::default();
-        assert_eq!((0..6).filter(|_| suspicion.note(true)).count(), 1);
-        assert!(suspicion.tell().is_some());
-        (0..6).for_each(|_| suspicion.decide());
-        assert!(suspicion.note(true), "a new beginning");
-        assert!(suspicion.tell().is_none());
+        assert!(suspicion.note(true, at(0)));
+        (0..100).for_each(|second| assert!(!suspicion.note(false, at(second))));
+        assert_eq!((100..106).filter(|second| suspicion.note(true, at(*second))).count(), 1);
+        assert!(suspicion.tell(at(106)).is_some());
+        assert!(suspicion.note(true, at(200)));
+        assert!((200..206).all(|second| !suspicion.note(true, at(second))));
+        assert!(suspicion.tell(at(206)).is_none(), "it was said a moment ago");
+        assert!(suspicion.tell(at(706)).is_some());
     }
 }

@@ -27,6 +27,7 @@ use x509_parser::{
     x509::X509Name,
 };
 
+use super::clean;
 use crate::standing::{Certificate, SslObservation, SslVerdict};
 
 /// The time to connect, and the time for the handshake.
@@ -277,11 +278,6 @@ fn key_in_words(parsed: &X509Certificate<'_>) -> String {
         }
         _ => "of another kind".to_owned(),
     }
-}
-
-/// Text that a stranger wrote, as it may be shown: on one line, not too long.
-fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
 /// Takes every certificate, so that the handshake comes to an end and [`judge`] sees what was

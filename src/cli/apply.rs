@@ -30,6 +30,9 @@ pub(super) async fn execute(
     });
     let bar = progress_bar("calls");
     let progress = |done: usize, total: usize| {
+        if total == 0 {
+            return;
+        }
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     };

@@ -47,9 +47,9 @@ pub(super) async fn execute(
     bar.finish_and_clear();
     let doubts = findings.iter().filter(|finding| finding.settled.is_doubt()).count();
     let worked = findings.iter().filter(|finding| finding.worked()).count();
-    for finding in findings.iter_mut().filter(|finding| finding.settled.is_doubt()) {
-        looks.look_again(finding).await;
-    }
+    stream::iter(findings.iter_mut().filter(|finding| finding.settled.is_doubt()))
+        .for_each_concurrent(settings.checks.concurrency, |finding| looks.look_again(finding))
+        .await;
     findings
         .sort_by(|a, b| (a.seen.works(), &a.looked.name).cmp(&(b.seen.works(), &b.looked.name)));
     let recorded = match place.zip(ledger) {
@@ -94,23 +94,18 @@ impl Scope {
     async fn find(settings: &Settings, only: &[DomainName]) -> Result<Self, CommandError> {
         let mut scope = Self { names: Vec::new(), own_domain: None, ledger: None, place: None };
         let now = Timestamp::now();
-        let state = match State::open_existing(&settings.state_path).await {
-            Ok(None) => None,
-            // Its schema is brought up to date by opening it to write.
-            Ok(Some(_)) | Err(StateError::Older { .. }) => {
-                match State::open(&settings.state_path).await {
-                    Err(StateError::NotWritable { path, .. }) => {
-                        let note =
-                            format!("{} cannot be written: nothing is recorded", path.display());
-                        anstream::eprintln!("{}", paint(FAIR, note));
-                        State::open_existing(&settings.state_path)
-                            .await?
-                            .map(|state| (state, false))
-                    }
-                    opened => Some((opened?, true)),
+        let path = &settings.state_path;
+        let state = if path.exists() {
+            match State::open(path).await {
+                Err(StateError::NotWritable { .. }) => {
+                    let note = format!("{} cannot be written: nothing is recorded", path.display());
+                    anstream::eprintln!("{}", paint(FAIR, note));
+                    State::open_existing(path).await?.map(|state| (state, false))
                 }
+                opened => Some((opened?, true)),
             }
-            Err(error) => return Err(error.into()),
+        } else {
+            None
         };
         if let Some((state, is_writable)) = state
             && let Some(ledger) = state.current_ledger().await?

@@ -41,12 +41,12 @@ impl Pulse {
         u128::from(self.now().saturating_sub(last)) < limit.as_millis()
     }
 
-    /// Feeds systemd's watchdog, if there is one, while both loops are alive.
+    /// Feeds systemd's watchdog, if there is one, while both loops are alive. It never ends.
     pub(super) async fn feed_watchdog(&self) {
         let Some(limit) = sd_notify::watchdog_enabled() else {
-            return;
+            return std::future::pending().await;
         };
-        let mut ticks = tokio::time::interval(limit / 4);
+        let mut ticks = tokio::time::interval((limit / 4).max(Duration::from_millis(1)));
         loop {
             ticks.tick().await;
             if self.beat_within(limit) {

@@ -77,7 +77,7 @@ impl Layers {
         let database = match (database, from_wordpress) {
             (Some(parts), _) => Some(parts),
             // A URL counts more, wherever it was set.
-            (None, Some((url, source))) if is_default(&values, "wordpress.database_url") => url
+            (None, Some((url, source))) if is_empty(&values, "wordpress.database_url") => url
                 .map_err(|error| problems.push(format!("DB_HOST ({source}): {error}")))
                 .ok()
                 .map(|url| (url, source)),
@@ -266,7 +266,7 @@ fn unknown<'a>(key: &str, origin: Option<&str>, known: impl Iterator<Item = &'a 
     format!("nobody knows a setting {key} ({}){nearest}", origin.unwrap_or("default"))
 }
 
-fn is_default(values: &BTreeMap<String, Value>, key: &str) -> bool {
+fn is_empty(values: &BTreeMap<String, Value>, key: &str) -> bool {
     values.get(key).is_none_or(|value| value.to_string().is_empty())
 }
 

@@ -163,8 +163,6 @@ impl Settings {
         let mut values = layers.read()?;
         // Each value is asked for before the first missing one ends it: all problems are told.
         let database = values.database();
-        // Read before all others, by the layers.
-        let _ = values.optional::<PathBuf>("wordpress.config_file");
         let table_prefix = values.parse("wordpress.table_prefix");
         let network_id = values.optional::<NetworkId>("wordpress.network_id");
         let create_domain_records = values.flag("wordpress.create_domain_records");

@@ -334,7 +334,7 @@ impl State {
         transaction.commit().await.map_err(self.failed())
     }
 
-    /// Lets up to `most` names that work be looked at now rather than later.
+    /// Lets up to `most` names that work be looked at now rather than later. Returns how many.
     ///
     /// # Errors
     /// Any [`StateError`].
@@ -343,7 +343,7 @@ impl State {
         ledger: LedgerId,
         most: u32,
         now: Timestamp,
-    ) -> Result<(), StateError> {
+    ) -> Result<u64, StateError> {
         // Those that are looked at last of all, else: the others come by themselves.
         sqlx::query(
             "UPDATE standing SET due_at = ?2 WHERE ledger_id = ?1 AND domain IN (
@@ -357,7 +357,7 @@ impl State {
         .bind(most)
         .execute(&self.pool)
         .await
-        .map(drop)
+        .map(|updated| updated.rows_affected())
         .map_err(self.failed())
     }
 }

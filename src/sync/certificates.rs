@@ -24,17 +24,33 @@ impl Sync {
     pub(super) async fn request_certificates(
         &self,
         stop: &CancellationToken,
+        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<(), CycleError> {
         let (Some(patience), Some(ledger)) =
-            (self.rules.request_certificate_after, self.state.current_ledger().await?)
+            (self.rules.request_certificate_after, self.ledger.as_ref().map(|known| known.id))
         else {
             return Ok(());
         };
         let now = Timestamp::now();
         let lacking = self.state.lacking_certificates(ledger, patience, PAUSE, MOST, now).await?;
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let mut absent = self.state.absent_calls(now).await?;
         for one in lacking {
-            let request = unless_stopped(stop, self.request_certificate(&one)).await??;
+            let known: Vec<&str> = absent.iter().map(String::as_str).collect();
+            let asking = self.closte.request_certificate(&one.name, &known);
+            let request = unless_stopped(stop, asking).await?;
+            for path in &request.absent {
+                self.state.call_is_absent(path, ABSENT_LASTS, now).await?;
+                absent.push((*path).to_owned());
+            }
+            if request.answer == Ok(None) && request.absent.is_empty() {
+                // There is no call left to ask by. That was told when it was found out.
+                return Ok(());
+            }
             self.note_request(ledger, &one, &request).await?;
+            progress(0, 0);
             let failed = matches!(
                 request.answer,
                 Err(ClosteError::Unreachable { .. } | ClosteError::RateLimited { .. })
@@ -44,17 +60,6 @@ impl Sync {
             }
         }
         Ok(())
-    }
-
-    async fn request_certificate(&self, one: &Lacking) -> Result<CertificateRequest, CycleError> {
-        let now = Timestamp::now();
-        let absent = self.state.absent_calls(now).await?;
-        let absent: Vec<&str> = absent.iter().map(String::as_str).collect();
-        let request = self.closte.request_certificate(&one.name, &absent).await;
-        for path in &request.absent {
-            self.state.call_is_absent(path, ABSENT_LASTS, now).await?;
-        }
-        Ok(request)
     }
 
     async fn note_request(
@@ -68,10 +73,6 @@ impl Sync {
             Ok(Some(answer)) => {
                 let event = Event::CertificateRequested { domain, blog_id, answer: answer.clone() };
                 (answer.clone(), Some(event))
-            }
-            // Told once, by those who found it out.
-            Ok(None) if request.absent.is_empty() => {
-                ("Closte knows no call for it".to_owned(), None)
             }
             Ok(None) => {
                 let error = "Closte knows no call for it; it is tried again in a day".to_owned();

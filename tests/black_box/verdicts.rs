@@ -230,7 +230,10 @@ async fn what_stops_a_certificate_is_named() {
         assert_eq!(found(name)["dns"]["verdict"], "ok", "{name}");
     }
     let caa = &found("a.caa.example")["caa"];
-    assert_eq!(caa, &json!({"at": "caa.example", "allows": ["other-ca.example"]}));
+    assert_eq!(
+        caa,
+        &json!({"at": "caa.example", "allows": ["other-ca.example"], "lacks": "letsencrypt.org"})
+    );
     let advice = |name: &str| found(name)["advice"].as_str().unwrap().to_owned();
     assert!(advice("six.example").contains("Remove the AAAA record of six.example"));
     assert!(advice("six.example").contains("2001:db8::7"));

@@ -33,8 +33,8 @@ impl Interpreter<'_> {
             "integer" => source.parse().map(Value::Number).map_err(|_| not_followed()),
             "boolean" => Ok(Value::Bool(source.eq_ignore_ascii_case("true"))),
             "null" => Ok(Value::Null),
-            "name" | "qualified_name" => self.look_up(&Name::constant(source), source, scope),
-            "variable_name" => self.look_up(&self.variable(node), source, scope),
+            "name" | "qualified_name" => self.look_up(&Name::constant(source), scope),
+            "variable_name" => self.look_up(&self.variable(node), scope),
             "binary_expression" => self.binary(node, scope),
             "conditional_expression" => self.conditional(node, scope),
             "unary_op_expression" if source.starts_with('!') => {
@@ -52,10 +52,11 @@ impl Interpreter<'_> {
         }
     }
 
-    fn look_up(&self, name: &Name, shown: &str, scope: &Scope) -> Outcome {
+    /// The name is not shown: it may be a password without quotes, or a part of one after a `$`.
+    fn look_up(&self, name: &Name, scope: &Scope) -> Outcome {
         match scope.get(name) {
             Some((value, _)) => value.clone(),
-            None => Err(format!("{shown} is not set in this file")),
+            None => Err("it uses a constant or variable that this file does not set".to_owned()),
         }
     }
 
@@ -69,7 +70,7 @@ impl Interpreter<'_> {
                 "string_content" | "nowdoc_string" => text.push_str(source),
                 "escape_sequence" => match double_quoted(source) {
                     Some(escaped) => text.push_str(&escaped),
-                    None => return Err(format!("{source} is no text")),
+                    None => return Err("it has an escape that is no text".to_owned()),
                 },
                 _ => text.push_str(&self.evaluate(piece, scope)?.into_text()),
             }

@@ -154,11 +154,11 @@ impl<'a> Interpreter<'a> {
 
     /// The branch that is taken, or every one that may be.
     fn if_statement(&mut self, node: Node<'_>, scope: &mut Scope) -> Flow {
-        let mut outcomes = Vec::new();
         let mut cursor = node.walk();
         let mut clauses = vec![node];
         clauses.extend(node.children_by_field_name("alternative", &mut cursor));
-        let mut may_fall_through = true;
+        let mut branches = Vec::new();
+        let (mut goes_on, mut may_fall_through) = (false, true);
         for clause in clauses {
             let condition = match clause.child_by_field_name("condition") {
                 Some(condition) if condition.has_error() => {
@@ -172,28 +172,19 @@ impl<'a> Interpreter<'a> {
                 continue;
             }
             let mut branch = scope.clone();
-            let flow = self.statement(body, &mut branch);
-            if condition == Ok(true) && outcomes.is_empty() {
-                *scope = branch;
-                return flow;
-            }
-            // A branch that ends the file leaves nothing behind it.
-            if flow == Flow::On {
-                outcomes.push(branch);
-            }
+            goes_on |= self.statement(body, &mut branch) == Flow::On;
+            // What a branch sets that ends the file may be all that is ever set.
+            branches.push(branch);
             if condition == Ok(true) {
                 may_fall_through = false;
                 break;
             }
         }
         if may_fall_through {
-            outcomes.push(scope.clone());
+            branches.push(scope.clone());
         }
-        if outcomes.is_empty() {
-            return Flow::Ended;
-        }
-        *scope = Scope::join(outcomes);
-        Flow::On
+        *scope = Scope::join(branches);
+        if goes_on || may_fall_through { Flow::On } else { Flow::Ended }
     }
 
     /// Everything that is set somewhere in there is unknown from now on.

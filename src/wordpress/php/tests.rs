@@ -93,6 +93,32 @@ fn lines_and_reasons_are_told_and_values_are_not() {
 }
 
 #[test]
+fn no_part_of_a_password_is_in_a_reason() {
+    for password in
+        ["\"pass$s3cret\"", "s3cret", "\"\\xFFs3cret\"", "\"{$s3cret}\"", "S3CRET . 's3cret'"]
+    {
+        let config = parse(&format!("<?php define('DB_PASSWORD', {password});"));
+        assert_eq!(config.unknown.len(), 1, "{password}: {config:?}");
+        let shown = format!("{config:?}").to_lowercase();
+        assert!(!shown.contains("s3cret") && !shown.contains("xff"), "{password}: {shown}");
+    }
+}
+
+#[test]
+fn what_a_branch_sets_that_ends_the_file_may_be_all_there_is() {
+    let config = parse(
+        "<?php if (file_exists('local')) { define('DB_NAME', 'local'); return; }
+         define('DB_NAME', 'live'); define('DB_HOST', 'h');",
+    );
+    assert_eq!(known(&config).into_iter().collect::<Vec<_>>(), [("DB_HOST", "h")]);
+    assert_eq!(config.unknown.first().map(|one| one.name), Some("DB_NAME"));
+    let both = parse("<?php if ($x) { return; } else { exit; } define('DB_NAME', 'never');");
+    assert!(both.known.is_empty(), "{both:?}");
+    let guard = parse("<?php if (!defined('ABSPATH')) { define('DB_NAME', 'n'); } else exit;");
+    assert_eq!(known(&guard).get("DB_NAME"), Some(&"n"));
+}
+
+#[test]
 fn a_secret_file_of_the_docker_image_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("password");
