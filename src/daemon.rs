@@ -1,54 +1,135 @@
 //! The daemon: both loops until it is told to stop, whatever the other ends do.
 
+mod endpoint;
+mod metrics;
 mod service;
+mod signals;
+mod troubles;
+mod vitals;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use rand::RngExt as _;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+pub use endpoint::{Endpoint, EndpointError, Listener, Token};
+pub use signals::{Signal, signals};
 
 use crate::{
     checks::Clock,
-    closte::ClosteError,
     event::Event,
-    lasting::Lasting,
-    state::State,
+    state::{FileLock, State},
     sync::{CycleError, Report, Sync},
 };
-use service::Pulse;
+use troubles::Troubles;
+use vitals::Vitals;
 
 /// The longest pause that failures make of `sync.interval`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// The longest pause that a `Retry-After` makes: a broken one must not silence the daemon for years.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 
-/// Runs both loops until `shutdown` yields the name of a signal: cycles every `interval`, give or
-/// take a tenth, and the checks by their clock. A cycle under way then finishes the calls that are in
-/// flight.
+/// What the daemon runs, as the settings would have it.
+pub struct Parts {
+    /// The first loop.
+    pub sync: Sync,
+    /// The second loop.
+    pub clock: Clock,
+    /// `sync.interval`
+    pub interval: Duration,
+    /// Where others can ask how it does.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// Runs both loops until a signal asks for the end: cycles every interval, give or take a tenth, and
+/// the checks by their clock. Calls in flight are then finished. A signal for new settings asks
+/// `reload` for new parts, and for the names of the settings that changed; where it has a reason not
+/// to give any, the old ones go on.
 pub async fn run(
-    sync: Sync,
-    clock: Clock,
+    mut parts: Parts,
     state: &State,
-    interval: Duration,
-    shutdown: impl Future<Output = &'static str>,
+    lock: &FileLock,
+    mut signals: mpsc::Receiver<Signal>,
+    mut reload: impl FnMut() -> Result<(Parts, Vec<String>), String>,
 ) {
-    let stop = CancellationToken::new();
-    let pulse = Arc::new(Pulse::new());
-    let checks = tokio::spawn({
-        let (stop, pulse) = (stop.clone(), pulse.clone());
-        async move { clock.run(&stop, &|| pulse.checks_are_alive()).await }
-    });
-    service::ready();
-    let cycles = run_cycles(sync, state, interval, &stop, &pulse, shutdown);
-    tokio::select! {
-        () = cycles => {}
-        () = pulse.feed_watchdog() => {}
+    let vitals = Arc::new(Vitals::default());
+    loop {
+        service::ready();
+        let stop = CancellationToken::new();
+        let attend = async {
+            let next = attend(&mut signals, state, &mut reload).await;
+            stop.cancel();
+            next
+        };
+        let both = async { tokio::join!(run_parts(parts, state, &stop, &vitals), attend).1 };
+        let next = tokio::select! {
+            next = both => next,
+            never = service::show_life(&vitals.pulse, lock) => match never {},
+        };
+        match next {
+            Some(next) => parts = next,
+            None => return,
+        }
     }
-    stop.cancel();
-    if let Err(error) = checks.await {
-        tell(state, Event::ChecksEnded { error: error.to_string() }).await;
+}
+
+/// Waits for a signal that ends these parts. The next ones are the result, if there are any.
+async fn attend(
+    signals: &mut mpsc::Receiver<Signal>,
+    state: &State,
+    reload: &mut impl FnMut() -> Result<(Parts, Vec<String>), String>,
+) -> Option<Parts> {
+    loop {
+        match signals.recv().await.unwrap_or(Signal::Stop("the end of all signals")) {
+            Signal::Stop(name) => {
+                service::stopping();
+                tell(state, Event::Stopping { signal: name.to_owned() }).await;
+                return None;
+            }
+            Signal::Reload => {
+                service::reloading();
+                match reload() {
+                    Ok((parts, changed)) => {
+                        let changed = changed.join(", ");
+                        tell(state, Event::Reloaded { changed }).await;
+                        return Some(parts);
+                    }
+                    Err(error) => {
+                        tell(state, Event::ReloadRefused { error }).await;
+                        service::ready();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Runs all parts until `stop`, and to their orderly end.
+async fn run_parts(parts: Parts, state: &State, stop: &CancellationToken, vitals: &Arc<Vitals>) {
+    let Parts { sync, clock, interval, endpoint } = parts;
+    let closed = CancellationToken::new();
+    let endpoint = endpoint.map(|endpoint| {
+        tokio::spawn(endpoint.serve(vitals.clone(), state.clone(), closed.clone()))
+    });
+    let checks = tokio::spawn({
+        let (stop, vitals) = (stop.clone(), vitals.clone());
+        async move { clock.run(&stop, &|| vitals.pulse.checks_are_alive()).await }
+    });
+    let checks = async {
+        if let Err(error) = checks.await {
+            tell(state, Event::ChecksEnded { error: error.to_string() }).await;
+        }
+    };
+    tokio::join!(run_cycles(sync, state, interval, stop, vitals), checks);
+    // It answers to the last.
+    closed.cancel();
+    if let Some(Err(error)) = futures_util::future::OptionFuture::from(endpoint).await {
+        tracing::debug!(%error, "the endpoint broke off");
     }
 }
 
@@ -57,54 +138,35 @@ async fn run_cycles(
     state: &State,
     interval: Duration,
     stop: &CancellationToken,
-    pulse: &Pulse,
-    shutdown: impl Future<Output = &'static str>,
+    vitals: &Vitals,
 ) {
     let mut troubles = Troubles::default();
     let mut failures = 0;
-    tokio::pin!(shutdown);
-    loop {
-        let (outcome, signal) = {
-            pulse.sync_is_alive();
-            let progress = |_, _| pulse.sync_is_alive();
-            let cycle = sync.cycle(stop, &progress);
-            tokio::pin!(cycle);
-            tokio::select! {
-                outcome = &mut cycle => (outcome, None),
-                signal = &mut shutdown => {
-                    service::stopping();
-                    tell(state, Event::Stopping { signal: signal.to_owned() }).await;
-                    stop.cancel();
-                    (cycle.await, Some(signal))
-                }
-            }
-        };
-        if signal.is_some() {
-            break;
+    while !stop.is_cancelled() {
+        vitals.pulse.sync_is_alive();
+        let started = Instant::now();
+        let outcome = sync.cycle(stop, &|_, _| vitals.pulse.sync_is_alive()).await;
+        if stop.is_cancelled() {
+            return;
         }
+        vitals.note_cycle(&outcome, started.elapsed());
         service::status(&outcome);
         for event in troubles.judge(&outcome, Timestamp::now()) {
             tell(state, event).await;
         }
         failures = if has_failed(&outcome) { failures + 1 } else { 0 };
         let pause = pause(interval, failures, asked_to_wait(&outcome));
-        tokio::select! {
-            () = rest(pause, pulse) => {}
-            signal = &mut shutdown => {
-                service::stopping();
-                tell(state, Event::Stopping { signal: signal.to_owned() }).await;
-                break;
-            }
-        }
+        stop.run_until_cancelled(rest(pause, vitals)).await;
     }
 }
 
 /// Pauses, and shows meanwhile that the loop is alive.
-async fn rest(pause: Duration, pulse: &Pulse) {
-    let end = Instant::now() + pause;
-    while Instant::now() < end {
-        pulse.sync_is_alive();
-        sleep_until(end.min(Instant::now() + Duration::from_secs(1))).await;
+async fn rest(pause: Duration, vitals: &Vitals) {
+    let end = tokio::time::Instant::now() + pause;
+    while tokio::time::Instant::now() < end {
+        vitals.pulse.sync_is_alive();
+        let tick = tokio::time::Instant::now() + Duration::from_secs(1);
+        tokio::time::sleep_until(end.min(tick)).await;
     }
 }
 
@@ -139,155 +201,9 @@ fn pause(interval: Duration, failures: u32, asked: Option<Duration>) -> Duration
         .max(asked.unwrap_or_default().min(LONGEST_ASKED))
 }
 
-/// What lasts: told when it begins, at growing intervals, and when it ends.
-#[derive(Debug, Default)]
-struct Troubles(Lasting<Area>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Area {
-    WordPress,
-    Closte,
-    State,
-    List,
-    Removals,
-}
-
-impl Troubles {
-    /// What there is to tell after a cycle.
-    fn judge(&mut self, outcome: &Result<Report, CycleError>, now: Timestamp) -> Vec<Event> {
-        let mut events = Vec::new();
-        match outcome {
-            Ok(report) => {
-                self.ends(Area::WordPress, now, &mut events);
-                self.ends(Area::State, now, &mut events);
-                // A quiet cycle asked nothing of Closte, so it knows nothing new of it.
-                if !report.quiet {
-                    self.judge_report(report, now, &mut events);
-                }
-            }
-            Err(CycleError::Source(error)) => {
-                let error = error.to_string();
-                let event = |for_s| Event::SourceFailed { error, for_s };
-                self.lasts(Area::WordPress, event, now, &mut events);
-            }
-            Err(CycleError::Closte(error)) => {
-                self.ends(Area::WordPress, now, &mut events);
-                self.lasts(Area::Closte, |for_s| closte_event(error, for_s), now, &mut events);
-            }
-            Err(CycleError::State(error)) => {
-                let error = error.to_string();
-                self.lasts(
-                    Area::State,
-                    |for_s| Event::StateFailed { error, for_s },
-                    now,
-                    &mut events,
-                );
-            }
-            Err(CycleError::Stopped) => {}
-        }
-        events
-    }
-
-    fn judge_report(&mut self, report: &Report, now: Timestamp, events: &mut Vec<Event>) {
-        match &report.outage {
-            Some(error) => {
-                self.lasts(Area::Closte, |for_s| closte_event(error, for_s), now, events)
-            }
-            None => self.ends(Area::Closte, now, events),
-        }
-        match &report.odd_elements {
-            Some((elements, example)) => {
-                let (elements, example) = (*elements as u64, example.clone());
-                let event = |for_s| Event::ListIncomplete { elements, example, for_s };
-                self.lasts(Area::List, event, now, events);
-            }
-            None => self.ends(Area::List, now, events),
-        }
-        match &report.surprise {
-            Some(surprise) => {
-                let event = |for_s| Event::RemovalsHeld {
-                    domains: surprise.domains as u64,
-                    managed: surprise.managed as u64,
-                    reason: surprise.reason().to_owned(),
-                    remedy: "if it is meant: closte-sync apply --allow-removals".to_owned(),
-                    for_s,
-                };
-                self.lasts(Area::Removals, event, now, events);
-            }
-            None => self.ends(Area::Removals, now, events),
-        }
-    }
-
-    fn lasts(
-        &mut self,
-        area: Area,
-        event: impl FnOnce(u64) -> Event,
-        now: Timestamp,
-        events: &mut Vec<Event>,
-    ) {
-        events.extend(self.0.lasts(area, event, now));
-    }
-
-    fn ends(&mut self, area: Area, now: Timestamp, events: &mut Vec<Event>) {
-        let Some(after_s) = self.0.ends(area, now) else {
-            return;
-        };
-        events.push(match area {
-            Area::WordPress => Event::SourceRecovered { after_s },
-            Area::Closte => Event::ClosteRecovered { after_s },
-            Area::State => Event::StateRecovered { after_s },
-            Area::List => Event::ListComplete { after_s },
-            Area::Removals => Event::RemovalsReleased { after_s },
-        });
-    }
-}
-
-fn closte_event(error: &ClosteError, for_s: u64) -> Event {
-    let error_text = error.to_string();
-    match error {
-        ClosteError::KeyRejected(_) => Event::KeyRejected { error: error_text, for_s },
-        _ => Event::ClosteFailed { error: error_text, for_s },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn unreachable() -> Result<Report, CycleError> {
-        let reason = "connection refused".to_owned();
-        Err(CycleError::Closte(ClosteError::Unreachable { reason, timed_out: false }))
-    }
-
-    #[test]
-    fn a_lasting_failure_is_told_at_growing_intervals_and_when_it_ends() {
-        let mut troubles = Troubles::default();
-        let mut told = Vec::new();
-        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
-        for second in 0..1_000 {
-            for event in troubles.judge(&unreachable(), at(second)) {
-                told.push((second, event.name()));
-            }
-        }
-        let failed = "closte.failed";
-        let expected = [(0, failed), (60, failed), (180, failed), (420, failed), (900, failed)];
-        assert_eq!(told, expected);
-
-        let quiet = Ok(Report { quiet: true, ..Report::default() });
-        assert_eq!(troubles.judge(&quiet, at(1_000)), []);
-        let ended = troubles.judge(&Ok(Report::default()), at(1_010));
-        assert_eq!(ended, [Event::ClosteRecovered { after_s: 1_010 }]);
-        assert_eq!(troubles.judge(&Ok(Report::default()), at(1_020)), []);
-    }
-
-    #[test]
-    fn a_failure_of_another_kind_is_news() {
-        let mut troubles = Troubles::default();
-        assert_eq!(troubles.judge(&unreachable(), Timestamp::UNIX_EPOCH).len(), 1);
-        let rejected = Err(CycleError::Closte(ClosteError::KeyRejected("no".to_owned())));
-        let events = troubles.judge(&rejected, Timestamp::UNIX_EPOCH);
-        assert_eq!(events.first().map(Event::name), Some("closte.key_rejected"));
-    }
 
     #[test]
     fn failures_stretch_the_pause_and_closte_may_ask_for_more() {

@@ -188,6 +188,14 @@ events! {
     INFO "state.recovered" StateRecovered { after_s: u64 }
     /// The daemon runs.
     INFO "daemon.started" Started { version: String, database: String, closte: String, state: String }
+    /// The endpoint answers at this address.
+    INFO "http.listening" Listening { address: String }
+    /// New settings are in force.
+    INFO "daemon.reloaded" Reloaded { changed: String }
+    /// The new settings are wrong; the old ones stay.
+    ERROR "daemon.reload_refused" ReloadRefused { error: String }
+    /// Others may read a file that holds a secret.
+    WARN "settings.secret_exposed" SecretExposed { file: String, remedy: String }
     /// The daemon was told to stop.
     INFO "daemon.stopping" Stopping { signal: String }
     /// The daemon is done.

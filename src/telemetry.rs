@@ -4,9 +4,11 @@
 //! modules follow `log.filter`; those of its libraries never say more than a warning, because what
 //! an HTTP library prints while debugging may hold the API key.
 
+mod journal;
+
 use std::{
     fmt::{self, Write as _},
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     str::FromStr,
 };
 
@@ -21,9 +23,9 @@ use tracing::{
 };
 use tracing_subscriber::{
     filter::Targets,
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
-    layer::SubscriberExt as _,
-    registry::LookupSpan,
+    layer::{Context, Layer, Layered, SubscriberExt as _},
+    registry::Registry,
+    reload,
     util::SubscriberInitExt as _,
 };
 
@@ -92,68 +94,129 @@ pub enum Stream {
     Err,
 }
 
-/// Starts logging, for the rest of the process. Colours go only to a terminal, and never under
-/// `NO_COLOR`.
-pub fn start(format: Format, filter: &Filter, stream: Stream) {
-    let is_terminal = match stream {
-        Stream::Out => io::stdout().is_terminal(),
-        Stream::Err => io::stderr().is_terminal(),
-    };
-    let colours = format == Format::Text
-        && is_terminal
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(move || -> Box<dyn io::Write> {
-            match stream {
-                Stream::Out => Box::new(io::stdout()),
-                Stream::Err => Box::new(io::stderr()),
-            }
-        })
-        .with_ansi(colours)
-        .event_format(format);
-    // Fails only where a log was started before, which then goes on.
-    let _ = tracing_subscriber::registry().with(filter.0.clone()).with(layer).try_init();
+/// What decides which events are logged, and the registry below it.
+type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
+
+/// The log, once it has been started.
+pub struct Log {
+    filter: reload::Handle<Targets, Registry>,
+    output: reload::Handle<Output, Filtered>,
+    stream: Stream,
 }
 
-impl<S, N> FormatEvent<S, N> for Format
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        match self {
-            Self::Text => write_text(writer, event.metadata(), fields),
-            Self::Json => write_json(writer, event.metadata(), fields),
+impl Log {
+    /// Logs in another format, and other events, from now on.
+    pub fn change(&self, format: Format, filter: &Filter) {
+        // Fails only where a log was started before this one, which then goes on as it was.
+        let _ = self.filter.reload(filter.0.clone());
+        let _ = self.output.reload(Output::new(format, self.stream));
+    }
+}
+
+/// Starts logging, for the rest of the process: to the journal, where systemd connected `stream` to
+/// it, with each field as one of its own. Colours go only to a terminal, and never under `NO_COLOR`.
+pub fn start(format: Format, filter: &Filter, stream: Stream) -> Log {
+    let (filter, filter_handle) = reload::Layer::new(filter.0.clone());
+    let (output, output_handle) = reload::Layer::new(Output::new(format, stream));
+    // Fails only where a log was started before, which then goes on.
+    let _ = tracing_subscriber::registry().with(filter).with(output).try_init();
+    Log { filter: filter_handle, output: output_handle, stream }
+}
+
+/// Where lines go, and how they look.
+struct Output {
+    format: Format,
+    stream: Stream,
+    has_colours: bool,
+    is_journal: bool,
+}
+
+impl Output {
+    fn new(format: Format, stream: Stream) -> Self {
+        let is_terminal = match stream {
+            Stream::Out => io::stdout().is_terminal(),
+            Stream::Err => io::stderr().is_terminal(),
+        };
+        let may_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            format,
+            stream,
+            has_colours: format == Format::Text && is_terminal && may_colour,
+            is_journal: stream == Stream::Err && journal::is_connected(),
         }
     }
 }
 
-/// The event's stable name; where a library gave it none, the module that spoke.
-fn name<'a>(metadata: &'a Metadata<'_>) -> &'a str {
-    if metadata.name().starts_with("event ") { metadata.target() } else { metadata.name() }
+impl<S: Subscriber> Layer<S> for Output {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let line = Line { at: Timestamp::now(), metadata: event.metadata(), fields: fields.0 };
+        if self.is_journal && journal::send(&line, self.format) {
+            return;
+        }
+        let mut text = match self.format {
+            Format::Text => line.text(self.has_colours),
+            Format::Json => line.json(),
+        };
+        text.push('\n');
+        // A reader who has gone is no reason to do anything else.
+        let _ = match self.stream {
+            Stream::Out => io::stdout().write_all(text.as_bytes()),
+            Stream::Err => io::stderr().write_all(text.as_bytes()),
+        };
+    }
 }
 
-fn write_text(mut writer: Writer<'_>, metadata: &Metadata<'_>, fields: Fields) -> fmt::Result {
-    let style = match *metadata.level() {
-        _ if !writer.has_ansi_escapes() => Style::new(),
-        Level::ERROR => AnsiColor::Red.on_default().bold(),
-        Level::WARN => AnsiColor::Yellow.on_default(),
-        Level::INFO => AnsiColor::Green.on_default(),
-        _ => Style::new().dimmed(),
-    };
-    let level = metadata.level().as_str();
-    write!(writer, "{:.3} {style}{level:5}{style:#} {}", Timestamp::now(), name(metadata))?;
-    for (key, value) in fields.0 {
-        write_field(&mut writer, key, &value)?;
+/// An event on its way out.
+struct Line<'a> {
+    at: Timestamp,
+    metadata: &'a Metadata<'a>,
+    fields: Vec<(&'static str, Value)>,
+}
+
+impl Line<'_> {
+    /// The event's stable name; where a library gave it none, the module that spoke.
+    fn name(&self) -> &str {
+        let name = self.metadata.name();
+        if name.starts_with("event ") { self.metadata.target() } else { name }
     }
-    writeln!(writer)
+
+    fn text(&self, has_colours: bool) -> String {
+        let style = match *self.metadata.level() {
+            _ if !has_colours => Style::new(),
+            Level::ERROR => AnsiColor::Red.on_default().bold(),
+            Level::WARN => AnsiColor::Yellow.on_default(),
+            Level::INFO => AnsiColor::Green.on_default(),
+            _ => Style::new().dimmed(),
+        };
+        let level = self.metadata.level().as_str();
+        format!("{:.3} {style}{level:5}{style:#} {}", self.at, self.message())
+    }
+
+    /// The name and the fields.
+    fn message(&self) -> String {
+        let mut text = self.name().to_owned();
+        for (key, value) in &self.fields {
+            // Writing to a string does not fail.
+            let _ = write_field(&mut text, key, value);
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        let mut text = format!(
+            r#"{{"time":"{:.3}","level":"{}","event":{}"#,
+            self.at,
+            self.metadata.level(),
+            Value::from(self.name()),
+        );
+        for (key, value) in &self.fields {
+            text.push_str(&format!(",{}:{value}", Value::from(*key)));
+        }
+        text.push('}');
+        text
+    }
 }
 
 /// Writes ` key=value`, the value quoted where it would not read as one word, and with everything
@@ -170,20 +233,6 @@ pub(crate) fn write_field(writer: &mut impl fmt::Write, key: &str, value: &Value
 fn is_one_word(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"\"=\\".contains(c))
-}
-
-fn write_json(mut writer: Writer<'_>, metadata: &Metadata<'_>, fields: Fields) -> fmt::Result {
-    write!(
-        writer,
-        r#"{{"time":"{:.3}","level":"{}","event":{}"#,
-        Timestamp::now(),
-        metadata.level(),
-        Value::from(name(metadata)),
-    )?;
-    for (key, value) in fields.0 {
-        write!(writer, ",{}:{value}", Value::from(key))?;
-    }
-    writeln!(writer, "}}")
 }
 
 /// An event's fields in their order.

@@ -33,7 +33,12 @@ pub struct Advice {
 pub fn stage(standing: &Standing, patience: &Patience, now: Timestamp) -> Stage {
     let latest = &standing.latest;
     let is_late = now >= later(standing.since, patience.attention_after);
-    match (latest.dns.verdict.is_good(), latest.ssl.verdict.is_good(), is_late) {
+    stage_of(latest.dns.verdict, latest.ssl.verdict, is_late)
+}
+
+/// The stage that these verdicts mean; `is_late` when they have been no better for long.
+pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
+    match (dns.is_good(), ssl.is_good(), is_late) {
         (true, true, _) => Stage::Done,
         (true, false, false) => Stage::CheckingSslCert,
         (true, false, true) => Stage::SslFailed,

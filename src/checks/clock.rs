@@ -168,7 +168,7 @@ impl Clock {
         if self.enrolled.is_none_or(|(known, _)| known != ledger) {
             let (_, plugins) = self.state.network(ledger).await?;
             self.interval = self.pace.with(plugins);
-            self.state.spread_overdue(ledger, self.interval, now).await?;
+            self.state.spread(ledger, self.interval, now).await?;
         }
         self.state.enrol(ledger, self.interval, now).await?;
         self.enrolled = Some((ledger, version));

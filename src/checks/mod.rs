@@ -15,7 +15,7 @@ mod targets;
 mod time;
 mod tls;
 
-pub use advice::{Advice, advise, stage};
+pub use advice::{Advice, advise, stage, stage_of};
 pub use clock::Clock;
 pub use dns::ResolverAddress;
 pub use look::{Checks, Depth, Options};

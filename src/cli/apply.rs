@@ -5,9 +5,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CommandError, Ends, exit,
     output::{FAIR, paint, print, print_json, progress_bar},
-    run,
 };
 use crate::{
+    daemon,
     settings::Settings,
     state::State,
     sync::{Report, Sync},
@@ -24,8 +24,9 @@ pub(super) async fn execute(
 
     let stop = CancellationToken::new();
     let asked_to_stop = stop.clone();
+    let mut signals = daemon::signals();
     tokio::spawn(async move {
-        run::shutdown_signal().await;
+        signals.recv().await;
         asked_to_stop.cancel();
     });
     let bar = progress_bar("calls");

@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod doctor;
 mod events;
+mod health;
 mod output;
 mod plan;
 mod run;
@@ -24,6 +25,7 @@ use thiserror::Error;
 use crate::{
     checks::{Checks, Clock, Pace, Patience, RootsError, Time},
     closte::{Client, ClosteError},
+    daemon::EndpointError,
     domain::DomainName,
     ledger::BackOff,
     plan::Policy,
@@ -114,6 +116,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Says whether the daemon is alive, for a container's health check
+    ///
+    /// Exit status: 0 alive, 1 not.
+    Health,
     /// Tries everything that must work before the daemon can, with the remedy for what does not
     Doctor {
         /// Prints JSON
@@ -151,6 +157,8 @@ enum CommandError {
     Roots(#[from] RootsError),
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[cfg(feature = "demo")]
@@ -220,9 +228,9 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
     let has_bar = matches!(command, Command::Apply { .. } | Command::Check { .. })
         && io::stderr().is_terminal();
     let filter = if has_bar { Filter::warnings() } else { settings.log.filter.clone() };
-    telemetry::start(settings.log.format, &filter, Stream::Err);
+    let log = telemetry::start(settings.log.format, &filter, Stream::Err);
     match command {
-        Command::Run => run::execute(&settings).await,
+        Command::Run => run::execute(settings, layers, &log).await,
         Command::Plan { json } => plan::execute(&settings, json).await,
         Command::Apply { allow_removals, json } => {
             apply::execute(&settings, allow_removals, json).await
@@ -232,6 +240,7 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         Command::Events { domain, follow, lines, json } => {
             events::execute(&settings, domain.as_ref(), follow, lines, json).await
         }
+        Command::Health => health::execute(&settings),
         Command::Doctor { json } => doctor::execute(&settings, json).await,
         Command::Config { json } => config::execute(&settings, json).await,
         #[cfg(feature = "demo")]

@@ -1,13 +1,23 @@
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::{CommandError, Ends, exit};
-use crate::{checks::Time, daemon, event::Event, settings::Settings, state::State, sync::Sync};
+use crate::{
+    checks::Time,
+    daemon::{self, Endpoint, Listener, Parts},
+    event::Event,
+    settings::{Layers, Settings},
+    state::State,
+    sync::Sync,
+    telemetry::Log,
+};
 
-pub(super) async fn execute(settings: &Settings) -> Result<u8, CommandError> {
-    let Ends { source, closte, account, rules } = Ends::of(settings, false)?;
+pub(super) async fn execute(
+    settings: Settings,
+    layers: &Layers,
+    log: &Log,
+) -> Result<u8, CommandError> {
     let state = State::open(&settings.state_path).await?;
-    let _only_daemon = state.lock_for_daemon()?;
-    let clock = super::clock(settings, &state, settings.checks.pace, Time::default())?;
+    let lock = state.lock_for_daemon()?;
+    let mut assembly = Assembly { state: state.clone(), listener: None };
+    let parts = assembly.parts(&settings)?;
     let started = Event::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: settings.database()?.to_string(),
@@ -15,33 +25,73 @@ pub(super) async fn execute(settings: &Settings) -> Result<u8, CommandError> {
         state: settings.state_path.display().to_string(),
     };
     daemon::tell(&state, started).await;
-    let sync = Sync::new(source, closte, account, state.clone(), rules);
-    daemon::run(sync, clock, &state, settings.sync.interval, shutdown_signal()).await;
+    for event in exposed_secrets(&settings) {
+        daemon::tell(&state, event).await;
+    }
+    let mut current = settings;
+    let reload = || {
+        let settings = Settings::load(layers).map_err(|error| error.to_string())?;
+        if settings.state_path != current.state_path {
+            return Err("state.url cannot change while the daemon runs: restart it".to_owned());
+        }
+        let parts = assembly.parts(&settings).map_err(|error| error.to_string())?;
+        log.change(settings.log.format, &settings.log.filter);
+        exposed_secrets(&settings).iter().for_each(Event::log);
+        let changed = settings.changes_since(&current);
+        current = settings;
+        Ok((parts, changed))
+    };
+    daemon::run(parts, &state, &lock, daemon::signals(), reload).await;
     daemon::tell(&state, Event::Stopped {}).await;
     state.close().await;
     Ok(exit::OK)
 }
 
-/// Waits for SIGTERM or SIGINT and yields its name. A second one ends the process at once.
-pub(super) async fn shutdown_signal() -> &'static str {
-    let name = next_signal().await;
-    tokio::spawn(async {
-        next_signal().await;
-        std::process::exit(i32::from(exit::ERROR));
-    });
-    name
+/// What makes the daemon's parts, as often as there are new settings.
+struct Assembly {
+    state: State,
+    /// Stays open from settings to settings, as long as they want the same one.
+    listener: Option<Listener>,
 }
 
-async fn next_signal() -> &'static str {
-    // Only a process that is out of file descriptors cannot listen; then the signals keep their
-    // usual effect, and end it.
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
+impl Assembly {
+    fn parts(&mut self, settings: &Settings) -> Result<Parts, CommandError> {
+        let Ends { source, closte, account, rules } = Ends::of(settings, false)?;
+        let clock = super::clock(settings, &self.state, settings.checks.pace, Time::default())?;
+        let calls = closte.calls().clone();
+        let http = &settings.http;
+        let opened = match (http.listen, &self.listener) {
+            (Some(address), Some(open)) if open.asked_for() == address => None,
+            (Some(address), _) => Some(Listener::open(address)?),
+            (None, _) => None,
+        };
+        let endpoint = match opened.as_ref().or(self.listener.as_ref()) {
+            Some(listener) if http.listen.is_some() => Some(Endpoint::new(
+                listener,
+                http.token.clone(),
+                http.metrics_per_domain,
+                calls,
+                super::patience(settings),
+                settings.sync.interval,
+            )?),
+            _ => None,
+        };
+        // From here on nothing can fail any more.
+        if let Some(opened) = opened {
+            Event::Listening { address: opened.address().to_string() }.log();
+            self.listener = Some(opened);
+        } else if http.listen.is_none() {
+            self.listener = None;
+        }
+        let sync = Sync::new(source, closte, account, self.state.clone(), rules);
+        Ok(Parts { sync, clock, interval: settings.sync.interval, endpoint })
     }
+}
+
+fn exposed_secrets(settings: &Settings) -> Vec<Event> {
+    let event = |file: &std::path::PathBuf| Event::SecretExposed {
+        file: file.display().to_string(),
+        remedy: format!("chmod o-rwx {}", file.display()),
+    };
+    settings.exposed_secrets.iter().map(event).collect()
 }

@@ -9,7 +9,8 @@ use reqwest::{
 };
 
 use super::{
-    ApiKey, BaseUrl, ClosteError, List,
+    ApiKey, BaseUrl, Calls, ClosteError, List,
+    calls::CallLabels,
     wire::{Answer, Domains},
 };
 use crate::domain::DomainName;
@@ -31,6 +32,7 @@ pub struct Client {
     base: BaseUrl,
     key: Arc<ApiKey>,
     timeout: Duration,
+    calls: Calls,
 }
 
 /// The calls for a certificate, in the order in which the plugin tries them.
@@ -79,7 +81,21 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| ClosteError::from_transport(&error, timeout))?;
-        Ok(Self { http, base, key: Arc::new(key), timeout })
+        Ok(Self { http, base, key: Arc::new(key), timeout, calls: Calls::default() })
+    }
+
+    /// The calls that this client made, and its clones.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    fn counted<T>(
+        &self,
+        call: &'static str,
+        result: Result<T, ClosteError>,
+    ) -> Result<T, ClosteError> {
+        self.calls.get_or_create(&CallLabels::of(call, &result)).inc();
+        result
     }
 
     /// Every name at Closte.
@@ -87,6 +103,10 @@ impl Client {
     /// # Errors
     /// Any [`ClosteError`] but [`ClosteError::NameRefused`].
     pub async fn list(&self) -> Result<List, ClosteError> {
+        self.counted("list", self.ask_for_list().await)
+    }
+
+    async fn ask_for_list(&self) -> Result<List, ClosteError> {
         let request =
             || self.http.get(self.base.join("getdomains")).query(&[("apikey", self.key.expose())]);
         let answer = self.ask(request).await?;
@@ -107,7 +127,7 @@ impl Client {
     /// # Errors
     /// Any [`ClosteError`].
     pub async fn add(&self, name: &DomainName) -> Result<(), ClosteError> {
-        self.change("adddomainalias", name).await
+        self.counted("add", self.change("adddomainalias", name).await)
     }
 
     /// Removes a name.
@@ -115,7 +135,7 @@ impl Client {
     /// # Errors
     /// Any [`ClosteError`].
     pub async fn remove(&self, name: &DomainName) -> Result<(), ClosteError> {
-        self.change("deletedomainalias", name).await
+        self.counted("remove", self.change("deletedomainalias", name).await)
     }
 
     /// Asks whether the key is accepted, changing nothing: the plugin's own test, a call to add
@@ -124,6 +144,10 @@ impl Client {
     /// # Errors
     /// [`ClosteError::KeyRejected`] when it is not, others when that could not be found out.
     pub async fn test_key(&self) -> Result<KeyTest, ClosteError> {
+        self.counted("test_key", self.ask_whether_key_is_accepted().await)
+    }
+
+    async fn ask_whether_key_is_accepted(&self) -> Result<KeyTest, ClosteError> {
         let form = [("apikey", self.key.expose())];
         let request = self.http.post(self.base.join("adddomainalias")).form(&form);
         let (headers, body) = self.send(request).await?;
@@ -139,6 +163,18 @@ impl Client {
     /// Asks for a certificate: by each call that Closte may know, but for those in `absent`, until
     /// one is answered. Which of them exists is not documented; the plugin tries the same ones.
     pub async fn request_certificate(
+        &self,
+        name: &DomainName,
+        absent: &[&str],
+    ) -> CertificateRequest {
+        let mut request = self.try_certificate_calls(name, absent).await;
+        if request.answer != Ok(None) {
+            request.answer = self.counted("request_certificate", request.answer);
+        }
+        request
+    }
+
+    async fn try_certificate_calls(
         &self,
         name: &DomainName,
         absent: &[&str],

@@ -5,11 +5,13 @@
 //! this client stays on the safe side and says what it could not understand.
 
 mod access;
+mod calls;
 mod client;
 mod error;
 mod wire;
 
 pub use access::{ApiKey, BaseUrl, InvalidApiKey, InvalidBaseUrl};
+pub use calls::{CallLabels, Calls};
 pub use client::{CertificateRequest, Client, KeyTest};
 pub use error::ClosteError;
 pub use wire::List;

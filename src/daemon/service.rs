@@ -1,67 +1,53 @@
 //! What systemd is told: that the daemon is ready, how it does, and that it is alive (sd_notify(3)).
 //! Elsewhere all of this does nothing.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, time::Duration};
 
 use sd_notify::NotifyState;
 
-use crate::sync::{CycleError, Report};
+use super::vitals::{ALIVE_WITHIN, Pulse};
+use crate::{
+    state::FileLock,
+    sync::{CycleError, Report},
+};
 
-/// When each loop was last seen alive, in milliseconds since the daemon began.
-#[derive(Debug)]
-pub(super) struct Pulse {
-    began: Instant,
-    sync: AtomicU64,
-    checks: AtomicU64,
-}
+/// How often it is shown that the daemon is alive, where nobody asks for it more often.
+const BEAT: Duration = Duration::from_secs(10);
 
-impl Pulse {
-    pub(super) fn new() -> Self {
-        Self { began: Instant::now(), sync: AtomicU64::new(0), checks: AtomicU64::new(0) }
-    }
-
-    pub(super) fn sync_is_alive(&self) {
-        self.sync.store(self.now(), Ordering::Relaxed);
-    }
-
-    pub(super) fn checks_are_alive(&self) {
-        self.checks.store(self.now(), Ordering::Relaxed);
-    }
-
-    fn now(&self) -> u64 {
-        self.began.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
-    }
-
-    /// Whether both loops were alive within this time.
-    fn beat_within(&self, limit: Duration) -> bool {
-        let last = self.sync.load(Ordering::Relaxed).min(self.checks.load(Ordering::Relaxed));
-        u128::from(self.now().saturating_sub(last)) < limit.as_millis()
-    }
-
-    /// Feeds systemd's watchdog, if there is one, while both loops are alive. It never ends.
-    pub(super) async fn feed_watchdog(&self) {
-        let Some(limit) = sd_notify::watchdog_enabled() else {
-            return std::future::pending().await;
-        };
-        let mut ticks = tokio::time::interval((limit / 4).max(Duration::from_millis(1)));
-        loop {
-            ticks.tick().await;
-            if self.beat_within(limit) {
-                notify(NotifyState::Watchdog);
-            }
+/// Shows that both loops are alive, as long as they are: to systemd's watchdog where there is one,
+/// and to `closte-sync health` by the lock file.
+pub(super) async fn show_life(pulse: &Pulse, lock: &FileLock) -> Infallible {
+    let watchdog = sd_notify::watchdog_enabled();
+    let limit = watchdog.unwrap_or(ALIVE_WITHIN);
+    let mut ticks = tokio::time::interval(BEAT.min(limit / 4).max(Duration::from_millis(1)));
+    loop {
+        ticks.tick().await;
+        if !pulse.beat_within(limit) {
+            continue;
+        }
+        if watchdog.is_some() {
+            notify(&[NotifyState::Watchdog]);
+        }
+        if let Err(error) = lock.beat() {
+            tracing::debug!(%error, "the lock file does not show that the daemon is alive");
         }
     }
 }
 
 pub(super) fn ready() {
-    notify(NotifyState::Ready);
+    notify(&[NotifyState::Ready]);
+}
+
+/// From here until it is ready again the settings are reloaded.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!(%error, "systemd was not told"),
+    }
 }
 
 pub(super) fn stopping() {
-    notify(NotifyState::Stopping);
+    notify(&[NotifyState::Stopping]);
 }
 
 /// The line that `systemctl status` shows.
@@ -84,31 +70,12 @@ pub(super) fn status(outcome: &Result<Report, CycleError>) {
         }
         Err(error) => format!("The last cycle was broken off: {error}"),
     };
-    notify(NotifyState::Status(&line));
+    notify(&[NotifyState::Status(&line)]);
 }
 
 /// A service manager that does not listen is no reason to do anything else.
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(%error, "systemd was not told");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_loops_must_be_alive() {
-        let mut pulse = Pulse::new();
-        let Some(earlier) = Instant::now().checked_sub(Duration::from_secs(100)) else {
-            return;
-        };
-        pulse.began = earlier;
-        assert!(!pulse.beat_within(Duration::from_secs(60)));
-        pulse.sync_is_alive();
-        assert!(!pulse.beat_within(Duration::from_secs(60)), "the checks hang");
-        pulse.checks_are_alive();
-        assert!(pulse.beat_within(Duration::from_secs(60)));
     }
 }

@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +15,7 @@ const DEFAULT_FILE: &str = "/etc/closte-sync/config.toml";
 const SYSTEM_STATE: &str = "/var/lib/closte-sync";
 const PREFIX: &str = "CLOSTE_SYNC__";
 /// These never come from the command line, where every user of the machine could read them.
-const SECRETS: [&str; 2] = ["closte.api_key", "wordpress.database_url"];
+pub(super) const SECRETS: [&str; 3] = ["closte.api_key", "http.token", "wordpress.database_url"];
 /// Environment variables with names of their own.
 const WELL_KNOWN: [(&str, &str); 2] = [
     ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
@@ -42,6 +43,14 @@ pub struct Layers {
     pub overrides: Vec<(String, String)>,
 }
 
+/// What there is to say after all layers are read.
+#[derive(Debug, Default)]
+struct Notes {
+    problems: Vec<String>,
+    /// Files that secrets came from.
+    secret_files: Vec<PathBuf>,
+}
+
 /// A setting as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -55,12 +64,15 @@ pub struct Entry {
 
 impl Layers {
     pub(super) fn read(&self) -> Result<Values, SettingsError> {
-        let mut problems = Vec::new();
-        let (environment, database) = self.environment_values(&mut problems);
-        let overrides = self.override_values(&mut problems);
+        let mut notes = Notes::default();
+        let (environment, database) = self.environment_values(&mut notes);
+        let overrides = self.override_values(&mut notes);
         let defaults = toml(DEFAULTS).map_err(|error| SettingsError::one(error.to_string()))?;
-        let above = [self.file_values()?, environment, overrides];
+        let above = [self.file_values(&mut notes)?, environment, overrides];
         let wp_config = self.wp_config(&above)?;
+        if let Some(file) = wp_config.as_ref().filter(|file| file.has_secrets()) {
+            notes.secret_files.push(file.path.clone());
+        }
         let from_wordpress = wp_config.as_ref().map(WpConfigFile::values).unwrap_or_default();
         let mut merged = Config::builder();
         for layer in [defaults.clone(), from_wordpress].into_iter().chain(above) {
@@ -70,7 +82,7 @@ impl Layers {
         let values = flatten(merged.cache);
         for (key, value) in &values {
             if !defaults.contains_key(key) {
-                problems.push(unknown(key, value.origin(), defaults.keys()));
+                notes.problems.push(unknown(key, value.origin(), defaults.keys()));
             }
         }
         let from_wordpress = wp_config.as_ref().and_then(WpConfigFile::database);
@@ -78,12 +90,14 @@ impl Layers {
             (Some(parts), _) => Some(parts),
             // A URL counts more, wherever it was set.
             (None, Some((url, source))) if is_empty(&values, "wordpress.database_url") => url
-                .map_err(|error| problems.push(format!("DB_HOST ({source}): {error}")))
+                .map_err(|error| notes.problems.push(format!("DB_HOST ({source}): {error}")))
                 .ok()
                 .map(|url| (url, source)),
             (None, _) => None,
         };
-        Ok(Values { values, database, wp_config, problems })
+        notes.secret_files.retain(|path| others_may_read(path));
+        let Notes { problems, secret_files: exposed_secrets } = notes;
+        Ok(Values { values, database, wp_config, exposed_secrets, problems })
     }
 
     /// The `wp-config.php` that was named, or the first that is there. One that was named and cannot
@@ -103,14 +117,18 @@ impl Layers {
                 .map_err(|error| SettingsError::one(error.to_string()))?;
             return Ok(Some(WpConfigFile { path, config: Ok(config) }));
         }
-        let found = self.wp_config_places.iter().find(|path| path.exists());
+        // As a credential it is empty where the machine has none.
+        let credential = self.environment.get("CREDENTIALS_DIRECTORY");
+        let credential = credential.map(|folder| Path::new(folder).join("wp-config.php"));
+        let is_there = |path: &&PathBuf| path.metadata().is_ok_and(|found| found.len() > 0);
+        let found = credential.iter().chain(&self.wp_config_places).find(is_there);
         Ok(found.map(|path| {
             let config = WpConfig::read(path, &self.environment).map_err(|error| error.to_string());
             WpConfigFile { path: path.clone(), config }
         }))
     }
 
-    fn file_values(&self) -> Result<Map<String, Value>, SettingsError> {
+    fn file_values(&self, notes: &mut Notes) -> Result<Map<String, Value>, SettingsError> {
         let usual = Path::new(DEFAULT_FILE);
         let file = self.config_file.as_deref().or_else(|| usual.exists().then_some(usual));
         let Some(path) = file else { return Ok(Map::new()) };
@@ -124,23 +142,27 @@ impl Layers {
             let place = place.lines().next().unwrap_or_default();
             SettingsError::one(format!("{name} is not valid TOML: {place}"))
         })?;
+        let is_set = |key: &str| values.get(key).is_some_and(|value| !value.to_string().is_empty());
+        if SECRETS.iter().any(|key| is_set(key)) {
+            notes.secret_files.push(path.to_owned());
+        }
         let from_here = |(key, value): (String, Value)| (key, Value::new(Some(&name), value.kind));
         Ok(values.into_iter().map(from_here).collect())
     }
 
     fn environment_values(
         &self,
-        problems: &mut Vec<String>,
+        notes: &mut Notes,
     ) -> (Map<String, Value>, Option<(DatabaseUrl, String)>) {
         let mut values = Map::new();
         for (file, key) in CREDENTIALS {
-            if let Some(text) = self.credential(file, problems) {
+            if let Some(text) = self.credential(file, notes) {
                 let origin = format!("credential {file}");
                 values.insert(key.to_owned(), Value::new(Some(&origin), text));
             }
         }
         for (variable, key) in WELL_KNOWN {
-            if let Some(text) = self.variable(variable, problems) {
+            if let Some(text) = self.variable(variable, notes) {
                 values.insert(key.to_owned(), value(variable, text));
             }
         }
@@ -154,13 +176,13 @@ impl Layers {
                 None => name,
             };
             let variable = format!("{PREFIX}{name}");
-            if let Some(text) = self.variable(&variable, problems) {
+            if let Some(text) = self.variable(&variable, notes) {
                 let key = name.to_lowercase().replace("__", ".");
                 values.insert(key, value(&variable, text));
             }
         }
         let [host, user, password, name] =
-            DATABASE_PARTS.map(|variable| self.variable(variable, problems));
+            DATABASE_PARTS.map(|variable| self.variable(variable, notes));
         let mut database = None;
         if let (Some(user), Some(name), false) =
             (user, name, values.contains_key("wordpress.database_url"))
@@ -168,21 +190,26 @@ impl Layers {
             let host = host.unwrap_or_else(|| "mysql".to_owned());
             match DatabaseUrl::from_parts(&host, &user, &password.unwrap_or_default(), &name) {
                 Ok(url) => database = Some((url, "environment WORDPRESS_DB_*".to_owned())),
-                Err(error) => problems.push(format!("WORDPRESS_DB_*: {error}")),
+                Err(error) => notes.problems.push(format!("WORDPRESS_DB_*: {error}")),
             }
         }
         (values, database)
     }
 
     /// What systemd's `LoadCredential=` put there (systemd.exec(5)).
-    fn credential(&self, file: &str, problems: &mut Vec<String>) -> Option<String> {
+    fn credential(&self, file: &str, notes: &mut Notes) -> Option<String> {
         let folder = self.environment.get("CREDENTIALS_DIRECTORY")?;
         let path = Path::new(folder).join(file);
         match fs::read_to_string(&path) {
-            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            // The unit gives an empty one where the administrator has none.
+            Ok(text) if text.trim().is_empty() => None,
+            Ok(text) => {
+                notes.secret_files.push(path);
+                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                problems.push(format!("cannot read {} ({error})", path.display()));
+                notes.problems.push(format!("cannot read {} ({error})", path.display()));
                 None
             }
         }
@@ -190,19 +217,22 @@ impl Layers {
 
     /// A variable's value: its own, or the content of the file that its twin with `_FILE` names. An
     /// empty one counts as not set, as containers have it.
-    fn variable(&self, name: &str, problems: &mut Vec<String>) -> Option<String> {
+    fn variable(&self, name: &str, notes: &mut Notes) -> Option<String> {
         let get = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
         let twin = format!("{name}_FILE");
         match (get(name), get(&twin)) {
             (Some(_), Some(_)) => {
-                problems.push(format!("{name} and {twin} are both set; unset one"));
+                notes.problems.push(format!("{name} and {twin} are both set; unset one"));
                 None
             }
             (Some(text), None) => Some(text.clone()),
             (None, Some(path)) => match fs::read_to_string(path) {
-                Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+                Ok(text) => {
+                    notes.secret_files.push(path.into());
+                    Some(text.trim_end_matches(['\r', '\n']).to_owned())
+                }
                 Err(error) => {
-                    problems.push(format!("{twin}: cannot read {path} ({error})"));
+                    notes.problems.push(format!("{twin}: cannot read {path} ({error})"));
                     None
                 }
             },
@@ -210,11 +240,11 @@ impl Layers {
         }
     }
 
-    fn override_values(&self, problems: &mut Vec<String>) -> Map<String, Value> {
+    fn override_values(&self, notes: &mut Notes) -> Map<String, Value> {
         let mut values = Map::new();
         for (key, text) in &self.overrides {
             if SECRETS.contains(&key.as_str()) {
-                problems.push(format!(
+                notes.problems.push(format!(
                     "--set {key}: a secret does not belong on a command line, where others can \
                      read it; use the environment or the configuration file"
                 ));
@@ -241,6 +271,16 @@ impl Layers {
             .or_else(|| variable("HOME").map(|home| Path::new(home).join(".local/state")));
         state_file(&user.unwrap_or_default().join("closte-sync"))
     }
+}
+
+/// Whether every user of the machine may read the file, its folders included.
+fn others_may_read(path: &Path) -> bool {
+    let allows = |path: &Path, right| {
+        path.metadata().is_ok_and(|found| found.permissions().mode() & right == right)
+    };
+    path.canonicalize().is_ok_and(|path| {
+        allows(&path, 0o004) && path.ancestors().skip(1).all(|folder| allows(folder, 0o001))
+    })
 }
 
 /// The values of a TOML text under dotted keys.

@@ -11,6 +11,7 @@ mod words;
 mod wp_config;
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -24,6 +25,7 @@ pub use wp_config::WpConfigFile;
 use crate::{
     checks::{self, Network, Pace, ResolverAddress, Target},
     closte::{ApiKey, BaseUrl},
+    daemon::Token,
     domain::{DomainName, Pattern},
     sync::Www,
     telemetry::{Filter, Format},
@@ -43,10 +45,14 @@ pub struct Settings {
     pub checks: Checks,
     /// The file of `state.url`.
     pub state_path: PathBuf,
+    /// `[http]`
+    pub http: Http,
     /// `[log]`
     pub log: Log,
     /// The `wp-config.php` that was named or found.
     pub wp_config: Option<WpConfigFile>,
+    /// Files with secrets that every user of the machine may read.
+    pub exposed_secrets: Vec<PathBuf>,
     /// Every setting as it stands, with its source, in the order of `config/default.toml`.
     pub entries: Vec<Entry>,
 }
@@ -124,6 +130,17 @@ pub struct Checks {
     pub options: checks::Options,
 }
 
+/// `[http]`
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// `listen`; none when it is off.
+    pub listen: Option<SocketAddr>,
+    /// `token`
+    pub token: Option<Token>,
+    /// `metrics_per_domain`
+    pub metrics_per_domain: bool,
+}
+
 /// `[log]`
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -196,6 +213,17 @@ impl Settings {
             values.problems.push("checks.resolvers must name one resolver at least".to_owned());
         }
         let state_url = values.optional("state.url");
+        let listen = values.optional::<SocketAddr>("http.listen");
+        let token = values.optional("http.token");
+        let metrics_per_domain = values.flag("http.metrics_per_domain");
+        if let (Some(Some(listen)), Some(None)) = (&listen, &token)
+            && !listen.ip().is_loopback()
+        {
+            values.problems.push(format!(
+                "http.listen ({listen}) can be reached from other machines: set http.token, or \
+                 listen on 127.0.0.1"
+            ));
+        }
         let format = values.parse("log.format");
         let filter = values.parse("log.filter");
         let settings = (|| {
@@ -245,8 +273,14 @@ impl Settings {
                 },
                 state_path: state_url?
                     .map_or_else(|| layers.default_state_path(), |StateUrl(path)| path),
+                http: Http {
+                    listen: listen?,
+                    token: token?,
+                    metrics_per_domain: metrics_per_domain?,
+                },
                 log: Log { format: format?, filter: filter? },
                 wp_config: values.wp_config.clone(),
+                exposed_secrets: values.exposed_secrets.clone(),
                 entries: Vec::new(),
             })
         })();
@@ -291,6 +325,21 @@ impl Settings {
             problems.extend(self.not_known());
             SettingsError { problems }
         })
+    }
+
+    /// The names of the settings that are not as they were.
+    pub fn changes_since(&self, before: &Self) -> Vec<String> {
+        let is_other = |key: &str| match key {
+            "closte.api_key" => self.closte.api_key != before.closte.api_key,
+            "http.token" => self.http.token != before.http.token,
+            "wordpress.database_url" => self.wordpress.database != before.wordpress.database,
+            _ => false,
+        };
+        let pairs = self.entries.iter().zip(&before.entries);
+        pairs
+            .filter(|(new, old)| new.value != old.value || is_other(&new.key))
+            .map(|(new, _)| new.key.clone())
+            .collect()
     }
 
     /// What the `wp-config.php` says that only running it would tell.

@@ -1,8 +1,15 @@
-use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::PathBuf, str::FromStr,
+    time::Duration,
+};
 
 use config::{Value, ValueKind};
 
-use super::{Entry, Settings, WpConfigFile, layers::DEFAULTS, words::Span};
+use super::{
+    Entry, Settings, WpConfigFile,
+    layers::{DEFAULTS, SECRETS},
+    words::Span,
+};
 use crate::wordpress::DatabaseUrl;
 
 /// The merged layers, and what was found wrong in them so far.
@@ -12,6 +19,7 @@ pub(super) struct Values {
     /// The address that came in parts, and from where.
     pub(super) database: Option<(DatabaseUrl, String)>,
     pub(super) wp_config: Option<WpConfigFile>,
+    pub(super) exposed_secrets: Vec<PathBuf>,
     pub(super) problems: Vec<String>,
 }
 
@@ -124,9 +132,9 @@ impl Values {
                         let parts = self.database.as_ref().map(|(_, source)| source.clone());
                         (shown.unwrap_or_default(), parts.unwrap_or_else(|| self.source(&key)))
                     }
-                    "closte.api_key" => {
-                        let shown = if settings.closte.api_key.is_some() { "***" } else { "" };
-                        (shown.to_owned(), self.source(&key))
+                    key if SECRETS.contains(&key) => {
+                        let shown = if self.shown(key).is_empty() { "" } else { "***" };
+                        (shown.to_owned(), self.source(key))
                     }
                     "state.url" => {
                         (format!("sqlite:{}", settings.state_path.display()), self.source(&key))

@@ -25,6 +25,11 @@ impl WpConfigFile {
         self.config.as_ref().ok()?.get(name)
     }
 
+    /// Whether it holds a password or the key.
+    pub(super) fn has_secrets(&self) -> bool {
+        ["DB_PASSWORD", "CLOSTE_CLIENT_API_KEY"].iter().any(|name| self.setting(name).is_some())
+    }
+
     /// Where a value stands: `wp-config.php:12`.
     fn source(&self, setting: &Setting) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());

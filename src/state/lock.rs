@@ -1,9 +1,9 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{ErrorKind, Read, Seek, Write},
+    io::{self, ErrorKind, Read, Seek, Write},
     path::{Path, PathBuf},
     process,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::StateError;
@@ -12,7 +12,7 @@ use super::StateError;
 /// however that ends.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock {
@@ -36,7 +36,15 @@ impl FileLock {
         };
         // So is writing it: the file may be somebody else's, and the lock holds all the same.
         let _ = note(&mut file);
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// Shows that whoever holds it is alive: [`FileLock::last_beat_of_daemon`].
+    ///
+    /// # Errors
+    /// What the system says, where the file is another user's.
+    pub fn beat(&self) -> io::Result<()> {
+        self.file.set_modified(SystemTime::now())
     }
 
     /// Whether a daemon holds its lock. Nothing is made to find out.
@@ -45,11 +53,18 @@ impl FileLock {
         file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
+    /// When the daemon with this state database last showed that it is alive; none where no daemon
+    /// runs.
+    pub fn last_beat_of_daemon(state: &Path) -> Option<SystemTime> {
+        let beat = || path(state, "lock").metadata()?.modified();
+        Self::is_held_by_daemon(state).then(beat)?.ok()
+    }
+
     pub(super) async fn for_cycle(state: &Path) -> Result<Self, StateError> {
         let file = open(state, "cycle")?;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
+                Ok(()) => return Ok(Self { file }),
                 Err(TryLockError::WouldBlock) => {
                     tokio::time::sleep(Duration::from_millis(100)).await
                 }
@@ -83,6 +98,6 @@ fn open(state: &Path, suffix: &str) -> Result<File, StateError> {
         .map_err(|error| not_writable(state, &error))
 }
 
-fn not_writable(state: &Path, error: &std::io::Error) -> StateError {
+fn not_writable(state: &Path, error: &io::Error) -> StateError {
     StateError::NotWritable { path: state.to_owned(), detail: error.to_string() }
 }

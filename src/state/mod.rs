@@ -1,6 +1,7 @@
 //! What is remembered over a restart: the ledger, attempts, rejected rows and events, in one
 //! SQLite file. Its schema is in `migrations/`.
 
+mod census;
 mod certificates;
 mod error;
 mod events;
@@ -24,6 +25,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub use census::Alike;
 pub use certificates::Lacking;
 pub use error::StateError;
 pub use events::{LastCycle, Recorded};

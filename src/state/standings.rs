@@ -169,11 +169,12 @@ impl State {
         transaction.commit().await.map_err(self.failed())
     }
 
-    /// Spreads what should have been looked at before `now` over the interval.
+    /// Spreads what should have been looked at before `now` over the interval, and what another
+    /// interval had put off for longer than this one.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn spread_overdue(
+    pub async fn spread(
         &self,
         ledger: LedgerId,
         interval: Duration,
@@ -184,7 +185,8 @@ impl State {
                  SELECT domain,
                      ?2 + (row_number() OVER (ORDER BY due_at) - 1) * min(?3, ?4 / count(*) OVER ())
                      AS at
-                 FROM standing WHERE ledger_id = ?1 AND due_at < ?2) AS spread
+                 FROM standing
+                 WHERE ledger_id = ?1 AND (due_at < ?2 OR due_at > ?2 + ?4)) AS spread
              WHERE ledger_id = ?1 AND standing.domain = spread.domain",
         )
         .bind(ledger.number())

@@ -44,6 +44,18 @@ pub enum InvalidDatabaseUrl {
     Host,
 }
 
+impl PartialEq for DatabaseUrl {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Location::MySql(one), Location::MySql(other)) => {
+                one.to_url_lossy() == other.to_url_lossy()
+            }
+            (Location::Sqlite(one), Location::Sqlite(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 impl DatabaseUrl {
     /// The address in the parts of wp-config.php. `host` takes all forms of `DB_HOST`: `host`,
     /// `host:port`, `host:/path/to.sock`, `:/path/to.sock`, `[::1]:port`. `localhost` is the default

@@ -10,7 +10,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Executor as _, SqliteConnection,
     sqlite::SqliteConnectOptions,
 };
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 use super::{
     CommandError, Ends, check, exit,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     checks::{Pace, Time},
-    daemon,
+    daemon::{self, Parts, Signal},
     domain::DomainName,
     ledger::BackOff,
     settings::{Layers, Settings},
@@ -77,19 +77,17 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     let sync = Sync::new(source, client, account, state.clone(), rules);
     let pace = Pace { interval: 2 * INTERVAL, follows_plugin: false };
     let clock = super::clock(&settings, &state, pace, Time::default())?;
-    let (stop, stopped) = oneshot::channel();
-    let shutdown = async {
-        // An error means that the story ended early, which ends the daemon as well.
-        let _ = stopped.await;
-        "the end of the demo"
-    };
+    let (stop, stopped) = mpsc::channel(1);
     let story = async {
         let told = tell(&mut table, &closte, &world, &state).await;
         // The daemon is waiting for it.
-        let _ = stop.send(());
+        let _ = stop.send(Signal::Stop("the end of the demo")).await;
         told
     };
-    let (told, ()) = tokio::join!(story, daemon::run(sync, clock, &state, INTERVAL, shutdown));
+    let parts = Parts { sync, clock, interval: INTERVAL, endpoint: None };
+    let lock = state.lock_for_daemon()?;
+    let no_reload = || Err("the demo has no settings".to_owned());
+    let (told, ()) = tokio::join!(story, daemon::run(parts, &state, &lock, stopped, no_reload));
     let agreed = told?;
     state.close().await;
     say("How `closte-sync status` shows it:")?;

@@ -7,7 +7,7 @@ mod program;
 
 pub use network::{Network, PASSWORD};
 pub use outside::{Outside, SERVER};
-pub use program::{Finished, KEY, Program};
+pub use program::{Daemon, Finished, KEY, Program};
 
 use std::time::{Duration, Instant};
 

@@ -112,7 +112,7 @@ impl Program {
 
     /// Starts a command that goes on until it is stopped. Its output and its log are one.
     pub fn start(&self, arguments: &[&str]) -> Daemon {
-        let log = self.folder.path().join(format!("{}.log", arguments.join("")));
+        let log = self.folder.path().join(format!("{}.log", arguments[0]));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         writeln!(&file, "-- start").unwrap();
         let out = file.try_clone().unwrap();

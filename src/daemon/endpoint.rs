@@ -1,0 +1,261 @@
+use std::{
+    fmt, io,
+    net::{SocketAddr, TcpListener},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::State as Extract,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::{sync::Semaphore, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::vitals::{ALIVE_WITHIN, Vitals};
+use crate::{
+    checks::Patience,
+    closte::Calls,
+    state::{State, StateError},
+};
+
+/// The most connections at once.
+const MOST_CONNECTIONS: usize = 32;
+/// How long one may take in all.
+const LONGEST_CONNECTION: Duration = Duration::from_secs(30);
+
+/// The socket of the endpoint, open.
+#[derive(Debug)]
+pub struct Listener {
+    asked_for: SocketAddr,
+    socket: TcpListener,
+}
+
+/// Why nothing can be answered there.
+#[derive(Debug, Error)]
+#[error("http.listen: cannot listen on {address} ({source}); name another address or port")]
+pub struct EndpointError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+impl Listener {
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// [`EndpointError`] where the address is not this machine's, or taken.
+    pub fn open(address: SocketAddr) -> Result<Self, EndpointError> {
+        let open = || {
+            let socket = TcpListener::bind(address)?;
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        };
+        open()
+            .map(|socket| Self { asked_for: address, socket })
+            .map_err(|source| EndpointError { address, source })
+    }
+
+    /// The address that it was opened for; its port may be 0, for any.
+    pub fn asked_for(&self) -> SocketAddr {
+        self.asked_for
+    }
+
+    /// The address that it has.
+    pub fn address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap_or(self.asked_for)
+    }
+
+    fn share(&self) -> Result<tokio::net::TcpListener, EndpointError> {
+        let share = || tokio::net::TcpListener::from_std(self.socket.try_clone()?);
+        share().map_err(|source| EndpointError { address: self.asked_for, source })
+    }
+}
+
+/// `http.token`: what others must know to see more than that the daemon is alive. It cannot be
+/// printed.
+#[derive(Clone)]
+pub struct Token(SecretString);
+
+impl FromStr for Token {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text.into()))
+        } else {
+            Err("it contains a space or a character that no header may have")
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
+impl PartialEq<str> for Token {
+    /// Takes as long for every text of the same length: digests are compared, which nobody can
+    /// choose.
+    fn eq(&self, other: &str) -> bool {
+        Sha256::digest(self.0.expose_secret()) == Sha256::digest(other)
+    }
+}
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self == other.0.expose_secret()
+    }
+}
+
+/// Where others can ask how the daemon does: `/healthz`, `/readyz` and `/metrics`.
+#[derive(Debug)]
+pub struct Endpoint {
+    listener: tokio::net::TcpListener,
+    token: Option<Token>,
+    metrics_per_domain: bool,
+    calls: Calls,
+    patience: Patience,
+    sync_interval: Duration,
+}
+
+impl Endpoint {
+    /// Joins the parts: `http.token`, `http.metrics_per_domain`, the calls that were made to Closte,
+    /// and the settings by which the daemon is judged.
+    ///
+    /// # Errors
+    /// [`EndpointError`] when the process is out of file descriptors.
+    pub fn new(
+        listener: &Listener,
+        token: Option<Token>,
+        metrics_per_domain: bool,
+        calls: Calls,
+        patience: Patience,
+        sync_interval: Duration,
+    ) -> Result<Self, EndpointError> {
+        let listener = listener.share()?;
+        Ok(Self { listener, token, metrics_per_domain, calls, patience, sync_interval })
+    }
+
+    /// Answers until `closed`.
+    pub(super) async fn serve(self, vitals: Arc<Vitals>, state: State, closed: CancellationToken) {
+        let endpoint = Arc::new(self);
+        let asked = Asked { endpoint: endpoint.clone(), vitals, state };
+        let router = Router::new()
+            .route("/healthz", get(health))
+            .route("/readyz", get(readiness))
+            .route("/metrics", get(metrics))
+            .with_state(asked);
+        let service = TowerToHyperService::new(router);
+        let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        loop {
+            let accept = async {
+                let slot = slots.clone().acquire_owned().await;
+                (slot, endpoint.listener.accept().await)
+            };
+            let stream = match closed.run_until_cancelled(accept).await {
+                None => return,
+                Some((slot, Ok((stream, _)))) => (slot, stream),
+                Some((_, Err(error))) => {
+                    tracing::debug!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let (slot, stream) = stream;
+            let connection = http1::Builder::new()
+                .keep_alive(false)
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service.clone());
+            tokio::spawn(async move {
+                let _slot = slot;
+                if let Ok(Err(error)) = timeout(LONGEST_CONNECTION, connection).await {
+                    tracing::debug!(%error, "a connection broke off");
+                }
+            });
+        }
+    }
+
+    fn is_allowed(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = &self.token else {
+            return true;
+        };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let bearer = given.and_then(|value| value.split_once(' '));
+        bearer.is_some_and(|(scheme, given)| {
+            scheme.eq_ignore_ascii_case("bearer") && token == given.trim()
+        })
+    }
+}
+
+/// What a request finds.
+#[derive(Clone)]
+struct Asked {
+    endpoint: Arc<Endpoint>,
+    vitals: Arc<Vitals>,
+    state: State,
+}
+
+async fn health(Extract(asked): Extract<Asked>) -> Response {
+    if asked.vitals.pulse.beat_within(ALIVE_WITHIN) {
+        "alive\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "a loop hangs\n").into_response()
+    }
+}
+
+async fn readiness(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response {
+    if !asked.endpoint.is_allowed(&headers) {
+        return unauthorized();
+    }
+    let readiness = asked.vitals.readiness(asked.endpoint.sync_interval);
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = serde_json::to_string(&readiness).unwrap_or_default() + "\n";
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn metrics(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response {
+    if !asked.endpoint.is_allowed(&headers) {
+        return unauthorized();
+    }
+    match exposition(&asked).await {
+        Ok(text) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn exposition(asked: &Asked) -> Result<String, StateError> {
+    let Asked { endpoint, vitals, state } = asked;
+    let now = Timestamp::now();
+    let ledger = state.current_ledger().await?;
+    let census = match ledger {
+        Some(ledger) => state.census(ledger, endpoint.patience.attention_after, now).await?,
+        None => Vec::new(),
+    };
+    let names = match ledger {
+        Some(ledger) if endpoint.metrics_per_domain => state.wanted(ledger, &[]).await?,
+        _ => Vec::new(),
+    };
+    Ok(vitals.metrics.exposition(&endpoint.calls, &census, &names))
+}
+
+fn unauthorized() -> Response {
+    let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, ask, "the token of http.token is needed\n").into_response()
+}

@@ -1,0 +1,200 @@
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use jiff::Timestamp;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+
+use crate::{
+    checks::stage_of,
+    closte::Calls,
+    standing::{DnsVerdict, SslVerdict, Stage},
+    state::{Alike, Looked},
+    sync::{CycleError, Report},
+};
+
+/// A quiet cycle takes milliseconds; one that adds 100,000 names, minutes.
+const BUCKETS: [f64; 10] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// What is counted as it happens. The rest is read from the state database when it is asked for.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    cycles: Family<ByOutcome, Counter>,
+    cycle_duration: Histogram,
+    last_success: Seconds,
+    names: Family<ByState, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByState {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByStage {
+    stage: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByVerdict {
+    verdict: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByDomain {
+    domain: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            cycles: Family::default(),
+            cycle_duration: Histogram::new(BUCKETS),
+            last_success: Seconds::default(),
+            names: Family::default(),
+        }
+    }
+}
+
+impl Metrics {
+    pub(super) fn note_cycle(&self, outcome: &Result<Report, CycleError>, took: Duration) {
+        let word = match outcome {
+            Ok(Report { outage: Some(_), .. }) | Err(CycleError::Closte(_)) => "closte_failed",
+            Ok(_) => "ok",
+            Err(CycleError::Source(_)) => "wordpress_failed",
+            Err(CycleError::State(_)) => "state_failed",
+            Err(CycleError::Stopped) => "stopped",
+        };
+        self.cycles.get_or_create(&ByOutcome { outcome: word }).inc();
+        self.cycle_duration.observe(took.as_secs_f64());
+        if word == "ok" {
+            self.last_success.set(seconds(Timestamp::now()));
+        }
+        let Ok(report) = outcome else { return };
+        // What the last cycle that asked Closte found still holds after a quiet one.
+        if !report.quiet {
+            for (state, names) in [
+                ("wanted", report.wanted),
+                ("in_place", report.in_place + report.added),
+                ("covered", report.covered),
+                ("foreign", report.foreign),
+                ("failing", report.failed),
+                ("refused", report.refused),
+                ("held", report.held),
+                ("rejected", report.rejected),
+            ] {
+                self.names.get_or_create(&ByState { state }).set(names as i64);
+            }
+        }
+    }
+
+    /// All metrics in the text format of OpenMetrics, which Prometheus reads
+    /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>). `names` are those that get lines
+    /// of their own.
+    pub(super) fn exposition(&self, calls: &Calls, census: &[Alike], names: &[Looked]) -> String {
+        let mut registry = Registry::with_prefix("closte_sync");
+        let build = Info::new(Build { version: env!("CARGO_PKG_VERSION") });
+        registry.register("build", "The program", build);
+        registry.register("cycles", "Cycles of the sync, by outcome", self.cycles.clone());
+        registry.register_with_unit(
+            "cycle_duration",
+            "How long cycles took",
+            Unit::Seconds,
+            self.cycle_duration.clone(),
+        );
+        registry.register_with_unit(
+            "last_success_timestamp",
+            "When the last cycle went well, in Unix time",
+            Unit::Seconds,
+            self.last_success.clone(),
+        );
+        registry.register(
+            "names",
+            "Names by what the last cycle that asked Closte found",
+            self.names.clone(),
+        );
+        registry.register("api_calls", "Calls to Closte, by outcome", calls.clone());
+        register_census(&mut registry, census);
+        if !names.is_empty() {
+            register_names(&mut registry, names);
+        }
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+}
+
+fn register_census(registry: &mut Registry, census: &[Alike]) {
+    let by_stage = Family::<ByStage, Gauge>::default();
+    let by_dns = Family::<ByVerdict, Gauge>::default();
+    let by_ssl = Family::<ByVerdict, Gauge>::default();
+    // Those that no name has are zero, not absent: alerts need them.
+    for stage in Stage::ALL {
+        by_stage.get_or_create(&ByStage { stage: stage.word() }).set(0);
+    }
+    for verdict in DnsVerdict::ALL {
+        by_dns.get_or_create(&ByVerdict { verdict: verdict.word() }).set(0);
+    }
+    for verdict in SslVerdict::ALL {
+        by_ssl.get_or_create(&ByVerdict { verdict: verdict.word() }).set(0);
+    }
+    for Alike { dns, ssl, is_late, names, .. } in census {
+        let stage = stage_of(*dns, *ssl, *is_late).word();
+        by_stage.get_or_create(&ByStage { stage }).inc_by(*names);
+        by_dns.get_or_create(&ByVerdict { verdict: dns.word() }).inc_by(*names);
+        by_ssl.get_or_create(&ByVerdict { verdict: ssl.word() }).inc_by(*names);
+    }
+    registry.register("domains", "Wanted domains by stage", by_stage);
+    registry.register("domains_by_dns", "Wanted domains by DNS verdict", by_dns);
+    registry.register("domains_by_ssl", "Wanted domains by SSL verdict", by_ssl);
+    if let Some(expiry) = census.iter().filter_map(|alike| alike.soonest_expiry).min() {
+        let gauge = Seconds::default();
+        gauge.set(seconds(expiry));
+        registry.register_with_unit(
+            "certificate_soonest_expiry_timestamp",
+            "When the first of all certificates ends, in Unix time",
+            Unit::Seconds,
+            gauge,
+        );
+    }
+}
+
+fn register_names(registry: &mut Registry, names: &[Looked]) {
+    let works = Family::<ByDomain, Gauge>::default();
+    let expiry = Family::<ByDomain, Seconds>::default();
+    for looked in names {
+        let label = ByDomain { domain: looked.name.as_str().to_owned() };
+        let latest = looked.standing.as_ref().map(|standing| &standing.latest);
+        let certificate = latest.and_then(|latest| latest.ssl.certificate.as_ref());
+        if let Some(certificate) = certificate {
+            expiry.get_or_create(&label).set(seconds(certificate.not_after));
+        }
+        works.get_or_create(&label).set(latest.is_some_and(|latest| latest.works()).into());
+    }
+    registry.register("domain_works", "1 where a visitor gets to the site over TLS", works);
+    registry.register_with_unit(
+        "domain_certificate_expiry_timestamp",
+        "When the domain's certificate ends, in Unix time",
+        Unit::Seconds,
+        expiry,
+    );
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}

@@ -1,0 +1,54 @@
+use std::io::{self, IsTerminal as _};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// The end, by the signal of this name.
+    Stop(&'static str),
+    /// New settings.
+    Reload,
+}
+
+/// Takes the signals over from the system: SIGTERM and SIGINT ask for the end, SIGHUP for new
+/// settings. After the first one that asks for the end, a second one ends the process at once, with
+/// status 1, whatever it is doing.
+pub fn signals() -> mpsc::Receiver<Signal> {
+    let (tell, told) = mpsc::channel(16);
+    // Somebody who closes a terminal means the end.
+    let hangup = if io::stdin().is_terminal() { Signal::Stop("SIGHUP") } else { Signal::Reload };
+    tokio::spawn(async move {
+        // Only a process that is out of file descriptors cannot listen; then the signals keep their
+        // usual effect, and end it.
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::hangup()),
+        ) else {
+            return tell.closed().await;
+        };
+        let mut is_ending = false;
+        loop {
+            let signal = tokio::select! {
+                _ = terminate.recv() => Signal::Stop("SIGTERM"),
+                _ = interrupt.recv() => Signal::Stop("SIGINT"),
+                _ = hang_up.recv() => hangup,
+            };
+            match signal {
+                Signal::Stop(_) if is_ending => std::process::exit(1),
+                Signal::Stop(_) => {
+                    is_ending = true;
+                    // Nobody listens only when it is the end already.
+                    let _ = tell.send(signal).await;
+                }
+                // Where many wait, one more changes nothing.
+                Signal::Reload => drop(tell.try_send(signal)),
+            }
+        }
+    });
+    told
+}

@@ -1,0 +1,125 @@
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::metrics::Metrics;
+use crate::sync::{CycleError, Report};
+
+/// A loop that showed no life for so long hangs: no step of it ever takes longer.
+pub(super) const ALIVE_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// How the daemon does.
+#[derive(Debug, Default)]
+pub(super) struct Vitals {
+    pub(super) pulse: Pulse,
+    pub(super) metrics: Metrics,
+    last_cycle: Mutex<Option<Cycle>>,
+}
+
+#[derive(Debug, Clone)]
+struct Cycle {
+    ended: Instant,
+    error: Option<String>,
+}
+
+/// Whether the daemon does what it is for, as `/readyz` shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct Readiness {
+    pub(super) ready: bool,
+    /// None before the first one.
+    last_cycle: Option<LastCycle>,
+}
+
+#[derive(Debug, Serialize)]
+struct LastCycle {
+    age_s: u64,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Vitals {
+    pub(super) fn note_cycle(&self, outcome: &Result<Report, CycleError>, took: Duration) {
+        self.metrics.note_cycle(outcome, took);
+        let error = match outcome {
+            Ok(report) => report.outage.as_ref().map(ToString::to_string),
+            Err(error) => Some(error.to_string()),
+        };
+        let mut last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Cycle { ended: Instant::now(), error });
+    }
+
+    /// Ready means that the last cycle went well, and was not long ago.
+    pub(super) fn readiness(&self, interval: Duration) -> Readiness {
+        let last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let allowed = ALIVE_WITHIN.max(interval.saturating_mul(3));
+        let is_well = |cycle: &Cycle| cycle.error.is_none() && cycle.ended.elapsed() <= allowed;
+        Readiness {
+            ready: last.as_ref().is_some_and(is_well),
+            last_cycle: last.map(|cycle| LastCycle {
+                age_s: cycle.ended.elapsed().as_secs(),
+                outcome: if cycle.error.is_none() { "ok" } else { "failed" },
+                error: cycle.error,
+            }),
+        }
+    }
+}
+
+/// When each loop was last seen alive, in milliseconds since the daemon began.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    began: Instant,
+    sync: AtomicU64,
+    checks: AtomicU64,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { began: Instant::now(), sync: AtomicU64::new(0), checks: AtomicU64::new(0) }
+    }
+}
+
+impl Pulse {
+    pub(super) fn sync_is_alive(&self) {
+        self.sync.store(self.now(), Ordering::Relaxed);
+    }
+
+    pub(super) fn checks_are_alive(&self) {
+        self.checks.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
+    }
+
+    /// Whether both loops were alive within this time.
+    pub(super) fn beat_within(&self, limit: Duration) -> bool {
+        let last = self.sync.load(Ordering::Relaxed).min(self.checks.load(Ordering::Relaxed));
+        u128::from(self.now().saturating_sub(last)) < limit.as_millis()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_loops_must_be_alive() {
+        let mut pulse = Pulse::default();
+        let Some(earlier) = Instant::now().checked_sub(Duration::from_secs(100)) else {
+            return;
+        };
+        pulse.began = earlier;
+        assert!(!pulse.beat_within(Duration::from_secs(60)));
+        pulse.sync_is_alive();
+        assert!(!pulse.beat_within(Duration::from_secs(60)), "the checks hang");
+        pulse.checks_are_alive();
+        assert!(pulse.beat_within(Duration::from_secs(60)));
+    }
+}

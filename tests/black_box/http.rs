@@ -1,0 +1,196 @@
+//! The endpoint: life, readiness, metrics.
+
+use std::time::Duration;
+
+use closte_sync::simulator::{Call, Face, Fault, Target};
+use reqwest::{Client, StatusCode};
+
+use crate::support::{Daemon, Outside, Program, ends, eventually};
+
+/// The program with an endpoint on any free port.
+fn with_endpoint(program: Program) -> Program {
+    program.with("CLOSTE_SYNC__HTTP__LISTEN", "127.0.0.1:0")
+}
+
+/// Where the daemon answers.
+async fn address(daemon: &Daemon) -> String {
+    daemon.logs("http.listening address=").await;
+    let log = daemon.log();
+    let line = log.lines().rev().find(|line| line.contains("http.listening")).unwrap();
+    format!("http://{}", line.rsplit_once("address=").unwrap().1)
+}
+
+fn client() -> Client {
+    // Fails where another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
+}
+
+async fn get(url: &str) -> (StatusCode, String) {
+    let answer = client().get(url).send().await.unwrap();
+    (answer.status(), answer.text().await.unwrap())
+}
+
+fn value(metrics: &str, name: &str) -> Option<f64> {
+    let line = metrics.lines().find(|line| line.rsplit_once(' ').is_some_and(|it| it.0 == name));
+    line.map(|line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
+}
+
+#[tokio::test]
+async fn it_tells_life_readiness_and_figures() {
+    let outside = Outside::start().await;
+    outside.point(&["agency.example", "a.example", "b.example"]);
+    outside.tls.show("a.example", Face::Valid(60)).unwrap();
+    let (_network, closte, program) = ends(&["a.example", "b.example"]).await;
+    let program = with_endpoint(outside.around(program));
+    let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    let daemon = program.start_daemon();
+    let at = address(&daemon).await;
+    assert_eq!(get(&format!("{at}/healthz")).await, (StatusCode::OK, "alive\n".to_owned()));
+    let mut metrics = String::new();
+    eventually("all is counted", async || {
+        metrics = get(&format!("{at}/metrics")).await.1;
+        value(&metrics, r#"closte_sync_domains{stage="done"}"#) == Some(1.0)
+            && value(&metrics, r#"closte_sync_domains{stage="checking-ssl-cert"}"#) == Some(1.0)
+            && value(&metrics, r#"closte_sync_names{state="in_place"}"#) == Some(2.0)
+            && value(&metrics, r#"closte_sync_api_calls_total{call="list",outcome="ok"}"#)
+                == Some(2.0)
+    })
+    .await;
+    for (name, expected) in [
+        (r#"closte_sync_build_info{version="0.1.0"}"#, 1.0),
+        (r#"closte_sync_api_calls_total{call="add",outcome="ok"}"#, 2.0),
+        (r#"closte_sync_domains{stage="checking-dns"}"#, 0.0),
+        (r#"closte_sync_domains{stage="failed"}"#, 0.0),
+        (r#"closte_sync_domains_by_dns{verdict="ok"}"#, 2.0),
+        (r#"closte_sync_domains_by_ssl{verdict="valid"}"#, 1.0),
+        (r#"closte_sync_names{state="wanted"}"#, 2.0),
+        (r#"closte_sync_names{state="refused"}"#, 0.0),
+    ] {
+        assert_eq!(value(&metrics, name), Some(expected), "{name}: {metrics}");
+    }
+    let cycles = value(&metrics, r#"closte_sync_cycles_total{outcome="ok"}"#).unwrap();
+    assert_eq!(value(&metrics, "closte_sync_cycle_duration_seconds_count"), Some(cycles));
+    let now = jiff::Timestamp::now().as_second() as f64;
+    let success = value(&metrics, "closte_sync_last_success_timestamp_seconds").unwrap();
+    assert!((now - 60.0..=now + 1.0).contains(&success), "{success}");
+    let expiry = "closte_sync_certificate_soonest_expiry_timestamp_seconds";
+    assert!(value(&metrics, expiry).unwrap() > now);
+    assert!(!metrics.contains("a.example"), "a line for each domain: {metrics}");
+    assert!(metrics.ends_with("# EOF\n"));
+
+    let (status, ready) = get(&format!("{at}/readyz")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(ready.contains(r#""ready":true"#) && ready.contains(r#""outcome":"ok""#), "{ready}");
+    closte.fail(Target::Only(Call::List), Fault::Status(503));
+    _network.map("c.example").await;
+    eventually("it is no longer ready", async || {
+        get(&format!("{at}/readyz")).await.0 == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
+    let (_, ready) = get(&format!("{at}/readyz")).await;
+    assert!(ready.contains("out of order (HTTP 503)"), "{ready}");
+    assert_eq!(get(&format!("{at}/healthz")).await.0, StatusCode::OK, "it is alive all the same");
+    let metrics = get(&format!("{at}/metrics")).await.1;
+    let failed = r#"closte_sync_cycles_total{outcome="closte_failed"}"#;
+    assert!(value(&metrics, failed).is_some_and(|number| number >= 1.0), "{metrics}");
+    let out_of_order = r#"closte_sync_api_calls_total{call="list",outcome="out_of_order"}"#;
+    assert!(value(&metrics, out_of_order).is_some(), "{metrics}");
+    assert_eq!(get(&format!("{at}/elsewhere")).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn lines_for_each_domain_are_for_those_who_ask() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let program = with_endpoint(program).with("CLOSTE_SYNC__HTTP__METRICS_PER_DOMAIN", "true");
+    let daemon = program.start_daemon();
+    let at = address(&daemon).await;
+    eventually("the domain is there", async || {
+        let metrics = get(&format!("{at}/metrics")).await.1;
+        value(&metrics, r#"closte_sync_domain_works{domain="a.example"}"#) == Some(0.0)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_keeps_all_but_life_from_strangers() {
+    let (_network, _closte, program) = ends(&[]).await;
+    let token = program.file("token", "m4rker-token\n");
+    let program = with_endpoint(program).with("CLOSTE_SYNC__HTTP__TOKEN_FILE", &token);
+    let daemon = program.start_daemon();
+    let at = address(&daemon).await;
+    assert_eq!(get(&format!("{at}/healthz")).await.0, StatusCode::OK);
+    for path in ["readyz", "metrics"] {
+        let ask = async |token: Option<&str>| {
+            let mut request = client().get(format!("{at}/{path}"));
+            if let Some(token) = token {
+                request = request.header("Authorization", token);
+            }
+            request.send().await.unwrap().status()
+        };
+        for stranger in [
+            None,
+            Some("Bearer "),
+            Some("Bearer wrong"),
+            Some("Bearer m4rker-toke"),
+            Some("Basic m4rker-token"),
+            Some("m4rker-token"),
+        ] {
+            assert_eq!(ask(stranger).await, StatusCode::UNAUTHORIZED, "{path} {stranger:?}");
+        }
+        assert_ne!(ask(Some("Bearer m4rker-token")).await, StatusCode::UNAUTHORIZED, "{path}");
+        assert_ne!(ask(Some("bearer m4rker-token")).await, StatusCode::UNAUTHORIZED, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_open_to_other_machines_only_with_a_token() {
+    let (_network, _closte, program) = ends(&[]).await;
+    for (open, status) in [("0.0.0.0:0", 1), ("[::]:0", 1), ("127.0.0.1:0", 0), ("[::1]:0", 0)] {
+        let config = program.clone().with("CLOSTE_SYNC__HTTP__LISTEN", open).run(&["config"]).await;
+        assert_eq!(config.status, status, "{open}: {config:?}");
+        assert_eq!(config.err.contains("set http.token"), status == 1, "{open}: {config:?}");
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let run = program.with("CLOSTE_SYNC__HTTP__LISTEN", &address).run(&["run"]).await;
+    assert_eq!(run.status, 1);
+    assert!(run.err.contains(&format!("http.listen: cannot listen on {address}")), "{run:?}");
+}
+
+#[tokio::test]
+async fn a_visitor_who_says_nothing_keeps_nobody_out() {
+    let (_network, _closte, program) = ends(&[]).await;
+    let daemon = with_endpoint(program).start_daemon();
+    let at = address(&daemon).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        let host = at.strip_prefix("http://").unwrap();
+        silent.push(tokio::net::TcpStream::connect(host).await.unwrap());
+    }
+    assert_eq!(get(&format!("{at}/healthz")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn health_needs_no_endpoint() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let none = program.run(&["health"]).await;
+    assert_eq!((none.status, none.out.starts_with("no daemon runs with")), (1, true), "{none:?}");
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added").await;
+    eventually("it is healthy", async || program.run(&["health"]).await.status == 0).await;
+    // A daemon that hangs no longer touches the file.
+    daemon.signal("-STOP");
+    let lock = program.state_path().with_extension("db.lock");
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
+    std::fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+    let hangs = program.run(&["health"]).await;
+    assert_eq!(
+        (hangs.status, hangs.out.as_str()),
+        (1, "the daemon hangs: no sign of life for 1h\n")
+    );
+    daemon.signal("-CONT");
+    eventually("it is healthy again", async || program.run(&["health"]).await.status == 0).await;
+    assert_eq!(daemon.stop().await, 0);
+    assert_eq!(program.run(&["health"]).await.status, 1);
+}

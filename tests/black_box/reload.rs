@@ -1,0 +1,163 @@
+//! New settings for a daemon that runs.
+
+use std::os::unix::net::UnixDatagram;
+
+use closte_sync::simulator::{Call, Fault, Target};
+
+use crate::support::{KEY, ends, eventually};
+
+#[tokio::test]
+async fn new_settings_are_taken_up_and_named() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let path = program.file("closte-sync.toml", "");
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("notify");
+    let heard = UnixDatagram::bind(&socket).unwrap();
+    heard.set_nonblocking(true).unwrap();
+    let program = program.with("NOTIFY_SOCKET", socket.to_str().unwrap());
+    let daemon = program.start(&["run", "--config", &path]);
+    daemon.logs("domain.added domain=a.example").await;
+    assert!(!daemon.log().contains("DEBUG"));
+
+    program.file(
+        "closte-sync.toml",
+        "[sync]\nextra_domains = [\"extra.example\"]\n[log]\nfilter = \"debug\"\n",
+    );
+    daemon.signal("-HUP");
+    daemon.logs("INFO  daemon.reloaded changed=\"sync.extra_domains, log.filter\"").await;
+    daemon.logs("domain.added domain=extra.example").await;
+    daemon.logs("DEBUG sync.cycle").await;
+
+    program.file("closte-sync.toml", "[log]\nformat = \"json\"\n");
+    daemon.signal("-HUP");
+    daemon
+        .logs(r#""event":"daemon.reloaded","changed":"sync.extra_domains, log.format, log.filter""#)
+        .await;
+    network.map("later.example").await;
+    daemon.logs(r#""event":"domain.added","domain":"later.example""#).await;
+    eventually("it was told", async || closte.domains().contains(&"later.example".into())).await;
+
+    let mut said = String::new();
+    let mut buffer = [0; 4096];
+    while let Ok(length) = heard.recv(&mut buffer) {
+        said.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        said.push('\n');
+    }
+    let states: Vec<&str> =
+        said.lines().filter(|line| ["READY=1", "RELOADING=1"].contains(line)).collect();
+    assert_eq!(states, ["READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1"]);
+    assert!(said.contains("RELOADING=1\nMONOTONIC_USEC="), "{said}");
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn wrong_settings_are_refused_with_the_reason_and_the_old_ones_stay() {
+    let (network, _closte, program) = ends(&["a.example"]).await;
+    let path = program.file("closte-sync.toml", "");
+    let daemon = program.start(&["run", "--config", &path]);
+    daemon.logs("domain.added domain=a.example").await;
+    for (number, (content, reason)) in [
+        ("[sync]\nintervall = 5", "did you mean sync.interval?"),
+        ("[checks]\ninterval = \"1s\"", "it must be at least 10s"),
+        ("[checks", "is not valid TOML"),
+        ("[checks]\nca_file = \"/nowhere.pem\"", "/nowhere.pem"),
+        ("[http]\nlisten = \"192.0.2.1:1\"\ntoken = \"t\"", "cannot listen on 192.0.2.1:1"),
+        ("[http]\nlisten = \"0.0.0.0:0\"", "set http.token"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        program.file("closte-sync.toml", content);
+        daemon.signal("-HUP");
+        let refused = async || daemon.log().matches("ERROR daemon.reload_refused").count() > number;
+        eventually("it is refused", refused).await;
+        let log = daemon.log();
+        let line = log.lines().rfind(|line| line.contains("daemon.reload_refused")).unwrap();
+        assert!(line.contains(reason), "{content}: {line}");
+    }
+    network.map("b.example").await;
+    daemon.logs("domain.added domain=b.example").await;
+    assert_eq!(daemon.log().matches("daemon.reloaded").count(), 0);
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn the_state_stays_where_it_is() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let program = program.without("CLOSTE_SYNC__STATE__URL");
+    let state = |name: &str| format!("[state]\nurl = \"sqlite:{name}\"\n");
+    let path = program.file("closte-sync.toml", &state(program.state_path().to_str().unwrap()));
+    let daemon = program.start(&["run", "--config", &path]);
+    daemon.logs("domain.added").await;
+    program.file("closte-sync.toml", &state("/tmp/other.db"));
+    daemon.signal("-HUP");
+    daemon
+        .logs("daemon.reload_refused error=\"state.url cannot change while the daemon runs")
+        .await;
+}
+
+#[tokio::test]
+async fn calls_in_flight_are_finished_and_the_rest_is_done_by_the_new_ones() {
+    let names: Vec<String> = (0..30).map(|number| format!("shop{number:02}.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (_network, closte, program) = ends(&names).await;
+    let key = program.file("key", KEY);
+    let program = program.without("CLOSTE_CLIENT_API_KEY").with("CLOSTE_CLIENT_API_KEY_FILE", &key);
+    closte.set_latency(std::time::Duration::from_millis(50));
+    let mut daemon = program.start_daemon();
+    eventually("calls are under way", async || closte.count(Call::Add) >= 3).await;
+    (0..5).for_each(|_| daemon.signal("-HUP"));
+    eventually("all are there", async || closte.domains().len() == 30).await;
+    daemon.logs("daemon.reloaded").await;
+    let requests = closte.requests();
+    for name in &names {
+        let asked = requests.iter().filter(|one| one.domain.as_deref() == Some(name)).count();
+        assert_eq!(asked, 1, "{name} was asked for twice");
+    }
+
+    // Another key is another account: a ledger of its own.
+    closte.set_key("another-key");
+    program.file("key", "another-key");
+    daemon.signal("-HUP");
+    daemon.logs("daemon.reloaded changed=closte.api_key").await;
+    daemon.logs("ledger.adopted domains=30").await;
+
+    // An end while it takes up new settings is an end.
+    closte.fail(Target::Only(Call::List), Fault::Hang);
+    daemon.signal("-HUP");
+    daemon.signal("-TERM");
+    assert_eq!(daemon.ends().await, 0);
+    assert!(!daemon.log().contains("m4rker"), "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn the_endpoint_keeps_its_socket_or_moves() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let listen = |address: &str| format!("[http]\nlisten = \"{address}\"\n");
+    let path = program.file("closte-sync.toml", &listen("127.0.0.1:0"));
+    let daemon = program.start(&["run", "--config", &path]);
+    let addresses = || -> Vec<String> {
+        let log = daemon.log();
+        let lines = log.lines().filter_map(|line| line.split_once("http.listening address="));
+        lines.map(|(_, address)| address.to_owned()).collect()
+    };
+    daemon.logs("http.listening").await;
+    let first = addresses()[0].clone();
+    let is_open = async |address: &str| tokio::net::TcpStream::connect(address).await.is_ok();
+
+    program.file("closte-sync.toml", &(listen("127.0.0.1:0") + "metrics_per_domain = true\n"));
+    daemon.signal("-HUP");
+    daemon.logs("daemon.reloaded changed=http.metrics_per_domain").await;
+    assert!(is_open(&first).await);
+    assert_eq!(addresses().len(), 1, "it was opened anew");
+
+    program.file("closte-sync.toml", &listen("[::1]:0"));
+    daemon.signal("-HUP");
+    daemon.logs("http.listening address=[::1]:").await;
+    eventually("the old one is closed", async || !is_open(&first).await).await;
+    assert!(is_open(&addresses()[1]).await);
+
+    program.file("closte-sync.toml", "");
+    daemon.signal("-HUP");
+    eventually("it is closed", async || !is_open(&addresses()[1]).await).await;
+}
