@@ -59,6 +59,7 @@ pub(super) fn without_settings(error: &SettingsError) -> Result<u8, CommandError
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
     let mut findings = vec![check_settings(settings)];
     findings.extend(check_wp_config(settings));
+    findings.extend(check_secrets(settings));
     findings.push(check_state(settings).await);
     let own_domain = check_network(settings, &mut findings).await;
     check_closte(settings, &mut findings).await;
@@ -92,6 +93,16 @@ fn check_settings(settings: &Settings) -> Finding {
         "settings",
         Ok(format!("{set} set, {} at their default", settings.entries.len() - set)),
     )
+}
+
+fn check_secrets(settings: &Settings) -> Option<Finding> {
+    let files = &settings.exposed_secrets;
+    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    (!names.is_empty()).then(|| Finding {
+        check: "secrets",
+        result: Verdict::Warning,
+        found: format!("every user here may read them: chmod o-rwx {}", names.join(" ")),
+    })
 }
 
 fn check_wp_config(settings: &Settings) -> Option<Finding> {

@@ -14,6 +14,7 @@ pub(super) async fn execute(
     layers: &Layers,
     log: &Log,
 ) -> Result<u8, CommandError> {
+    let signals = daemon::signals();
     let state = State::open(&settings.state_path).await?;
     let lock = state.lock_for_daemon()?;
     let mut assembly = Assembly { state: state.clone(), listener: None };
@@ -41,7 +42,7 @@ pub(super) async fn execute(
         current = settings;
         Ok((parts, changed))
     };
-    daemon::run(parts, &state, &lock, daemon::signals(), reload).await;
+    daemon::run(parts, &state, &lock, signals, reload).await;
     daemon::tell(&state, Event::Stopped {}).await;
     state.close().await;
     Ok(exit::OK)

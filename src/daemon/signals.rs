@@ -21,14 +21,15 @@ pub fn signals() -> mpsc::Receiver<Signal> {
     let (tell, told) = mpsc::channel(16);
     // Somebody who closes a terminal means the end.
     let hangup = if io::stdin().is_terminal() { Signal::Stop("SIGHUP") } else { Signal::Reload };
+    let streams = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    );
     tokio::spawn(async move {
         // Only a process that is out of file descriptors cannot listen; then the signals keep their
         // usual effect, and end it.
-        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::hangup()),
-        ) else {
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = streams else {
             return tell.closed().await;
         };
         let mut is_ending = false;

@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fmt, fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -28,8 +28,9 @@ const CREDENTIALS: [(&str, &str); 2] =
 const DATABASE_PARTS: [&str; 4] =
     ["WORDPRESS_DB_HOST", "WORDPRESS_DB_USER", "WORDPRESS_DB_PASSWORD", "WORDPRESS_DB_NAME"];
 
-/// Where settings come from, as data: nothing here reads the process's own environment.
-#[derive(Debug, Clone, Default)]
+/// Where settings come from, as data: nothing here reads the process's own environment. Values are
+/// not printed.
+#[derive(Clone, Default)]
 pub struct Layers {
     /// `--config`; without it, `/etc/closte-sync/config.toml` where that exists.
     pub config_file: Option<PathBuf>,
@@ -41,6 +42,18 @@ pub struct Layers {
     pub environment: BTreeMap<String, String>,
     /// `--set`, key and value.
     pub overrides: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layers")
+            .field("config_file", &self.config_file)
+            .field("wp_config", &self.wp_config)
+            .field("wp_config_places", &self.wp_config_places)
+            .field("environment", &self.environment.keys())
+            .field("overrides", &self.overrides.iter().map(|(key, _)| key).collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 /// What there is to say after all layers are read.
@@ -117,10 +130,10 @@ impl Layers {
                 .map_err(|error| SettingsError::one(error.to_string()))?;
             return Ok(Some(WpConfigFile { path, config: Ok(config) }));
         }
-        // As a credential it is empty where the machine has none.
+        // As a credential it is but a line break where the machine has none.
         let credential = self.environment.get("CREDENTIALS_DIRECTORY");
         let credential = credential.map(|folder| Path::new(folder).join("wp-config.php"));
-        let is_there = |path: &&PathBuf| path.metadata().is_ok_and(|found| found.len() > 0);
+        let is_there = |path: &&PathBuf| path.metadata().is_ok_and(|found| found.len() > 1);
         let found = credential.iter().chain(&self.wp_config_places).find(is_there);
         Ok(found.map(|path| {
             let config = WpConfig::read(path, &self.environment).map_err(|error| error.to_string());
@@ -310,9 +323,15 @@ fn is_empty(values: &BTreeMap<String, Value>, key: &str) -> bool {
     values.get(key).is_none_or(|value| value.to_string().is_empty())
 }
 
-/// Values under dotted keys.
-#[derive(Debug, Clone)]
+/// Values under dotted keys. They are not printed.
+#[derive(Clone)]
 struct Flat(Map<String, Value>);
+
+impl fmt::Debug for Flat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Source for Flat {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {

@@ -13,7 +13,6 @@ use super::{
 use crate::wordpress::DatabaseUrl;
 
 /// The merged layers, and what was found wrong in them so far.
-#[derive(Debug)]
 pub(super) struct Values {
     pub(super) values: BTreeMap<String, Value>,
     /// The address that came in parts, and from where.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use closte_sync::simulator::{Call, Face, Fault, Target};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 
-use crate::support::{Daemon, Outside, Program, ends, eventually};
+use crate::support::{Daemon, Outside, Program, client, ends, eventually};
 
 /// The program with an endpoint on any free port.
 fn with_endpoint(program: Program) -> Program {
@@ -18,12 +18,6 @@ async fn address(daemon: &Daemon) -> String {
     let log = daemon.log();
     let line = log.lines().rev().find(|line| line.contains("http.listening")).unwrap();
     format!("http://{}", line.rsplit_once("address=").unwrap().1)
-}
-
-fn client() -> Client {
-    // Fails where another test was first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
 }
 
 async fn get(url: &str) -> (StatusCode, String) {

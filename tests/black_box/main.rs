@@ -13,6 +13,7 @@ mod http;
 mod plugin;
 mod reload;
 mod rules;
+mod secrets;
 mod service;
 mod settings;
 mod simulator;

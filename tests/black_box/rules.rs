@@ -230,51 +230,6 @@ async fn rule_6_a_crash_in_the_middle_of_a_call_forgets_no_name() {
 }
 
 #[tokio::test]
-async fn rule_7_no_secret_is_ever_shown() {
-    let (_network, closte, program) = ends(&["a.example"]).await;
-    let password = crate::support::PASSWORD;
-    let nowhere = format!("mysql://wp:{password}@127.0.0.1:1/wordpress");
-    let broken = program.clone().with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &nowhere);
-    let wrong_key = program.clone().with("CLOSTE_CLIENT_API_KEY", "m4rker-but-wrong");
-    let nobody = program.clone().with("CLOSTE_SYNC__CLOSTE__BASE_URL", "http://127.0.0.1:1/api");
-    let loud = |program: Program| program.with("CLOSTE_SYNC__LOG__FILTER", "trace");
-    let mut said = String::new();
-    for program in [&program, &broken, &wrong_key, &nobody] {
-        for command in ["plan", "apply", "doctor", "config", "status", "events"] {
-            let finished = loud(program.clone()).run(&[command]).await;
-            said.push_str(&format!("{finished:?}\n"));
-        }
-    }
-    for fault in [
-        Fault::Failure("the key {apikey} is bad".to_owned()),
-        Fault::Body("<html>apikey=m4rker-key-of-the-account</html>".to_owned()),
-        Fault::Redirect("http://127.0.0.1:1/?apikey=m4rker-key-of-the-account".to_owned()),
-        Fault::Reset,
-    ] {
-        closte.heal();
-        closte.fail(Target::Everything, fault);
-        for command in ["plan", "apply", "doctor", "status", "events"] {
-            let finished = loud(program.clone()).run(&[command]).await;
-            said.push_str(&format!("{finished:?}\n"));
-        }
-    }
-    assert!(said.contains("***"), "nothing was masked, so nothing was tested");
-    assert!(!said.contains("m4rker"), "{said}");
-    let state = std::fs::read(program.state_path()).unwrap();
-    assert!(!state.windows(6).any(|bytes| bytes == b"m4rker"), "in the state database");
-}
-
-#[tokio::test]
-async fn rule_7_no_secret_is_on_the_command_line_of_the_daemon() {
-    let (_network, _closte, program) = ends(&["a.example"]).await;
-    let daemon = program.start_daemon();
-    daemon.logs("domain.added").await;
-    let line = std::fs::read(format!("/proc/{}/cmdline", daemon.id())).unwrap();
-    assert!(String::from_utf8_lossy(&line).contains("closte-sync"));
-    assert!(!String::from_utf8_lossy(&line).contains("m4rker"));
-}
-
-#[tokio::test]
 async fn rule_8_only_domain_names_are_sent() {
     let network = Network::sqlite().await;
     let closte = Simulator::start(KEY).await.unwrap();

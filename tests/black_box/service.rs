@@ -81,8 +81,9 @@ fn the_unit_files_pass_systemds_own_check() {
     for unit in ["closte-sync.service", "closte-sync@.service"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(unit);
         let text = fs::read_to_string(path).unwrap();
-        assert!(text.contains("/usr/local/bin/closte-sync"), "{unit}");
-        let text = text.replace("/usr/local/bin/closte-sync", env!("CARGO_BIN_EXE_closte-sync"));
+        assert!(text.contains("ExecStart=closte-sync "), "{unit}");
+        let program = concat!("ExecStart=", env!("CARGO_BIN_EXE_closte-sync"), " ");
+        let text = text.replace("ExecStart=closte-sync ", program);
         let path = folder.path().join(unit);
         fs::write(&path, text).unwrap();
         let check = |arguments: &[&str]| {

@@ -21,6 +21,13 @@ pub async fn ends(domains: &[&str]) -> (Network, Simulator, Program) {
     (network, closte, program)
 }
 
+/// A client for the program's own endpoint.
+pub fn client() -> reqwest::Client {
+    // Fails where another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
+}
+
 /// Asks again and again until it is so, for at most a minute.
 pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);

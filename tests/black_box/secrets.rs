@@ -1,0 +1,263 @@
+//! Rule 7: no key and no password is ever shown. Each of them begins with the marker, which must
+//! appear nowhere, whatever goes wrong.
+
+use std::{
+    collections::BTreeMap, io::Write as _, net::TcpListener, os::unix::fs::PermissionsExt as _,
+};
+
+use closte_sync::{
+    closte::{ApiKey, Client},
+    daemon::Token,
+    settings::{Layers, Settings},
+    simulator::{Fault, Simulator, Target},
+    wordpress::{DatabaseUrl, Source, WpConfig},
+};
+
+use crate::support::{Finished, KEY, Network, PASSWORD, Program, client, ends, eventually};
+
+const MARKER: &str = "m4rker";
+
+fn assert_unseen(where_: &str, said: &str) {
+    assert!(!said.contains(MARKER), "{where_}: {said}");
+}
+
+/// Whatever the command says and leaves behind, with all that can be logged.
+async fn said(program: &Program, command: &[&str]) -> String {
+    let Finished { status, out, err } =
+        program.clone().with("CLOSTE_SYNC__LOG__FILTER", "trace").run(command).await;
+    assert!([0, 1, 2, 3].contains(&status), "{command:?}: {status} {err}");
+    format!("{out}\n{err}")
+}
+
+fn faults() -> Vec<Fault> {
+    let echo = format!("http://127.0.0.1:1/?apikey={KEY}");
+    vec![
+        Fault::Status(400),
+        Fault::Status(401),
+        Fault::Status(404),
+        Fault::Status(500),
+        Fault::RetryAfter(429, 60),
+        Fault::Redirect(echo),
+        Fault::Body(format!("<html>apikey={KEY}</html>")),
+        Fault::Body(format!("{{\"success\": false, \"error\": \"{KEY}")),
+        Fault::Body(format!("{{\"success\": true, \"domains\": [\"{KEY}\", {{\"a\": 1}}]}}")),
+        Fault::Failure("the API key {apikey} is bad".to_owned()),
+        Fault::Failure("no: {apikey}".to_owned()),
+        Fault::EmptyPromise,
+        Fault::Hang,
+        Fault::Reset,
+        Fault::LostAnswer,
+    ]
+}
+
+#[tokio::test]
+async fn rule_7_whatever_closte_does() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "200ms");
+    let mut masked = 0;
+    for fault in faults() {
+        closte.heal();
+        closte.fail(Target::Everything, fault.clone());
+        for command in [&["plan"][..], &["apply"], &["doctor"], &["check", "a.example"]] {
+            let said = said(&program, command).await;
+            assert_unseen(&format!("{fault:?} {command:?}"), &said);
+            masked += said.matches("***").count();
+        }
+    }
+    assert!(masked > 5, "nothing was masked, so nothing was tested");
+    for command in ["status", "events", "config"] {
+        for form in [&[command][..], &[command, "--json"]] {
+            assert_unseen(command, &said(&program, form).await);
+        }
+    }
+    let state = std::fs::read(program.state_path()).unwrap();
+    assert!(!state.windows(MARKER.len()).any(|bytes| bytes == MARKER.as_bytes()), "in the state");
+}
+
+#[tokio::test]
+async fn rule_7_whatever_the_database_does() {
+    let network = Network::mariadb().await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    // Answers every connection with nonsense.
+    let nonsense = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = nonsense.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in nonsense.incoming() {
+            let _ = stream.unwrap().write_all(b"\x10\0\0\0HTTP/1.1 400 Bad");
+        }
+    });
+    let program = Program::new(&network, &closte);
+    let no_file = program.file("not-a-database", MARKER);
+    for url in [
+        format!("mysql://wp:{PASSWORD}@127.0.0.1:1/wordpress"),
+        format!("mysql://wp:{PASSWORD}@127.0.0.1:{port}/wordpress"),
+        format!("mysql://wp:{PASSWORD}@nowhere.invalid/wordpress"),
+        format!("mysql://wp:{PASSWORD}@localhost/wordpress?socket=/nowhere.sock"),
+        network.url.replace(PASSWORD, "m4rker-but-wrong"),
+        network.url.replace(PASSWORD, "m4rker%20p%40ss%2Fw%25rd"),
+        format!("{}_gone", network.url),
+        format!("{}?ssl-mode=VERIFY_IDENTITY", network.url),
+        format!("sqlite:{no_file}"),
+        // These are no addresses at all.
+        format!("mysql://wp:{PASSWORD}@host:port/db"),
+        format!("mysql://wp:{PASSWORD}@host"),
+        format!("postgres://wp:{PASSWORD}@host/db"),
+        PASSWORD.to_owned(),
+    ] {
+        let program = program.clone().with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &url);
+        for command in [&["plan"][..], &["apply"], &["doctor"], &["config"], &["config", "--json"]]
+        {
+            assert_unseen(&format!("{url} {command:?}"), &said(&program, command).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn rule_7_whatever_the_settings_are() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let wp_config = |text: &str| program.file("wp-config.php", text);
+    let with = |name: &str, value: &str| program.clone().with(name, value);
+    let broken = wp_config(
+        "<?php define('DB_PASSWORD', m4rker); define('CLOSTE_CLIENT_API_KEY', \"m4rker{$x}\"); \
+         $table_prefix = 'm4rker' . f(); require 'm4rker.php'; define('DB_NAME', 'm4rker",
+    );
+    let toml = program.file("closte-sync.toml", "[closte]\napi_key = \"m4rker\nbroken");
+    let cases = [
+        with("CLOSTE_CLIENT_API_KEY", "m4rker with spaces"),
+        with("CLOSTE_CLIENT_API_KEY_FILE", "/nowhere").without("CLOSTE_CLIENT_API_KEY"),
+        with("CLOSTE_SYNC__HTTP__TOKEN", "m4rker with spaces"),
+        with("CLOSTE_SYNC__CLOSTE__BASE_URL", "https://user:m4rker@app.closte.com/"),
+        with("CLOSTE_SYNC__CLOSTE__BASE_URL", "https://app.closte.com/?apikey=m4rker"),
+        with("CLOSTE_SYNC__CLOSTE__BASE_URL", "https://localhost:1/")
+            .with("HTTPS_PROXY", "http://user:m4rker@127.0.0.1:1"),
+        with("CLOSTE_SYNC__WORDPRESS__CONFIG_FILE", &broken)
+            .without("CLOSTE_CLIENT_API_KEY")
+            .without("CLOSTE_SYNC__WORDPRESS__DATABASE_URL"),
+        with("CLOSTE_SYNC__HTTP__TOKEN", "m4rker-token"),
+    ];
+    for (number, program) in cases.iter().enumerate() {
+        for command in [&["plan"][..], &["doctor"], &["config"], &["config", "--json"]] {
+            assert_unseen(&format!("{number} {command:?}"), &said(program, command).await);
+        }
+    }
+    assert_unseen("TOML", &said(&program, &["config", "--config", &toml]).await);
+    for secret in ["closte.api_key", "wordpress.database_url", "http.token"] {
+        let set = program.run(&["config", "--set", &format!("{secret}=m4rker")]).await;
+        assert!(
+            set.status == 1 && set.err.contains("does not belong on a command line"),
+            "{set:?}"
+        );
+        assert_unseen(secret, &set.err);
+    }
+    // There is no flag for it either; what nobody knows is repeated, though, by its name alone.
+    assert_eq!(program.run(&["run", "--api-key", "x"]).await.status, 64);
+}
+
+#[tokio::test]
+async fn rule_7_neither_the_process_list_nor_the_endpoint_shows_any() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let program = program
+        .with("CLOSTE_SYNC__HTTP__LISTEN", "127.0.0.1:0")
+        .with("CLOSTE_SYNC__HTTP__METRICS_PER_DOMAIN", "true")
+        .with("CLOSTE_SYNC__LOG__FILTER", "trace");
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added").await;
+    let line = std::fs::read(format!("/proc/{}/cmdline", daemon.id())).unwrap();
+    assert!(String::from_utf8_lossy(&line).contains("closte-sync"));
+    assert_unseen("the process list", &String::from_utf8_lossy(&line));
+    let log = daemon.log();
+    let (_, address) = log.split_once("http.listening address=").unwrap();
+    let address = address.split_whitespace().next().unwrap().to_owned();
+    closte.fail(Target::Everything, Fault::Failure("the API key {apikey} is bad".to_owned()));
+    let get = async |path: &str| {
+        let answer = client().get(format!("http://{address}/{path}")).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    eventually("it is not ready", async || get("readyz").await.contains("***")).await;
+    for path in ["readyz", "metrics", "healthz"] {
+        assert_unseen(path, &get(path).await);
+    }
+    daemon.signal("-HUP");
+    daemon.logs("daemon.reloaded").await;
+    assert_unseen("the log", &daemon.log());
+}
+
+#[test]
+fn rule_7_whatever_a_panic_might_print() {
+    let url = format!("mysql://wp:{PASSWORD}@127.0.0.1:1/wordpress");
+    let environment = BTreeMap::from(
+        [
+            ("CLOSTE_CLIENT_API_KEY", KEY),
+            ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", url.as_str()),
+            ("CLOSTE_SYNC__HTTP__TOKEN", "m4rker-token"),
+            ("CLOSTE_SYNC__STATE__URL", "sqlite:/nowhere/state.db"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let layers = Layers {
+        environment,
+        overrides: vec![("http.token".to_owned(), "m4rker".to_owned())],
+        ..Layers::default()
+    };
+    let refused = Settings::load(&layers).unwrap_err();
+    let fine = Layers { overrides: Vec::new(), ..layers.clone() };
+    let settings = Settings::load(&fine).unwrap();
+    let key: ApiKey = KEY.parse().unwrap();
+    let token: Token = "m4rker-token".parse().unwrap();
+    let database: DatabaseUrl = url.parse().unwrap();
+    let source = Source::new(database.clone(), "wp_".parse().unwrap(), None);
+    let base = settings.closte.base_url.clone();
+    let client = Client::new(base, key.clone(), settings.closte.timeout, 4).unwrap();
+    let text = format!("<?php define('DB_PASSWORD', '{PASSWORD}');");
+    let wp_config = WpConfig::parse(&text, &BTreeMap::new());
+    let message = format!(
+        "{layers:?} {refused:?} {refused} {fine:#?} {settings:#?} {key:?} {token:?} {database:?} \
+         {database} {source:#?} {client:#?} {wp_config:#?}"
+    );
+    assert!(message.len() > 1_000 && message.contains("***"), "{message}");
+    assert_unseen("a panic", &message);
+}
+
+#[tokio::test]
+async fn files_with_secrets_that_others_may_read_are_told() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let chmod = |path: &str, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let folder = program.state_path().parent().unwrap().to_str().unwrap().to_owned();
+    chmod(&folder, 0o755);
+    let key = program.file("key", KEY);
+    let toml = program.file("closte-sync.toml", "[http]\ntoken = \"m4rker-token\"");
+    let harmless = program.file("harmless.toml", "[sync]\ninterval = \"1s\"");
+    let php = program.file("wp-config.php", "<?php define('DB_PASSWORD', 'm4rker');");
+    let program = program
+        .without("CLOSTE_CLIENT_API_KEY")
+        .with("CLOSTE_CLIENT_API_KEY_FILE", &key)
+        .with("CLOSTE_SYNC__WORDPRESS__CONFIG_FILE", &php);
+    let told = async |config: &str| {
+        let mut daemon = program.start(&["run", "--config", config]);
+        let log = || daemon.log().rsplit_once("-- start").unwrap().1.to_owned();
+        eventually("it has started", async || log().contains("daemon.started")).await;
+        daemon.signal("-TERM");
+        eventually("it has stopped", async || log().contains("daemon.stopped")).await;
+        let log = log();
+        assert_eq!(daemon.ends().await, 0);
+        let lines = log.lines().filter(|line| line.contains("WARN  settings.secret_exposed"));
+        lines.map(str::to_owned).collect::<Vec<_>>().join("\n")
+    };
+    [&key, &toml, &harmless, &php].iter().for_each(|path| chmod(path, 0o644));
+    let all = told(&toml).await;
+    for path in [&key, &toml, &php] {
+        let line = format!("file={path} remedy=\"chmod o-rwx {path}\"");
+        assert!(all.contains(&line), "{line}: {all}");
+    }
+    assert_eq!(told(&harmless).await.lines().count(), 2);
+    let doctor = program.run(&["doctor"]).await;
+    assert!(doctor.out.contains(&format!("chmod o-rwx {key} {php}")), "{doctor:?}");
+    [&key, &php].iter().for_each(|path| chmod(path, 0o640));
+    assert_eq!(told(&harmless).await, "");
+    // A folder that others may not enter keeps its files.
+    [&key, &php].iter().for_each(|path| chmod(path, 0o644));
+    chmod(&folder, 0o700);
+    assert_eq!(told(&harmless).await, "");
+}
