@@ -1,24 +1,33 @@
 # syntax=docker/dockerfile:1
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
-# A C compiler for SQLite and ring comes with the image.
+# The dependencies first, in a layer of their own: it is built again only when they change. The targets
+# that are not copied are left out of the manifest, which cargo would otherwise look for. A C compiler
+# for SQLite and ring comes with the image.
 COPY Cargo.toml Cargo.lock ./
+RUN sed -i '/^\[\[/,$d' Cargo.toml \
+    && mkdir src state && echo '//! Not copied yet.' | tee src/lib.rs > src/main.rs \
+    && echo 'fn main() {}' >> src/main.rs \
+    && cargo build --release --locked --no-default-features
 COPY config/default.toml config/default.toml
 COPY migrations migrations
 COPY src src
-# The image is for servers: without the practice Closte. The targets that are not copied are left
-# out of the manifest, which cargo would otherwise look for.
-RUN sed -i '/^\[\[/,$d' Cargo.toml \
-    && cargo build --release --locked --no-default-features
+# Without the practice Closte: the image is for servers.
+RUN touch src/lib.rs src/main.rs && cargo build --release --locked --no-default-features
 
 FROM debian:bookworm-slim
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /var/lib/closte-sync --create-home closte-sync
+LABEL org.opencontainers.image.title="closte-sync" \
+      org.opencontainers.image.description="Keeps the domains of an Ultimate Multisite network and its Closte app the same" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /src/target/release/closte-sync /usr/local/bin/closte-sync
-USER 10001
+# The user needs no name, only a folder for the state: the one place that is written to.
+COPY --from=build --chown=10001:10001 /src/state /var/lib/closte-sync
+USER 10001:10001
 ENV STATE_DIRECTORY=/var/lib/closte-sync
 VOLUME /var/lib/closte-sync
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["closte-sync", "health"]
 ENTRYPOINT ["closte-sync"]
 CMD ["run"]

@@ -19,7 +19,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use thiserror::Error;
 
 use crate::{
@@ -36,10 +36,37 @@ use crate::{
     wordpress::{Source, SourceError},
 };
 
+#[cfg(feature = "demo")]
+const START: &str = "Start with `closte-sync demo`, then `closte-sync doctor`.";
+#[cfg(not(feature = "demo"))]
+const START: &str = "Start with `closte-sync doctor`.";
+
+const AFTER: &str = "\
+Files:
+  /etc/closte-sync/config.toml
+          Settings, unless --config names another file
+  wp-config.php
+          The database, the table prefix and the key, where nothing else sets them
+  /var/lib/closte-sync/closte-sync.db
+          The state, unless $STATE_DIRECTORY or state.url names another place
+
+Environment:
+  CLOSTE_CLIENT_API_KEY, WORDPRESS_DB_HOST, WORDPRESS_DB_USER, WORDPRESS_DB_PASSWORD,
+  WORDPRESS_DB_NAME, WORDPRESS_TABLE_PREFIX
+          What wp-config.php and the official WordPress image call so
+  CLOSTE_SYNC__SECTION__KEY
+          Any setting, such as CLOSTE_SYNC__SYNC__INTERVAL=1m
+  …_FILE
+          Each of them may name a file that holds the value
+  NO_COLOR
+          No colours, also on a terminal
+
+`closte-sync config` shows every setting and where its value came from.";
+
 /// Keeps the domains of an Ultimate Multisite network and its Closte app the same.
 #[derive(Debug, Parser)]
 #[command(name = "closte-sync", version, max_term_width = 100)]
-#[command(after_help = "Start with `closte-sync demo`, then `closte-sync doctor`.")]
+#[command(after_help = START, after_long_help = AFTER)]
 struct Arguments {
     #[command(flatten)]
     settings: SettingsArguments,
@@ -178,6 +205,11 @@ mod exit {
 /// Where a wp-config.php usually is, as seen from where the program is started.
 const WP_CONFIG_PLACES: [&str; 3] =
     ["./wp-config.php", "../wp-config.php", "/var/www/html/wp-config.php"];
+
+/// The commands and their flags, for the man page and the shells' completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
 
 /// Runs the command that the process was started with.
 pub async fn main() -> ExitCode {

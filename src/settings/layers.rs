@@ -286,8 +286,12 @@ impl Layers {
     }
 }
 
-/// Whether every user of the machine may read the file, its folders included.
+/// Whether every user of the machine may read the file, its folders included. Container engines
+/// mount secrets for everybody, but into the one container.
 fn others_may_read(path: &Path) -> bool {
+    if path.starts_with("/run/secrets") {
+        return false;
+    }
     let allows = |path: &Path, right| {
         path.metadata().is_ok_and(|found| found.permissions().mode() & right == right)
     };

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use config::{Map, Value};
 
@@ -25,9 +25,12 @@ impl WpConfigFile {
         self.config.as_ref().ok()?.get(name)
     }
 
-    /// Whether it holds a password or the key.
+    /// Whether a password or the key stands in it, not only where to get them.
     pub(super) fn has_secrets(&self) -> bool {
-        ["DB_PASSWORD", "CLOSTE_CLIENT_API_KEY"].iter().any(|name| self.setting(name).is_some())
+        let secrets = ["DB_PASSWORD", "CLOSTE_CLIENT_API_KEY"];
+        let mut values = secrets.iter().filter_map(|name| Some(&self.setting(name)?.value));
+        fs::read_to_string(&self.path)
+            .is_ok_and(|text| values.any(|value| !value.is_empty() && text.contains(value)))
     }
 
     /// Where a value stands: `wp-config.php:12`.

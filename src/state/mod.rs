@@ -197,6 +197,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(Duration::from_secs(10))
+        // Elsewhere there may be no folder that can be written, as in a container.
+        .pragma("temp_store", "memory")
         .disable_statement_logging()
 }
 
