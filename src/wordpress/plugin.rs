@@ -35,11 +35,12 @@ pub enum WwwPolicy {
 }
 
 impl PluginSettings {
-    /// Reads both rows, where they are there.
-    pub(super) fn read(
-        settings: Option<&[u8]>,
-        integrations: Option<&[u8]>,
-    ) -> Result<Self, String> {
+    /// Reads the values of both rows, where they are there: `wp-ultimo_v2_settings` and
+    /// `wu_host_integrations_enabled`.
+    ///
+    /// # Errors
+    /// Which row is no serialised PHP array, and why.
+    pub fn read(settings: Option<&[u8]>, integrations: Option<&[u8]>) -> Result<Self, String> {
         let mut read = Self::default();
         if let Some(bytes) = settings {
             let fields: Fields = parse(SETTINGS, bytes)?;

@@ -104,9 +104,14 @@ impl WpConfig {
             return Err(WpConfigError::TooLarge { path: path.to_owned() });
         }
         let bytes = std::fs::read(path).map_err(unreadable)?;
-        let text = strings::decode(&bytes);
-        let text = text.ok_or_else(|| WpConfigError::NotText { path: path.to_owned() })?;
-        Ok(Self::parse(&text, environment))
+        let not_text = || WpConfigError::NotText { path: path.to_owned() };
+        Self::decode(&bytes, environment).ok_or_else(not_text)
+    }
+
+    /// Reads the bytes of a file, in UTF-8 or in what their byte order mark says; none where they are
+    /// no text.
+    pub fn decode(bytes: &[u8], environment: &BTreeMap<String, String>) -> Option<Self> {
+        strings::decode(bytes).map(|text| Self::parse(&text, environment))
     }
 
     /// Reads the text of a file. Where it breaks off or makes no sense, what stands before counts.
