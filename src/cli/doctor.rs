@@ -164,7 +164,7 @@ async fn check_network(settings: &Settings, findings: &mut Vec<Finding>) -> Opti
             let database = settings.database().map(ToString::to_string);
             findings
                 .push(Finding::new("database", database.map(|url| format!("{url} can be read"))));
-            findings.push(Finding::new::<SourceError>("tables", Ok(describe(settings, &network))));
+            findings.push(check_tables(settings, &network));
             findings.push(check_plugin(&network));
             network.domain
         }
@@ -211,6 +211,21 @@ fn check_plugin(network: &Network) -> Finding {
         let _ = write!(found, "; DNS check interval {}", span(interval));
     }
     Finding { check: "plugin", result: Verdict::Ok, found }
+}
+
+fn check_tables(settings: &Settings, network: &Network) -> Finding {
+    let mut found = describe(settings, network);
+    let said = settings.wp_config.as_ref().and_then(|file| file.network_domain());
+    let is_other = |said: &(&str, String)| !said.0.eq_ignore_ascii_case(&network.domain);
+    let Some((domain, source)) = said.filter(is_other) else {
+        return Finding::new::<SourceError>("tables", Ok(found));
+    };
+    let _ = write!(
+        found,
+        "; but {source} says that the network is {domain}: is this the database of another one, or \
+         a copy?"
+    );
+    Finding { check: "tables", result: Verdict::Warning, found }
 }
 
 fn describe(settings: &Settings, network: &Network) -> String {

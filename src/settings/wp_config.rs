@@ -64,6 +64,12 @@ impl WpConfigFile {
         Some((url, self.source(name)))
     }
 
+    /// The network's own domain, where it names one, and the line.
+    pub fn network_domain(&self) -> Option<(&str, String)> {
+        let setting = self.setting("DOMAIN_CURRENT_SITE")?;
+        Some((&setting.value, self.source(setting)))
+    }
+
     /// What stands there but cannot be known, a sentence each.
     pub fn unknown(&self) -> Vec<String> {
         let config = match &self.config {

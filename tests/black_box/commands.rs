@@ -181,7 +181,9 @@ async fn help_reads_well_and_wrong_usage_ends_with_64() {
     let program = Program::bare();
     let help = program.run(&["--help"]).await;
     assert_eq!(help.status, 0);
-    for command in ["run", "plan", "apply", "status", "events", "doctor", "config", "demo"] {
+    for command in
+        ["run", "plan", "apply", "status", "check", "events", "health", "doctor", "config", "demo"]
+    {
         assert!(help.out.contains(&format!("  {command}")), "{command}: {}", help.out);
         let its_own = program.run(&[command, "--help"]).await;
         assert!(its_own.status == 0 && its_own.out.contains("Usage: closte-sync"), "{its_own:?}");

@@ -224,12 +224,19 @@ async fn files_with_secrets_that_others_may_read_are_told() {
     let chmod = |path: &str, mode: u32| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    let folder = program.state_path().parent().unwrap().to_str().unwrap().to_owned();
-    chmod(&folder, 0o755);
-    let key = program.file("key", KEY);
-    let toml = program.file("closte-sync.toml", "[http]\ntoken = \"m4rker-token\"");
-    let harmless = program.file("harmless.toml", "[sync]\ninterval = \"1s\"");
-    let php = program.file("wp-config.php", "<?php define('DB_PASSWORD', 'm4rker');");
+    // The tests' own temporary folder is one that others may not enter.
+    let open = tempfile::tempdir_in("/tmp").unwrap();
+    let folder = open.path().to_str().unwrap();
+    chmod(folder, 0o755);
+    let file = |name: &str, content: &str| {
+        let path = format!("{folder}/{name}");
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let key = file("key", KEY);
+    let toml = file("closte-sync.toml", "[http]\ntoken = \"m4rker-token\"");
+    let harmless = file("harmless.toml", "[sync]\ninterval = \"1s\"");
+    let php = file("wp-config.php", "<?php define('DB_PASSWORD', 'm4rker');");
     let program = program
         .without("CLOSTE_CLIENT_API_KEY")
         .with("CLOSTE_CLIENT_API_KEY_FILE", &key)
@@ -252,12 +259,17 @@ async fn files_with_secrets_that_others_may_read_are_told() {
         assert!(all.contains(&line), "{line}: {all}");
     }
     assert_eq!(told(&harmless).await.lines().count(), 2);
+    let php_without = file("wp-config.php", "<?php define('DB_PASSWORD', getenv('PASSWORD'));");
+    let with_password = program.clone().with("PASSWORD", "m4rker");
+    let doctor = with_password.run(&["doctor"]).await;
+    assert!(doctor.out.contains(&format!("chmod o-rwx {key}\n")), "{doctor:?}");
+    std::fs::write(&php_without, "<?php define('DB_PASSWORD', 'm4rker');").unwrap();
     let doctor = program.run(&["doctor"]).await;
     assert!(doctor.out.contains(&format!("chmod o-rwx {key} {php}")), "{doctor:?}");
     [&key, &php].iter().for_each(|path| chmod(path, 0o640));
     assert_eq!(told(&harmless).await, "");
     // A folder that others may not enter keeps its files.
     [&key, &php].iter().for_each(|path| chmod(path, 0o644));
-    chmod(&folder, 0o700);
+    chmod(folder, 0o700);
     assert_eq!(told(&harmless).await, "");
 }

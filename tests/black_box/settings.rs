@@ -262,6 +262,21 @@ async fn what_a_wp_config_does_not_say_is_named() {
 }
 
 #[tokio::test]
+async fn a_copy_of_another_network_is_noticed() {
+    let network = Network::mariadb().await;
+    let program = Program::bare();
+    for (domain, is_other) in [("Agency.example", false), ("staging.example", true)] {
+        let text = wp_config(&network, &format!("define('DOMAIN_CURRENT_SITE', '{domain}');"));
+        let file = program.file("wp-config.php", &text);
+        let doctor = program.run(&["doctor", "--wp-config", &file]).await;
+        let line = doctor.out.lines().find(|line| line.contains(" tables ")).unwrap();
+        assert_eq!(line.starts_with("warning"), is_other, "{line}");
+        let said = "wp-config.php:8 says that the network is staging.example";
+        assert_eq!(line.contains(said), is_other, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn systemd_credentials_are_settings() {
     let (network, closte, program) = ends(&["a.example"]).await;
     program.file("closte_client_api_key", &format!("{KEY}\n"));
@@ -276,4 +291,15 @@ async fn systemd_credentials_are_settings() {
     let config = program.run(&["config"]).await;
     assert!(config.out.contains("# credential closte_client_api_key"), "{config:?}");
     assert!(config.out.contains("# credential database_url"), "{config:?}");
+
+    // What the machine does not have is a line break, and as good as nothing.
+    program.file("closte_client_api_key", "\n");
+    program.file("database_url", "\n");
+    program.file("wp-config.php", "\n");
+    let config = program.run(&["config"]).await;
+    assert!(!config.out.contains("credential") && !config.out.contains("wp-config"), "{config:?}");
+    let text = format!("<?php define('CLOSTE_CLIENT_API_KEY', '{KEY}'); $table_prefix = 'net_';");
+    program.file("wp-config.php", &text);
+    let config = program.run(&["config"]).await;
+    assert_eq!(config.out.matches("# wp-config.php:1").count(), 2, "{config:?}");
 }
