@@ -58,6 +58,7 @@ pub async fn run(
     mut reload: impl FnMut() -> Result<(Parts, Vec<String>), String>,
 ) {
     let vitals = Arc::new(Vitals::default());
+    let mut troubles = Troubles::default();
     loop {
         service::ready();
         let stop = CancellationToken::new();
@@ -66,7 +67,8 @@ pub async fn run(
             stop.cancel();
             next
         };
-        let both = async { tokio::join!(run_parts(parts, state, &stop, &vitals), attend).1 };
+        let run = run_parts(parts, state, &stop, &vitals, &mut troubles);
+        let both = async { tokio::join!(run, attend).1 };
         let next = tokio::select! {
             next = both => next,
             never = service::show_life(&vitals.pulse, lock) => match never {},
@@ -110,7 +112,13 @@ async fn attend(
 }
 
 /// Runs all parts until `stop`, and to their orderly end.
-async fn run_parts(parts: Parts, state: &State, stop: &CancellationToken, vitals: &Arc<Vitals>) {
+async fn run_parts(
+    parts: Parts,
+    state: &State,
+    stop: &CancellationToken,
+    vitals: &Arc<Vitals>,
+    troubles: &mut Troubles,
+) {
     let Parts { sync, clock, interval, endpoint } = parts;
     let closed = CancellationToken::new();
     let endpoint = endpoint.map(|endpoint| {
@@ -125,7 +133,7 @@ async fn run_parts(parts: Parts, state: &State, stop: &CancellationToken, vitals
             tell(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
-    tokio::join!(run_cycles(sync, state, interval, stop, vitals), checks);
+    tokio::join!(run_cycles(sync, state, interval, stop, vitals, troubles), checks);
     // It answers to the last.
     closed.cancel();
     if let Some(Err(error)) = futures_util::future::OptionFuture::from(endpoint).await {
@@ -139,8 +147,8 @@ async fn run_cycles(
     interval: Duration,
     stop: &CancellationToken,
     vitals: &Vitals,
+    troubles: &mut Troubles,
 ) {
-    let mut troubles = Troubles::default();
     let mut failures = 0;
     while !stop.is_cancelled() {
         vitals.pulse.sync_is_alive();

@@ -17,6 +17,8 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
         print_json(&entries.iter().map(entry).collect::<Vec<_>>())?;
         return Ok(exit::OK);
     }
+    let name = |key: &str| key.split_once('.').map_or(key.len(), |(_, name)| name.len());
+    let width = entries.iter().map(|entry| name(&entry.key)).max().unwrap_or_default();
     let mut text = String::new();
     let mut section = "";
     for Entry { key, value, source } in &entries {
@@ -28,7 +30,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
         }
         let value = if value.is_empty() { "(not set)" } else { value };
         let source = paint(FAINT, format_args!("# {source}"));
-        let _ = writeln!(text, "{name:<21} = {value:<24} {source}");
+        let _ = writeln!(text, "{name:<width$} = {value:<24} {source}");
     }
     for line in settings.not_known() {
         let _ = writeln!(text, "\n{}", paint(FAIR, line));

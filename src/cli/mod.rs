@@ -51,13 +51,14 @@ Files:
           The state, unless $STATE_DIRECTORY or state.url names another place
 
 Environment:
-  CLOSTE_CLIENT_API_KEY, WORDPRESS_DB_HOST, WORDPRESS_DB_USER, WORDPRESS_DB_PASSWORD,
-  WORDPRESS_DB_NAME, WORDPRESS_TABLE_PREFIX
-          What wp-config.php and the official WordPress image call so
+  CLOSTE_CLIENT_API_KEY
+          The key, by the name that wp-config.php has for it
+  WORDPRESS_DB_HOST, …_USER, …_PASSWORD, …_NAME, WORDPRESS_TABLE_PREFIX
+          The database, by the names of the official WordPress image
   CLOSTE_SYNC__SECTION__KEY
           Any setting, such as CLOSTE_SYNC__SYNC__INTERVAL=1m
   …_FILE
-          Each of them may name a file that holds the value
+          Each of them, with the name of a file that holds the value
   NO_COLOR
           No colours, also on a terminal
 

@@ -92,7 +92,7 @@ impl Layers {
             merged = merged.add_source(Flat(layer));
         }
         let merged = merged.build().map_err(|error| SettingsError::one(error.to_string()))?;
-        let values = flatten(merged.cache);
+        let mut values = flatten(merged.cache);
         for (key, value) in &values {
             if !defaults.contains_key(key) {
                 notes.problems.push(unknown(key, value.origin(), defaults.keys()));
@@ -108,6 +108,14 @@ impl Layers {
                 .map(|url| (url, source)),
             (None, _) => None,
         };
+        if let Some(file) = &wp_config
+            && (self.wp_config.is_some() || is_empty(&values, "wordpress.config_file"))
+        {
+            let origin = if self.wp_config.is_some() { "--wp-config" } else { "found there" };
+            let path = file.path.display().to_string();
+            let shown = Value::new(Some(&origin.to_owned()), path);
+            values.insert("wordpress.config_file".to_owned(), shown);
+        }
         notes.secret_files.retain(|path| others_may_read(path));
         let Notes { problems, secret_files: exposed_secrets } = notes;
         Ok(Values { values, database, wp_config, exposed_secrets, problems })

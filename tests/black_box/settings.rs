@@ -224,6 +224,7 @@ async fn nothing_need_be_set_beside_a_wp_config() {
         let line = config.out.lines().find(|line| line.starts_with(key));
         line.unwrap_or_else(|| panic!("{key}: {config:?}")).to_owned()
     };
+    assert!(line("config_file").contains(&format!("= {file} # --wp-config")), "{config:?}");
     assert!(line("database_url").ends_with("# wp-config.php:3"), "{config:?}");
     assert!(line("table_prefix").ends_with("# wp-config.php:7"), "{config:?}");
     assert!(line("api_key").contains("***") && line("api_key").ends_with("wp-config.php:8"));
@@ -232,6 +233,7 @@ async fn nothing_need_be_set_beside_a_wp_config() {
     // It is found where the program is started, and anything else counts more.
     let program = program.with("CLOSTE_CLIENT_API_KEY", "another-key");
     let config = program.run_in_its_folder(&["config"]).await;
+    assert!(config.out.contains("= ./wp-config.php          # found there"), "{config:?}");
     assert!(config.out.contains("# wp-config.php:3"), "{config:?}");
     assert!(config.out.contains("# environment CLOSTE_CLIENT_API_KEY"), "{config:?}");
     let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/tmp/other");
