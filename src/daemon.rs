@@ -48,14 +48,14 @@ pub struct Parts {
 
 /// Runs both loops until a signal asks for the end: cycles every interval, give or take a tenth, and
 /// the checks by their clock. Calls in flight are then finished. A signal for new settings asks
-/// `reload` for new parts, and for the names of the settings that changed; where it has a reason not
-/// to give any, the old ones go on.
+/// `reload` for new parts, and for what there is to tell about them; where it has a reason not to
+/// give any, the old ones go on.
 pub async fn run(
     mut parts: Parts,
     state: &State,
     lock: &FileLock,
     mut signals: mpsc::Receiver<Signal>,
-    mut reload: impl FnMut() -> Result<(Parts, Vec<String>), String>,
+    mut reload: impl FnMut() -> Result<(Parts, Vec<Event>), String>,
 ) {
     let vitals = Arc::new(Vitals::default());
     let mut troubles = Troubles::default();
@@ -84,7 +84,7 @@ pub async fn run(
 async fn attend(
     signals: &mut mpsc::Receiver<Signal>,
     state: &State,
-    reload: &mut impl FnMut() -> Result<(Parts, Vec<String>), String>,
+    reload: &mut impl FnMut() -> Result<(Parts, Vec<Event>), String>,
 ) -> Option<Parts> {
     loop {
         match signals.recv().await.unwrap_or(Signal::Stop("the end of all signals")) {
@@ -96,9 +96,10 @@ async fn attend(
             Signal::Reload => {
                 service::reloading();
                 match reload() {
-                    Ok((parts, changed)) => {
-                        let changed = changed.join(", ");
-                        tell(state, Event::Reloaded { changed }).await;
+                    Ok((parts, news)) => {
+                        for event in news {
+                            tell(state, event).await;
+                        }
                         return Some(parts);
                     }
                     Err(error) => {

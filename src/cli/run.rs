@@ -18,7 +18,7 @@ pub(super) async fn execute(
     let state = State::open(&settings.state_path).await?;
     let lock = state.lock_for_daemon()?;
     let mut assembly = Assembly { state: state.clone(), listener: None };
-    let parts = assembly.parts(&settings)?;
+    let (parts, news) = assembly.parts(&settings)?;
     let started = Event::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: settings.database()?.to_string(),
@@ -26,7 +26,7 @@ pub(super) async fn execute(
         state: settings.state_path.display().to_string(),
     };
     daemon::tell(&state, started).await;
-    for event in exposed_secrets(&settings) {
+    for event in news {
         daemon::tell(&state, event).await;
     }
     let mut current = settings;
@@ -35,12 +35,12 @@ pub(super) async fn execute(
         if settings.state_path != current.state_path {
             return Err("state.url cannot change while the daemon runs: restart it".to_owned());
         }
-        let parts = assembly.parts(&settings).map_err(|error| error.to_string())?;
+        let (parts, mut news) = assembly.parts(&settings).map_err(|error| error.to_string())?;
         log.change(settings.log.format, &settings.log.filter);
-        exposed_secrets(&settings).iter().for_each(Event::log);
-        let changed = settings.changes_since(&current);
+        let changed = settings.changes_since(&current).join(", ");
+        news.insert(0, Event::Reloaded { changed });
         current = settings;
-        Ok((parts, changed))
+        Ok((parts, news))
     };
     daemon::run(parts, &state, &lock, signals, reload).await;
     daemon::tell(&state, Event::Stopped {}).await;
@@ -56,7 +56,8 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn parts(&mut self, settings: &Settings) -> Result<Parts, CommandError> {
+    /// The parts, and what there is to tell about them.
+    fn parts(&mut self, settings: &Settings) -> Result<(Parts, Vec<Event>), CommandError> {
         let Ends { source, closte, account, rules } = Ends::of(settings, false)?;
         let clock = super::clock(settings, &self.state, settings.checks.pace, Time::default())?;
         let calls = closte.calls().clone();
@@ -78,14 +79,15 @@ impl Assembly {
             _ => None,
         };
         // From here on nothing can fail any more.
+        let mut news = exposed_secrets(settings);
         if let Some(opened) = opened {
-            Event::Listening { address: opened.address().to_string() }.log();
+            news.insert(0, Event::Listening { address: opened.address().to_string() });
             self.listener = Some(opened);
         } else if http.listen.is_none() {
             self.listener = None;
         }
         let sync = Sync::new(source, closte, account, self.state.clone(), rules);
-        Ok(Parts { sync, clock, interval: settings.sync.interval, endpoint })
+        Ok((Parts { sync, clock, interval: settings.sync.interval, endpoint }, news))
     }
 }
 

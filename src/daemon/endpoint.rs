@@ -164,18 +164,17 @@ impl Endpoint {
         loop {
             let accept = async {
                 let slot = slots.clone().acquire_owned().await;
-                (slot, endpoint.listener.accept().await)
+                endpoint.listener.accept().await.map(|(stream, _)| (slot, stream))
             };
-            let stream = match closed.run_until_cancelled(accept).await {
+            let (slot, stream) = match closed.run_until_cancelled(accept).await {
                 None => return,
-                Some((slot, Ok((stream, _)))) => (slot, stream),
-                Some((_, Err(error))) => {
+                Some(Ok(accepted)) => accepted,
+                Some(Err(error)) => {
                     tracing::debug!(%error, "a connection was not accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
             };
-            let (slot, stream) = stream;
             let connection = http1::Builder::new()
                 .keep_alive(false)
                 .timer(TokioTimer::new())

@@ -162,12 +162,14 @@ fn register_census(registry: &mut Registry, census: &[Alike]) {
     registry.register("domains", "Wanted domains by stage", by_stage);
     registry.register("domains_by_dns", "Wanted domains by DNS verdict", by_dns);
     registry.register("domains_by_ssl", "Wanted domains by SSL verdict", by_ssl);
-    if let Some(expiry) = census.iter().filter_map(|alike| alike.soonest_expiry).min() {
+    // The certificate that another host shows is nothing to act on.
+    let ours = census.iter().filter(|alike| alike.dns.is_good());
+    if let Some(expiry) = ours.filter_map(|alike| alike.soonest_expiry).min() {
         let gauge = Seconds::default();
         gauge.set(seconds(expiry));
         registry.register_with_unit(
             "certificate_soonest_expiry_timestamp",
-            "When the first of all certificates ends, in Unix time",
+            "When the first certificate of a domain with good DNS ends, in Unix time",
             Unit::Seconds,
             gauge,
         );
@@ -197,4 +199,28 @@ fn register_names(registry: &mut Registry, names: &[Looked]) {
 
 fn seconds(at: Timestamp) -> f64 {
     at.as_duration().as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_of_another_host_is_not_the_soonest_to_end() {
+        let alike = |dns, expiry: i64| Alike {
+            dns,
+            ssl: SslVerdict::Valid,
+            is_late: false,
+            names: 1,
+            soonest_expiry: Timestamp::from_second(expiry).ok(),
+        };
+        let census = [
+            alike(DnsVerdict::Elsewhere, 1_000),
+            alike(DnsVerdict::Ok, 3_000),
+            alike(DnsVerdict::Proxied, 2_000),
+        ];
+        let text = Metrics::default().exposition(&Calls::default(), &census, &[]);
+        let line = "closte_sync_certificate_soonest_expiry_timestamp_seconds 2000.0\n";
+        assert!(text.contains(line), "{text}");
+    }
 }

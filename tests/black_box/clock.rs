@@ -156,6 +156,25 @@ async fn due_times_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_shorter_interval_pulls_in_what_a_longer_one_had_put_off() {
+    let running = Running::start(&["a.example", "b.example", "c.example", "d.example"]).await;
+    running.work().await;
+    running.stop.cancel();
+    running.clock.await.unwrap();
+    let ledger = running.state.current_ledger().await.unwrap().unwrap();
+    let now = running.time.now();
+    let interval = Duration::from_secs(10);
+    let due = async || {
+        let all = running.state.wanted(ledger, &[]).await.unwrap();
+        all.iter().map(|one| one.due_at.unwrap()).collect::<Vec<_>>()
+    };
+    assert!(due().await.iter().any(|at| *at > now + interval));
+    running.state.spread(ledger, interval, now).await.unwrap();
+    let spread = due().await;
+    assert!(spread.iter().all(|at| *at <= now + interval), "{now}: {spread:?}");
+}
+
+#[tokio::test]
 async fn a_name_that_broke_is_told_when_a_second_look_agrees() {
     let running = Running::start(&["a.example", "b.example"]).await;
     running.work().await;

@@ -2,7 +2,10 @@
 
 use std::os::unix::net::UnixDatagram;
 
-use closte_sync::simulator::{Call, Fault, Target};
+use closte_sync::{
+    simulator::{Call, Fault, Target},
+    state::State,
+};
 
 use crate::support::{KEY, ends, eventually};
 
@@ -160,4 +163,12 @@ async fn the_endpoint_keeps_its_socket_or_moves() {
     program.file("closte-sync.toml", "");
     daemon.signal("-HUP");
     eventually("it is closed", async || !is_open(&addresses()[1]).await).await;
+
+    let state = State::open(&program.state_path()).await.unwrap();
+    let events = state.events(None, None, 100).await.unwrap();
+    let told = events.iter().map(|one| one.event.as_str());
+    let told: Vec<&str> =
+        told.filter(|name| name.starts_with("daemon.") || name.starts_with("http.")).collect();
+    let (started, reloaded, listening) = ("daemon.started", "daemon.reloaded", "http.listening");
+    assert_eq!(told, [started, listening, reloaded, reloaded, listening, reloaded]);
 }
