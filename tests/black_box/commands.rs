@@ -3,7 +3,7 @@
 use closte_sync::{event::Event, simulator::Simulator};
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Network, Program, ends};
+use crate::support::{KEY, Network, Outside, Program, ends};
 
 #[tokio::test]
 async fn plan_shows_a_diff_and_changes_nothing() {
@@ -253,4 +253,29 @@ fn the_readme_names_every_setting() {
             assert!(readme.contains(&format!("`{section}.{name}`")), "{section}.{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn doctor_tries_the_resolvers_and_the_target() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let outside = Outside::start().await;
+    outside.point(&["agency.example"]);
+    let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
+    let well = program.run(&["doctor"]).await;
+    let resolver = outside.dns.address();
+    assert_eq!(well.status, 0, "{well:?}");
+    assert!(well.out.contains(&format!("ok      resolvers  {resolver} answer")), "{well:?}");
+    let target = "ok      targets    domains should point at 127.0.0.1, agency.example";
+    assert!(well.out.contains(target), "{well:?}");
+
+    // A port of this machine at which nobody listens.
+    let deaf = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let both = format!("{resolver},{deaf}");
+    let one = program.clone().with("CLOSTE_SYNC__CHECKS__RESOLVERS", &both).run(&["doctor"]).await;
+    assert_eq!(one.status, 0, "{one:?}");
+    assert!(one.out.contains(&format!("warning resolvers  {deaf}: ")), "{one:?}");
+    let none =
+        program.with("CLOSTE_SYNC__CHECKS__RESOLVERS", &deaf.to_string()).run(&["doctor"]).await;
+    assert_eq!(none.status, 1, "{none:?}");
+    assert!(none.out.contains("-       targets    not tried: no resolver answers"), "{none:?}");
 }

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod chaos;
+mod check;
 mod client;
 mod clock;
 mod commands;

@@ -305,3 +305,25 @@ async fn systemd_credentials_are_settings() {
     let config = program.run(&["config"]).await;
     assert_eq!(config.out.matches("# wp-config.php:1").count(), 2, "{config:?}");
 }
+
+#[tokio::test]
+async fn settings_of_the_checks_are_checked() {
+    let program = Program::bare();
+    for (setting, problem) in [
+        ("checks.interval=9", "it must be at least 10s"),
+        ("checks.resolvers=dns.example", "it must be \"system\" or an address"),
+        ("checks.resolvers=", "checks.resolvers must name one resolver at least"),
+        ("checks.expected_targets=a b", "it must be an address, a network or a host name"),
+        ("checks.proxies=203.0.113.0/33", "it must be an address or a network"),
+        ("checks.port=0", "it must be a number from 1 to 65535"),
+        ("checks.ca_file=/no/such/file", "checks.ca_file: /no/such/file"),
+    ] {
+        let checked = program.run(&["check", "a.example", "--set", setting]).await;
+        assert_eq!(checked.status, 1, "{setting}: {checked:?}");
+        assert!(checked.err.contains(problem), "{setting}: {checked:?}");
+    }
+    let empty = program.file("empty.pem", "nothing\n");
+    let set = format!("checks.ca_file={empty}");
+    let checked = program.run(&["check", "a.example", "--set", &set]).await;
+    assert!(checked.err.contains("there is no PEM certificate in it"), "{checked:?}");
+}
