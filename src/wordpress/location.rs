@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    net::Ipv6Addr,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -40,7 +41,9 @@ pub enum InvalidDatabaseUrl {
     #[error("it names no file, as in sqlite:/path/to/.ht.sqlite")]
     NoFile,
     /// The host has something behind a colon that is neither a port nor a socket.
-    #[error("its host must be a name, name:port, name:/path/to/socket or /path/to/socket")]
+    #[error(
+        "its host must be a name, name:port, [IPv6 address]:port, name:/path/to/socket or /path/to/socket"
+    )]
     Host,
 }
 
@@ -58,7 +61,7 @@ impl PartialEq for DatabaseUrl {
 
 impl DatabaseUrl {
     /// The address in the parts of wp-config.php. `host` takes all forms of `DB_HOST`: `host`,
-    /// `host:port`, `host:/path/to.sock`, `:/path/to.sock`, `[::1]:port`. `localhost` is the default
+    /// `host:port`, `host:/path/to.sock`, `:/path/to.sock`, `[::1]:port`, `::1`. `localhost` is the default
     /// socket, as it is for PHP, where one is there.
     ///
     /// # Errors
@@ -112,6 +115,10 @@ fn at_host(
             Some(port) => Ok(options.port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
             None => Ok(options),
         };
+    }
+    // WordPress takes an IPv6 address without brackets, too.
+    if host.parse::<Ipv6Addr>().is_ok() {
+        return Ok(options.host(host));
     }
     if matches!(host, "" | "localhost")
         && let Some(socket) = DEFAULT_SOCKETS.iter().find(|path| is_there(path))
@@ -273,6 +280,8 @@ mod tests {
             ("localhost:/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
             (":/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
             ("/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
+            ("::1", "mysql://wp@[::1]:3306/wordpress"),
+            ("2001:db8::5", "mysql://wp@[2001:db8::5]:3306/wordpress"),
             ("[::1]", "mysql://wp@[::1]:3306/wordpress"),
             ("[::1]:3307", "mysql://wp@[::1]:3307/wordpress"),
         ] {

@@ -209,7 +209,7 @@ fn rule_7_whatever_a_panic_might_print() {
     let base = settings.closte.base_url.clone();
     let client = Client::new(base, key.clone(), settings.closte.timeout, 4).unwrap();
     let text = format!("<?php define('DB_PASSWORD', '{PASSWORD}');");
-    let wp_config = WpConfig::parse(&text, &BTreeMap::new());
+    let wp_config = WpConfig::decode(text.as_bytes(), &BTreeMap::new());
     let message = format!(
         "{layers:?} {refused:?} {refused} {fine:#?} {settings:#?} {key:?} {token:?} {database:?} \
          {database} {source:#?} {client:#?} {wp_config:#?}"

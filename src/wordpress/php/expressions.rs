@@ -20,14 +20,18 @@ impl Interpreter<'_> {
     fn evaluate_within(&mut self, node: Node<'_>, scope: &Scope) -> Outcome {
         let source = self.source(node);
         match node.kind() {
-            "parenthesized_expression" | "argument" => match node.named_child(0) {
-                Some(inner) => self.evaluate(inner, scope),
-                None => Err(not_followed()),
-            },
-            "string" => Ok(Value::Text(single_quoted(between(source, 1)))),
+            "parenthesized_expression" | "argument"
+                if node.child_by_field_name("name").is_none() =>
+            {
+                match first_but_comments(node) {
+                    Some(inner) => self.evaluate(inner, scope),
+                    None => Err(not_followed()),
+                }
+            }
+            "string" => self.text(single_quoted(between(source, 1))),
             "encapsed_string" => self.pieces(node, scope),
             "heredoc" | "nowdoc" => match node.child_by_field_name("value") {
-                Some(body) => self.pieces(body, scope),
+                Some(body) => self.heredoc(node, body, scope),
                 None => Ok(Value::Text(String::new())),
             },
             "integer" => source.parse().map(Value::Number).map_err(|_| not_followed()),
@@ -40,11 +44,11 @@ impl Interpreter<'_> {
             "unary_op_expression" if source.starts_with('!') => {
                 let argument = node.child_by_field_name("argument").or(node.named_child(0));
                 let argument = argument.ok_or_else(not_followed)?;
-                Ok(Value::Bool(!self.evaluate(argument, scope)?.is_truthy()))
+                Ok(Value::Bool(!self.evaluate(argument, scope)?.is_truthy()?))
             }
             "cast_expression" if source.replace(' ', "").starts_with("(string)") => {
                 let value = node.child_by_field_name("value").ok_or_else(not_followed)?;
-                Ok(Value::Text(self.evaluate(value, scope)?.into_text()))
+                self.evaluate(value, scope)?.into_text().map(Value::Text)
             }
             "function_call_expression" => self.function(node, scope),
             "subscript_expression" => self.subscript(node, scope),
@@ -67,13 +71,51 @@ impl Interpreter<'_> {
         for piece in node.named_children(&mut cursor) {
             let source = self.source(piece);
             match piece.kind() {
-                "string_content" | "nowdoc_string" => text.push_str(source),
-                "escape_sequence" => match double_quoted(source) {
-                    Some(escaped) => text.push_str(&escaped),
-                    None => return Err("it has an escape that is no text".to_owned()),
-                },
-                _ => text.push_str(&self.evaluate(piece, scope)?.into_text()),
+                "string_content" => text.push_str(source),
+                _ => text.push_str(&self.piece(piece, scope)?),
             }
+        }
+        self.text(text)
+    }
+
+    /// An escape, or a value in the middle of a text.
+    fn piece(&mut self, piece: Node<'_>, scope: &Scope) -> Result<String, String> {
+        match piece.kind() {
+            "escape_sequence" => double_quoted(self.source(piece))
+                .ok_or_else(|| "it has an escape that is no text".to_owned()),
+            _ => self.evaluate(piece, scope)?.into_text(),
+        }
+    }
+
+    /// The lines of a heredoc or nowdoc, without the indentation of the marker that ends it.
+    fn heredoc(&mut self, node: Node<'_>, body: Node<'_>, scope: &Scope) -> Outcome {
+        let indentation =
+            node.child_by_field_name("end_tag").map_or(0, |end| end.start_position().column);
+        let mut lines = Unindented::new(indentation);
+        let mut from = body.start_byte();
+        let mut cursor = body.walk();
+        for piece in body.children(&mut cursor) {
+            // The line breaks between the lines belong to none of them.
+            if matches!(piece.kind(), "string_content" | "nowdoc_string") {
+                continue;
+            }
+            lines.push_source(self.slice(from..piece.start_byte()));
+            // The braces around a variable are not named.
+            if piece.is_named() {
+                lines.push_value(&self.piece(piece, scope)?);
+            }
+            from = piece.end_byte();
+        }
+        lines.push_source(self.slice(from..body.end_byte()));
+        let text = lines.text.trim_start_matches('\r');
+        let text = text.strip_prefix('\n').unwrap_or(text);
+        self.text(text.trim_end_matches('\r').to_owned())
+    }
+
+    /// A text of the file, unless PHP would see other bytes than those of the text here.
+    fn text(&self, text: String) -> Outcome {
+        if self.is_lossy && text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err("it has bytes that are not UTF-8".to_owned());
         }
         Ok(Value::Text(text))
     }
@@ -88,22 +130,22 @@ impl Interpreter<'_> {
         if operator == "??" {
             // What is not set counts as null there.
             return match self.evaluate(left, scope) {
-                Ok(Value::Null) => self.evaluate(right, scope),
+                Ok(Value::Null | Value::Absent { is_null: true }) => self.evaluate(right, scope),
                 other => other,
             };
         }
         let first = self.evaluate(left, scope)?;
-        match (operator, first.is_truthy()) {
-            ("&&" | "and", false) => return Ok(Value::Bool(false)),
-            ("||" | "or", true) => return Ok(Value::Bool(true)),
+        match operator {
+            "&&" | "and" if !first.is_truthy()? => return Ok(Value::Bool(false)),
+            "||" | "or" if first.is_truthy()? => return Ok(Value::Bool(true)),
             _ => {}
         }
         let second = self.evaluate(right, scope)?;
         match operator {
-            "." => Ok(Value::Text(first.into_text() + &second.into_text())),
-            "&&" | "and" | "||" | "or" => Ok(Value::Bool(second.is_truthy())),
-            "===" => Ok(Value::Bool(first == second)),
-            "!==" => Ok(Value::Bool(first != second)),
+            "." => Ok(Value::Text(first.into_text()? + &second.into_text()?)),
+            "&&" | "and" | "||" | "or" => second.is_truthy().map(Value::Bool),
+            "===" => first.is_identical(&second).map(Value::Bool),
+            "!==" => first.is_identical(&second).map(|is| Value::Bool(!is)),
             "==" if both_text(&first, &second) => Ok(Value::Bool(first == second)),
             "!=" | "<>" if both_text(&first, &second) => Ok(Value::Bool(first != second)),
             _ => Err(not_followed()),
@@ -118,10 +160,14 @@ impl Interpreter<'_> {
             return Err(not_followed());
         };
         let value = self.evaluate(condition, scope)?;
-        match (value.is_truthy(), node.child_by_field_name("body")) {
-            (true, Some(body)) => self.evaluate(body, scope),
-            (true, None) => Ok(value),
-            (false, _) => self.evaluate(alternative, scope),
+        match node.child_by_field_name("body") {
+            Some(body) if value.is_truthy()? => self.evaluate(body, scope),
+            Some(_) => self.evaluate(alternative, scope),
+            // The default that the file itself gives.
+            None if matches!(value, Value::Absent { .. }) || !value.is_truthy()? => {
+                self.evaluate(alternative, scope)
+            }
+            None => Ok(value),
         }
     }
 
@@ -136,14 +182,19 @@ impl Interpreter<'_> {
             _ => return Err(not_run(&name)),
         };
         match name.as_str() {
-            "getenv" => Ok(self.environment_value(first).unwrap_or(Value::Bool(false))),
+            "getenv" => {
+                Ok(self.environment_value(first).unwrap_or(Value::Absent { is_null: false }))
+            }
             // Bedrock's helper, and that of the official WordPress image.
-            "env" => Ok(self.environment_value(first).unwrap_or(Value::Null)),
+            "env" => Ok(self.environment_value(first).unwrap_or(Value::Absent { is_null: true })),
             "getenv_docker" => match self.docker_value(first)? {
                 Some(value) => Ok(value),
-                None => values.get(1).cloned().unwrap_or(Ok(Value::Null)),
+                None => values.get(1).cloned().unwrap_or(Ok(Value::Absent { is_null: true })),
             },
             "defined" => match scope.is_defined(first) {
+                Some(false) if self.may_define_more => {
+                    Err(format!("another file may define {first} before, which is not followed"))
+                }
                 Some(is) => Ok(Value::Bool(is)),
                 None => Err(format!("whether {first} is defined depends on a branch")),
             },
@@ -165,17 +216,56 @@ impl Interpreter<'_> {
         self.environment.get(name).cloned().map(Value::Text)
     }
 
-    /// `$_ENV['X']` and `$_SERVER['X']`.
+    /// `$_ENV['X']` and `$_SERVER['X']`. What the latter has beyond the environment, each request
+    /// brings.
     fn subscript(&mut self, node: Node<'_>, scope: &Scope) -> Outcome {
         let (Some(array), Some(index)) = (node.named_child(0), node.named_child(1)) else {
             return Err(not_followed());
         };
-        if !matches!(self.source(array), "$_ENV" | "$_SERVER") {
-            return Err(not_followed());
-        }
-        let name = self.evaluate(index, scope)?.into_text();
-        Ok(self.environment_value(&name).unwrap_or(Value::Null))
+        let absent = match self.source(array) {
+            "$_ENV" => Ok(Value::Absent { is_null: true }),
+            "$_SERVER" => Err("it depends on the request".to_owned()),
+            _ => return Err(not_followed()),
+        };
+        let name = self.evaluate(index, scope)?.into_text()?;
+        self.environment_value(&name).map_or(absent, Ok)
     }
+}
+
+/// The text of a heredoc: so many blanks are taken from the beginning of each line of the source.
+struct Unindented {
+    text: String,
+    indentation: usize,
+    /// What is still to be taken from this line.
+    left: usize,
+}
+
+impl Unindented {
+    fn new(indentation: usize) -> Self {
+        Self { text: String::new(), indentation, left: indentation }
+    }
+
+    fn push_source(&mut self, source: &str) {
+        for next in source.chars() {
+            match next {
+                ' ' | '\t' if self.left > 0 => self.left -= 1,
+                _ => {
+                    self.left = if next == '\n' { self.indentation } else { 0 };
+                    self.text.push(next);
+                }
+            }
+        }
+    }
+
+    fn push_value(&mut self, value: &str) {
+        self.left = 0;
+        self.text.push_str(value);
+    }
+}
+
+fn first_but_comments(node: Node<'_>) -> Option<Node<'_>> {
+    let mut cursor = node.walk();
+    node.named_children(&mut cursor).find(|child| child.kind() != "comment")
 }
 
 fn both_text(first: &Value, second: &Value) -> bool {

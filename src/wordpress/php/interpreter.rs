@@ -1,18 +1,25 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use tree_sitter::Node;
 
-use super::scope::{Name, Scope, Value};
+use super::scope::{Branch, Name, Scope, Value};
 
 /// Deeper nesting than this is no configuration that a person wrote.
 pub(super) const DEEPEST: usize = 100;
+
+/// Why what is set in the middle of an expression is not known.
+const WITHIN: &str = "it is set within another expression";
 
 /// Works out what follows from the text.
 pub(super) struct Interpreter<'a> {
     text: &'a str,
     pub(super) environment: &'a BTreeMap<String, String>,
+    /// The text stands for other bytes where it has a replacement character.
+    pub(super) is_lossy: bool,
     pub(super) depth: usize,
     pub(super) required: Vec<(usize, String)>,
+    /// Something was passed that may define any constant.
+    pub(super) may_define_more: bool,
 }
 
 /// Whether the statements after this one are reached.
@@ -23,8 +30,12 @@ enum Flow {
 }
 
 impl<'a> Interpreter<'a> {
-    pub(super) fn new(text: &'a str, environment: &'a BTreeMap<String, String>) -> Self {
-        Self { text, environment, depth: 0, required: Vec::new() }
+    pub(super) fn new(
+        text: &'a str,
+        is_lossy: bool,
+        environment: &'a BTreeMap<String, String>,
+    ) -> Self {
+        Self { text, environment, is_lossy, depth: 0, required: Vec::new(), may_define_more: false }
     }
 
     /// Runs the statements of a file or a block.
@@ -80,16 +91,13 @@ impl<'a> Interpreter<'a> {
     }
 
     fn expression_statement(&mut self, node: Node<'_>, scope: &mut Scope) -> Flow {
-        let line = line_of(node);
         match node.kind() {
             "assignment_expression" => self.assign(node, scope),
             "function_call_expression" | "scoped_call_expression" => self.call(node, scope),
-            "require_once_expression"
-            | "require_expression"
-            | "include_expression"
-            | "include_once_expression" => {
-                let what = node.named_child(0).map_or("", |what| self.source(what));
-                self.required.push((line, what.to_owned()));
+            "error_suppression_expression" => {
+                if let Some(quiet) = node.named_child(0) {
+                    return self.expression_statement(quiet, scope);
+                }
             }
             "exit_statement" => return Flow::Ended,
             // `defined('X') || define('X', …)` and its kin.
@@ -102,8 +110,7 @@ impl<'a> Interpreter<'a> {
                     "&&" | "and" => Some(true),
                     _ => None,
                 };
-                let is_true = self.evaluate(left, scope).map(|value| value.is_truthy());
-                match (runs_when, is_true) {
+                match (runs_when, self.condition(left, scope)) {
                     (Some(when), Ok(is)) if when == is => {
                         return self.expression_statement(right, scope);
                     }
@@ -116,15 +123,23 @@ impl<'a> Interpreter<'a> {
         Flow::On
     }
 
+    fn condition(&mut self, node: Node<'_>, scope: &mut Scope) -> Result<bool, String> {
+        self.spoil(node, scope, WITHIN);
+        self.evaluate(node, scope)?.is_truthy()
+    }
+
     fn assign(&mut self, node: Node<'_>, scope: &mut Scope) {
         let (Some(left), Some(right)) =
             (node.child_by_field_name("left"), node.child_by_field_name("right"))
         else {
             return;
         };
-        let value = self.evaluate(right, scope);
+        self.spoil(right, scope, WITHIN);
         if left.kind() == "variable_name" {
+            let value = self.evaluate(right, scope);
             scope.set(self.variable(left), value, line_of(node));
+        } else {
+            self.spoil(node, scope, WITHIN);
         }
     }
 
@@ -132,11 +147,19 @@ impl<'a> Interpreter<'a> {
     /// nothing that a configuration would need.
     fn call(&mut self, node: Node<'_>, scope: &mut Scope) {
         let (name, arguments) = self.call_parts(node);
-        if let ("define", [first, second, ..]) = (name.as_str(), &arguments[..])
-            && let Ok(Value::Text(constant)) = self.evaluate(*first, scope)
-        {
-            let value = self.evaluate(*second, scope);
-            scope.set(Name::constant(&constant), value, line_of(node));
+        for argument in &arguments {
+            self.spoil(*argument, scope, WITHIN);
+        }
+        match (name.as_str(), &arguments[..]) {
+            ("define", [first, second, ..]) => match self.evaluate(*first, scope) {
+                Ok(Value::Text(constant)) => {
+                    let value = self.evaluate(*second, scope);
+                    scope.set(Name::constant(&constant), value, line_of(node));
+                }
+                _ => self.may_define_more = true,
+            },
+            ("eval", _) => self.may_define_more = true,
+            _ => {}
         }
     }
 
@@ -164,26 +187,26 @@ impl<'a> Interpreter<'a> {
                 Some(condition) if condition.has_error() => {
                     Err("the file is not PHP there".to_owned())
                 }
-                Some(condition) => self.evaluate(condition, scope).map(|value| value.is_truthy()),
+                Some(condition) => self.condition(condition, scope),
                 None => Ok(true),
             };
             let Some(body) = clause.child_by_field_name("body") else { continue };
             if condition == Ok(false) {
                 continue;
             }
-            let mut branch = scope.clone();
-            goes_on |= self.statement(body, &mut branch) == Flow::On;
+            let mark = scope.mark();
+            goes_on |= self.statement(body, scope) == Flow::On;
             // What a branch sets that ends the file may be all that is ever set.
-            branches.push(branch);
+            branches.push(scope.take_back(mark));
             if condition == Ok(true) {
                 may_fall_through = false;
                 break;
             }
         }
         if may_fall_through {
-            branches.push(scope.clone());
+            branches.push(Branch::default());
         }
-        *scope = Scope::join(branches);
+        scope.join(&branches);
         if goes_on || may_fall_through { Flow::On } else { Flow::Ended }
     }
 
@@ -192,20 +215,40 @@ impl<'a> Interpreter<'a> {
         let mut nodes = vec![node];
         while let Some(node) = nodes.pop() {
             match node.kind() {
-                "assignment_expression" | "augmented_assignment_expression" => {
-                    let left = node.child_by_field_name("left");
-                    if let Some(left) = left.filter(|left| left.kind() == "variable_name") {
-                        scope.forget(self.variable(left), why, line_of(node));
+                // What stands in them happens when they are called, if ever.
+                "anonymous_function"
+                | "arrow_function"
+                | "function_definition"
+                | "class_declaration"
+                | "object_creation_expression" => continue,
+                "assignment_expression"
+                | "augmented_assignment_expression"
+                | "reference_assignment_expression" => {
+                    if let Some(left) = node.child_by_field_name("left") {
+                        self.forget_variables(left, scope, why);
                     }
                 }
+                "foreach_statement" => self.forget_variables(node, scope, why),
                 "function_call_expression" | "scoped_call_expression" => {
                     let (name, arguments) = self.call_parts(node);
-                    if name == "define"
-                        && let Some(first) = arguments.first()
-                        && let Ok(Value::Text(constant)) = self.evaluate(*first, scope)
-                    {
-                        scope.forget(Name::constant(&constant), why, line_of(node));
+                    match (name.as_str(), arguments.first()) {
+                        ("define", Some(first)) => match self.evaluate(*first, scope) {
+                            Ok(Value::Text(constant)) => {
+                                scope.forget(Name::constant(&constant), why, line_of(node));
+                            }
+                            _ => self.may_define_more = true,
+                        },
+                        ("eval", _) => self.may_define_more = true,
+                        _ => {}
                     }
+                }
+                "require_once_expression"
+                | "require_expression"
+                | "include_expression"
+                | "include_once_expression" => {
+                    let what = node.named_child(0).map_or("", |what| self.source(what));
+                    self.required.push((line_of(node), what.to_owned()));
+                    self.may_define_more = true;
                 }
                 "const_element" => {
                     if let Some(name) = node.named_child(0) {
@@ -216,6 +259,19 @@ impl<'a> Interpreter<'a> {
             }
             let mut cursor = node.walk();
             nodes.extend(node.named_children(&mut cursor));
+        }
+    }
+
+    /// The variables that stand there, as in `[$a, [$b]] =`, or before the body of a loop.
+    fn forget_variables(&mut self, node: Node<'_>, scope: &mut Scope, why: &str) {
+        let mut nodes = vec![node];
+        while let Some(node) = nodes.pop() {
+            if node.kind() == "variable_name" {
+                scope.forget(self.variable(node), why, line_of(node));
+            } else if !matches!(node.kind(), "compound_statement" | "colon_block") {
+                let mut cursor = node.walk();
+                nodes.extend(node.named_children(&mut cursor));
+            }
         }
     }
 
@@ -243,7 +299,11 @@ impl<'a> Interpreter<'a> {
     }
 
     pub(super) fn source(&self, node: Node<'_>) -> &'a str {
-        self.text.get(node.byte_range()).unwrap_or_default()
+        self.slice(node.byte_range())
+    }
+
+    pub(super) fn slice(&self, range: Range<usize>) -> &'a str {
+        self.text.get(range).unwrap_or_default()
     }
 }
 

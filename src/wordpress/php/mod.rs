@@ -82,8 +82,8 @@ pub enum WpConfigError {
         /// The file.
         path: PathBuf,
     },
-    /// It is in no encoding that PHP could run.
-    #[error("{path} is not UTF-8 text")]
+    /// It is no text.
+    #[error("{path} is not text; is it a wp-config.php?")]
     NotText {
         /// The file.
         path: PathBuf,
@@ -109,13 +109,12 @@ impl WpConfig {
     }
 
     /// Reads the bytes of a file, in UTF-8 or in what their byte order mark says; none where they are
-    /// no text.
+    /// no text. Where it breaks off or makes no sense, what stands before counts.
     pub fn decode(bytes: &[u8], environment: &BTreeMap<String, String>) -> Option<Self> {
-        strings::decode(bytes).map(|text| Self::parse(&text, environment))
+        strings::decode(bytes).map(|(text, is_lossy)| Self::parse(&text, is_lossy, environment))
     }
 
-    /// Reads the text of a file. Where it breaks off or makes no sense, what stands before counts.
-    pub fn parse(text: &str, environment: &BTreeMap<String, String>) -> Self {
+    fn parse(text: &str, is_lossy: bool, environment: &BTreeMap<String, String>) -> Self {
         let mut parser = tree_sitter::Parser::new();
         let mut config = Self::default();
         // Both fail only for a grammar of another version of the parser.
@@ -125,7 +124,7 @@ impl WpConfig {
         let Some(tree) = parser.parse(text, None) else {
             return config;
         };
-        let mut interpreter = Interpreter::new(text, environment);
+        let mut interpreter = Interpreter::new(text, is_lossy, environment);
         let mut scope = Scope::default();
         interpreter.run(tree.root_node(), &mut scope);
         config.required = interpreter.required;

@@ -27,7 +27,7 @@ fn file(name: &str) -> std::path::PathBuf {
 }
 
 fn parse(text: &str) -> WpConfig {
-    WpConfig::parse(text, &environment())
+    WpConfig::decode(text.as_bytes(), &environment()).unwrap_or_default()
 }
 
 fn known(config: &WpConfig) -> BTreeMap<&str, &str> {
@@ -63,7 +63,12 @@ fn every_encoding_is_understood_that_carries_its_mark() {
         fs::write(&path, bytes).unwrap();
         assert_eq!(WpConfig::read(&path, &environment()).unwrap(), expected);
     }
-    fs::write(&path, b"<?php define('DB_NAME', '\xFF');").unwrap();
+    fs::write(&path, b"<?php // caf\xE9\ndefine('DB_NAME', 'n'); define('DB_USER', '\xFF');")
+        .unwrap();
+    let latin = WpConfig::read(&path, &environment()).unwrap();
+    assert_eq!(known(&latin).into_iter().collect::<Vec<_>>(), [("DB_NAME", "n")]);
+    assert_eq!(latin.unknown[0].why, "it has bytes that are not UTF-8");
+    fs::write(&path, b"<\0?\0p\0h\0p\0").unwrap();
     let error = WpConfig::read(&path, &environment()).unwrap_err();
     assert!(matches!(error, WpConfigError::NotText { .. }), "{error}");
     fs::write(&path, vec![b' '; 5 << 20]).unwrap();
@@ -101,6 +106,82 @@ fn no_part_of_a_password_is_in_a_reason() {
         assert_eq!(config.unknown.len(), 1, "{password}: {config:?}");
         let shown = format!("{config:?}").to_lowercase();
         assert!(!shown.contains("s3cret") && !shown.contains("xff"), "{password}: {shown}");
+    }
+}
+
+/// What the PHP of the site knows and this process does not, and what is set where nobody looks, must
+/// not turn into a value that the site does not have.
+#[test]
+fn what_only_a_request_knows_decides_nothing() {
+    let live_or_staging = |condition: &str| {
+        format!(
+            "<?php if ({condition}) {{ define('DB_NAME', 'live'); }} else \
+             {{ define('DB_NAME', 'staging'); }}"
+        )
+    };
+    let branches = [
+        "$_SERVER['HTTP_HOST'] === 'www.example.com'",
+        "$_SERVER['HTTP_HOST'] !== 'www.example.com'",
+        "$_SERVER['HTTP_HOST'] == 'www.example.com'",
+        "'www.example.com' === ($_SERVER['SERVER_NAME'] ?? null)",
+        "!$_SERVER['REMOTE_ADDR']",
+        "$_ENV['STAGE']",
+        "getenv('STAGE')",
+        "getenv('STAGE') === 'live'",
+        "getenv('STAGE') !== false",
+        "'x' . getenv('STAGE') === 'x'",
+        "getenv('STAGE') && true",
+    ];
+    let others = [
+        "$stage = $_SERVER['SERVER_NAME']; define('DB_NAME', $stage === 'www' ? 'live' : 'staging');",
+        "define('DB_NAME', 'live' . getenv('STAGE'));",
+        "define('DB_NAME', getenv('STAGE') ?? 'd');",
+        "if (file_exists('local.php')) require 'local.php'; defined('DB_NAME') || define('DB_NAME', 'n');",
+        "$all = require 'local.php'; if (!defined('DB_NAME')) { define('DB_NAME', 'n'); }",
+        "foreach ($_ENV as $k => $v) define($k, $v); if (!defined('DB_NAME')) define('DB_NAME', 'n');",
+        "define(strtoupper('db_name'), 'a'); defined('DB_NAME') or define('DB_NAME', 'n');",
+        "eval($code); defined('DB_NAME') or define('DB_NAME', 'n');",
+        "while (f()) { define('DB_NAME', 'a'); } defined('DB_NAME') or define('DB_NAME', 'n');",
+    ];
+    let others = others.iter().map(|text| format!("<?php {text}"));
+    for text in branches.iter().map(|one| live_or_staging(one)).chain(others) {
+        let config = parse(&text);
+        assert!(config.known.is_empty(), "{text}: {:?}", known(&config));
+        assert_eq!(config.unknown.first().map(|one| one.name), Some("DB_NAME"), "{text}");
+    }
+    for text in [
+        "$a = $table_prefix = 'shop_';",
+        "[$table_prefix] = ['shop_'];",
+        "list('a' => $table_prefix) = f();",
+        "foreach (f() as $table_prefix) {}",
+        "$table_prefix = 'wp_'; $table_prefix .= 'x';",
+        "$table_prefix = 'wp_'; if (($table_prefix = f()) && true) {}",
+        "$table_prefix = 'wp_'; f($table_prefix = 'x');",
+        "$table_prefix = 'wp_'; define('X', $table_prefix = 'x');",
+    ] {
+        let config = parse(&format!("<?php {text}"));
+        assert_eq!(config.unknown.first().map(|one| one.name), Some("$table_prefix"), "{text}");
+    }
+}
+
+#[test]
+fn what_follows_from_the_text_is_known_however_it_is_written() {
+    for (text, expected) in [
+        ("define('DB_NAME', getenv('NOT') ?: 'd');", "d"),
+        ("define('DB_NAME', getenv('NOT') ?: getenv('NEITHER') ?: 'd');", "d"),
+        ("define('DB_NAME', $_ENV['NOT'] ?? $_ENV['NEITHER'] ?? 'd');", "d"),
+        ("$name = getenv('NOT'); define('DB_NAME', $name ?: 'd');", "d"),
+        ("define('DB_NAME', getenv('SITE_DB') === 'db-from-environment' ? 'a' : 'b');", "a"),
+        ("@define('DB_NAME', 'n');", "n"),
+        ("define('DB_NAME', ( /* x */ 'n' ));", "n"),
+        ("define('DB_NAME', <<<E\n    n\n    E\n);", "n"),
+        ("define('DB_NAME', <<<'E'\n\t\tn\n\t\t m\n\tE\n);", "\tn\n\t m"),
+        ("$a = 'x'; define('DB_NAME', <<<E\n  {$a}y\n   $a\\tz\n\n  c\n  E);", "xy\n x\tz\n\nc"),
+        ("define('DB_NAME', <<<E\r\n n\r\n E\r\n);", "n"),
+        ("$f = function () { define('DB_NAME', 'never'); }; define('DB_NAME', 'n');", "n"),
+    ] {
+        let config = parse(&format!("<?php {text}"));
+        assert_eq!(known(&config).get("DB_NAME"), Some(&expected), "{text}: {config:?}");
     }
 }
 
@@ -148,6 +229,13 @@ fn hostile_files_end_soon() {
     let many: String = (0..20_000).map(|n| format!("define('C{n}', 'v');\n")).collect();
     let config = parse(&format!("<?php\n{many} if ($x) {{ define('DB_NAME', 'a'); }}"));
     assert_eq!(config.unknown.len(), 1);
+    let branches: String =
+        (0..20_000).map(|n| format!("if ($x) {{ define('C{}', '{n}'); }}\n", n % 5_000)).collect();
+    assert_eq!(parse(&format!("<?php\n{many}{branches}")), WpConfig::default());
+    let lists = format!("<?php {}$table_prefix{} = $x;", "[".repeat(50_000), "]".repeat(50_000));
+    assert!(parse(&lists).known.is_empty());
+    let chain = format!("<?php {}'wp_';", "$table_prefix = ".repeat(5_000));
+    assert!(parse(&chain).known.is_empty());
     let nested: String = (0..60).map(|n| format!("if ($x{n}) {{ define('A{n}', 1); ")).collect();
     let config = parse(&format!("<?php {nested} {} define('DB_NAME', 'n');", "}".repeat(60)));
     assert_eq!(known(&config).get("DB_NAME"), Some(&"n"));
