@@ -1,4 +1,7 @@
-use std::{fmt::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use rustix::fs::{Access, access};
@@ -95,14 +98,17 @@ fn check_settings(settings: &Settings) -> Finding {
     )
 }
 
-fn check_secrets(settings: &Settings) -> Option<Finding> {
-    let files = &settings.exposed_secrets;
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    (!names.is_empty()).then(|| Finding {
+fn check_secrets(settings: &Settings) -> Vec<Finding> {
+    let finding = |file: &PathBuf| Finding {
         check: "secrets",
         result: Verdict::Warning,
-        found: format!("every user here may read them: chmod o-rwx {}", names.join(" ")),
-    })
+        found: format!(
+            "every user here may read {}: {}",
+            file.display(),
+            settings.remedy_of_exposed(file)
+        ),
+    };
+    settings.exposed_secrets.iter().map(finding).collect()
 }
 
 fn check_wp_config(settings: &Settings) -> Option<Finding> {

@@ -1,15 +1,18 @@
-use std::time::{Duration, SystemTime};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use super::{CommandError, exit, output::print};
-use crate::{settings::Settings, span::span, state::FileLock};
+use crate::{span::span, state::FileLock};
 
 /// The daemon shows that it is alive six times as often.
 const ALLOWED: Duration = Duration::from_secs(60);
 
-pub(super) fn execute(settings: &Settings) -> Result<u8, CommandError> {
-    let beat = FileLock::last_beat_of_daemon(&settings.state_path);
-    let Some(beat) = beat else {
-        print(&format!("no daemon runs with {}\n", settings.state_path.display()))?;
+/// Needs no other setting: a daemon goes on with its own while what is written now is wrong.
+pub(super) fn execute(state: &Path) -> Result<u8, CommandError> {
+    let Some(beat) = FileLock::last_beat_of_daemon(state) else {
+        print(&format!("no daemon runs with {}\n", state.display()))?;
         return Ok(exit::ERROR);
     };
     // A clock that was set back meanwhile makes the beat one of the future: just now, that is.

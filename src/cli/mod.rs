@@ -226,6 +226,7 @@ pub async fn main() -> ExitCode {
     };
     let layers = Layers {
         config_file: arguments.settings.config,
+        system_folder: Some(PathBuf::from("/etc/closte-sync")),
         wp_config: arguments.settings.wp_config,
         wp_config_places: WP_CONFIG_PLACES.map(PathBuf::from).into(),
         environment: std::env::vars_os()
@@ -251,6 +252,9 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
     if matches!(command, Command::Demo) {
         return demo::execute().await;
     }
+    if matches!(command, Command::Health) {
+        return health::execute(&Settings::state_path(layers));
+    }
     let settings = match Settings::load(layers) {
         Err(error) if matches!(command, Command::Doctor { .. }) => {
             return doctor::without_settings(&error);
@@ -273,7 +277,7 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         Command::Events { domain, follow, lines, json } => {
             events::execute(&settings, domain.as_ref(), follow, lines, json).await
         }
-        Command::Health => health::execute(&settings),
+        Command::Health => health::execute(&settings.state_path),
         Command::Doctor { json } => doctor::execute(&settings, json).await,
         Command::Config { json } => config::execute(&settings, json).await,
         #[cfg(feature = "demo")]

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use super::{CommandError, Ends, exit};
 use crate::{
     checks::Time,
@@ -34,6 +36,11 @@ pub(super) async fn execute(
         let settings = Settings::load(layers).map_err(|error| error.to_string())?;
         if settings.state_path != current.state_path {
             return Err("state.url cannot change while the daemon runs: restart it".to_owned());
+        }
+        // An editor may be between two versions of it; and no default is as safe as what was set.
+        if let (Some(gone), None) = (&current.config_file, &settings.config_file) {
+            let gone = gone.display();
+            return Err(format!("{gone} is gone: restart the daemon if it is not needed any more"));
         }
         let (parts, mut news) = assembly.parts(&settings).map_err(|error| error.to_string())?;
         log.change(settings.log.format, &settings.log.filter);
@@ -92,9 +99,9 @@ impl Assembly {
 }
 
 fn exposed_secrets(settings: &Settings) -> Vec<Event> {
-    let event = |file: &std::path::PathBuf| Event::SecretExposed {
+    let event = |file: &PathBuf| Event::SecretExposed {
         file: file.display().to_string(),
-        remedy: format!("chmod o-rwx {}", file.display()),
+        remedy: settings.remedy_of_exposed(file),
     };
     settings.exposed_secrets.iter().map(event).collect()
 }

@@ -1,18 +1,16 @@
-use std::{
-    collections::BTreeMap,
-    fmt, fs, io,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fmt, fs, path::PathBuf};
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::{SettingsError, WpConfigFile, state_file, values::Values};
-use crate::wordpress::{DatabaseUrl, WpConfig};
+use super::{
+    SettingsError, WpConfigFile,
+    database::{DATABASE_PARTS, DatabaseParts},
+    places::{Found, others_may_read},
+    values::Values,
+};
+use crate::wordpress::WpConfig;
 
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
-const DEFAULT_FILE: &str = "/etc/closte-sync/config.toml";
-const SYSTEM_STATE: &str = "/var/lib/closte-sync";
 const PREFIX: &str = "CLOSTE_SYNC__";
 /// These never come from the command line, where every user of the machine could read them.
 pub(super) const SECRETS: [&str; 3] = ["closte.api_key", "http.token", "wordpress.database_url"];
@@ -21,19 +19,21 @@ const WELL_KNOWN: [(&str, &str); 2] = [
     ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
     ("WORDPRESS_TABLE_PREFIX", "wordpress.table_prefix"),
 ];
-/// systemd credentials, and the settings that they are.
-const CREDENTIALS: [(&str, &str); 2] =
-    [("closte_client_api_key", "closte.api_key"), ("database_url", "wordpress.database_url")];
-/// The parts of the database's address, as the official WordPress image takes them.
-const DATABASE_PARTS: [&str; 4] =
-    ["WORDPRESS_DB_HOST", "WORDPRESS_DB_USER", "WORDPRESS_DB_PASSWORD", "WORDPRESS_DB_NAME"];
+/// Files of their own, which systemd hands over as credentials, and the settings that they are.
+const CREDENTIALS: [(&str, &str); 3] = [
+    ("closte_client_api_key", "closte.api_key"),
+    ("database_url", "wordpress.database_url"),
+    ("http_token", "http.token"),
+];
 
 /// Where settings come from, as data: nothing here reads the process's own environment. Values are
 /// not printed.
 #[derive(Clone, Default)]
 pub struct Layers {
-    /// `--config`; without it, `/etc/closte-sync/config.toml` where that exists.
+    /// `--config`; without it, `config.toml` of the system's folder where that exists.
     pub config_file: Option<PathBuf>,
+    /// `/etc/closte-sync`: the settings of the services, and their secrets in files of their own.
+    pub system_folder: Option<PathBuf>,
     /// `--wp-config`
     pub wp_config: Option<PathBuf>,
     /// Where a `wp-config.php` is looked for when nobody names one: the first that is there.
@@ -48,6 +48,7 @@ impl fmt::Debug for Layers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Layers")
             .field("config_file", &self.config_file)
+            .field("system_folder", &self.system_folder)
             .field("wp_config", &self.wp_config)
             .field("wp_config_places", &self.wp_config_places)
             .field("environment", &self.environment.keys())
@@ -62,6 +63,10 @@ struct Notes {
     problems: Vec<String>,
     /// Files that secrets came from.
     secret_files: Vec<PathBuf>,
+    /// Files with secrets that are there, but not for this user.
+    unreadable: Vec<String>,
+    /// The configuration file, where there is one.
+    config_file: Option<PathBuf>,
 }
 
 /// A setting as it stands.
@@ -78,7 +83,8 @@ pub struct Entry {
 impl Layers {
     pub(super) fn read(&self) -> Result<Values, SettingsError> {
         let mut notes = Notes::default();
-        let (environment, database) = self.environment_values(&mut notes);
+        let (environment, parts) = self.environment_values(&mut notes);
+        let is_set_there = environment.contains_key("wordpress.database_url");
         let overrides = self.override_values(&mut notes);
         let defaults = toml(DEFAULTS).map_err(|error| SettingsError::one(error.to_string()))?;
         let above = [self.file_values(&mut notes)?, environment, overrides];
@@ -98,16 +104,32 @@ impl Layers {
                 notes.problems.push(unknown(key, value.origin(), defaults.keys()));
             }
         }
+        // The parts of the environment count more than a file, and less than a URL beside them; those
+        // of wp-config.php count least.
         let from_wordpress = wp_config.as_ref().and_then(WpConfigFile::database);
-        let database = match (database, from_wordpress) {
-            (Some(parts), _) => Some(parts),
-            // A URL counts more, wherever it was set.
-            (None, Some((url, source))) if is_empty(&values, "wordpress.database_url") => url
-                .map_err(|error| notes.problems.push(format!("DB_HOST ({source}): {error}")))
-                .ok()
-                .map(|url| (url, source)),
-            (None, _) => None,
+        let mut is_wordpress = false;
+        let parts = if is_set_there {
+            Ok(None)
+        } else if parts.iter().any(Option::is_some) {
+            DatabaseParts::of_environment(parts, from_wordpress.map(|(parts, _)| parts))
+                .map(|parts| Some((parts, "environment WORDPRESS_DB_*".to_owned())))
+        } else if is_empty(&values, "wordpress.database_url") {
+            is_wordpress = from_wordpress.is_some();
+            Ok(from_wordpress)
+        } else {
+            Ok(None)
         };
+        let database = parts.and_then(|parts| {
+            let url = |(parts, source): (DatabaseParts, String)| match parts.url() {
+                Ok(url) => Ok((url, source)),
+                Err(error) => Err(format!("the database's address ({source}): {error}")),
+            };
+            parts.map(url).transpose()
+        });
+        let database = database.unwrap_or_else(|problem| {
+            notes.problems.push(problem);
+            None
+        });
         if let Some(file) = &wp_config
             && (self.wp_config.is_some() || is_empty(&values, "wordpress.config_file"))
         {
@@ -117,8 +139,17 @@ impl Layers {
             values.insert("wordpress.config_file".to_owned(), shown);
         }
         notes.secret_files.retain(|path| others_may_read(path));
-        let Notes { problems, secret_files: exposed_secrets } = notes;
-        Ok(Values { values, database, wp_config, exposed_secrets, problems })
+        let Notes { problems, secret_files: exposed_secrets, unreadable, config_file } = notes;
+        Ok(Values {
+            values,
+            database,
+            is_wordpress,
+            wp_config,
+            config_file,
+            exposed_secrets,
+            unreadable,
+            problems,
+        })
     }
 
     /// The `wp-config.php` that was named, or the first that is there. One that was named and cannot
@@ -138,24 +169,22 @@ impl Layers {
                 .map_err(|error| SettingsError::one(error.to_string()))?;
             return Ok(Some(WpConfigFile { path, config: Ok(config) }));
         }
-        // As a credential it is but a line break where the machine has none.
-        let credential = self.environment.get("CREDENTIALS_DIRECTORY");
-        let credential = credential.map(|folder| Path::new(folder).join("wp-config.php"));
-        let is_there = |path: &&PathBuf| path.metadata().is_ok_and(|found| found.len() > 1);
-        let found = credential.iter().chain(&self.wp_config_places).find(is_there);
-        Ok(found.map(|path| {
-            let config = WpConfig::read(path, &self.environment).map_err(|error| error.to_string());
-            WpConfigFile { path: path.clone(), config }
+        Ok(self.wp_config_found().map(|path| {
+            let config = WpConfig::read(&path, &self.environment);
+            WpConfigFile { path, config: config.map_err(|error| error.to_string()) }
         }))
     }
 
     fn file_values(&self, notes: &mut Notes) -> Result<Map<String, Value>, SettingsError> {
-        let usual = Path::new(DEFAULT_FILE);
-        let file = self.config_file.as_deref().or_else(|| usual.exists().then_some(usual));
-        let Some(path) = file else { return Ok(Map::new()) };
+        let (path, text) = match self.config_text() {
+            Found::Text(path, text) => (path, text),
+            Found::Nothing => return Ok(Map::new()),
+            Found::Unreadable(path, error) => {
+                let problem = format!("cannot read {} ({error})", path.display());
+                return Err(SettingsError::one(problem));
+            }
+        };
         let name = path.display().to_string();
-        let text = fs::read_to_string(path)
-            .map_err(|error| SettingsError::one(format!("cannot read {name} ({error})")))?;
         let values = toml(&text).map_err(|error| {
             // Beyond its first line, which is the place, the message quotes the file, and with it
             // perhaps the key.
@@ -165,20 +194,17 @@ impl Layers {
         })?;
         let is_set = |key: &str| values.get(key).is_some_and(|value| !value.to_string().is_empty());
         if SECRETS.iter().any(|key| is_set(key)) {
-            notes.secret_files.push(path.to_owned());
+            notes.secret_files.push(path.clone());
         }
+        notes.config_file = Some(path);
         let from_here = |(key, value): (String, Value)| (key, Value::new(Some(&name), value.kind));
         Ok(values.into_iter().map(from_here).collect())
     }
 
-    fn environment_values(
-        &self,
-        notes: &mut Notes,
-    ) -> (Map<String, Value>, Option<(DatabaseUrl, String)>) {
+    fn environment_values(&self, notes: &mut Notes) -> (Map<String, Value>, [Option<String>; 4]) {
         let mut values = Map::new();
         for (file, key) in CREDENTIALS {
-            if let Some(text) = self.credential(file, notes) {
-                let origin = format!("credential {file}");
+            if let Some((text, origin)) = self.credential(file, notes) {
                 values.insert(key.to_owned(), Value::new(Some(&origin), text));
             }
         }
@@ -202,35 +228,25 @@ impl Layers {
                 values.insert(key, value(&variable, text));
             }
         }
-        let [host, user, password, name] =
-            DATABASE_PARTS.map(|variable| self.variable(variable, notes));
-        let mut database = None;
-        if let (Some(user), Some(name), false) =
-            (user, name, values.contains_key("wordpress.database_url"))
-        {
-            let host = host.unwrap_or_else(|| "mysql".to_owned());
-            match DatabaseUrl::from_parts(&host, &user, &password.unwrap_or_default(), &name) {
-                Ok(url) => database = Some((url, "environment WORDPRESS_DB_*".to_owned())),
-                Err(error) => notes.problems.push(format!("WORDPRESS_DB_*: {error}")),
-            }
-        }
-        (values, database)
+        let parts = DATABASE_PARTS.map(|variable| self.variable(variable, notes));
+        (values, parts)
     }
 
-    /// What systemd's `LoadCredential=` put there (systemd.exec(5)).
-    fn credential(&self, file: &str, notes: &mut Notes) -> Option<String> {
-        let folder = self.environment.get("CREDENTIALS_DIRECTORY")?;
-        let path = Path::new(folder).join(file);
-        match fs::read_to_string(&path) {
-            // The unit gives an empty one where the administrator has none.
-            Ok(text) if text.trim().is_empty() => None,
-            Ok(text) => {
+    /// A secret in a file of its own.
+    fn credential(&self, file: &str, notes: &mut Notes) -> Option<(String, String)> {
+        match self.secret(file) {
+            Found::Text(path, text) => {
+                let is_credential = self.environment.contains_key("CREDENTIALS_DIRECTORY");
+                let origin = match is_credential {
+                    true => format!("credential {file}"),
+                    false => path.display().to_string(),
+                };
                 notes.secret_files.push(path);
-                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+                Some((text.trim_end_matches(['\r', '\n']).to_owned(), origin))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                notes.problems.push(format!("cannot read {} ({error})", path.display()));
+            Found::Nothing => None,
+            Found::Unreadable(path, error) => {
+                notes.unreadable.push(format!("cannot read {} ({error})", path.display()));
                 None
             }
         }
@@ -276,48 +292,12 @@ impl Layers {
         }
         values
     }
-
-    /// Where the state is kept when nobody says so.
-    pub(super) fn default_state_path(&self) -> PathBuf {
-        let variable = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
-        // systemd gives a list where the unit has several.
-        if let Some(folders) = variable("STATE_DIRECTORY") {
-            return state_file(Path::new(folders.split(':').next().unwrap_or(folders)));
-        }
-        if is_writable(Path::new(SYSTEM_STATE)) {
-            return state_file(Path::new(SYSTEM_STATE));
-        }
-        let user = variable("XDG_STATE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| variable("HOME").map(|home| Path::new(home).join(".local/state")));
-        state_file(&user.unwrap_or_default().join("closte-sync"))
-    }
-}
-
-/// Whether every user of the machine may read the file, its folders included. Container engines
-/// mount secrets for everybody, but into the one container.
-fn others_may_read(path: &Path) -> bool {
-    if path.starts_with("/run/secrets") {
-        return false;
-    }
-    let allows = |path: &Path, right| {
-        path.metadata().is_ok_and(|found| found.permissions().mode() & right == right)
-    };
-    path.canonicalize().is_ok_and(|path| {
-        allows(&path, 0o004) && path.ancestors().skip(1).all(|folder| allows(folder, 0o001))
-    })
 }
 
 /// The values of a TOML text under dotted keys.
 fn toml(text: &str) -> Result<Map<String, Value>, ConfigError> {
     let parsed = Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build()?;
     Ok(flatten(parsed.cache).into_iter().collect())
-}
-
-/// Whether files can be made in the folder, or the folder itself where it is not there yet.
-fn is_writable(folder: &Path) -> bool {
-    let there = if folder.exists() { Some(folder) } else { folder.parent() };
-    there.is_some_and(|folder| rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok())
 }
 
 fn value(variable: &str, text: String) -> Value {

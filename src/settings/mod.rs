@@ -1,11 +1,13 @@
 //! Layers of settings → one typed, validated [`Settings`].
 //!
 //! Weakest first: `config/default.toml` (compiled in), `wp-config.php`,
-//! `/etc/closte-sync/config.toml` or the file of `--config`, systemd credentials, the environment,
-//! `--set`. All that is wrong is told at once, each with where it came from; secrets are never
+//! `/etc/closte-sync/config.toml` or the file of `--config`, secrets in files of their own (systemd's
+//! credentials), the environment, `--set`. All that is wrong is told at once, each with where it came from; secrets are never
 //! repeated.
 
+mod database;
 mod layers;
+mod places;
 mod values;
 mod words;
 mod wp_config;
@@ -32,6 +34,10 @@ use crate::{
     wordpress::{DatabaseUrl, TablePrefix},
 };
 
+/// `closte.timeout` at most: three tries of two calls in a row must be over before the daemon looks as
+/// if it hung.
+const LONGEST_CALL: Duration = Duration::from_secs(60);
+
 /// Everything that can be set. `config/default.toml` says what each setting does.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -49,12 +55,18 @@ pub struct Settings {
     pub http: Http,
     /// `[log]`
     pub log: Log,
+    /// The configuration file, where there is one.
+    pub config_file: Option<PathBuf>,
     /// The `wp-config.php` that was named or found.
     pub wp_config: Option<WpConfigFile>,
     /// Files with secrets that every user of the machine may read.
     pub exposed_secrets: Vec<PathBuf>,
     /// Every setting as it stands, with its source, in the order of `config/default.toml`.
     pub entries: Vec<Entry>,
+    /// Why it is not certain which tables are the network's.
+    doubts: Vec<String>,
+    /// Files with secrets that are there, but not for this user.
+    unreadable: Vec<String>,
 }
 
 /// `[wordpress]`
@@ -185,7 +197,8 @@ impl Settings {
         let create_domain_records = values.flag("wordpress.create_domain_records");
         let base_url = values.parse("closte.base_url");
         let api_key = values.optional("closte.api_key");
-        let timeout = values.duration("closte.timeout", Duration::from_millis(100));
+        let timeout =
+            values.duration_up_to("closte.timeout", Duration::from_millis(100), LONGEST_CALL);
         let concurrency = values.number("closte.concurrency", 1..=64);
         let list_interval = values.duration("closte.list_interval", Duration::from_millis(100));
         let sync_interval = values.duration("sync.interval", Duration::from_secs(1));
@@ -279,9 +292,12 @@ impl Settings {
                     metrics_per_domain: metrics_per_domain?,
                 },
                 log: Log { format: format?, filter: filter? },
+                config_file: values.config_file.clone(),
                 wp_config: values.wp_config.clone(),
                 exposed_secrets: values.exposed_secrets.clone(),
                 entries: Vec::new(),
+                doubts: values.doubts(),
+                unreadable: values.unreadable.clone(),
             })
         })();
         match settings {
@@ -296,8 +312,12 @@ impl Settings {
     /// The network's database.
     ///
     /// # Errors
-    /// [`SettingsError`] when it is not set.
+    /// [`SettingsError`] when it is not set, or when it is not certain which of its tables are the
+    /// network's.
     pub fn database(&self) -> Result<&DatabaseUrl, SettingsError> {
+        if !self.doubts.is_empty() {
+            return Err(SettingsError { problems: self.doubts.clone() });
+        }
         self.wordpress.database.as_ref().ok_or_else(|| {
             let mut problems = vec![
                 "wordpress.database_url is not set: name the network's wp-config.php with \
@@ -327,6 +347,19 @@ impl Settings {
         })
     }
 
+    /// What to do about one of [`Settings::exposed_secrets`], so that those who must read it still can.
+    pub fn remedy_of_exposed(&self, file: &Path) -> String {
+        let shown = file.display();
+        if self.config_file.as_deref() == Some(file) {
+            "move what is secret into files of its own: closte_client_api_key, database_url, http_token"
+                .to_owned()
+        } else if self.wp_config.as_ref().is_some_and(|found| found.path == file) {
+            format!("chgrp it to the web server's group, then chmod o-rwx {shown}")
+        } else {
+            format!("chmod o-rwx {shown}")
+        }
+    }
+
     /// The names of the settings that are not as they were.
     pub fn changes_since(&self, before: &Self) -> Vec<String> {
         let is_other = |key: &str| match key {
@@ -342,15 +375,27 @@ impl Settings {
             .collect()
     }
 
-    /// What the `wp-config.php` says that only running it would tell.
+    /// What may be why something is not set: what the `wp-config.php` says that only running it would
+    /// tell, and files that are not for this user.
     pub fn not_known(&self) -> Vec<String> {
-        let Some(file) = &self.wp_config else {
-            return Vec::new();
+        let of_file = |file: &WpConfigFile| {
+            let unknown = file.unknown();
+            unknown.iter().map(|one| format!("{}: {one}", file.path.display())).collect()
         };
-        file.unknown().iter().map(|one| format!("{}: {one}", file.path.display())).collect()
+        let mut all: Vec<String> = self.wp_config.as_ref().map(of_file).unwrap_or_default();
+        all.extend(self.unreadable.iter().cloned());
+        all
     }
-}
 
-fn state_file(folder: &Path) -> PathBuf {
-    folder.join("closte-sync.db")
+    /// The file of `state.url`, whatever is wrong with the other settings.
+    pub fn state_path(layers: &Layers) -> PathBuf {
+        // Where a file is broken, what is beside it still counts.
+        let without_files = || {
+            let (environment, overrides) = (layers.environment.clone(), layers.overrides.clone());
+            Layers { environment, overrides, ..Layers::default() }.read()
+        };
+        let values = layers.read().or_else(|_| without_files());
+        let asked = values.ok().and_then(|mut values| values.optional("state.url")?);
+        asked.map_or_else(|| layers.default_state_path(), |StateUrl(path)| path)
+    }
 }

@@ -17,8 +17,12 @@ pub(super) struct Values {
     pub(super) values: BTreeMap<String, Value>,
     /// The address that came in parts, and from where.
     pub(super) database: Option<(DatabaseUrl, String)>,
+    /// It came in parts from `wp-config.php`.
+    pub(super) is_wordpress: bool,
     pub(super) wp_config: Option<WpConfigFile>,
+    pub(super) config_file: Option<PathBuf>,
     pub(super) exposed_secrets: Vec<PathBuf>,
+    pub(super) unreadable: Vec<String>,
     pub(super) problems: Vec<String>,
 }
 
@@ -64,6 +68,17 @@ impl Values {
         self.check(key, if duration < least { Err(why()) } else { Ok(duration) })
     }
 
+    pub(super) fn duration_up_to(
+        &mut self,
+        key: &str,
+        least: Duration,
+        most: Duration,
+    ) -> Option<Duration> {
+        let duration = self.duration(key, least)?;
+        let why = || format!("it must be at most {}", Span(most));
+        self.check(key, if duration > most { Err(why()) } else { Ok(duration) })
+    }
+
     pub(super) fn list<T: FromStr<Err: Display>>(&mut self, key: &str) -> Option<Vec<T>> {
         let items: Vec<String> = match &self.values.get(key)?.kind {
             ValueKind::Array(items) => {
@@ -90,6 +105,13 @@ impl Values {
             Some((database, _)) => Some(Some(database.clone())),
             None => self.optional("wordpress.database_url"),
         }
+    }
+
+    /// Why it is not certain which of the database's tables are the network's.
+    pub(super) fn doubts(&self) -> Vec<String> {
+        let doubts =
+            |file: &WpConfigFile| file.doubts(|key| self.is_default(key), self.is_wordpress);
+        self.wp_config.as_ref().map(doubts).unwrap_or_default()
     }
 
     fn text(&mut self, key: &str) -> Option<String> {

@@ -2,7 +2,8 @@ use std::{fs, path::PathBuf};
 
 use config::{Map, Value};
 
-use crate::wordpress::{DatabaseUrl, InvalidDatabaseUrl, Setting, WpConfig};
+use super::database::DatabaseParts;
+use crate::wordpress::{Setting, Unknown, WpConfig};
 
 /// A `wp-config.php`, and what it says or why it could not be read.
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ pub struct WpConfigFile {
 /// Which settings it sets by single values.
 const SETTINGS: [(&str, &str); 3] = [
     ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
+    // The tables of the network.
     ("$table_prefix", "wordpress.table_prefix"),
     ("SITE_ID_CURRENT_SITE", "wordpress.network_id"),
 ];
@@ -50,18 +52,50 @@ impl WpConfigFile {
     }
 
     /// The database that it names, if it does so in full. `localhost` is PHP's default socket.
-    pub(super) fn database(&self) -> Option<(Result<DatabaseUrl, InvalidDatabaseUrl>, String)> {
+    pub(super) fn database(&self) -> Option<(DatabaseParts, String)> {
         let config = self.config.as_ref().ok()?;
         // A password that is there and not known is not the same as none.
         if config.unknown.iter().any(|unknown| unknown.name.starts_with("DB_")) {
             return None;
         }
-        let text = |name| self.setting(name).map(|setting| setting.value.as_str());
-        let (name, user) = (self.setting("DB_NAME")?, text("DB_USER")?);
-        let host = text("DB_HOST").unwrap_or("localhost");
-        let password = text("DB_PASSWORD").unwrap_or_default();
-        let url = DatabaseUrl::from_parts(host, user, password, &name.value);
-        Some((url, self.source(name)))
+        let text = |name| self.setting(name).map(|setting| setting.value.clone());
+        let name = self.setting("DB_NAME")?;
+        let parts = DatabaseParts {
+            host: text("DB_HOST").unwrap_or_else(|| "localhost".to_owned()),
+            user: text("DB_USER")?,
+            password: text("DB_PASSWORD").unwrap_or_default(),
+            name: name.value.clone(),
+        };
+        Some((parts, self.source(name)))
+    }
+
+    /// Why it does not say which of the database's tables are the network's, a sentence each, for the
+    /// settings that are left to it. To take the default instead could be to work on another network.
+    pub(super) fn doubts(
+        &self,
+        is_left: impl Fn(&str) -> bool,
+        is_database_its: bool,
+    ) -> Vec<String> {
+        let Ok(config) = &self.config else { return Vec::new() };
+        let path = self.path.display();
+        let doubt = |(name, setting): (&str, &str)| {
+            let unknown = config.unknown.iter().find(|one| one.name == name);
+            let why = match unknown {
+                Some(Unknown { line, why, .. }) => {
+                    format!("{path} sets {name} in line {line}, but {why}")
+                }
+                // WordPress does not run without one.
+                None if is_database_its
+                    && name == "$table_prefix"
+                    && self.setting(name).is_none() =>
+                {
+                    format!("{path} sets no {name}; is it only half written?")
+                }
+                None => return None,
+            };
+            is_left(setting).then(|| format!("{setting} is not known: {why}. Set {setting}"))
+        };
+        SETTINGS.into_iter().skip(1).filter_map(doubt).collect()
     }
 
     /// The network's own domain, where it names one, and the line.
@@ -76,9 +110,8 @@ impl WpConfigFile {
             Ok(config) => config,
             Err(error) => return vec![error.clone()],
         };
-        let sentence = |one: &crate::wordpress::Unknown| {
-            format!("{} in line {} is not known: {}", one.name, one.line, one.why)
-        };
+        let sentence =
+            |one: &Unknown| format!("{} in line {} is not known: {}", one.name, one.line, one.why);
         config.unknown.iter().map(sentence).collect()
     }
 }

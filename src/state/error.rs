@@ -14,7 +14,7 @@ pub enum StateError {
         source: std::io::Error,
     },
     /// It cannot be opened.
-    #[error("cannot open the state database {} ({detail}); check that this user may read and write it and its folder, or set state.url", path.display())]
+    #[error("cannot open the state database {} ({detail}); check that this user may read and write it and its folder (root may), or set state.url", path.display())]
     NotWritable {
         /// The file.
         path: PathBuf,

@@ -71,8 +71,13 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn open_existing(path: &Path) -> Result<Option<Self>, StateError> {
-        if !path.exists() {
-            return Ok(None);
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => {
+                let detail = error.to_string();
+                return Err(StateError::NotWritable { path: path.to_owned(), detail });
+            }
         }
         let state = match Self::connect(path, options(path).read_only(true)).await {
             // Somebody else's file at rest: SQLite would make its helper files even to read, unless

@@ -81,7 +81,7 @@ async fn a_signal_ends_it_after_the_call_in_flight_which_is_recorded() {
 #[tokio::test]
 async fn a_call_that_hangs_does_not_keep_it_and_a_second_signal_ends_it_at_once() {
     let (_network, closte, program) = ends(&["a.example"]).await;
-    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "10m");
+    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "1m");
     closte.fail(Target::Only(Call::Add), Fault::Hang);
     let mut patient = program.start_daemon();
     eventually("the call hangs", async || closte.count(Call::Add) == 1).await;
@@ -91,7 +91,7 @@ async fn a_call_that_hangs_does_not_keep_it_and_a_second_signal_ends_it_at_once(
 
     let network = Network::with_domains(&["b.example"]).await;
     let program = Program::new(&network, &closte);
-    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "10m");
+    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "1m");
     let mut hasty = program.start_daemon();
     eventually("the call hangs", async || closte.count(Call::Add) == 2).await;
     hasty.signal("-TERM");

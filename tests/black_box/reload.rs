@@ -77,6 +77,8 @@ async fn wrong_settings_are_refused_with_the_reason_and_the_old_ones_stay() {
         let log = daemon.log();
         let line = log.lines().rfind(|line| line.contains("daemon.reload_refused")).unwrap();
         assert!(line.contains(reason), "{content}: {line}");
+        let health = program.run(&["health", "--config", &path]).await;
+        assert_eq!((health.status, health.out.as_str()), (0, "alive\n"), "{content}: {health:?}");
     }
     network.map("b.example").await;
     daemon.logs("domain.added domain=b.example").await;

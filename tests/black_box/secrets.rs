@@ -254,8 +254,12 @@ async fn files_with_secrets_that_others_may_read_are_told() {
     };
     [&key, &toml, &harmless, &php].iter().for_each(|path| chmod(path, 0o644));
     let all = told(&toml).await;
-    for path in [&key, &toml, &php] {
-        let line = format!("file={path} remedy=\"chmod o-rwx {path}\"");
+    for (path, remedy) in [
+        (&key, format!("chmod o-rwx {key}")),
+        (&toml, "move what is secret into files of its own: ".to_owned()),
+        (&php, format!("chgrp it to the web server's group, then chmod o-rwx {php}")),
+    ] {
+        let line = format!("file={path} remedy=\"{remedy}");
         assert!(all.contains(&line), "{line}: {all}");
     }
     assert_eq!(told(&harmless).await.lines().count(), 2);
@@ -265,7 +269,7 @@ async fn files_with_secrets_that_others_may_read_are_told() {
     assert!(doctor.out.contains(&format!("chmod o-rwx {key}\n")), "{doctor:?}");
     std::fs::write(&php_without, "<?php define('DB_PASSWORD', 'm4rker');").unwrap();
     let doctor = program.run(&["doctor"]).await;
-    assert!(doctor.out.contains(&format!("chmod o-rwx {key} {php}")), "{doctor:?}");
+    assert!(doctor.out.contains(&format!("may read {php}: chgrp it")), "{doctor:?}");
     [&key, &php].iter().for_each(|path| chmod(path, 0o640));
     assert_eq!(told(&harmless).await, "");
     // A folder that others may not enter keeps its files.

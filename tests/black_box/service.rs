@@ -54,7 +54,7 @@ async fn a_hanging_loop_is_not_called_alive() {
     let _daemon = program
         .with("NOTIFY_SOCKET", path.to_str().unwrap())
         .with("WATCHDOG_USEC", "400000")
-        .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "10m")
+        .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "1m")
         .start_daemon();
     eventually("the cycle hangs", async || closte.count(Call::List) > 0).await;
     // It is said to be alive for a while; then no longer.

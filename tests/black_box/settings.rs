@@ -1,6 +1,10 @@
 //! Settings: their layers, their bounds, their errors.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use closte_sync::{
     settings::{Layers, Settings, SyncPolicy},
@@ -17,7 +21,6 @@ fn layers(environment: &[(&str, &str)]) -> Layers {
 
 fn set(key: &str, value: &str) -> Layers {
     let overrides = vec![(key.to_owned(), value.to_owned())];
-    // A file of its own, so that one in /etc does not matter.
     Layers { overrides, ..layers(&[]) }
 }
 
@@ -96,7 +99,9 @@ fn bounds_are_kept() {
         ("wordpress.network_id", "2", "0"),
         ("wordpress.table_prefix", "wp_x1_", "wp-"),
         ("wordpress.create_domain_records", "no", "perhaps"),
-        ("closte.timeout", "1h30m", "soon"),
+        ("closte.timeout", "1m", "soon"),
+        ("closte.timeout", "100ms", "61s"),
+        ("checks.attention_after", "1h30m", "-1s"),
         ("closte.base_url", "http://127.0.0.1:1/x", "http://app.closte.com"),
     ] {
         Settings::load(&set(key, good)).unwrap();
@@ -161,6 +166,88 @@ fn the_variables_of_the_official_image_make_the_address() {
     let own = ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "mysql://own@elsewhere/other");
     let settings = Settings::load(&layers(&[&parts[..], &[own]].concat())).unwrap();
     assert_eq!(settings.database().unwrap().to_string(), "mysql://own@elsewhere:3306/other");
+
+    // Some of them are worth what wp-config.php adds to them.
+    let some = layers(&[("WORDPRESS_DB_HOST", "db:3307"), ("WORDPRESS_DB_PASSWORD", "p")]);
+    assert_eq!(
+        problem(&some),
+        "only WORDPRESS_DB_HOST, WORDPRESS_DB_PASSWORD of the database's address is set: set \
+         WORDPRESS_DB_USER, WORDPRESS_DB_NAME as well"
+    );
+    let (_folder, path) = file(
+        "<?php define('DB_NAME', 'n'); define('DB_USER', 'u'); define('DB_HOST', 'old'); \
+         $table_prefix = 'wp_';",
+    );
+    let both = Settings::load(&Layers { wp_config: Some(path), ..some }).unwrap();
+    assert_eq!(both.database().unwrap().to_string(), "mysql://u@db:3307/n");
+}
+
+#[test]
+fn no_network_is_guessed() {
+    let of_file = |text: &str, environment: &[(&str, &str)]| {
+        let php = format!(
+            "<?php define('DB_NAME', 'n'); define('DB_USER', 'u'); define('DB_HOST', 'h'); {text}"
+        );
+        let (_folder, path) = file(&php);
+        let settings = Settings::load(&Layers { wp_config: Some(path), ..layers(environment) });
+        settings.unwrap().database().map(ToString::to_string).map_err(|error| error.to_string())
+    };
+    let prefix = [("WORDPRESS_TABLE_PREFIX", "wp_")];
+    let id = [("CLOSTE_SYNC__WORDPRESS__NETWORK_ID", "2")];
+    for (text, remedy, why) in [
+        ("$table_prefix = strtolower('SHOP_');", prefix, "it calls strtolower(), which is not run"),
+        ("", prefix, "sets no $table_prefix; is it only half written?"),
+        ("$table_prefix = 'wp_'; define('SITE_ID_CURRENT_SITE', f());", id, "it calls f()"),
+    ] {
+        let error = of_file(text, &[]).unwrap_err();
+        assert!(error.contains(" is not known: ") && error.contains(why), "{text}: {error}");
+        assert_eq!(of_file(text, &remedy).as_deref(), Ok("mysql://u@h:3306/n"), "{text}");
+    }
+}
+
+/// A command that is typed by hand sees what the service of the same configuration sees.
+#[test]
+fn the_services_secrets_stand_beside_their_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("config.toml", "[sync]\ninterval = \"7s\"");
+    write("shops.toml", "[sync]\ninterval = \"8s\"");
+    write("closte_client_api_key", "first\n");
+    write("shops.closte_client_api_key", "second\n");
+    write("shops.database_url", "sqlite:/shops");
+    write("shops.http_token", "t");
+    write("shops.wp-config.php", "<?php $table_prefix = 'shop_';");
+    let usual = Layers { system_folder: Some(folder.path().to_owned()), ..layers(&[]) };
+    let named = |path: PathBuf| Layers { config_file: Some(path), ..usual.clone() };
+    let key = |settings: &Settings| settings.api_key().ok().cloned();
+    let expected = |text: &str| Some(text.parse().unwrap());
+
+    let settings = Settings::load(&usual).unwrap();
+    assert_eq!((settings.sync.interval.as_secs(), key(&settings)), (7, expected("first")));
+    assert!(settings.http.token.is_none() && settings.wp_config.is_none());
+    let shops = named(folder.path().join("shops.toml"));
+    let settings = Settings::load(&shops).unwrap();
+    assert_eq!((settings.sync.interval.as_secs(), key(&settings)), (8, expected("second")));
+    assert_eq!(settings.wordpress.table_prefix.to_string(), "shop_");
+    assert_eq!(settings.database().unwrap().to_string(), "sqlite:/shops");
+    assert!(settings.http.token.is_some());
+    assert_eq!(settings.state_path, Path::new("/var/lib/closte-sync-shops/closte-sync.db"));
+    // Another file is nobody's service, and the service itself has been given its own.
+    let (_elsewhere, path) = file("");
+    assert_eq!(key(&Settings::load(&named(path)).unwrap()), None);
+    let given = layers(&[("CREDENTIALS_DIRECTORY", "/no/such"), ("STATE_DIRECTORY", "/own")]);
+    let service = Layers { environment: given.environment, ..shops };
+    let settings = Settings::load(&service).unwrap();
+    assert_eq!((key(&settings), settings.http.token.is_some()), (None, false));
+    assert_eq!(settings.state_path, Path::new("/own/closte-sync.db"));
+
+    // What is there and cannot be read is not taken for absent.
+    std::fs::create_dir(folder.path().join("http_token")).unwrap();
+    std::fs::remove_file(folder.path().join("config.toml")).unwrap();
+    let error = Settings::load(&usual).unwrap().database().unwrap_err().to_string();
+    assert!(error.contains("http_token (Is a directory"), "{error}");
+    std::fs::create_dir(folder.path().join("config.toml")).unwrap();
+    assert!(problem(&usual).contains("config.toml (Is a directory"), "{}", problem(&usual));
 }
 
 #[test]

@@ -1,0 +1,139 @@
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Access, access};
+
+use super::Layers;
+
+const SYSTEM_STATE: &str = "/var/lib/closte-sync";
+
+/// A file that need not be there.
+pub(super) enum Found {
+    Text(PathBuf, String),
+    Nothing,
+    Unreadable(PathBuf, io::Error),
+}
+
+impl Layers {
+    /// `--config`, or the usual file.
+    pub(super) fn config_path(&self) -> Option<PathBuf> {
+        let usual = || self.system_folder.as_ref().map(|folder| folder.join("config.toml"));
+        self.config_file.clone().or_else(usual)
+    }
+
+    /// The text of the configuration file. Only one that nobody named may be missing.
+    pub(super) fn config_text(&self) -> Found {
+        match self.config_path() {
+            Some(path) if self.config_file.is_none() => look(path),
+            Some(path) => match fs::read_to_string(&path) {
+                Ok(text) => Found::Text(path, text),
+                Err(error) => Found::Unreadable(path, error),
+            },
+            None => Found::Nothing,
+        }
+    }
+
+    /// Of `--config /etc/closte-sync/shops.toml`, `shops`: what the unit `closte-sync@shops` runs.
+    fn instance(&self) -> Option<&str> {
+        let path = self.config_file.as_deref()?;
+        let name = path.file_name()?.to_str()?.strip_suffix(".toml")?;
+        (path.parent() == self.system_folder.as_deref() && name != "config").then_some(name)
+    }
+
+    /// A file with a secret: what systemd's `LoadCredential=` put there (systemd.exec(5)), or for a
+    /// command typed by hand, the file that the units take it from.
+    pub(super) fn secret(&self, file: &str) -> Found {
+        let folder = self.environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let path = match (folder, &self.system_folder, self.instance()) {
+            (Some(folder), _, _) => folder.join(file),
+            (None, Some(folder), Some(name)) => folder.join(format!("{name}.{file}")),
+            (None, Some(folder), None)
+                if self.config_path() == Some(folder.join("config.toml")) =>
+            {
+                folder.join(file)
+            }
+            _ => return Found::Nothing,
+        };
+        match look(path) {
+            // The unit gives an empty one where the administrator has none.
+            Found::Text(_, text) if text.trim().is_empty() => Found::Nothing,
+            found => found,
+        }
+    }
+
+    /// Where a `wp-config.php` may be that nobody named: the first that is there counts.
+    pub(super) fn wp_config_found(&self) -> Option<PathBuf> {
+        let credential = self.environment.get("CREDENTIALS_DIRECTORY");
+        let credential = credential.map(|folder| Path::new(folder).join("wp-config.php"));
+        let of_instance = || {
+            Some(self.system_folder.as_ref()?.join(format!("{}.wp-config.php", self.instance()?)))
+        };
+        // As a credential it is but a line break where the machine has none.
+        let is_there = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() > 1);
+        let first = credential.or_else(of_instance);
+        first.into_iter().chain(self.wp_config_places.iter().cloned()).find(is_there)
+    }
+
+    /// Where the state is kept when nobody says so.
+    pub(super) fn default_state_path(&self) -> PathBuf {
+        let variable = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
+        // systemd gives a list where the unit has several.
+        if let Some(folders) = variable("STATE_DIRECTORY") {
+            return state_file(Path::new(folders.split(':').next().unwrap_or(folders)));
+        }
+        if let Some(name) = self.instance() {
+            return state_file(Path::new(&format!("{SYSTEM_STATE}-{name}")));
+        }
+        let of_system = state_file(Path::new(SYSTEM_STATE));
+        if is_writable(Path::new(SYSTEM_STATE)) {
+            return of_system;
+        }
+        let user = variable("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| variable("HOME").map(|home| Path::new(home).join(".local/state")));
+        let of_user = state_file(&user.unwrap_or_default().join("closte-sync"));
+        // A service has been here whose state this user may not see: to look elsewhere would be to
+        // say that there is none.
+        let service_was_here = Path::new(SYSTEM_STATE).symlink_metadata().is_ok();
+        if service_was_here && !of_user.exists() { of_system } else { of_user }
+    }
+}
+
+fn look(path: PathBuf) -> Found {
+    match fs::read_to_string(&path) {
+        Ok(text) => Found::Text(path, text),
+        Err(error) if is_missing(&error) => Found::Nothing,
+        Err(error) => Found::Unreadable(path, error),
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn state_file(folder: &Path) -> PathBuf {
+    folder.join("closte-sync.db")
+}
+
+/// Whether files can be made in the folder, or the folder itself where it is not there yet.
+fn is_writable(folder: &Path) -> bool {
+    let there = if folder.exists() { Some(folder) } else { folder.parent() };
+    there.is_some_and(|folder| access(folder, Access::WRITE_OK).is_ok())
+}
+
+/// Whether every user of the machine may read the file, its folders included. Container engines
+/// mount secrets for everybody, but into the one container.
+pub(super) fn others_may_read(path: &Path) -> bool {
+    if path.starts_with("/run/secrets") {
+        return false;
+    }
+    let allows = |path: &Path, right| {
+        path.metadata().is_ok_and(|found| found.permissions().mode() & right == right)
+    };
+    path.canonicalize().is_ok_and(|path| {
+        allows(&path, 0o004) && path.ancestors().skip(1).all(|folder| allows(folder, 0o001))
+    })
+}
