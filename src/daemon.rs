@@ -24,7 +24,7 @@ use crate::{
     checks::Clock,
     event::Event,
     state::{FileLock, State},
-    sync::{CycleError, Report, Sync},
+    sync::{CycleError, Report, Stop, Sync},
 };
 use troubles::Troubles;
 use vitals::Vitals;
@@ -46,10 +46,21 @@ pub struct Parts {
     pub endpoint: Option<Endpoint>,
 }
 
+/// What the first loop remembers from parts to parts.
+#[derive(Default)]
+struct Memory {
+    troubles: Troubles,
+    /// Cycles in a row that failed.
+    failures: u32,
+    /// Until when Closte asked to be left alone.
+    quiet_until: Option<tokio::time::Instant>,
+}
+
 /// Runs both loops until a signal asks for the end: cycles every interval, give or take a tenth, and
-/// the checks by their clock. Calls in flight are then finished. A signal for new settings asks
-/// `reload` for new parts, and for what there is to tell about them; where it has a reason not to
-/// give any, the old ones go on.
+/// the checks by their clock. Calls in flight are then finished, if that does not take long. A signal
+/// for new settings asks `reload` for new parts, and for what there is to tell about them; they take
+/// over when all calls in flight are finished. Where it has a reason not to give any, the old ones go
+/// on.
 pub async fn run(
     mut parts: Parts,
     state: &State,
@@ -58,16 +69,16 @@ pub async fn run(
     mut reload: impl FnMut() -> Result<(Parts, Vec<Event>), String>,
 ) {
     let vitals = Arc::new(Vitals::default());
-    let mut troubles = Troubles::default();
+    let mut memory = Memory::default();
     loop {
         service::ready();
-        let stop = CancellationToken::new();
-        let attend = async {
-            let next = attend(&mut signals, state, &mut reload).await;
-            stop.cancel();
-            next
+        let stop = Stop::default();
+        let ended = CancellationToken::new();
+        let run = async {
+            run_parts(parts, state, &stop, &vitals, &mut memory).await;
+            ended.cancel();
         };
-        let run = run_parts(parts, state, &stop, &vitals, &mut troubles);
+        let attend = attend(&mut signals, state, &stop, &ended, &mut reload);
         let both = async { tokio::join!(run, attend).1 };
         let next = tokio::select! {
             next = both => next,
@@ -80,17 +91,22 @@ pub async fn run(
     }
 }
 
-/// Waits for a signal that ends these parts. The next ones are the result, if there are any.
+/// Listens for signals until one has ended the parts. The next ones are the result, if there are any.
 async fn attend(
     signals: &mut mpsc::Receiver<Signal>,
     state: &State,
+    stop: &Stop,
+    ended: &CancellationToken,
     reload: &mut impl FnMut() -> Result<(Parts, Vec<Event>), String>,
 ) -> Option<Parts> {
-    loop {
-        match signals.recv().await.unwrap_or(Signal::Stop("the end of all signals")) {
+    let mut next = None;
+    while let Some(signal) = ended.run_until_cancelled(signals.recv()).await {
+        match signal.unwrap_or(Signal::Stop("the end of all signals")) {
             Signal::Stop(name) => {
                 service::stopping();
                 tell(state, Event::Stopping { signal: name.to_owned() }).await;
+                stop.hurry();
+                ended.cancelled().await;
                 return None;
             }
             Signal::Reload => {
@@ -100,25 +116,29 @@ async fn attend(
                         for event in news {
                             tell(state, event).await;
                         }
-                        return Some(parts);
+                        stop.wind_down();
+                        next = Some(parts);
                     }
                     Err(error) => {
                         tell(state, Event::ReloadRefused { error }).await;
-                        service::ready();
+                        if next.is_none() {
+                            service::ready();
+                        }
                     }
                 }
             }
         }
     }
+    next
 }
 
 /// Runs all parts until `stop`, and to their orderly end.
 async fn run_parts(
     parts: Parts,
     state: &State,
-    stop: &CancellationToken,
+    stop: &Stop,
     vitals: &Arc<Vitals>,
-    troubles: &mut Troubles,
+    memory: &mut Memory,
 ) {
     let Parts { sync, clock, interval, endpoint } = parts;
     let closed = CancellationToken::new();
@@ -127,14 +147,14 @@ async fn run_parts(
     });
     let checks = tokio::spawn({
         let (stop, vitals) = (stop.clone(), vitals.clone());
-        async move { clock.run(&stop, &|| vitals.pulse.checks_are_alive()).await }
+        async move { clock.run(stop.no_more(), &|| vitals.pulse.checks_are_alive()).await }
     });
     let checks = async {
         if let Err(error) = checks.await {
             tell(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
-    tokio::join!(run_cycles(sync, state, interval, stop, vitals, troubles), checks);
+    tokio::join!(run_cycles(sync, state, interval, stop, vitals, memory), checks);
     // It answers to the last.
     closed.cancel();
     if let Some(Err(error)) = futures_util::future::OptionFuture::from(endpoint).await {
@@ -146,32 +166,39 @@ async fn run_cycles(
     mut sync: Sync,
     state: &State,
     interval: Duration,
-    stop: &CancellationToken,
+    stop: &Stop,
     vitals: &Vitals,
-    troubles: &mut Troubles,
+    memory: &mut Memory,
 ) {
-    let mut failures = 0;
-    while !stop.is_cancelled() {
+    let until_stopped = stop.no_more();
+    if let Some(end) = memory.quiet_until {
+        until_stopped.run_until_cancelled(rest(end, vitals)).await;
+    }
+    while !until_stopped.is_cancelled() {
         vitals.pulse.sync_is_alive();
         let started = Instant::now();
-        let outcome = sync.cycle(stop, &|_, _| vitals.pulse.sync_is_alive()).await;
-        if stop.is_cancelled() {
+        let alive = |_, _| vitals.pulse.sync_is_alive();
+        // In a box, because the compiler gives up on futures that are nested as deep as all of this.
+        let outcome = Box::pin(sync.cycle(stop, &alive)).await;
+        if until_stopped.is_cancelled() {
             return;
         }
         vitals.note_cycle(&outcome, started.elapsed());
         service::status(&outcome);
-        for event in troubles.judge(&outcome, Timestamp::now()) {
+        for event in memory.troubles.judge(&outcome, Timestamp::now()) {
             tell(state, event).await;
         }
-        failures = if has_failed(&outcome) { failures + 1 } else { 0 };
-        let pause = pause(interval, failures, asked_to_wait(&outcome));
-        stop.run_until_cancelled(rest(pause, vitals)).await;
+        memory.failures = if has_failed(&outcome) { memory.failures + 1 } else { 0 };
+        let now = tokio::time::Instant::now();
+        let asked = asked_to_wait(&outcome);
+        memory.quiet_until = asked.map(|asked| now + asked);
+        let pause = pause(interval, memory.failures, asked);
+        until_stopped.run_until_cancelled(rest(now + pause, vitals)).await;
     }
 }
 
 /// Pauses, and shows meanwhile that the loop is alive.
-async fn rest(pause: Duration, vitals: &Vitals) {
-    let end = tokio::time::Instant::now() + pause;
+async fn rest(end: tokio::time::Instant, vitals: &Vitals) {
     while tokio::time::Instant::now() < end {
         vitals.pulse.sync_is_alive();
         let tick = tokio::time::Instant::now() + Duration::from_secs(1);
@@ -193,11 +220,12 @@ fn has_failed(outcome: &Result<Report, CycleError>) -> bool {
 
 /// How long Closte asked to be left alone.
 fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
-    match outcome {
+    let asked = match outcome {
         Err(CycleError::Closte(error)) => error.retry_after(),
         Ok(Report { outage: Some(error), .. }) => error.retry_after(),
         _ => None,
-    }
+    };
+    asked.map(|asked| asked.min(LONGEST_ASKED))
 }
 
 /// The time to the next cycle: the interval, doubled for every failure in a row after the first,
@@ -205,14 +233,19 @@ fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
 fn pause(interval: Duration, failures: u32, asked: Option<Duration>) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let pause = interval.saturating_mul(1 << doublings).min(LONGEST_PAUSE.max(interval));
-    pause
-        .mul_f64(rand::rng().random_range(0.9..1.1))
-        .max(asked.unwrap_or_default().min(LONGEST_ASKED))
+    pause.mul_f64(rand::rng().random_range(0.9..1.1)).max(asked.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closte::ClosteError;
+
+    #[test]
+    fn a_broken_retry_after_does_not_silence_it_for_years() {
+        let error = ClosteError::RateLimited { retry_after: Some(Duration::MAX) };
+        assert_eq!(asked_to_wait(&Err(CycleError::Closte(error))), Some(LONGEST_ASKED));
+    }
 
     #[test]
     fn failures_stretch_the_pause_and_closte_may_ask_for_more() {
@@ -223,7 +256,6 @@ mod tests {
         assert!((108.0..=132.0).contains(&pause_of(3, None)));
         assert!((270.0..=330.0).contains(&pause_of(99, None)));
         assert!(pause_of(1, Some(600 * second)) >= 600.0);
-        assert_eq!(pause_of(1, Some(Duration::MAX)), 3_600.0);
         let hourly = pause(3600 * second, 9, None).as_secs();
         assert!((3240..=3960).contains(&hourly));
     }

@@ -4,6 +4,7 @@ mod calls;
 mod certificates;
 mod records;
 mod report;
+mod stop;
 mod wanted;
 
 use std::time::{Duration, Instant};
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 pub use report::{Report, Surprise};
+pub use stop::Stop;
 pub use wanted::{Rules, Www};
 
 use crate::{
@@ -118,17 +119,17 @@ impl Sync {
     }
 
     /// One cycle. `progress` is told how many calls of how many are done, and 0 of 0 now and then
-    /// while there is something else to wait for. When `stop` is cancelled, calls in flight are
-    /// finished and recorded, and no new one is begun.
+    /// while there is something else to wait for. When `stop` says so, calls in flight are finished
+    /// and recorded, and no new one is begun.
     ///
     /// # Errors
     /// Any [`CycleError`].
     pub async fn cycle(
         &mut self,
-        stop: &CancellationToken,
+        stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<Report, CycleError> {
-        let _lock = unless_stopped(stop, self.wait_for_turn(progress)).await??;
+        let _lock = stop.unless_asked(self.wait_for_turn(progress)).await??;
         let started = Instant::now();
         let mut outcome = self.read_plan_and_carry_out(stop, progress).await;
         if outcome.is_ok()
@@ -166,11 +167,11 @@ impl Sync {
 
     async fn read_plan_and_carry_out(
         &mut self,
-        stop: &CancellationToken,
+        stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<Report, CycleError> {
         let now = Timestamp::now();
-        let network = unless_stopped(stop, self.source.read()).await??;
+        let network = stop.unless_asked(self.source.read()).await??;
         let wanted = self.rules.wanted(&network);
         let fingerprint = fingerprint(&wanted, &network);
         self.report_plugin(&network, now).await?;
@@ -181,8 +182,8 @@ impl Sync {
         let ledger_id = self.start_ledger(&network, now).await?;
         let rejected = rejected(&network);
         self.report_rejected(ledger_id, &rejected, now).await?;
-        let records = unless_stopped(stop, self.create_records(&network, now)).await??;
-        let list = unless_stopped(stop, ask_for_list(&self.closte)).await??;
+        let records = stop.unless_asked(self.create_records(&network, now)).await??;
+        let list = stop.unless_asked(ask_for_list(&self.closte)).await??;
         let odd_elements = odd_elements(&list);
         let present = Present { complete: list.is_complete(), names: list.names };
 
@@ -207,7 +208,7 @@ impl Sync {
 
         self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
         self.state.cycle_completed(ledger_id, &report, Timestamp::now()).await?;
-        if stop.is_cancelled() {
+        if stop.no_more().is_cancelled() {
             return Err(CycleError::Stopped);
         }
         self.ledger = Some(remembered);
@@ -330,13 +331,6 @@ impl Sync {
         events.iter().for_each(Event::log);
         Ok(())
     }
-}
-
-async fn unless_stopped<T>(
-    stop: &CancellationToken,
-    work: impl Future<Output = T>,
-) -> Result<T, CycleError> {
-    stop.run_until_cancelled(work).await.ok_or(CycleError::Stopped)
 }
 
 /// Asks for the list. Closte gives no reason that a program could read when it declines, so the

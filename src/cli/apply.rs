@@ -1,7 +1,5 @@
 use std::fmt::Write as _;
 
-use tokio_util::sync::CancellationToken;
-
 use super::{
     CommandError, Ends, exit,
     output::{FAIR, paint, print, print_json, progress_bar},
@@ -10,7 +8,7 @@ use crate::{
     daemon,
     settings::Settings,
     state::State,
-    sync::{Report, Sync},
+    sync::{Report, Stop, Sync},
 };
 
 pub(super) async fn execute(
@@ -22,12 +20,12 @@ pub(super) async fn execute(
     let state = State::open(&settings.state_path).await?;
     let mut sync = Sync::new(source, closte, account, state.clone(), rules);
 
-    let stop = CancellationToken::new();
+    let stop = Stop::default();
     let asked_to_stop = stop.clone();
     let mut signals = daemon::signals();
     tokio::spawn(async move {
         signals.recv().await;
-        asked_to_stop.cancel();
+        asked_to_stop.hurry();
     });
     let bar = progress_bar("calls");
     let progress = |done: usize, total: usize| {

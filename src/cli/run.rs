@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::{CommandError, Ends, exit};
 use crate::{
     checks::Time,
+    closte::Calls,
     daemon::{self, Endpoint, Listener, Parts},
     event::Event,
     settings::{Layers, Settings},
@@ -19,7 +20,7 @@ pub(super) async fn execute(
     let signals = daemon::signals();
     let state = State::open(&settings.state_path).await?;
     let lock = state.lock_for_daemon()?;
-    let mut assembly = Assembly { state: state.clone(), listener: None };
+    let mut assembly = Assembly { state: state.clone(), calls: Calls::default(), listener: None };
     let (parts, news) = assembly.parts(&settings)?;
     let started = Event::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -58,6 +59,8 @@ pub(super) async fn execute(
 /// What makes the daemon's parts, as often as there are new settings.
 struct Assembly {
     state: State,
+    /// Of all settings so far.
+    calls: Calls,
     /// Stays open from settings to settings, as long as they want the same one.
     listener: Option<Listener>,
 }
@@ -67,7 +70,7 @@ impl Assembly {
     fn parts(&mut self, settings: &Settings) -> Result<(Parts, Vec<Event>), CommandError> {
         let Ends { source, closte, account, rules } = Ends::of(settings, false)?;
         let clock = super::clock(settings, &self.state, settings.checks.pace, Time::default())?;
-        let calls = closte.calls().clone();
+        let closte = closte.counted_by(self.calls.clone());
         let http = &settings.http;
         let opened = match (http.listen, &self.listener) {
             (Some(address), Some(open)) if open.asked_for() == address => None,
@@ -79,7 +82,7 @@ impl Assembly {
                 listener,
                 http.token.clone(),
                 http.metrics_per_domain,
-                calls,
+                self.calls.clone(),
                 super::patience(settings),
                 settings.sync.interval,
             )?),

@@ -5,8 +5,8 @@ use prometheus_client::{
 
 use super::ClosteError;
 
-/// How many calls were made, by what and how they came out. A call that was made again within the
-/// same second counts once.
+/// How many calls were made, by what and how they came out. A call that is tried
+/// again at once, after the connection was lost or Closte was out of order, counts once.
 pub type Calls = Family<CallLabels, Counter>;
 
 /// What tells calls apart.

@@ -84,9 +84,9 @@ impl Client {
         Ok(Self { http, base, key: Arc::new(key), timeout, calls: Calls::default() })
     }
 
-    /// The calls that this client made, and its clones.
-    pub fn calls(&self) -> &Calls {
-        &self.calls
+    /// Has its calls counted there, with those of others.
+    pub fn counted_by(self, calls: Calls) -> Self {
+        Self { calls, ..self }
     }
 
     fn counted<T>(

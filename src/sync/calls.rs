@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Report, Sync};
+use super::{Report, Stop, Sync};
 use crate::{
     closte::ClosteError,
     domain::DomainName,
@@ -20,8 +20,6 @@ use crate::{
 /// After so many calls in a row that look like an outage, the rest of the cycle is left to the
 /// next one.
 const OUTAGE_AFTER: u32 = 5;
-/// How long a call in flight may still take once the daemon was told to stop.
-const LAST_CALL: Duration = Duration::from_secs(8);
 /// Outcomes that are at hand together are written together, up to so many.
 const RECORD_AT_ONCE: usize = 64;
 
@@ -34,7 +32,7 @@ impl Sync {
         decisions: Vec<(DomainName, Decision)>,
         ledger: &mut Ledger,
         report: &mut Report,
-        stop: &CancellationToken,
+        stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<(), StateError> {
         let calls = |verb: Verb| {
@@ -78,7 +76,7 @@ impl Sync {
         Ok(())
     }
 
-    async fn call(&self, call: Call, stop: &CancellationToken) -> Outcome {
+    async fn call(&self, call: Call, stop: &Stop) -> Outcome {
         let started = Instant::now();
         let answer = async {
             match call.verb {
@@ -86,18 +84,16 @@ impl Sync {
                 Verb::Remove => self.closte.remove(&call.name).await,
             }
         };
-        let too_late = async {
-            stop.cancelled().await;
-            tokio::time::sleep(LAST_CALL).await;
-        };
-        let result = tokio::select! {
-            result = answer => result,
-            () = too_late => Err(ClosteError::Unreachable {
-                reason: "the daemon was stopped before the answer came".to_owned(),
-                timed_out: true,
-            }),
-        };
+        let result = stop.unless_late(answer).await.unwrap_or_else(|| Err(stopped_too_soon()));
         Outcome { call, result, took: started.elapsed() }
+    }
+}
+
+/// What a call comes to that the daemon's end cut off. Whether Closte did it shows in its list.
+pub(super) fn stopped_too_soon() -> ClosteError {
+    ClosteError::Unreachable {
+        reason: "the daemon was stopped before the answer came".to_owned(),
+        timed_out: true,
     }
 }
 
@@ -111,8 +107,8 @@ struct Breaker {
 }
 
 impl Breaker {
-    fn new(stop: &CancellationToken) -> Self {
-        Self { enough: stop.child_token(), in_a_row: 0, outage: None }
+    fn new(stop: &Stop) -> Self {
+        Self { enough: stop.no_more().child_token(), in_a_row: 0, outage: None }
     }
 
     fn judge(&mut self, result: &Result<(), ClosteError>) {

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-use super::{Sync, unless_stopped};
+use super::{Stop, Sync, calls::stopped_too_soon};
 use crate::{
     closte::{CertificateRequest, ClosteError},
     event::Event,
@@ -23,7 +22,7 @@ impl Sync {
     /// it. What Closte says to that breaks no cycle.
     pub(super) async fn request_certificates(
         &self,
-        stop: &CancellationToken,
+        stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<(), CycleError> {
         let (Some(patience), Some(ledger)) =
@@ -39,8 +38,14 @@ impl Sync {
         let mut absent = self.state.absent_calls(now).await?;
         for one in lacking {
             let known: Vec<&str> = absent.iter().map(String::as_str).collect();
+            if stop.no_more().is_cancelled() {
+                return Err(CycleError::Stopped);
+            }
             let asking = self.closte.request_certificate(&one.name, &known);
-            let request = unless_stopped(stop, asking).await?;
+            let request = stop.unless_late(asking).await.unwrap_or_else(|| CertificateRequest {
+                absent: Vec::new(),
+                answer: Err(stopped_too_soon()),
+            });
             for path in &request.absent {
                 self.state.call_is_absent(path, ABSENT_LASTS, now).await?;
                 absent.push((*path).to_owned());

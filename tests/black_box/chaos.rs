@@ -9,10 +9,9 @@ use closte_sync::{
     plan::Policy,
     simulator::{Call, Fault, Simulator, Target},
     state::State,
-    sync::{Rules, Sync, Www},
+    sync::{Rules, Stop, Sync, Www},
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{KEY, Network};
 
@@ -89,7 +88,7 @@ async fn whatever_happens(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let state = State::open(&folder.path().join("state.db")).await.unwrap();
     let mut sync = start(&network, &closte, &state).await;
-    let never = CancellationToken::new();
+    let never = Stop::default();
     let mut mapped = BTreeSet::from(["stays.example"]);
     closte.set_latency(Duration::from_millis(3));
     for _ in 0..40 {

@@ -135,6 +135,48 @@ async fn calls_in_flight_are_finished_and_the_rest_is_done_by_the_new_ones() {
     assert!(!daemon.log().contains("m4rker"), "{}", daemon.log());
 }
 
+/// Longer than the daemon's end would wait for it.
+#[tokio::test]
+async fn a_slow_call_is_cut_short_by_no_reload_but_by_the_end() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "1m");
+    closte.set_latency(std::time::Duration::from_secs(9));
+    let mut daemon = program.start_daemon();
+    eventually("the call is under way", async || closte.count(Call::Add) == 1).await;
+    daemon.signal("-HUP");
+    daemon.logs("daemon.reloaded").await;
+    daemon.logs("domain.added domain=a.example").await;
+    assert!(!daemon.log().contains("domain.add_failed"), "{}", daemon.log());
+
+    closte.set_latency(std::time::Duration::ZERO);
+    closte.fail(Target::Only(Call::Add), Fault::Hang);
+    network.map("b.example").await;
+    eventually("the call hangs", async || closte.count(Call::Add) == 2).await;
+    daemon.signal("-HUP");
+    eventually("it is heard", async || daemon.log().matches("daemon.reloaded").count() == 2).await;
+    daemon.signal("-TERM");
+    assert_eq!(daemon.ends().await, 0);
+    assert!(daemon.log().contains("domain.add_failed domain=b.example"), "{}", daemon.log());
+    assert!(daemon.log().contains("the daemon was stopped before the answer came"));
+}
+
+#[tokio::test]
+async fn a_reload_does_not_ask_before_closte_wants_to_be_asked() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    closte.fail(Target::Everything, Fault::RetryAfter(429, 3_600));
+    let mut daemon = program.start_daemon();
+    daemon.logs("closte.failed").await;
+    let asked = closte.requests().len();
+    for reloads in 1..5 {
+        daemon.signal("-HUP");
+        let heard = async || daemon.log().matches("daemon.reloaded").count() == reloads;
+        eventually("it is heard", heard).await;
+    }
+    daemon.signal("-TERM");
+    assert_eq!(daemon.ends().await, 0);
+    assert_eq!(closte.requests().len(), asked);
+}
+
 #[tokio::test]
 async fn the_endpoint_keeps_its_socket_or_moves() {
     let (_network, _closte, program) = ends(&["a.example"]).await;

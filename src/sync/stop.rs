@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::CycleError;
+
+/// How long a call in flight may still take once the end was asked for.
+const LAST_CALL: Duration = Duration::from_secs(8);
+
+/// How a cycle is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    no_more: CancellationToken,
+    hurry: CancellationToken,
+}
+
+impl Stop {
+    /// No new call is begun; those in flight have the time that they need.
+    pub fn wind_down(&self) {
+        self.no_more.cancel();
+    }
+
+    /// No new call is begun, and those in flight must end soon: the process is to end.
+    pub fn hurry(&self) {
+        self.no_more.cancel();
+        self.hurry.cancel();
+    }
+
+    /// Cancelled when no new call is to begin.
+    pub fn no_more(&self) -> &CancellationToken {
+        &self.no_more
+    }
+
+    /// Waits for what may as well be done another time.
+    pub(super) async fn unless_asked<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, CycleError> {
+        self.no_more.run_until_cancelled(work).await.ok_or(CycleError::Stopped)
+    }
+
+    /// Waits for a call whose outcome must be noted; none when there was no more time for it.
+    pub(super) async fn unless_late<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let too_late = async {
+            self.hurry.cancelled().await;
+            tokio::time::sleep(LAST_CALL).await;
+        };
+        tokio::select! {
+            result = call => Some(result),
+            () = too_late => None,
+        }
+    }
+}
