@@ -122,9 +122,8 @@ fn check_wp_config(settings: &Settings) -> Option<Finding> {
             for one in unknown {
                 let _ = write!(found, "; {one}");
             }
-            let followed_by_all = |what: &str| what.contains("wp-settings.php");
-            for (line, _) in config.required.iter().filter(|(_, what)| !followed_by_all(what)) {
-                let _ = write!(found, "; the file required in line {line} is not followed");
+            for (line, what) in &config.not_followed {
+                let _ = write!(found, "; {what} in line {line} is not followed");
             }
             found
         }

@@ -30,11 +30,8 @@ impl Interpreter<'_> {
             }
             "string" => self.text(single_quoted(between(source, 1))),
             "encapsed_string" => self.pieces(node, scope),
-            "heredoc" | "nowdoc" => match node.child_by_field_name("value") {
-                Some(body) => self.heredoc(node, body, scope),
-                None => Ok(Value::Text(String::new())),
-            },
-            "integer" => source.parse().map(Value::Number).map_err(|_| not_followed()),
+            "heredoc" | "nowdoc" => self.heredoc(node, scope),
+            "integer" => whole_number(source).map(Value::Number).ok_or_else(not_followed),
             "boolean" => Ok(Value::Bool(source.eq_ignore_ascii_case("true"))),
             "null" => Ok(Value::Null),
             "name" | "qualified_name" => self.look_up(&Name::constant(source), scope),
@@ -49,6 +46,10 @@ impl Interpreter<'_> {
             "cast_expression" if source.replace(' ', "").starts_with("(string)") => {
                 let value = node.child_by_field_name("value").ok_or_else(not_followed)?;
                 self.evaluate(value, scope)?.into_text().map(Value::Text)
+            }
+            "assignment_expression" => {
+                let value = node.child_by_field_name("right").ok_or_else(not_followed)?;
+                self.evaluate(value, scope)
             }
             "function_call_expression" => self.function(node, scope),
             "subscript_expression" => self.subscript(node, scope),
@@ -88,28 +89,40 @@ impl Interpreter<'_> {
     }
 
     /// The lines of a heredoc or nowdoc, without the indentation of the marker that ends it.
-    fn heredoc(&mut self, node: Node<'_>, body: Node<'_>, scope: &Scope) -> Outcome {
-        let indentation =
-            node.child_by_field_name("end_tag").map_or(0, |end| end.start_position().column);
-        let mut lines = Unindented::new(indentation);
-        let mut from = body.start_byte();
-        let mut cursor = body.walk();
-        for piece in body.children(&mut cursor) {
-            // The line breaks between the lines belong to none of them.
-            if matches!(piece.kind(), "string_content" | "nowdoc_string") {
-                continue;
-            }
-            lines.push_source(self.slice(from..piece.start_byte()));
-            // The braces around a variable are not named.
-            if piece.is_named() {
-                lines.push_value(&self.piece(piece, scope)?);
-            }
-            from = piece.end_byte();
+    fn heredoc(&mut self, node: Node<'_>, scope: &Scope) -> Outcome {
+        let (Some(start), Some(end)) =
+            (node.child_by_field_name("identifier"), node.child_by_field_name("end_tag"))
+        else {
+            return Err(not_followed());
+        };
+        let between = start.end_byte()..end.start_byte();
+        let source = self.slice(between.clone());
+        // The line breaks after the first marker and before the last one are not of the text.
+        let (Some(first), Some(last)) = (source.find('\n'), source.rfind('\n')) else {
+            return Err(not_followed());
+        };
+        let (mut from, end_of_text) = (between.start + first + 1, between.start + last);
+        if from > end_of_text {
+            return Ok(Value::Text(String::new()));
         }
-        lines.push_source(self.slice(from..body.end_byte()));
-        let text = lines.text.trim_start_matches('\r');
-        let text = text.strip_prefix('\n').unwrap_or(text);
-        self.text(text.trim_end_matches('\r').to_owned())
+        let mut lines = Unindented::new(end.start_position().column);
+        if let Some(body) = node.child_by_field_name("value") {
+            let mut cursor = body.walk();
+            for piece in body.children(&mut cursor) {
+                // The line breaks between the lines belong to none of them.
+                if matches!(piece.kind(), "string_content" | "nowdoc_string") {
+                    continue;
+                }
+                lines.push_source(self.slice(from..piece.start_byte()));
+                // The braces around a variable are not named.
+                if piece.is_named() {
+                    lines.push_value(&self.piece(piece, scope)?);
+                }
+                from = piece.end_byte();
+            }
+        }
+        lines.push_source(self.slice(from..end_of_text));
+        self.text(lines.text.strip_suffix('\r').unwrap_or(&lines.text).to_owned())
     }
 
     /// A text of the file, unless PHP would see other bytes than those of the text here.
@@ -182,18 +195,16 @@ impl Interpreter<'_> {
             _ => return Err(not_run(&name)),
         };
         match name.as_str() {
-            "getenv" => {
-                Ok(self.environment_value(first).unwrap_or(Value::Absent { is_null: false }))
-            }
+            "getenv" => self.environment_value(first, Value::Absent { is_null: false }),
             // Bedrock's helper, and that of the official WordPress image.
-            "env" => Ok(self.environment_value(first).unwrap_or(Value::Absent { is_null: true })),
-            "getenv_docker" => match self.docker_value(first)? {
-                Some(value) => Ok(value),
-                None => values.get(1).cloned().unwrap_or(Ok(Value::Absent { is_null: true })),
-            },
+            "env" => self.environment_value(first, Value::Absent { is_null: true }),
+            "getenv_docker" => {
+                let default = values.get(1).cloned().unwrap_or(Ok(Value::Absent { is_null: true }));
+                self.docker_value(first, default)
+            }
             "defined" => match scope.is_defined(first) {
-                Some(false) if self.may_define_more => {
-                    Err(format!("another file may define {first} before, which is not followed"))
+                Some(false) if self.effects.may_define_more() => {
+                    Err(format!("something may define {first} before that is not followed"))
                 }
                 Some(is) => Ok(Value::Bool(is)),
                 None => Err(format!("whether {first} is defined depends on a branch")),
@@ -202,18 +213,32 @@ impl Interpreter<'_> {
         }
     }
 
-    fn docker_value(&self, name: &str) -> Result<Option<Value>, String> {
+    fn docker_value(&self, name: &str, default: Outcome) -> Outcome {
         match self.environment.get(&format!("{name}_FILE")) {
             Some(path) => match std::fs::read_to_string(path) {
-                Ok(text) => Ok(Some(Value::Text(text.trim_end_matches(['\r', '\n']).to_owned()))),
+                Ok(text) => Ok(Value::Text(text.trim_end_matches(['\r', '\n']).to_owned())),
                 Err(error) => Err(format!("{name}_FILE: cannot read {path} ({error})")),
             },
-            None => Ok(self.environment_value(name)),
+            None => match self.environment_value(name, Value::Null)? {
+                Value::Null => default,
+                value => Ok(value),
+            },
         }
     }
 
-    fn environment_value(&self, name: &str) -> Option<Value> {
-        self.environment.get(name).cloned().map(Value::Text)
+    fn environment_value(&self, name: &str, absent: Value) -> Outcome {
+        if self.effects.changes_environment(name) {
+            return Err("the file sets that environment variable itself".to_owned());
+        }
+        match self.environment.get(name) {
+            Some(value) => Ok(Value::Text(value.clone())),
+            // As Bedrock's .env file.
+            None if self.effects.may_define_more() => Err("it depends on an environment variable \
+                                                           that is not set here, and something \
+                                                           may set it that is not followed"
+                .to_owned()),
+            None => Ok(absent),
+        }
     }
 
     /// `$_ENV['X']` and `$_SERVER['X']`. What the latter has beyond the environment, each request
@@ -222,13 +247,17 @@ impl Interpreter<'_> {
         let (Some(array), Some(index)) = (node.named_child(0), node.named_child(1)) else {
             return Err(not_followed());
         };
-        let absent = match self.source(array) {
-            "$_ENV" => Ok(Value::Absent { is_null: true }),
-            "$_SERVER" => Err("it depends on the request".to_owned()),
-            _ => return Err(not_followed()),
-        };
+        let array = self.source(array);
+        if !matches!(array, "$_ENV" | "$_SERVER") {
+            return Err(not_followed());
+        }
         let name = self.evaluate(index, scope)?.into_text()?;
-        self.environment_value(&name).map_or(absent, Ok)
+        match self.environment_value(&name, Value::Absent { is_null: true })? {
+            Value::Absent { .. } if array == "$_SERVER" => {
+                Err("it depends on the request".to_owned())
+            }
+            value => Ok(value),
+        }
     }
 }
 
@@ -266,6 +295,12 @@ impl Unindented {
 fn first_but_comments(node: Node<'_>) -> Option<Node<'_>> {
     let mut cursor = node.walk();
     node.named_children(&mut cursor).find(|child| child.kind() != "comment")
+}
+
+/// A decimal number. (One that begins with 0 is octal.)
+fn whole_number(source: &str) -> Option<i64> {
+    let is_decimal = source == "0" || !source.starts_with('0');
+    is_decimal.then(|| source.parse().ok())?
 }
 
 fn both_text(first: &Value, second: &Value) -> bool {

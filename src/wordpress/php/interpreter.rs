@@ -2,7 +2,10 @@ use std::{collections::BTreeMap, ops::Range};
 
 use tree_sitter::Node;
 
-use super::scope::{Branch, Name, Scope, Value};
+use super::{
+    effects::Effects,
+    scope::{Branch, Name, Outcome, Scope, Value},
+};
 
 /// Deeper nesting than this is no configuration that a person wrote.
 pub(super) const DEEPEST: usize = 100;
@@ -17,9 +20,7 @@ pub(super) struct Interpreter<'a> {
     /// The text stands for other bytes where it has a replacement character.
     pub(super) is_lossy: bool,
     pub(super) depth: usize,
-    pub(super) required: Vec<(usize, String)>,
-    /// Something was passed that may define any constant.
-    pub(super) may_define_more: bool,
+    pub(super) effects: Effects,
 }
 
 /// Whether the statements after this one are reached.
@@ -35,12 +36,13 @@ impl<'a> Interpreter<'a> {
         is_lossy: bool,
         environment: &'a BTreeMap<String, String>,
     ) -> Self {
-        Self { text, environment, is_lossy, depth: 0, required: Vec::new(), may_define_more: false }
+        Self { text, environment, is_lossy, depth: 0, effects: Effects::default() }
     }
 
-    /// Runs the statements of a file or a block.
-    pub(super) fn run(&mut self, block: Node<'_>, scope: &mut Scope) {
-        self.statements(block, scope);
+    /// Runs the statements of a file.
+    pub(super) fn run(&mut self, file: Node<'_>, scope: &mut Scope) {
+        self.find_functions(file);
+        self.statements(file, scope);
     }
 
     fn statements(&mut self, block: Node<'_>, scope: &mut Scope) -> Flow {
@@ -93,13 +95,14 @@ impl<'a> Interpreter<'a> {
     fn expression_statement(&mut self, node: Node<'_>, scope: &mut Scope) -> Flow {
         match node.kind() {
             "assignment_expression" => self.assign(node, scope),
-            "function_call_expression" | "scoped_call_expression" => self.call(node, scope),
+            "function_call_expression" | "scoped_call_expression" => return self.call(node, scope),
             "error_suppression_expression" => {
                 if let Some(quiet) = node.named_child(0) {
                     return self.expression_statement(quiet, scope);
                 }
             }
             "exit_statement" => return Flow::Ended,
+            "name" if self.source(node).eq_ignore_ascii_case("die") => return Flow::Ended,
             // `defined('X') || define('X', …)` and its kin.
             "binary_expression" => {
                 let (left, right) =
@@ -135,32 +138,55 @@ impl<'a> Interpreter<'a> {
             return;
         };
         self.spoil(right, scope, WITHIN);
-        if left.kind() == "variable_name" {
-            let value = self.evaluate(right, scope);
-            scope.set(self.variable(left), value, line_of(node));
-        } else {
-            self.spoil(node, scope, WITHIN);
+        match self.target(left, scope) {
+            Some(variable) => {
+                let value = self.evaluate(right, scope);
+                self.set_variable(variable, value, scope, line_of(node));
+            }
+            None => self.spoil(node, scope, WITHIN),
         }
     }
 
-    /// `define('X', …)`, and Bedrock's `Config::define('X', …)`. Other calls may do anything, but
-    /// nothing that a configuration would need.
-    fn call(&mut self, node: Node<'_>, scope: &mut Scope) {
+    /// The variable that an assignment goes to, `$x` or `$GLOBALS['x']`, if it is one.
+    pub(super) fn target(&mut self, left: Node<'_>, scope: &Scope) -> Option<Name> {
+        match left.kind() {
+            "variable_name" => Some(self.variable(left)),
+            "subscript_expression" if self.source(left.named_child(0)?) == "$GLOBALS" => {
+                let index = self.evaluate(left.named_child(1)?, scope).ok()?;
+                Some(Name::variable(&index.into_text().ok()?))
+            }
+            _ => None,
+        }
+    }
+
+    fn set_variable(&self, name: Name, value: Outcome, scope: &mut Scope, line: usize) {
+        let value = match self.effects.may_set(&name) {
+            true => Err("something that is not followed may set it as well".to_owned()),
+            false => value,
+        };
+        scope.set(name, value, line);
+    }
+
+    /// `define('X', …)`, and Bedrock's `Config::define('X', …)`. What other calls do is not known.
+    fn call(&mut self, node: Node<'_>, scope: &mut Scope) -> Flow {
         let (name, arguments) = self.call_parts(node);
-        for argument in &arguments {
-            self.spoil(*argument, scope, WITHIN);
-        }
         match (name.as_str(), &arguments[..]) {
-            ("define", [first, second, ..]) => match self.evaluate(*first, scope) {
-                Ok(Value::Text(constant)) => {
-                    let value = self.evaluate(*second, scope);
-                    scope.set(Name::constant(&constant), value, line_of(node));
+            ("define", [first, second, ..]) => {
+                for argument in &arguments {
+                    self.spoil(*argument, scope, WITHIN);
                 }
-                _ => self.may_define_more = true,
-            },
-            ("eval", _) => self.may_define_more = true,
-            _ => {}
+                match self.evaluate(*first, scope) {
+                    Ok(Value::Text(constant)) => {
+                        let value = self.evaluate(*second, scope);
+                        scope.set(Name::constant(&constant), value, line_of(node));
+                    }
+                    _ => self.spoil(node, scope, WITHIN),
+                }
+            }
+            ("die" | "exit", _) => return Flow::Ended,
+            _ => self.spoil(node, scope, WITHIN),
         }
+        Flow::On
     }
 
     fn const_declaration(&mut self, node: Node<'_>, scope: &mut Scope) {
@@ -210,71 +236,6 @@ impl<'a> Interpreter<'a> {
         if goes_on || may_fall_through { Flow::On } else { Flow::Ended }
     }
 
-    /// Everything that is set somewhere in there is unknown from now on.
-    fn spoil(&mut self, node: Node<'_>, scope: &mut Scope, why: &str) {
-        let mut nodes = vec![node];
-        while let Some(node) = nodes.pop() {
-            match node.kind() {
-                // What stands in them happens when they are called, if ever.
-                "anonymous_function"
-                | "arrow_function"
-                | "function_definition"
-                | "class_declaration"
-                | "object_creation_expression" => continue,
-                "assignment_expression"
-                | "augmented_assignment_expression"
-                | "reference_assignment_expression" => {
-                    if let Some(left) = node.child_by_field_name("left") {
-                        self.forget_variables(left, scope, why);
-                    }
-                }
-                "foreach_statement" => self.forget_variables(node, scope, why),
-                "function_call_expression" | "scoped_call_expression" => {
-                    let (name, arguments) = self.call_parts(node);
-                    match (name.as_str(), arguments.first()) {
-                        ("define", Some(first)) => match self.evaluate(*first, scope) {
-                            Ok(Value::Text(constant)) => {
-                                scope.forget(Name::constant(&constant), why, line_of(node));
-                            }
-                            _ => self.may_define_more = true,
-                        },
-                        ("eval", _) => self.may_define_more = true,
-                        _ => {}
-                    }
-                }
-                "require_once_expression"
-                | "require_expression"
-                | "include_expression"
-                | "include_once_expression" => {
-                    let what = node.named_child(0).map_or("", |what| self.source(what));
-                    self.required.push((line_of(node), what.to_owned()));
-                    self.may_define_more = true;
-                }
-                "const_element" => {
-                    if let Some(name) = node.named_child(0) {
-                        scope.forget(Name::constant(self.source(name)), why, line_of(node));
-                    }
-                }
-                _ => {}
-            }
-            let mut cursor = node.walk();
-            nodes.extend(node.named_children(&mut cursor));
-        }
-    }
-
-    /// The variables that stand there, as in `[$a, [$b]] =`, or before the body of a loop.
-    fn forget_variables(&mut self, node: Node<'_>, scope: &mut Scope, why: &str) {
-        let mut nodes = vec![node];
-        while let Some(node) = nodes.pop() {
-            if node.kind() == "variable_name" {
-                scope.forget(self.variable(node), why, line_of(node));
-            } else if !matches!(node.kind(), "compound_statement" | "colon_block") {
-                let mut cursor = node.walk();
-                nodes.extend(node.named_children(&mut cursor));
-            }
-        }
-    }
-
     /// A call's name, without class or namespace and in lower case, as PHP compares it, and its
     /// arguments.
     pub(super) fn call_parts<'tree>(&self, node: Node<'tree>) -> (String, Vec<Node<'tree>>) {
@@ -307,6 +268,6 @@ impl<'a> Interpreter<'a> {
     }
 }
 
-fn line_of(node: Node<'_>) -> usize {
+pub(super) fn line_of(node: Node<'_>) -> usize {
     node.start_position().row + 1
 }

@@ -2,8 +2,10 @@
 //!
 //! The PHP is parsed in full, and what follows from the text alone is worked out: literals, their
 //! concatenation, constants and variables set earlier, the environment, and conditions on them. All
-//! else is unknown, and said to be.
+//! else is unknown, and said to be. What it requires or evaluates is not followed, and taken not to
+//! define what the file itself defines without asking: PHP would warn of the second definition.
 
+mod effects;
 mod expressions;
 mod interpreter;
 mod scope;
@@ -41,8 +43,8 @@ pub struct WpConfig {
     pub known: BTreeMap<&'static str, Setting>,
     /// What is set there but cannot be known without running it.
     pub unknown: Vec<Unknown>,
-    /// Files that it requires, which are not followed, by line.
-    pub required: Vec<(usize, String)>,
+    /// What it runs that is not followed and may set more: the line, and what stands there.
+    pub not_followed: Vec<(usize, &'static str)>,
 }
 
 /// A value that the file sets. Its `Debug` does not show it: it may be a password.
@@ -127,7 +129,7 @@ impl WpConfig {
         let mut interpreter = Interpreter::new(text, is_lossy, environment);
         let mut scope = Scope::default();
         interpreter.run(tree.root_node(), &mut scope);
-        config.required = interpreter.required;
+        config.not_followed = interpreter.effects.not_followed;
         for name in CONSTANTS.into_iter().chain([TABLE_PREFIX]) {
             let key = match name.strip_prefix('$') {
                 Some(variable) => Name::variable(variable),
@@ -155,7 +157,7 @@ impl std::fmt::Debug for WpConfig {
         f.debug_struct("WpConfig")
             .field("known", &self.known)
             .field("unknown", &self.unknown)
-            .field("required", &self.required)
+            .field("not_followed", &self.not_followed)
             .finish()
     }
 }

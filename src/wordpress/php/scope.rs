@@ -76,6 +76,10 @@ impl Name {
     pub(super) fn variable(name: &str) -> Self {
         Self(format!("${name}"))
     }
+
+    pub(super) fn is_variable(&self) -> bool {
+        self.0.starts_with('$')
+    }
 }
 
 /// The constants and variables that there are at a point of the file.
@@ -105,15 +109,34 @@ impl Scope {
 
     /// Sets a variable, or defines a constant: of those, the first definition holds.
     pub(super) fn set(&mut self, name: Name, value: Outcome, line: usize) {
-        let is_constant = !name.0.starts_with('$');
-        if !(is_constant && self.entries.contains_key(&name)) {
+        if name.is_variable() || !self.entries.contains_key(&name) {
             self.put(name, Entry { value, line, may_be_unset: false });
         }
     }
 
-    /// Notes that the name may have been set to something that cannot be known.
+    /// Notes that the name may have been set to something that cannot be known. A constant that is
+    /// defined stays what it is.
     pub(super) fn forget(&mut self, name: Name, why: &str, line: usize) {
+        let is_fixed =
+            !name.is_variable() && self.entries.get(&name).is_some_and(|entry| !entry.may_be_unset);
+        if is_fixed {
+            return;
+        }
         self.put(name, Entry { value: Err(why.to_owned()), line, may_be_unset: true });
+    }
+
+    /// The same for every variable.
+    pub(super) fn forget_variables(&mut self, why: &str, line: usize) {
+        let variables = self.entries.keys().filter(|name| name.is_variable());
+        let table_prefix = Name::variable("table_prefix");
+        for name in variables.cloned().chain([table_prefix]).collect::<Vec<_>>() {
+            self.forget(name, why, line);
+        }
+    }
+
+    /// All names that there are, each with its line.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&Name, usize)> {
+        self.entries.iter().map(|(name, entry)| (name, entry.line))
     }
 
     fn put(&mut self, name: Name, entry: Entry) {

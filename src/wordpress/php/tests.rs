@@ -1,3 +1,5 @@
+mod real_php;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use proptest::prelude::*;
@@ -92,9 +94,17 @@ fn lines_and_reasons_are_told_and_values_are_not() {
     let shown = format!("{:?}", parse("<?php define('DB_PASSWORD', 's3cret');"));
     assert!(!shown.contains("s3cret"), "{shown}");
     let bedrock = WpConfig::read(&file("bedrock-web"), &environment()).unwrap();
-    let lines: Vec<usize> = bedrock.required.iter().map(|(line, _)| *line).collect();
-    assert_eq!(lines, [2, 3, 4]);
-    assert_eq!(bedrock.required[2].1, "ABSPATH . 'wp-settings.php'");
+    let passed = [
+        "require 'local.php'; include $x;",
+        "eval($code);",
+        "foreach ($all as $k => $v) { define($k, $v); }",
+        "$f('DB_NAME', 'x');",
+        "call_user_func('define', 'DB_NAME', 'x');",
+    ];
+    for text in passed {
+        assert_ne!(parse(&format!("<?php {text}")).not_followed, [], "{text}");
+    }
+    assert_eq!(bedrock.not_followed, [(2, "the file required"), (3, "the file required")]);
 }
 
 #[test]
@@ -142,6 +152,16 @@ fn what_only_a_request_knows_decides_nothing() {
         "define(strtoupper('db_name'), 'a'); defined('DB_NAME') or define('DB_NAME', 'n');",
         "eval($code); defined('DB_NAME') or define('DB_NAME', 'n');",
         "while (f()) { define('DB_NAME', 'a'); } defined('DB_NAME') or define('DB_NAME', 'n');",
+        "foreach ($all as $k => $v) define($k, $v); defined('DB_NAME') or define('DB_NAME', 'n');",
+        "function f() { define('DB_NAME', 'a'); } f(); define('DB_NAME', 'n');",
+        "(function () { define('DB_NAME', 'a'); })(); define('DB_NAME', 'n');",
+        "class A { static function b() { define('DB_NAME', 'a'); } } A::b(); define('DB_NAME', 'n');",
+        "Dotenv::load(__DIR__); require 'more.php'; define('DB_NAME', getenv('NOT') ?: 'd');",
+        "putenv('SITE_DB=x'); define('DB_NAME', getenv('SITE_DB'));",
+        "putenv('NOT=x'); define('DB_NAME', getenv('NOT') ?: 'd');",
+        "putenv($line); define('DB_NAME', getenv('SITE_DB'));",
+        "$_ENV['NOT'] = 'x'; define('DB_NAME', $_ENV['NOT'] ?? 'd');",
+        "define('DB_NAME', 017);",
     ];
     let others = others.iter().map(|text| format!("<?php {text}"));
     for text in branches.iter().map(|one| live_or_staging(one)).chain(others) {
@@ -158,6 +178,17 @@ fn what_only_a_request_knows_decides_nothing() {
         "$table_prefix = 'wp_'; if (($table_prefix = f()) && true) {}",
         "$table_prefix = 'wp_'; f($table_prefix = 'x');",
         "$table_prefix = 'wp_'; define('X', $table_prefix = 'x');",
+        "$table_prefix = 'wp_'; $p = &$table_prefix; $p = 'x';",
+        "$p = &$table_prefix; $table_prefix = 'wp_'; $p = 'x';",
+        "$table_prefix = 'wp_'; $name = 'table_prefix'; $$name = 'x';",
+        "$table_prefix = 'wp_'; $GLOBALS[f()] = 'x';",
+        "$table_prefix = 'wp_'; extract(f());",
+        "$table_prefix = 'wp_'; $table_prefix[0] = 'x';",
+        "$table_prefix = 'wp_'; $table_prefix++;",
+        "$table_prefix = 'wp_'; unset($table_prefix);",
+        "$table_prefix = 'wp_'; settype($table_prefix, 'int');",
+        "$table_prefix = 'wp_'; function f() { global $table_prefix; $table_prefix = 'x'; } f();",
+        "$table_prefix = 'wp_'; $f = function () use (&$table_prefix) { $table_prefix = 'x'; }; $f();",
     ] {
         let config = parse(&format!("<?php {text}"));
         assert_eq!(config.unknown.first().map(|one| one.name), Some("$table_prefix"), "{text}");
@@ -173,11 +204,23 @@ fn what_follows_from_the_text_is_known_however_it_is_written() {
         ("$name = getenv('NOT'); define('DB_NAME', $name ?: 'd');", "d"),
         ("define('DB_NAME', getenv('SITE_DB') === 'db-from-environment' ? 'a' : 'b');", "a"),
         ("@define('DB_NAME', 'n');", "n"),
+        (
+            "if ($x = getenv('NOT') ?: '') { eval($x); } defined('DB_NAME') || define('DB_NAME', 'n');",
+            "n",
+        ),
         ("define('DB_NAME', ( /* x */ 'n' ));", "n"),
         ("define('DB_NAME', <<<E\n    n\n    E\n);", "n"),
         ("define('DB_NAME', <<<'E'\n\t\tn\n\t\t m\n\tE\n);", "\tn\n\t m"),
         ("$a = 'x'; define('DB_NAME', <<<E\n  {$a}y\n   $a\\tz\n\n  c\n  E);", "xy\n x\tz\n\nc"),
         ("define('DB_NAME', <<<E\r\n n\r\n E\r\n);", "n"),
+        ("define('DB_NAME', <<<E\n\t\n\n\tE);", "\n"),
+        ("define('DB_NAME', <<<'E'\nE);", ""),
+        ("$GLOBALS['a'] = 'n'; define('DB_NAME', $a);", "n"),
+        ("define('DB_NAME', 'n'); while (f()) { define('DB_NAME', 'second'); }", "n"),
+        (
+            "putenv('TMPDIR=/tmp'); $_SERVER['HTTPS'] = 'on'; define('DB_NAME', getenv('NOT') ?: 'n');",
+            "n",
+        ),
         ("$f = function () { define('DB_NAME', 'never'); }; define('DB_NAME', 'n');", "n"),
     ] {
         let config = parse(&format!("<?php {text}"));
@@ -193,6 +236,11 @@ fn what_a_branch_sets_that_ends_the_file_may_be_all_there_is() {
     );
     assert_eq!(known(&config).into_iter().collect::<Vec<_>>(), [("DB_HOST", "h")]);
     assert_eq!(config.unknown.first().map(|one| one.name), Some("DB_NAME"));
+    for end in ["return;", "exit;", "exit('x');", "die;", "die('x');", "f() or die('x'); die('x');"]
+    {
+        let config = parse(&format!("<?php {end} define('DB_NAME', 'never');"));
+        assert!(config.known.is_empty(), "{end}: {config:?}");
+    }
     let both = parse("<?php if ($x) { return; } else { exit; } define('DB_NAME', 'never');");
     assert!(both.known.is_empty(), "{both:?}");
     let guard = parse("<?php if (!defined('ABSPATH')) { define('DB_NAME', 'n'); } else exit;");

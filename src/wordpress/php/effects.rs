@@ -1,0 +1,248 @@
+use std::collections::{HashMap, HashSet};
+
+use tree_sitter::Node;
+
+use super::{
+    interpreter::{Interpreter, line_of},
+    scope::{Name, Scope, Value},
+};
+
+/// What is passed over, and what it may do to what is worked out.
+#[derive(Default)]
+pub(super) struct Effects {
+    /// The line, and what stands there.
+    pub(super) not_followed: Vec<(usize, &'static str)>,
+    /// What the functions of the file set for all the file, should they be called.
+    by_functions: HashMap<Name, usize>,
+    functions_may_have_run: bool,
+    /// Variables that have another name as well.
+    aliases: HashSet<Name>,
+    /// It sets some whose names are not known.
+    sets_any_variable: bool,
+    /// Environment variables that the file itself sets.
+    environment: HashSet<String>,
+    /// It sets some whose names are not known.
+    sets_any_environment: bool,
+    /// Something was passed that may define any constant.
+    may_define_more: bool,
+}
+
+impl Effects {
+    pub(super) fn may_define_more(&self) -> bool {
+        self.may_define_more
+    }
+
+    /// Whether more may set the variable than what says so, for the rest of the file.
+    pub(super) fn may_set(&self, variable: &Name) -> bool {
+        self.sets_any_variable
+            || self.aliases.contains(variable)
+            || self.functions_may_have_run && self.by_functions.contains_key(variable)
+    }
+
+    pub(super) fn changes_environment(&self, name: &str) -> bool {
+        self.sets_any_environment || self.environment.contains(name)
+    }
+
+    fn pass(&mut self, line: usize, what: &'static str) {
+        self.may_define_more = true;
+        self.not_followed.push((line, what));
+    }
+
+    fn set_environment(&mut self, name: Option<String>) {
+        match name {
+            Some(name) => drop(self.environment.insert(name)),
+            None => self.sets_any_environment = true,
+        }
+    }
+}
+
+impl Interpreter<'_> {
+    /// Looks through all functions of the file for what they set, before any can be called.
+    pub(super) fn find_functions(&mut self, file: Node<'_>) {
+        let mut nodes = vec![file];
+        while let Some(node) = nodes.pop() {
+            if is_function(node) {
+                self.look_into(node);
+            }
+            let mut cursor = node.walk();
+            nodes.extend(node.named_children(&mut cursor));
+        }
+        self.effects.functions_may_have_run = false;
+    }
+
+    /// Constants, and the variables that are not the function's own.
+    fn look_into(&mut self, function: Node<'_>) {
+        let mut inside = Scope::default();
+        let mut cursor = function.walk();
+        for part in function.named_children(&mut cursor) {
+            self.spoil(part, &mut inside, "");
+        }
+        let shared = self.shared_variables(function);
+        let names = inside.names().filter(|(name, _)| !name.is_variable() || shared.contains(name));
+        self.effects.by_functions.extend(names.map(|(name, line)| (name.clone(), line)));
+    }
+
+    /// Those of `global $x` and `use (&$x)`.
+    fn shared_variables(&self, function: Node<'_>) -> HashSet<Name> {
+        let mut shared = HashSet::new();
+        let mut nodes = vec![(function, false)];
+        while let Some((node, is_shared)) = nodes.pop() {
+            match node.kind() {
+                "variable_name" if is_shared => drop(shared.insert(self.variable(node))),
+                kind => {
+                    let is_shared = is_shared || matches!(kind, "global_declaration" | "by_ref");
+                    let mut cursor = node.walk();
+                    nodes.extend(node.named_children(&mut cursor).map(|node| (node, is_shared)));
+                }
+            }
+        }
+        shared
+    }
+
+    /// Everything that is set somewhere in there is unknown from now on.
+    pub(super) fn spoil(&mut self, node: Node<'_>, scope: &mut Scope, why: &str) {
+        let mut nodes = vec![node];
+        while let Some(node) = nodes.pop() {
+            // What stands in them happens when they are called, if ever.
+            if is_function(node) {
+                continue;
+            }
+            match node.kind() {
+                "assignment_expression" | "augmented_assignment_expression" => {
+                    if let Some(left) = node.child_by_field_name("left") {
+                        self.forget_variables(left, scope, why);
+                    }
+                }
+                "reference_assignment_expression" | "by_ref" => {
+                    self.forget_variables(node, scope, why);
+                    self.note_aliases(node);
+                }
+                "foreach_statement"
+                | "update_expression"
+                | "unset_statement"
+                | "function_static_declaration"
+                | "catch_clause" => self.forget_variables(node, scope, why),
+                "function_call_expression"
+                | "scoped_call_expression"
+                | "member_call_expression"
+                | "nullsafe_member_call_expression"
+                | "object_creation_expression" => self.spoil_by_call(node, scope, why),
+                // Every file ends by requiring that one, which sets nothing of this.
+                "require_once_expression"
+                | "require_expression"
+                | "include_expression"
+                | "include_once_expression"
+                    if !self.source(node).contains("wp-settings.php") =>
+                {
+                    self.effects.pass(line_of(node), "the file required");
+                }
+                "const_element" => {
+                    if let Some(name) = node.named_child(0) {
+                        scope.forget(Name::constant(self.source(name)), why, line_of(node));
+                    }
+                }
+                _ => {}
+            }
+            let mut cursor = node.walk();
+            nodes.extend(node.named_children(&mut cursor));
+        }
+    }
+
+    fn spoil_by_call(&mut self, node: Node<'_>, scope: &mut Scope, why: &str) {
+        let line = line_of(node);
+        let (name, arguments) = self.call_parts(node);
+        let first = arguments.first().map(|first| self.evaluate(*first, scope));
+        match name.as_str() {
+            "define" => match first {
+                Some(Ok(Value::Text(constant))) => {
+                    scope.forget(Name::constant(&constant), why, line);
+                }
+                _ => self.effects.pass(line, "the definition of a name that is worked out"),
+            },
+            "putenv" => {
+                let assignment = first.and_then(|first| first.ok()?.into_text().ok());
+                let name = assignment
+                    .map(|text| text.split_once('=').map_or(text.clone(), |(name, _)| name.into()));
+                self.effects.set_environment(name);
+            }
+            "eval" => self.effects.pass(line, "the code given to eval"),
+            "extract" => self.forget_all_variables(scope, line),
+            // What they are given, they may change.
+            "parse_str" | "settype" | "preg_match" | "preg_match_all" | "sscanf" => {
+                arguments.iter().for_each(|one| self.forget_variables(*one, scope, why));
+            }
+            _ if is_worked_out(node, &name) => {
+                self.effects.pass(line, "the call of a function that is worked out");
+            }
+            _ => {}
+        }
+        if !self.effects.functions_may_have_run {
+            self.effects.functions_may_have_run = true;
+            for (name, line) in &self.effects.by_functions {
+                scope.forget(name.clone(), "a function of this file sets it", *line);
+            }
+        }
+    }
+
+    fn forget_all_variables(&mut self, scope: &mut Scope, line: usize) {
+        if !self.effects.sets_any_variable {
+            self.effects.sets_any_variable = true;
+            scope.forget_variables("something that is not followed may set it", line);
+        }
+    }
+
+    /// The variables that stand there, as in `[$a, [$b]] =`, or before the body of a loop.
+    fn forget_variables(&mut self, node: Node<'_>, scope: &mut Scope, why: &str) {
+        let mut nodes = vec![node];
+        while let Some(node) = nodes.pop() {
+            match node.kind() {
+                "variable_name" => scope.forget(self.variable(node), why, line_of(node)),
+                "dynamic_variable_name" => self.forget_all_variables(scope, line_of(node)),
+                "subscript_expression" => {
+                    let array = node.named_child(0);
+                    let index = node.named_child(1).map(|index| self.evaluate(index, scope));
+                    let index = index.and_then(|index| index.ok()?.into_text().ok());
+                    match (array.map_or("", |array| self.source(array)), index) {
+                        ("$GLOBALS", Some(name)) => {
+                            scope.forget(Name::variable(&name), why, line_of(node));
+                        }
+                        ("$GLOBALS", None) => self.forget_all_variables(scope, line_of(node)),
+                        ("$_ENV" | "$_SERVER", name) => self.effects.set_environment(name),
+                        _ => nodes.extend(array),
+                    }
+                }
+                "compound_statement" | "colon_block" => {}
+                _ => {
+                    let mut cursor = node.walk();
+                    nodes.extend(node.named_children(&mut cursor));
+                }
+            }
+        }
+    }
+
+    fn note_aliases(&mut self, node: Node<'_>) {
+        let mut nodes = vec![node];
+        while let Some(node) = nodes.pop() {
+            if node.kind() == "variable_name" {
+                self.effects.aliases.insert(self.variable(node));
+            }
+            let mut cursor = node.walk();
+            nodes.extend(node.named_children(&mut cursor));
+        }
+    }
+}
+
+fn is_function(node: Node<'_>) -> bool {
+    matches!(
+        node.kind(),
+        "anonymous_function" | "arrow_function" | "function_definition" | "method_declaration"
+    )
+}
+
+/// Whether what is called is the value of an expression: it may be `define`, too.
+fn is_worked_out(node: Node<'_>, name: &str) -> bool {
+    let is_plain = node
+        .child_by_field_name("function")
+        .is_none_or(|function| matches!(function.kind(), "name" | "qualified_name"));
+    !is_plain || name.starts_with("call_user_func") || matches!(name, "array_map" | "array_walk")
+}

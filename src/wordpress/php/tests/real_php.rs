@@ -1,0 +1,217 @@
+//! PHP itself has the last word: what is known of a file is what it says after it ran.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use super::*;
+
+/// Says what holds after a file ran, and nothing where it is no PHP.
+const ASK: &str = r#"
+    register_shutdown_function(function () use ($argv) {
+        $kinds = [E_ERROR, E_PARSE, E_COMPILE_ERROR, E_CORE_ERROR];
+        $failed = in_array(error_get_last()['type'] ?? 0, $kinds);
+        $values = [];
+        foreach (array_slice($argv, 2) as $name) {
+            $is_constant = $name[0] != '$';
+            if ($is_constant && defined($name)) $values[$name] = constant($name);
+            if (!$is_constant) $values[$name] = $GLOBALS[substr($name, 1)] ?? null;
+        }
+        ob_end_clean();
+        echo json_encode($failed ? null : (object) $values, JSON_PARTIAL_OUTPUT_ON_ERROR);
+    });
+    error_reporting(0);
+    ob_start();
+    require $argv[1];
+"#;
+
+/// Where it is not, there is nothing to compare with.
+static IS_INSTALLED: LazyLock<bool> =
+    LazyLock::new(|| Command::new("php").arg("--version").stdout(Stdio::null()).status().is_ok());
+
+/// The constants and variables, by what PHP makes of them; none where it fails.
+fn ask(file: &Path, environment: &BTreeMap<String, String>) -> Option<BTreeMap<String, Json>> {
+    let output = Command::new("php")
+        .args(["-n", "-d", "variables_order=EGPCS", "-r", ASK, "--"])
+        .arg(file)
+        .args(CONSTANTS)
+        .arg(TABLE_PREFIX)
+        .env_clear()
+        .envs(environment)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        let said = String::from_utf8_lossy(&output.stdout);
+        panic!("{error}: {said} {}", String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+/// As PHP makes a text of it.
+fn as_text(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Bool(true) => "1".to_owned(),
+        Json::Bool(false) | Json::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// What is known is true, and what is true is known, or said not to be.
+fn compare(file: &Path, environment: &BTreeMap<String, String>) {
+    let Some(real) = ask(file, environment) else { return };
+    let config = WpConfig::read(file, environment).unwrap();
+    let shown = || fs::read_to_string(file).unwrap_or_default();
+    for (name, setting) in &config.known {
+        let value = real.get(*name).map(as_text);
+        assert_eq!(value.as_deref(), Some(setting.value.as_str()), "{name} in\n{}", shown());
+    }
+    let is_said = |name: &str| config.unknown.iter().any(|unknown| unknown.name == name);
+    for (name, value) in real.iter().filter(|(_, value)| !as_text(value).is_empty()) {
+        assert!(
+            config.get(name).is_some() || is_said(name) || !config.not_followed.is_empty(),
+            "{name} is {value} in\n{}",
+            shown()
+        );
+    }
+}
+
+#[test]
+fn the_corpus_says_what_php_makes_of_it() {
+    if !*IS_INSTALLED {
+        return;
+    }
+    for name in corpus().keys() {
+        compare(&file(name), &environment());
+    }
+}
+
+/// Values of all kinds, with others inside of them.
+const VALUES: [&str; 24] = [
+    "'x'",
+    "'0'",
+    "''",
+    "'p\\'q\\\\'",
+    "\"a\\n\\x41\\u{e9}\\q\"",
+    "\"p$a{$b}\"",
+    "0",
+    "42",
+    "017",
+    "1.5",
+    "true",
+    "null",
+    "$a",
+    "$table_prefix",
+    "FOO",
+    "DB_NAME",
+    "PHP_EOL",
+    "getenv('SITE_DB')",
+    "getenv('NOT')",
+    "$_ENV['SITE_KEY']",
+    "defined('DB_USER')",
+    "isset($a)",
+    "<<<E\n  x\n\n  $a\n  E",
+    "<<<'E'\n\t\n\n\tE",
+];
+/// `@` stands for a value.
+const EXPRESSIONS: [&str; 13] = [
+    "(@ . @)",
+    "(@ ?: @)",
+    "(@ ?? @)",
+    "(@ === @)",
+    "(@ != @)",
+    "(@ && @)",
+    "(@ or @)",
+    "(@ + @)",
+    "(@ ? @ : @)",
+    "!@",
+    "(string)@",
+    "trim(@)",
+    "/* c */ ($a = @)",
+];
+/// What a configuration may have, and some that none should.
+const STATEMENTS: [&str; 32] = [
+    "define('DB_NAME', @);",
+    "define('DB_USER', @);",
+    "\\DEFINE(\"FOO\", @);",
+    "const DB_HOST = 'c';",
+    "$table_prefix = @;",
+    "$a = @;",
+    "$b .= @;",
+    "$b ??= @;",
+    "[$a, $b] = [@, @];",
+    "$GLOBALS['a'] = @;",
+    "defined('DB_USER') || define('DB_USER', @);",
+    "@ and define('DB_HOST', @);",
+    "@ ? define('DB_NAME', 't') : define('DB_NAME', 'u');",
+    "echo @;",
+    "$a = &$table_prefix;",
+    "$n = 'table_prefix'; $$n = @;",
+    "extract(['a' => @]);",
+    "putenv('SITE_DB=changed');",
+    "$_ENV['NOT'] = @;",
+    "unset($a);",
+    "$a++;",
+    "h(@);",
+    "(function () { define('DB_HOST', 'f'); })();",
+    "foreach (['q'] as $a) { define('DB_HOST', @); }",
+    "while (@) { $a = @; break; }",
+    "switch (@) { case 'x': $b = @; }",
+    "?> text <?php",
+    "// define('DB_NAME', 'no');",
+    "die('x');",
+    "if (@): $a = @; else: $b = @; endif;",
+    "if (@) $b = @;",
+    "function h($x) { global $table_prefix; $table_prefix = 'h'; define('DB_NAME', 'h'); }",
+];
+
+fn filled(template: &str, values: &[String]) -> String {
+    let mut values = values.iter().map(String::as_str);
+    let pieces = template.split_inclusive('@').map(|piece| match piece.strip_suffix('@') {
+        Some(before) => format!("{before}{}", values.next().unwrap_or("null")),
+        None => piece.to_owned(),
+    });
+    pieces.collect()
+}
+
+fn expression() -> impl Strategy<Value = String> {
+    let plain = prop::sample::select(&VALUES[..]).prop_map(str::to_owned);
+    plain.prop_recursive(3, 12, 3, |inner| {
+        let values = prop::collection::vec(inner, 3);
+        (prop::sample::select(&EXPRESSIONS[..]), values)
+            .prop_map(|(template, values)| filled(template, &values))
+    })
+}
+
+fn statement() -> impl Strategy<Value = String> {
+    let values = prop::collection::vec(expression(), 2);
+    let plain = (prop::sample::select(&STATEMENTS[..]), values)
+        .prop_map(|(template, values)| filled(template, &values));
+    plain.prop_recursive(2, 6, 2, |inner| {
+        let conditions = prop::collection::vec(expression(), 2);
+        (conditions, prop::collection::vec(inner, 4)).prop_map(|(conditions, inner)| {
+            let [a, b, c, d] = <[String; 4]>::try_from(inner).unwrap();
+            let (first, second) = (&conditions[0], &conditions[1]);
+            format!("if ({first}) {{\n{a}\n{b}\n}} elseif ({second}) {{\n{c}\n}} else {{\n{d}\n}}")
+        })
+    })
+}
+
+proptest! {
+    // Each starts a PHP of its own.
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_known_is_what_php_makes_of_it(
+        statements in prop::collection::vec(statement(), 1..6)
+    ) {
+        if !*IS_INSTALLED {
+            return Ok(());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wp-config.php");
+        fs::write(&path, format!("<?php\n{}\n", statements.join("\n"))).unwrap();
+        compare(&path, &environment());
+    }
+}
