@@ -1,5 +1,6 @@
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -20,8 +21,8 @@ pub enum InvalidApiKey {
     Character,
 }
 
-/// Shorter texts stand in too many words to be masked in them.
-const SHORTEST_MASKED: usize = 4;
+/// So much of a key gives it away.
+const TELLING: usize = 8;
 
 impl ApiKey {
     /// The key itself, for the calls to Closte only.
@@ -29,14 +30,42 @@ impl ApiKey {
         self.0.expose_secret()
     }
 
-    /// The text with `***` wherever the key stands in it, as it is or percent-encoded.
+    /// The text with `***` wherever the key stands in it, or a telling part of it, in whatever case.
+    /// Nothing of the text where the key stands in it percent-encoded or with backslashes.
     pub fn mask(&self, text: &str) -> String {
-        let key = self.expose();
-        if key.len() < SHORTEST_MASKED {
-            return text.to_owned();
+        let disguises = [
+            percent_decode_str(text).decode_utf8_lossy().into_owned(),
+            percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
+            text.replace('\\', ""),
+        ];
+        let mut masked = self.mask_plain(text);
+        let is_disguised =
+            |disguise: &String| disguise.as_str() != text && self.mask_plain(disguise) != *disguise;
+        if disguises.iter().any(is_disguised) {
+            masked.clear();
+            masked.push_str("*** holds the key and is not shown");
         }
-        let encoded: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
-        text.replace(key, "***").replace(&encoded, "***")
+        masked
+    }
+
+    fn mask_plain(&self, text: &str) -> String {
+        let key = self.expose().to_ascii_lowercase();
+        let length = key.len().min(TELLING);
+        let parts: HashSet<&[u8]> = key.as_bytes().windows(length).collect();
+        let lower = text.to_ascii_lowercase();
+        let starts = lower.as_bytes().windows(length).enumerate();
+        let starts = starts.filter(|(_, part)| parts.contains(part)).map(|(start, _)| start);
+        let (mut masked, mut shown_up_to) = (String::with_capacity(text.len()), 0);
+        for start in starts {
+            // Where parts overlap, one mask is enough. A key is ASCII: no character is cut.
+            if start >= shown_up_to {
+                masked.push_str(text.get(shown_up_to..start).unwrap_or_default());
+                masked.push_str("***");
+            }
+            shown_up_to = start + length;
+        }
+        masked.push_str(text.get(shown_up_to..).unwrap_or_default());
+        masked
     }
 
     /// What tells this account from others without holding the key: 32 hexadecimal digits of a
@@ -179,10 +208,20 @@ mod tests {
     fn the_key_is_never_shown() {
         let key: ApiKey = " s3cret+Key/1== \n".parse().unwrap();
         assert_eq!(format!("{key:?}"), "ApiKey(***)");
-        assert_eq!(
-            key.mask("bad key s3cret+Key/1==, in ?apikey=s3cret%2BKey%2F1%3D%3D&x=1"),
-            "bad key ***, in ?apikey=***&x=1"
-        );
+        for (text, shown) in [
+            ("bad key s3cret+Key/1==.", "bad key ***."),
+            ("S3CRET+KEY/1== s3cret+Key/1==s3cret+Key/1==", "*** ******"),
+            ("its beginning s3cret+Ke...", "its beginning ***..."),
+            ("no part: s3cret+ ret+Ke", "no part: s3cret+ ret+Ke"),
+            ("größe s3cret+Key/1== größe", "größe *** größe"),
+            ("?apikey=s3cret%2BKey%2f1%3D%3D&x=1", "*** holds the key and is not shown"),
+            (r#"{"key":"s3cret+Key\/1=="}"#, "*** holds the key and is not shown"),
+            ("", ""),
+        ] {
+            assert_eq!(key.mask(text), shown);
+        }
+        let short: ApiKey = "k1y".parse().unwrap();
+        assert_eq!(short.mask("the key k1y is bad, K1"), "the key *** is bad, K1");
         assert!(matches!("".parse::<ApiKey>(), Err(InvalidApiKey::Empty)));
         assert!(matches!("two words".parse::<ApiKey>(), Err(InvalidApiKey::Character)));
     }

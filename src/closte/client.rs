@@ -19,6 +19,8 @@ use crate::domain::DomainName;
 const BODY_LIMIT: usize = 64 << 20;
 /// The most of an answer that is repeated in an error, in characters.
 const EXCERPT: usize = 160;
+/// The most of an answer that an excerpt is taken from, in bytes.
+const LOOKED_AT: usize = 64 << 10;
 /// What the API says to a name that it will not take, and to a call without one.
 const REFUSAL: &str = "Invalid or empty domain";
 /// A longer `Retry-After` than this is for the next cycle, not for this call.
@@ -114,7 +116,9 @@ impl Client {
             return Err(self.declined(answer));
         }
         match answer.domains {
-            Domains::List(list) => Ok(list),
+            Domains::List(list) => {
+                Ok(List { example: list.example.map(|example| self.clean(&example)), ..list })
+            }
             // An account without a domain, perhaps. Names can be added to it; none is removed.
             Domains::Null => Ok(List { odd: 1, example: Some("null".into()), ..List::default() }),
             Domains::Missing => Err(no_list("it has no field `domains`")),
@@ -151,12 +155,11 @@ impl Client {
         let form = [("apikey", self.key.expose())];
         let request = self.http.post(self.base.join("adddomainalias")).form(&form);
         let (headers, body) = self.send(request).await?;
-        let answer = self.parse(&body)?;
-        let text = self.clean(&answer.error_text());
+        let text = self.parse(&body)?.error_text();
         if text.starts_with(REFUSAL) {
             Ok(KeyTest { server_time: server_time(&headers) })
         } else {
-            Err(ClosteError::KeyRejected(text))
+            Err(ClosteError::KeyRejected(self.clean(&text)))
         }
     }
 
@@ -281,7 +284,7 @@ impl Client {
 
     fn parse(&self, body: &[u8]) -> Result<Answer, ClosteError> {
         Answer::parse(body).map_err(|error| {
-            let text = String::from_utf8_lossy(body.get(..4096).unwrap_or(body));
+            let text = String::from_utf8_lossy(body.get(..LOOKED_AT).unwrap_or(body));
             ClosteError::NotUnderstood(match text.trim() {
                 "" => "it is empty".to_owned(),
                 page if page.starts_with('<') => {
@@ -294,8 +297,10 @@ impl Client {
     }
 
     fn declined(&self, answer: Answer) -> ClosteError {
-        let text = self.clean(&answer.error_text());
+        // What it means is judged by what was said, before the key is masked in it.
+        let text = answer.error_text();
         let lower = text.to_ascii_lowercase();
+        let text = self.clean(&text);
         if lower.starts_with(&REFUSAL.to_ascii_lowercase()) {
             ClosteError::NameRefused(text)
         } else if ["api key", "apikey", "api_key", "unauthor", "not authenticated"]
@@ -310,9 +315,10 @@ impl Client {
 
     /// Text from Closte as it may be shown: without the key, on one line, not too long.
     fn clean(&self, text: &str) -> String {
-        let masked = self.key.mask(text);
-        let mut words = masked.split_whitespace().collect::<Vec<_>>().join(" ");
-        words.retain(|c| !c.is_control());
+        // First what could stand between the parts of a key, which would then be joined.
+        let is_shown = |c: &char| !c.is_control() || c.is_whitespace();
+        let masked = self.key.mask(&text.chars().filter(is_shown).collect::<String>());
+        let words = masked.split_whitespace().collect::<Vec<_>>().join(" ");
         match words.char_indices().nth(EXCERPT) {
             Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
             None => words,
