@@ -55,8 +55,8 @@ impl Finding {
 }
 
 /// What there is to say when the settings are wrong, and nothing else can be tried.
-pub(super) fn without_settings(error: &SettingsError) -> Result<u8, CommandError> {
-    report(&[Finding::new::<&SettingsError>("settings", Err(error))], false)
+pub(super) fn without_settings(error: &SettingsError, as_json: bool) -> Result<u8, CommandError> {
+    report(&[Finding::new::<&SettingsError>("settings", Err(error))], as_json)
 }
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {

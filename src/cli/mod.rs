@@ -20,6 +20,12 @@ use std::{
 };
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+#[cfg(target_os = "linux")]
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::{
+    fs::Mode,
+    process::{Resource, Rlimit, setrlimit, umask},
+};
 use thiserror::Error;
 
 use crate::{
@@ -214,6 +220,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command that the process was started with.
 pub async fn main() -> ExitCode {
+    keep_secrets();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -247,6 +254,16 @@ pub async fn main() -> ExitCode {
     }
 }
 
+/// Neither a core dump nor another user's eye gets what this process holds in memory or writes.
+fn keep_secrets() {
+    let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+    // Where the system does not allow it, there is nothing better to do.
+    let _ = setrlimit(Resource::Core, nothing);
+    #[cfg(target_os = "linux")]
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    umask(Mode::RWXG | Mode::RWXO);
+}
+
 async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> {
     #[cfg(feature = "demo")]
     if matches!(command, Command::Demo) {
@@ -256,10 +273,11 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         return health::execute(&Settings::state_path(layers));
     }
     let settings = match Settings::load(layers) {
-        Err(error) if matches!(command, Command::Doctor { .. }) => {
-            return doctor::without_settings(&error);
-        }
-        settings => settings?,
+        Ok(settings) => settings,
+        Err(error) => match command {
+            Command::Doctor { json } => return doctor::without_settings(&error, json),
+            _ => return Err(error.into()),
+        },
     };
     // On a terminal a progress bar tells what the many lines would.
     let has_bar = matches!(command, Command::Apply { .. } | Command::Check { .. })

@@ -269,7 +269,11 @@ impl Layers {
                     Some(text.trim_end_matches(['\r', '\n']).to_owned())
                 }
                 Err(error) => {
-                    notes.problems.push(format!("{twin}: cannot read {path} ({error})"));
+                    // It may be the secret itself, by mistake.
+                    notes.problems.push(format!(
+                        "{twin}: cannot read the file that it names ({error}); it takes a path, and \
+                         never the value itself"
+                    ));
                     None
                 }
             },
@@ -305,6 +309,12 @@ fn value(variable: &str, text: String) -> Value {
 }
 
 fn unknown<'a>(key: &str, origin: Option<&str>, known: impl Iterator<Item = &'a String>) -> String {
+    // What stands below a secret may be one, too.
+    let is_below = |secret: &&&str| key.starts_with(&format!("{secret}."));
+    if let Some(secret) = SECRETS.iter().find(is_below) {
+        let origin = origin.unwrap_or("default");
+        return format!("{secret} ({origin}): it must be a single value, and its name just that");
+    }
     let nearest =
         known.max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
     let nearest = nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"));

@@ -197,6 +197,13 @@ impl Settings {
         let create_domain_records = values.flag("wordpress.create_domain_records");
         let base_url = values.parse("closte.base_url");
         let api_key = values.optional("closte.api_key");
+        if let (Some(url), Some(Some(key))) = (&base_url, &api_key)
+            && ApiKey::is_in(key, &BaseUrl::to_string(url))
+        {
+            let problem =
+                "closte.base_url holds the key, which is sent without that: remove it there";
+            values.problems.push(problem.to_owned());
+        }
         let timeout =
             values.duration_up_to("closte.timeout", Duration::from_millis(100), LONGEST_CALL);
         let concurrency = values.number("closte.concurrency", 1..=64);

@@ -6,13 +6,18 @@ use std::{
     time::Duration,
 };
 
+use sha2::{Digest as _, Sha256};
 use sqlx::{ConnectOptions, mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions};
 use thiserror::Error;
 use url::Url;
 
 /// Where the network's database is. Shown without its password.
 #[derive(Clone)]
-pub struct DatabaseUrl(pub(super) Location);
+pub struct DatabaseUrl {
+    pub(super) location: Location,
+    /// Of all that it was made from: what it is compared by, without a copy of the password.
+    digest: [u8; 32],
+}
 
 #[derive(Clone)]
 pub(super) enum Location {
@@ -49,13 +54,7 @@ pub enum InvalidDatabaseUrl {
 
 impl PartialEq for DatabaseUrl {
     fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Location::MySql(one), Location::MySql(other)) => {
-                one.to_url_lossy() == other.to_url_lossy()
-            }
-            (Location::Sqlite(one), Location::Sqlite(other)) => one == other,
-            _ => false,
-        }
+        self.digest == other.digest
     }
 }
 
@@ -84,12 +83,19 @@ impl DatabaseUrl {
             options = options.password(password);
         }
         let is_there = |path: &str| Path::new(path).exists();
-        Ok(Self::my_sql(at_host(options, host.trim(), is_there)?))
+        let options = at_host(options, host.trim(), is_there)?;
+        Ok(Self::my_sql(options, &[host, user, password, name]))
     }
 
-    fn my_sql(options: MySqlConnectOptions) -> Self {
+    fn my_sql(options: MySqlConnectOptions, made_from: &[&str]) -> Self {
         // Statements hold nothing secret, but a log of them would be noise.
-        Self(Location::MySql(Box::new(options.charset("utf8mb4").disable_statement_logging())))
+        let options = options.charset("utf8mb4").disable_statement_logging();
+        Self::new(Location::MySql(Box::new(options)), made_from)
+    }
+
+    fn new(location: Location, made_from: &[&str]) -> Self {
+        let digest = Sha256::digest(made_from.join("\0")).into();
+        Self { location, digest }
     }
 }
 
@@ -102,6 +108,10 @@ fn at_host(
     host: &str,
     is_there: impl Fn(&str) -> bool,
 ) -> Result<MySqlConnectOptions, InvalidDatabaseUrl> {
+    // A whole address may hold a password, and would be shown as a host.
+    if host.contains('@') || host.contains("://") {
+        return Err(InvalidDatabaseUrl::Host);
+    }
     if let Some((_, socket)) = host.split_once(":/") {
         return Ok(options.socket(format!("/{socket}")));
     }
@@ -110,7 +120,8 @@ fn at_host(
     }
     if let Some(address) = host.strip_prefix('[') {
         let (address, rest) = address.split_once(']').ok_or(InvalidDatabaseUrl::Host)?;
-        let options = options.host(address);
+        let address: Ipv6Addr = address.parse().map_err(|_| InvalidDatabaseUrl::Host)?;
+        let options = options.host(&address.to_string());
         return match rest.strip_prefix(':') {
             Some(port) => Ok(options.port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
             None => Ok(options),
@@ -141,8 +152,12 @@ impl FromStr for DatabaseUrl {
         if let Some(path) = text.strip_prefix("sqlite:") {
             // `sqlite://relative` and `sqlite:///absolute` are common spellings of a path, too.
             let path = path.strip_prefix("//").unwrap_or(path);
-            let path = if path.is_empty() { None } else { Some(PathBuf::from(path)) };
-            return Ok(Self(Location::Sqlite(path.ok_or(InvalidDatabaseUrl::NoFile)?)));
+            // An address of another make may hold a password, and would be shown as a path.
+            let is_no_path = path.contains("://") || !path.starts_with('/') && path.contains('@');
+            if path.is_empty() || is_no_path {
+                return Err(InvalidDatabaseUrl::NoFile);
+            }
+            return Ok(Self::new(Location::Sqlite(PathBuf::from(path)), &[path]));
         }
         let url = Url::parse(text).map_err(|_| InvalidDatabaseUrl::NotAnAddress)?;
         if !matches!(url.scheme(), "mysql" | "mariadb") {
@@ -151,14 +166,17 @@ impl FromStr for DatabaseUrl {
         if url.username().is_empty() {
             return Err(InvalidDatabaseUrl::NoUser);
         }
-        if url.path().trim_matches('/').is_empty() {
-            return Err(InvalidDatabaseUrl::NoDatabase);
+        match url.path().trim_matches('/') {
+            "" => return Err(InvalidDatabaseUrl::NoDatabase),
+            // The rest of a password that is not percent-encoded.
+            name if name.contains(['/', '@', ':']) => return Err(InvalidDatabaseUrl::NotAnAddress),
+            _ => {}
         }
         let options: MySqlConnectOptions =
             text.parse().map_err(|_| InvalidDatabaseUrl::NotAnAddress)?;
         // The system's resolver takes an IPv6 address without its brackets only.
         let host = options.get_host().trim_matches(['[', ']']).to_owned();
-        Ok(Self::my_sql(options.host(&host)))
+        Ok(Self::my_sql(options.host(&host), &[text]))
     }
 }
 
@@ -173,7 +191,7 @@ impl Location {
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.location {
             Location::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Location::MySql(options) => {
                 let database = options.get_database().unwrap_or_default();
@@ -266,10 +284,25 @@ mod tests {
             ("mysql://db.example/wordpress", NoUser),
             ("mysql://wp:s3cret@db.example/", NoDatabase),
             ("sqlite:", NoFile),
+            ("sqlite://wp:s3cret@127.0.0.1/wp", NoFile),
+            ("sqlite:mysql://wp:s3cret@db/wp", NoFile),
+            ("mysql://wp@db:12/s3cret@db/wp", NotAnAddress),
         ] {
             assert_eq!(shown(text), Err(why.clone()), "{text}");
             assert!(!why.to_string().contains("s3cret"));
         }
+    }
+
+    #[test]
+    fn addresses_with_other_passwords_are_not_the_same() {
+        let same = |one: &str, other: &str| {
+            one.parse::<DatabaseUrl>().unwrap() == other.parse::<DatabaseUrl>().unwrap()
+        };
+        let url = "mysql://wp:s3cret@[::1]:3307/wp";
+        assert!(same(url, url));
+        assert!(!same(url, "mysql://wp:other@[::1]:3307/wp"));
+        let of_host = |host| DatabaseUrl::from_parts(host, "wp", "s3cret", "w").unwrap();
+        assert!(of_host("::1") == of_host("::1") && of_host("::1") != of_host("[::1]:1"));
     }
 
     #[test]
@@ -288,8 +321,11 @@ mod tests {
             let url = DatabaseUrl::from_parts(host, "wp", "s3cret", "wordpress");
             assert_eq!(url.map(|url| url.to_string()).as_deref(), Ok(expected), "{host}");
         }
-        let bad = DatabaseUrl::from_parts("db:port", "wp", "s3cret", "wordpress");
-        assert_eq!(bad.map(|url| url.to_string()), Err(InvalidDatabaseUrl::Host));
+        for host in ["db:port", "mysql://wp:s3cret@db", "s3cret@db", "[wp:s3cret@db]:3306", "[db]"]
+        {
+            let bad = DatabaseUrl::from_parts(host, "wp", "s3cret", "wordpress");
+            assert_eq!(bad.map(|url| url.to_string()), Err(InvalidDatabaseUrl::Host), "{host}");
+        }
     }
 
     #[test]
@@ -305,7 +341,7 @@ mod tests {
         let place = |host: &str, there: &[&str]| {
             let options = MySqlConnectOptions::new().username("wp").database("w");
             let options = at_host(options, host, |path| there.contains(&path)).unwrap();
-            DatabaseUrl::my_sql(options).to_string()
+            DatabaseUrl::my_sql(options, &[]).to_string()
         };
         let socket = "mysql://wp@localhost/w?socket=/var/lib/mysql/mysql.sock";
         assert_eq!(place("localhost", &["/var/lib/mysql/mysql.sock"]), socket);

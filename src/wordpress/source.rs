@@ -75,7 +75,7 @@ impl Source {
     }
 
     async fn connect(&self) -> Result<Connection, SourceError> {
-        let opened = timeout(CONNECT_LIMIT, Connection::open(&self.database.0)).await;
+        let opened = timeout(CONNECT_LIMIT, Connection::open(&self.database.location)).await;
         let limit = CONNECT_LIMIT;
         opened
             .map_err(|_| SourceError::TimedOut { database: self.database.to_string(), limit })?
@@ -283,7 +283,7 @@ impl Source {
 
     /// The statement that gives the current user a right on a table.
     async fn grant(&self, connection: &mut Connection, right: &str, table: &str) -> String {
-        let Location::MySql(options) = &self.database.0 else {
+        let Location::MySql(options) = &self.database.location else {
             return format!(
                 "chmod/chown, so that this user may write {} and its folder",
                 self.database

@@ -9,7 +9,7 @@ use closte_sync::{
     closte::{ApiKey, Client},
     daemon::Token,
     settings::{Layers, Settings},
-    simulator::{Fault, Simulator, Target},
+    simulator::{Call, Fault, Simulator, Target},
     wordpress::{DatabaseUrl, Source, WpConfig},
 };
 
@@ -29,46 +29,107 @@ async fn said(program: &Program, command: &[&str]) -> String {
     format!("{out}\n{err}")
 }
 
-fn faults() -> Vec<Fault> {
-    let echo = format!("http://127.0.0.1:1/?apikey={KEY}");
-    vec![
-        Fault::Status(400),
-        Fault::Status(401),
-        Fault::Status(404),
-        Fault::Status(500),
-        Fault::RetryAfter(429, 60),
-        Fault::Redirect(echo),
-        Fault::Body(format!("<html>apikey={KEY}</html>")),
-        Fault::Body(format!("{{\"success\": false, \"error\": \"{KEY}")),
-        Fault::Body(format!("{{\"success\": true, \"domains\": [\"{KEY}\", {{\"a\": 1}}]}}")),
+/// With characters that addresses, JSON and HTML write otherwise.
+const AWKWARD_KEY: &str = "m4rkerKey+/=%&\"<\\x-Abc123";
+
+fn faults(key: &str) -> Vec<Fault> {
+    let encoded: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
+    let (head, tail) = key.split_at(9);
+    let mut faults = vec![
+        Fault::Redirect(format!("http://127.0.0.1:1/?apikey={encoded}")),
+        Fault::Redirect(format!("/?apikey={encoded}")),
         Fault::Failure("the API key {apikey} is bad".to_owned()),
         Fault::Failure("no: {apikey}".to_owned()),
+        Fault::Failure("Invalid or empty domain: {apikey}".to_owned()),
         Fault::EmptyPromise,
         Fault::Hang,
         Fault::Reset,
         Fault::LostAnswer,
-    ]
+    ];
+    faults.extend([400, 401, 403, 404, 405, 418, 500, 502, 503].map(Fault::Status));
+    faults.extend(
+        [(429, 60), (503, 60), (429, 0)].map(|(status, wait)| Fault::RetryAfter(status, wait)),
+    );
+    let json = serde_json::json!(key);
+    let bodies = [
+        format!("<html>apikey={key}</html>"),
+        format!("<html>apikey={}</html>", key.replace('&', "&amp;").replace('<', "&lt;")),
+        format!("<p>{}{key}</p>", " ".repeat(4_088)),
+        format!("?apikey={encoded}"),
+        format!("?apikey={}", encoded.to_lowercase()),
+        format!("\"bad {}\" x", key.replace('/', "\\/")),
+        format!("{head}\u{7}{tail}"),
+        format!("{{\"success\": false, \"error\": \"{key}"),
+        format!("{{\"success\": false, \"error\": {}}}", serde_json::json!(key.to_lowercase())),
+        format!("{{\"success\": false, \"error\": {{\"key\": {json}}}}}"),
+        format!(
+            "{{\"success\": false, \"error\": {}}}",
+            serde_json::json!(format!("{head}\0{tail}"))
+        ),
+        format!(
+            "{{\"success\": false, \"error\": {}}}",
+            serde_json::json!(format!("{}{key}", "x ".repeat(75)))
+        ),
+    ];
+    faults.extend(bodies.map(Fault::Body));
+    for element in [
+        format!("{json}"),
+        serde_json::json!(format!("https://x/?apikey={key}")).to_string(),
+        serde_json::json!(format!("https://x/?apikey={encoded}")).to_string(),
+        format!("{{{json}: 1}}"),
+        format!("{{\"domain\": {json}}}"),
+    ] {
+        faults.push(Fault::Body(format!("{{\"success\": true, \"domains\": [{element}]}}")));
+    }
+    faults
 }
 
 #[tokio::test]
 async fn rule_7_whatever_closte_does() {
-    let (_network, closte, program) = ends(&["a.example"]).await;
-    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "200ms");
+    whatever_closte_does(KEY, &[Target::Everything, Target::Only(Call::List)]).await;
+}
+
+#[tokio::test]
+async fn rule_7_whatever_closte_does_to_a_name() {
+    whatever_closte_does(KEY, &[Target::Only(Call::Add), Target::Only(Call::Remove)]).await;
+}
+
+#[tokio::test]
+async fn rule_7_whatever_the_key_is_made_of() {
+    whatever_closte_does(AWKWARD_KEY, &[Target::Everything, Target::Only(Call::List)]).await;
+}
+
+async fn whatever_closte_does(key: &str, targets: &[Target]) {
+    let (network, closte, program) = ends(&["a.example", "b.example"]).await;
+    closte.set_key(key);
+    let program = program
+        .with("CLOSTE_CLIENT_API_KEY", key)
+        .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "200ms")
+        .with("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "0")
+        .with("RUST_BACKTRACE", "full");
     let mut masked = 0;
-    for fault in faults() {
+    for (target, fault) in
+        targets.iter().flat_map(|target| faults(key).into_iter().map(move |fault| (target, fault)))
+    {
+        // Something to add, and something to remove.
         closte.heal();
-        closte.fail(Target::Everything, fault.clone());
-        for command in [&["plan"][..], &["apply"], &["doctor"], &["check", "a.example"]] {
+        network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain LIKE 'new%'").await;
+        network.map("new.example").await;
+        program.run(&["apply", "--allow-removals"]).await;
+        network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain LIKE 'new%'").await;
+        network.map("newer.example").await;
+        closte.fail(target.clone(), fault.clone());
+        for command in [&["plan"][..], &["apply"], &["doctor", "--json"]] {
             let said = said(&program, command).await;
-            assert_unseen(&format!("{fault:?} {command:?}"), &said);
+            assert_unseen(&format!("{target:?} {fault:?} {command:?}"), &said);
             masked += said.matches("***").count();
         }
     }
-    assert!(masked > 5, "nothing was masked, so nothing was tested");
-    for command in ["status", "events", "config"] {
-        for form in [&[command][..], &[command, "--json"]] {
-            assert_unseen(command, &said(&program, form).await);
-        }
+    assert!(masked > 20, "nothing was masked, so nothing was tested");
+    assert_unseen("events", &said(&program, &["events", "--lines", "100000"]).await);
+    for command in ["status", "config", "plan", "apply", "check"] {
+        assert_unseen(command, &said(&program, &[command]).await);
+        assert_unseen(command, &said(&program, &[command, "--json"]).await);
     }
     let state = std::fs::read(program.state_path()).unwrap();
     assert!(!state.windows(MARKER.len()).any(|bytes| bytes == MARKER.as_bytes()), "in the state");
@@ -100,13 +161,21 @@ async fn rule_7_whatever_the_database_does() {
         format!("sqlite:{no_file}"),
         // These are no addresses at all.
         format!("mysql://wp:{PASSWORD}@host:port/db"),
+        format!("mysql://a@wp:12/{PASSWORD}@127.0.0.1/db"),
+        format!("sqlite://wp:{PASSWORD}@127.0.0.1/db"),
         format!("mysql://wp:{PASSWORD}@host"),
         format!("postgres://wp:{PASSWORD}@host/db"),
         PASSWORD.to_owned(),
     ] {
         let program = program.clone().with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &url);
-        for command in [&["plan"][..], &["apply"], &["doctor"], &["config"], &["config", "--json"]]
-        {
+        for command in [
+            &["plan"][..],
+            &["apply"],
+            &["check", "a.example"],
+            &["doctor"],
+            &["config"],
+            &["config", "--json"],
+        ] {
             assert_unseen(&format!("{url} {command:?}"), &said(&program, command).await);
         }
     }
@@ -122,7 +191,22 @@ async fn rule_7_whatever_the_settings_are() {
          $table_prefix = 'm4rker' . f(); require 'm4rker.php'; define('DB_NAME', 'm4rker",
     );
     let toml = program.file("closte-sync.toml", "[closte]\napi_key = \"m4rker\nbroken");
+    let closure = wp_config(
+        "<?php define('DB_PASSWORD', (fn() => 'm4rker')()); define('DB_NAME', m4rker(9));",
+    );
+    let table = program.file("table.toml", "[closte]\napi_key = { m4rker = \"m4rker\" }");
+    let list = program.file("list.toml", "[closte]\napi_key = [\"m4rker\", \"m4rker\"]");
     let cases = [
+        with("CLOSTE_CLIENT_API_KEY_FILE", "m4rker").without("CLOSTE_CLIENT_API_KEY"),
+        with("WORDPRESS_DB_PASSWORD_FILE", "m4rker"),
+        with("WORDPRESS_DB_HOST", "mysql://wp:m4rker@db")
+            .with("WORDPRESS_DB_USER", "u")
+            .with("WORDPRESS_DB_NAME", "n")
+            .without("CLOSTE_SYNC__WORDPRESS__DATABASE_URL"),
+        with("CLOSTE_SYNC__CLOSTE__BASE_URL", &format!("https://127.0.0.1:1/{KEY}/")),
+        with("CLOSTE_SYNC__CLOSTE__API_KEY__M4RKER", "m4rker"),
+        with("CLOSTE_SYNC__WORDPRESS__CONFIG_FILE", &closure)
+            .without("CLOSTE_SYNC__WORDPRESS__DATABASE_URL"),
         with("CLOSTE_CLIENT_API_KEY", "m4rker with spaces"),
         with("CLOSTE_CLIENT_API_KEY_FILE", "/nowhere").without("CLOSTE_CLIENT_API_KEY"),
         with("CLOSTE_SYNC__HTTP__TOKEN", "m4rker with spaces"),
@@ -140,7 +224,9 @@ async fn rule_7_whatever_the_settings_are() {
             assert_unseen(&format!("{number} {command:?}"), &said(program, command).await);
         }
     }
-    assert_unseen("TOML", &said(&program, &["config", "--config", &toml]).await);
+    for toml in [toml, table, list] {
+        assert_unseen("TOML", &said(&program, &["config", "--config", &toml]).await);
+    }
     for secret in ["closte.api_key", "wordpress.database_url", "http.token"] {
         let set = program.run(&["config", "--set", &format!("{secret}=m4rker")]).await;
         assert!(

@@ -192,7 +192,7 @@ impl Interpreter<'_> {
         }
         let first = match values.first() {
             Some(Ok(Value::Text(text))) => text.as_str(),
-            _ => return Err(not_run(&name)),
+            _ => return Err(not_run()),
         };
         match name.as_str() {
             "getenv" => self.environment_value(first, Value::Absent { is_null: false }),
@@ -204,12 +204,12 @@ impl Interpreter<'_> {
             }
             "defined" => match scope.is_defined(first) {
                 Some(false) if self.effects.may_define_more() => {
-                    Err(format!("something may define {first} before that is not followed"))
+                    Err("something that is not followed may define it before".to_owned())
                 }
                 Some(is) => Ok(Value::Bool(is)),
-                None => Err(format!("whether {first} is defined depends on a branch")),
+                None => Err("whether it is defined before depends on a branch".to_owned()),
             },
-            _ => Err(not_run(&name)),
+            _ => Err(not_run()),
         }
     }
 
@@ -217,7 +217,9 @@ impl Interpreter<'_> {
         match self.environment.get(&format!("{name}_FILE")) {
             Some(path) => match std::fs::read_to_string(path) {
                 Ok(text) => Ok(Value::Text(text.trim_end_matches(['\r', '\n']).to_owned())),
-                Err(error) => Err(format!("{name}_FILE: cannot read {path} ({error})")),
+                Err(error) => {
+                    Err(format!("{name}_FILE: cannot read the file that it names ({error})"))
+                }
             },
             None => match self.environment_value(name, Value::Null)? {
                 Value::Null => default,
@@ -312,9 +314,9 @@ fn not_followed() -> String {
     "it is worked out in a way that is not followed".to_owned()
 }
 
-fn not_run(function: &str) -> String {
-    let shown: String = function.chars().filter(|c| !c.is_control()).take(60).collect();
-    format!("it calls {shown}(), which is not run")
+/// Without its name, for the same reason.
+fn not_run() -> String {
+    "it calls a function, which is not run".to_owned()
 }
 
 /// A source text without so many bytes at either end.
