@@ -14,7 +14,7 @@ use std::{
 
 use jiff::Timestamp;
 use rand::RngExt as _;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use endpoint::{Endpoint, EndpointError, Listener, Token};
@@ -22,6 +22,7 @@ pub use signals::{Signal, signals};
 
 use crate::{
     checks::Clock,
+    closte::ClosteError,
     event::Event,
     state::{FileLock, State},
     sync::{CycleError, Report, Stop, Sync},
@@ -33,6 +34,9 @@ use vitals::Vitals;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// The longest pause that a `Retry-After` makes: a broken one must not silence the daemon for years.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+
+/// How long it may take to write an event down: signals are not kept waiting by a busy state database.
+const LONGEST_TELLING: Duration = Duration::from_secs(2);
 
 /// What the daemon runs, as the settings would have it.
 pub struct Parts {
@@ -52,8 +56,36 @@ struct Memory {
     troubles: Troubles,
     /// Cycles in a row that failed.
     failures: u32,
+    /// Why calls were left, until others have shown that it is over.
+    outage: Option<ClosteError>,
     /// Until when Closte asked to be left alone.
     quiet_until: Option<tokio::time::Instant>,
+    /// The line for systemd.
+    status: String,
+}
+
+impl Memory {
+    /// Takes up what a cycle came to. Where names still wait after an outage and none was asked for
+    /// again, it lasts.
+    fn note(&mut self, outcome: &mut Result<Report, CycleError>, now: tokio::time::Instant) {
+        let asked = asked_to_wait(outcome);
+        self.quiet_until = asked.map(|asked| now + asked);
+        match outcome {
+            Ok(report) if report.outage.is_some() => {
+                self.failures += 1;
+                self.outage = report.outage.clone();
+            }
+            Ok(report) if report.quiet || report.tried == 0 && report.failed > 0 => {
+                match &self.outage {
+                    Some(outage) => report.outage = Some(outage.clone()),
+                    None => self.failures = 0,
+                }
+            }
+            Ok(_) => (self.failures, self.outage) = (0, None),
+            Err(CycleError::Stopped { outage: None }) => {}
+            Err(_) => self.failures += 1,
+        }
+    }
 }
 
 /// Runs both loops until a signal asks for the end: cycles every interval, give or take a tenth, and
@@ -104,8 +136,8 @@ async fn attend(
         match signal.unwrap_or(Signal::Stop("the end of all signals")) {
             Signal::Stop(name) => {
                 service::stopping();
-                tell(state, Event::Stopping { signal: name.to_owned() }).await;
                 stop.hurry();
+                tell(state, Event::Stopping { signal: name.to_owned() }).await;
                 ended.cancelled().await;
                 return None;
             }
@@ -120,6 +152,7 @@ async fn attend(
                         next = Some(parts);
                     }
                     Err(error) => {
+                        service::reload_refused(&error);
                         tell(state, Event::ReloadRefused { error }).await;
                         if next.is_none() {
                             service::ready();
@@ -179,21 +212,18 @@ async fn run_cycles(
         let started = Instant::now();
         let alive = |_, _| vitals.pulse.sync_is_alive();
         // In a box, because the compiler gives up on futures that are nested as deep as all of this.
-        let outcome = Box::pin(sync.cycle(stop, &alive)).await;
-        if until_stopped.is_cancelled() {
-            return;
-        }
-        vitals.note_cycle(&outcome, started.elapsed());
-        service::status(&outcome);
+        let mut outcome = Box::pin(sync.cycle(stop, &alive)).await;
+        let took = started.elapsed();
+        let now = tokio::time::Instant::now();
+        memory.note(&mut outcome, now);
+        vitals.note_cycle(&outcome, took);
+        service::status(&outcome, &mut memory.status);
         for event in memory.troubles.judge(&outcome, Timestamp::now()) {
             tell(state, event).await;
         }
-        memory.failures = if has_failed(&outcome) { memory.failures + 1 } else { 0 };
-        let now = tokio::time::Instant::now();
-        let asked = asked_to_wait(&outcome);
-        memory.quiet_until = asked.map(|asked| now + asked);
-        let pause = pause(interval, memory.failures, asked);
-        until_stopped.run_until_cancelled(rest(now + pause, vitals)).await;
+        let next = now + pause(interval, memory.failures);
+        let next = memory.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
+        until_stopped.run_until_cancelled(rest(next, vitals)).await;
     }
 }
 
@@ -209,19 +239,19 @@ async fn rest(end: tokio::time::Instant, vitals: &Vitals) {
 /// Logs what happened and writes it down. Where that fails, the log has it at least.
 pub async fn tell(state: &State, event: Event) {
     event.log();
-    if let Err(error) = state.record_events(&[event], Timestamp::now()).await {
-        tracing::debug!(%error, "an event was not written down");
+    match timeout(LONGEST_TELLING, state.record_events(&[event], Timestamp::now())).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an event was not written down"),
+        Err(_) => tracing::debug!("an event was not written down: the state database is busy"),
     }
-}
-
-fn has_failed(outcome: &Result<Report, CycleError>) -> bool {
-    outcome.as_ref().map_or(true, |report| report.outage.is_some())
 }
 
 /// How long Closte asked to be left alone.
 fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
     let asked = match outcome {
-        Err(CycleError::Closte(error)) => error.retry_after(),
+        Err(CycleError::Closte(error) | CycleError::Stopped { outage: Some(error) }) => {
+            error.retry_after()
+        }
         Ok(Report { outage: Some(error), .. }) => error.retry_after(),
         _ => None,
     };
@@ -230,16 +260,15 @@ fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
 
 /// The time to the next cycle: the interval, doubled for every failure in a row after the first,
 /// with a jitter of a tenth so that many daemons do not ask at once.
-fn pause(interval: Duration, failures: u32, asked: Option<Duration>) -> Duration {
+fn pause(interval: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let pause = interval.saturating_mul(1 << doublings).min(LONGEST_PAUSE.max(interval));
-    pause.mul_f64(rand::rng().random_range(0.9..1.1)).max(asked.unwrap_or_default())
+    pause.mul_f64(rand::rng().random_range(0.9..1.1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::closte::ClosteError;
 
     #[test]
     fn a_broken_retry_after_does_not_silence_it_for_years() {
@@ -248,15 +277,38 @@ mod tests {
     }
 
     #[test]
-    fn failures_stretch_the_pause_and_closte_may_ask_for_more() {
+    fn an_outage_lasts_until_a_call_has_shown_its_end() {
+        let limited = || ClosteError::RateLimited { retry_after: Some(Duration::from_secs(600)) };
+        let now = tokio::time::Instant::now();
+        let mut memory = Memory::default();
+        let mut note = |outcome: Result<Report, CycleError>| {
+            let mut outcome = outcome;
+            memory.note(&mut outcome, now);
+            let is_out = outcome.is_ok_and(|report| report.outage.is_some());
+            (is_out, memory.failures, memory.quiet_until.map(|end| (end - now).as_secs()))
+        };
+        let waiting = || Report { failed: 3, ..Report::default() };
+        assert_eq!(note(Ok(waiting())), (false, 0, None));
+        let out = || Report { outage: Some(limited()), ..waiting() };
+        assert_eq!(note(Ok(out())), (true, 1, Some(600)));
+        assert_eq!(note(Ok(waiting())), (true, 1, None), "the list works, the names still wait");
+        assert_eq!(note(Ok(Report { quiet: true, ..Report::default() })), (true, 1, None));
+        assert_eq!(note(Err(CycleError::Stopped { outage: None })), (false, 1, None));
+        let cut = CycleError::Stopped { outage: Some(limited()) };
+        assert_eq!(note(Err(cut)), (false, 2, Some(600)), "a reload forgets no Retry-After");
+        assert_eq!(note(Ok(Report { tried: 1, ..waiting() })), (false, 0, None));
+        assert_eq!(note(Ok(waiting())), (false, 0, None));
+    }
+
+    #[test]
+    fn failures_stretch_the_pause() {
         let second = Duration::from_secs(1);
-        let pause_of = |failures, asked| pause(30 * second, failures, asked).as_secs_f64().round();
-        assert!((27.0..=33.0).contains(&pause_of(0, None)));
-        assert!((27.0..=33.0).contains(&pause_of(1, None)));
-        assert!((108.0..=132.0).contains(&pause_of(3, None)));
-        assert!((270.0..=330.0).contains(&pause_of(99, None)));
-        assert!(pause_of(1, Some(600 * second)) >= 600.0);
-        let hourly = pause(3600 * second, 9, None).as_secs();
+        let pause_of = |failures| pause(30 * second, failures).as_secs_f64().round();
+        assert!((27.0..=33.0).contains(&pause_of(0)));
+        assert!((27.0..=33.0).contains(&pause_of(1)));
+        assert!((108.0..=132.0).contains(&pause_of(3)));
+        assert!((270.0..=330.0).contains(&pause_of(99)));
+        let hourly = pause(3600 * second, 9).as_secs();
         assert!((3240..=3960).contains(&hourly));
     }
 }

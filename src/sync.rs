@@ -80,7 +80,10 @@ pub enum CycleError {
     State(#[from] StateError),
     /// The daemon was told to stop.
     #[error("stopped before the cycle was done; the next one goes on from here")]
-    Stopped,
+    Stopped {
+        /// Why calls were left before that, as in [`Report::outage`].
+        outage: Option<ClosteError>,
+    },
 }
 
 /// What a cycle would do.
@@ -132,10 +135,11 @@ impl Sync {
         let _lock = stop.unless_asked(self.wait_for_turn(progress)).await??;
         let started = Instant::now();
         let mut outcome = self.read_plan_and_carry_out(stop, progress).await;
-        if outcome.is_ok()
-            && let Err(error) = self.request_certificates(stop, progress).await
-        {
-            outcome = Err(error);
+        if let Ok(report) = &mut outcome {
+            match self.request_certificates(stop, progress).await {
+                Ok(limited) => report.outage = report.outage.take().or(limited),
+                Err(error) => outcome = Err(error),
+            }
         }
         match &outcome {
             Ok(Report { quiet, wanted, added, removed, .. }) => {
@@ -145,7 +149,7 @@ impl Sync {
             Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) => {
                 self.state.cycle_failed(&error.to_string(), Timestamp::now()).await?;
             }
-            Err(CycleError::State(_) | CycleError::Stopped) => {}
+            Err(CycleError::State(_) | CycleError::Stopped { .. }) => {}
         }
         outcome
     }
@@ -183,7 +187,7 @@ impl Sync {
         let rejected = rejected(&network);
         self.report_rejected(ledger_id, &rejected, now).await?;
         let records = stop.unless_asked(self.create_records(&network, now)).await??;
-        let list = stop.unless_asked(ask_for_list(&self.closte)).await??;
+        let list = stop.unless_in_a_hurry(ask_for_list(&self.closte)).await??;
         let odd_elements = odd_elements(&list);
         let present = Present { complete: list.is_complete(), names: list.names };
 
@@ -209,7 +213,7 @@ impl Sync {
         self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
         self.state.cycle_completed(ledger_id, &report, Timestamp::now()).await?;
         if stop.no_more().is_cancelled() {
-            return Err(CycleError::Stopped);
+            return Err(CycleError::Stopped { outage: report.outage });
         }
         self.ledger = Some(remembered);
         self.seen = Some(Seen { wanted: fingerprint, listed_at: now, look_again_at });

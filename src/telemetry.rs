@@ -259,6 +259,11 @@ impl Visit for Fields {
         self.0.push((field.name(), value.into()));
     }
 
+    /// Times are given in this type.
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.record_u64(field, value.try_into().unwrap_or(u64::MAX));
+    }
+
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.0.push((field.name(), value.into()));
     }

@@ -1,4 +1,6 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
+
+use tokio::time::timeout;
 
 use super::{CommandError, Ends, exit};
 use crate::{
@@ -11,6 +13,9 @@ use crate::{
     sync::Sync,
     telemetry::Log,
 };
+
+/// What is written is safe before it is closed.
+const LONGEST_CLOSING: Duration = Duration::from_secs(2);
 
 pub(super) async fn execute(
     settings: Settings,
@@ -52,7 +57,8 @@ pub(super) async fn execute(
     };
     daemon::run(parts, &state, &lock, signals, reload).await;
     daemon::tell(&state, Event::Stopped {}).await;
-    state.close().await;
+    // A state database that another process keeps busy does not hold up the end.
+    let _ = timeout(LONGEST_CLOSING, state.close()).await;
     Ok(exit::OK)
 }
 

@@ -22,19 +22,30 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::vitals::{ALIVE_WITHIN, Vitals};
+use super::{
+    metrics::as_prometheus_text,
+    vitals::{ALIVE_WITHIN, Vitals},
+};
 use crate::{
     checks::Patience,
     closte::Calls,
     state::{State, StateError},
 };
 
+/// The newer one of the two formats of metrics
+/// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+const OPEN_METRICS: &str = "application/openmetrics-text";
 /// The most connections at once.
 const MOST_CONNECTIONS: usize = 32;
-/// How long one may take in all.
+/// How long a visitor may take to say what he wants.
+const LONGEST_HEADER: Duration = Duration::from_secs(3);
+/// How long a connection may take in all.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(30);
 
 /// The socket of the endpoint, open.
@@ -130,6 +141,7 @@ pub struct Endpoint {
     calls: Calls,
     patience: Patience,
     sync_interval: Duration,
+    turn: Mutex<()>,
 }
 
 impl Endpoint {
@@ -147,7 +159,15 @@ impl Endpoint {
         sync_interval: Duration,
     ) -> Result<Self, EndpointError> {
         let listener = listener.share()?;
-        Ok(Self { listener, token, metrics_per_domain, calls, patience, sync_interval })
+        Ok(Self {
+            listener,
+            token,
+            metrics_per_domain,
+            calls,
+            patience,
+            sync_interval,
+            turn: Mutex::default(),
+        })
     }
 
     /// Answers until `closed`.
@@ -177,6 +197,7 @@ impl Endpoint {
             };
             let connection = http1::Builder::new()
                 .keep_alive(false)
+                .header_read_timeout(LONGEST_HEADER)
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service.clone());
             tokio::spawn(async move {
@@ -230,10 +251,16 @@ async fn metrics(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response
     if !asked.endpoint.is_allowed(&headers) {
         return unauthorized();
     }
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let is_open = accepted.is_some_and(|accepted| accepted.contains(OPEN_METRICS));
     match exposition(&asked).await {
-        Ok(text) => {
-            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        Ok(text) if is_open => {
+            let kind = format!("{OPEN_METRICS}; version=1.0.0; charset=utf-8");
             ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Ok(text) => {
+            let kind = "text/plain; version=0.0.4; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], as_prometheus_text(&text)).into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
@@ -241,6 +268,8 @@ async fn metrics(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response
 
 async fn exposition(asked: &Asked) -> Result<String, StateError> {
     let Asked { endpoint, vitals, state } = asked;
+    // What many ask for at once is made for one after the other: it may be large.
+    let _turn = endpoint.turn.lock().await;
     let now = Timestamp::now();
     let ledger = state.current_ledger().await?;
     let census = match ledger {

@@ -1,9 +1,9 @@
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{collections::HashSet, sync::atomic::AtomicU64, time::Duration};
 
 use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -73,11 +73,15 @@ impl Default for Metrics {
 impl Metrics {
     pub(super) fn note_cycle(&self, outcome: &Result<Report, CycleError>, took: Duration) {
         let word = match outcome {
-            Ok(Report { outage: Some(_), .. }) | Err(CycleError::Closte(_)) => "closte_failed",
+            Ok(Report { outage: Some(_), .. })
+            | Err(CycleError::Closte(_) | CycleError::Stopped { outage: Some(_) }) => {
+                "closte_failed"
+            }
+            // It says nothing.
+            Err(CycleError::Stopped { outage: None }) => return,
             Ok(_) => "ok",
             Err(CycleError::Source(_)) => "wordpress_failed",
             Err(CycleError::State(_)) => "state_failed",
-            Err(CycleError::Stopped) => "stopped",
         };
         self.cycles.get_or_create(&ByOutcome { outcome: word }).inc();
         self.cycle_duration.observe(took.as_secs_f64());
@@ -107,8 +111,9 @@ impl Metrics {
     /// of their own.
     pub(super) fn exposition(&self, calls: &Calls, census: &[Alike], names: &[Looked]) -> String {
         let mut registry = Registry::with_prefix("closte_sync");
-        let build = Info::new(Build { version: env!("CARGO_PKG_VERSION") });
-        registry.register("build", "The program", build);
+        let build = Family::<Build, Gauge>::default();
+        build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
+        registry.register("build_info", "The program", build);
         registry.register("cycles", "Cycles of the sync, by outcome", self.cycles.clone());
         registry.register_with_unit(
             "cycle_duration",
@@ -137,6 +142,24 @@ impl Metrics {
         let _ = encode(&mut text, &registry);
         text
     }
+}
+
+/// The same in the text format of Prometheus, for those who do not read that of OpenMetrics
+/// (<https://prometheus.io/docs/instrumenting/exposition_formats/>): a counter is described by the
+/// name that its samples have, and there are no units and no end.
+pub(super) fn as_prometheus_text(open_metrics: &str) -> String {
+    let counters: HashSet<&str> = open_metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let line = |line: &str| -> Option<String> {
+        let Some(comment) = line.strip_prefix("# ") else { return Some(format!("{line}\n")) };
+        let (kind, rest) = comment.split_once(' ')?;
+        let (name, text) = rest.split_once(' ')?;
+        let total = if counters.contains(name) { "_total" } else { "" };
+        (kind != "UNIT").then(|| format!("# {kind} {name}{total} {text}\n"))
+    };
+    open_metrics.lines().filter_map(line).collect()
 }
 
 fn register_census(registry: &mut Registry, census: &[Alike]) {
@@ -204,6 +227,24 @@ fn seconds(at: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_text_of_prometheus_describes_what_there_is() {
+        let metrics = Metrics::default();
+        metrics.note_cycle(&Ok(Report::default()), Duration::from_millis(5));
+        let text = as_prometheus_text(&metrics.exposition(&Calls::default(), &[], &[]));
+        for line in [
+            "# TYPE closte_sync_build_info gauge",
+            "# HELP closte_sync_cycles_total Cycles of the sync, by outcome.",
+            "# TYPE closte_sync_cycles_total counter",
+            "closte_sync_cycles_total{outcome=\"ok\"} 1",
+            "# TYPE closte_sync_cycle_duration_seconds histogram",
+            "closte_sync_cycle_duration_seconds_count 1",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}: {text}");
+        }
+        assert!(!text.contains("EOF") && !text.contains("UNIT"), "{text}");
+    }
 
     #[test]
     fn the_certificate_of_another_host_is_not_the_soonest_to_end() {

@@ -50,11 +50,20 @@ pub(super) fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-/// The line that `systemctl status` shows.
-pub(super) fn status(outcome: &Result<Report, CycleError>) {
+/// New settings that are not taken up show in `systemctl status`, too: `systemctl reload` itself
+/// cannot fail.
+pub(super) fn reload_refused(error: &str) {
+    notify(&[NotifyState::Status(&format!(
+        "The new settings are wrong, the old ones stay: {error}"
+    ))]);
+}
+
+/// The line that `systemctl status` shows. `found` is what the last cycle that asked Closte found.
+pub(super) fn status(outcome: &Result<Report, CycleError>, found: &mut String) {
     let line = match outcome {
-        // What the last cycle that asked Closte found still holds.
-        Ok(Report { quiet: true, .. }) => return,
+        Err(CycleError::Stopped { .. }) => return,
+        // It still holds.
+        Ok(Report { quiet: true, .. }) => found.clone(),
         Ok(report) => {
             let served = report.in_place + report.covered + report.added;
             let mut line =
@@ -66,6 +75,10 @@ pub(super) fn status(outcome: &Result<Report, CycleError>) {
                     line.push_str(&format!(", {number} {word}"));
                 }
             }
+            if let Some(outage) = &report.outage {
+                line.push_str(&format!("; {outage}"));
+            }
+            found.clone_from(&line);
             line
         }
         Err(error) => format!("The last cycle was broken off: {error}"),

@@ -18,7 +18,8 @@ pub enum Signal {
 /// settings. After the first one that asks for the end, a second one ends the process at once, with
 /// status 1, whatever it is doing.
 pub fn signals() -> mpsc::Receiver<Signal> {
-    let (tell, told) = mpsc::channel(16);
+    // One for new settings, one for the end: where one of a kind waits, another changes nothing.
+    let (tell, told) = mpsc::channel(2);
     // Somebody who closes a terminal means the end.
     let hangup = if io::stdin().is_terminal() { Signal::Stop("SIGHUP") } else { Signal::Reload };
     let streams = (
@@ -46,8 +47,8 @@ pub fn signals() -> mpsc::Receiver<Signal> {
                     // Nobody listens only when it is the end already.
                     let _ = tell.send(signal).await;
                 }
-                // Where many wait, one more changes nothing.
-                Signal::Reload => drop(tell.try_send(signal)),
+                Signal::Reload if tell.capacity() == 2 => drop(tell.try_send(signal)),
+                Signal::Reload => {}
             }
         }
     });

@@ -42,7 +42,7 @@ impl Troubles {
                 let event = |for_s| Event::SourceFailed { error, for_s };
                 self.lasts(Area::WordPress, event, now, &mut events);
             }
-            Err(CycleError::Closte(error)) => {
+            Err(CycleError::Closte(error) | CycleError::Stopped { outage: Some(error) }) => {
                 self.ends(Area::WordPress, now, &mut events);
                 self.lasts(Area::Closte, |for_s| closte_event(error, for_s), now, &mut events);
             }
@@ -55,7 +55,7 @@ impl Troubles {
                     &mut events,
                 );
             }
-            Err(CycleError::Stopped) => {}
+            Err(CycleError::Stopped { outage: None }) => {}
         }
         events
     }

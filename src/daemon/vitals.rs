@@ -49,6 +49,7 @@ impl Vitals {
         self.metrics.note_cycle(outcome, took);
         let error = match outcome {
             Ok(report) => report.outage.as_ref().map(ToString::to_string),
+            Err(CycleError::Stopped { .. }) => return,
             Err(error) => Some(error.to_string()),
         };
         let mut last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -107,6 +107,8 @@ impl State {
             // the same one, so that it can tell when another process has written.
             .max_connections(1)
             .idle_timeout(None)
+            // Waiting for it is no news.
+            .acquire_slow_threshold(Duration::MAX)
             .max_lifetime(None)
             .connect_with(options)
             .await

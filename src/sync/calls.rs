@@ -72,6 +72,7 @@ impl Sync {
                 progress(done, total);
             }
         }
+        report.tried = done;
         report.outage = breaker.outage;
         Ok(())
     }

@@ -19,27 +19,27 @@ const ABSENT_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Sync {
     /// Asks Closte again for the certificates that should have been there by now, as the checks saw
-    /// it. What Closte says to that breaks no cycle.
+    /// it. What Closte says to that breaks no cycle; the result is its wish to be left alone.
     pub(super) async fn request_certificates(
         &self,
         stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
-    ) -> Result<(), CycleError> {
+    ) -> Result<Option<ClosteError>, CycleError> {
         let (Some(patience), Some(ledger)) =
             (self.rules.request_certificate_after, self.ledger.as_ref().map(|known| known.id))
         else {
-            return Ok(());
+            return Ok(None);
         };
         let now = Timestamp::now();
         let lacking = self.state.lacking_certificates(ledger, patience, PAUSE, MOST, now).await?;
         if lacking.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut absent = self.state.absent_calls(now).await?;
         for one in lacking {
             let known: Vec<&str> = absent.iter().map(String::as_str).collect();
             if stop.no_more().is_cancelled() {
-                return Err(CycleError::Stopped);
+                return Err(CycleError::Stopped { outage: None });
             }
             let asking = self.closte.request_certificate(&one.name, &known);
             let request = stop.unless_late(asking).await.unwrap_or_else(|| CertificateRequest {
@@ -52,19 +52,17 @@ impl Sync {
             }
             if request.answer == Ok(None) && request.absent.is_empty() {
                 // There is no call left to ask by. That was told when it was found out.
-                return Ok(());
+                return Ok(None);
             }
             self.note_request(ledger, &one, &request).await?;
             progress(0, 0);
-            let failed = matches!(
-                request.answer,
-                Err(ClosteError::Unreachable { .. } | ClosteError::RateLimited { .. })
-            );
-            if failed {
-                break;
+            match request.answer {
+                Err(limited @ ClosteError::RateLimited { .. }) => return Ok(Some(limited)),
+                Err(ClosteError::Unreachable { .. }) => break,
+                _ => {}
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn note_request(

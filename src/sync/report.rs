@@ -36,6 +36,9 @@ pub struct Report {
     /// How many elements of Closte's list were not understood, with an example.
     #[serde(skip)]
     pub odd_elements: Option<(usize, String)>,
+    /// How many names were asked to be added or removed, with whatever success.
+    #[serde(skip)]
+    pub tried: usize,
     /// Why calls were left to the next cycle.
     #[serde(skip)]
     pub outage: Option<ClosteError>,

@@ -71,7 +71,21 @@ async fn it_tells_life_readiness_and_figures() {
     let expiry = "closte_sync_certificate_soonest_expiry_timestamp_seconds";
     assert!(value(&metrics, expiry).unwrap() > now);
     assert!(!metrics.contains("a.example"), "a line for each domain: {metrics}");
-    assert!(metrics.ends_with("# EOF\n"));
+    assert!(!metrics.contains("# EOF"), "{metrics}");
+    for (accepts, kind) in [
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+            "application/openmetrics-text",
+        ),
+        ("text/plain;version=0.0.4", "text/plain; version=0.0.4"),
+    ] {
+        let answer = client().get(format!("{at}/metrics")).header("Accept", accepts).send().await;
+        let answer = answer.unwrap();
+        let told = answer.headers()["Content-Type"].to_str().unwrap().to_owned();
+        assert!(told.starts_with(kind), "{told}");
+        let is_open = kind.contains("openmetrics");
+        assert_eq!(answer.text().await.unwrap().ends_with("# EOF\n"), is_open);
+    }
 
     let (status, ready) = get(&format!("{at}/readyz")).await;
     assert_eq!(status, StatusCode::OK);
@@ -158,7 +172,7 @@ async fn a_visitor_who_says_nothing_keeps_nobody_out() {
     let daemon = with_endpoint(program).start_daemon();
     let at = address(&daemon).await;
     let mut silent = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..40 {
         let host = at.strip_prefix("http://").unwrap();
         silent.push(tokio::net::TcpStream::connect(host).await.unwrap());
     }
