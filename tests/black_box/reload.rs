@@ -7,6 +7,8 @@ use closte_sync::{
     state::State,
 };
 
+use sqlx::Connection as _;
+
 use crate::support::{KEY, ends, eventually};
 
 #[tokio::test]
@@ -175,6 +177,41 @@ async fn a_reload_does_not_ask_before_closte_wants_to_be_asked() {
     daemon.signal("-TERM");
     assert_eq!(daemon.ends().await, 0);
     assert_eq!(closte.requests().len(), asked);
+}
+
+#[tokio::test]
+async fn what_closte_wants_while_a_reload_waits_is_not_forgotten() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let mut daemon = program.start_daemon();
+    daemon.logs("domain.added domain=a.example").await;
+    closte.set_latency(std::time::Duration::from_secs(2));
+    closte.fail(Target::Only(Call::Add), Fault::RetryAfter(429, 3_600));
+    network.map("b.example").await;
+    eventually("the call is under way", async || closte.count(Call::Add) == 2).await;
+    daemon.signal("-HUP");
+    daemon.logs("WARN  closte.failed error=\"Closte asks for fewer calls (HTTP 429)").await;
+    let asked = closte.requests().len();
+    daemon.signal("-HUP");
+    eventually("it is heard", async || daemon.log().matches("daemon.reloaded").count() == 2).await;
+    daemon.signal("-TERM");
+    assert_eq!(daemon.ends().await, 0);
+    assert_eq!(closte.requests().len(), asked);
+}
+
+#[tokio::test]
+async fn the_end_waits_for_nobody_who_keeps_the_state_busy() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let mut daemon = program.start_daemon();
+    daemon.logs("domain.added domain=a.example").await;
+    let state = format!("sqlite:{}", program.state_path().display());
+    let mut other = sqlx::SqliteConnection::connect(&state).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    (0..20).for_each(|_| daemon.signal("-HUP"));
+    daemon.signal("-TERM");
+    daemon.logs("daemon.stopping signal=SIGTERM").await;
+    // Whatever it still wants to write down: a second signal ends it at once.
+    daemon.signal("-TERM");
+    assert!([0, 1].contains(&daemon.ends().await));
 }
 
 #[tokio::test]

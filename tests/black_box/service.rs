@@ -14,7 +14,7 @@ use crate::support::{ends, eventually};
 
 #[tokio::test]
 async fn systemd_is_told_of_readiness_status_life_and_end() {
-    let (_network, closte, program) = ends(&["a.example", "b.example"]).await;
+    let (network, closte, program) = ends(&["a.example", "b.example"]).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -40,6 +40,14 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
     hears("WATCHDOG=1").await;
     closte.fail(Target::Only(Call::List), Fault::Status(503));
     hears("STATUS=The last cycle was broken off: Closte is out of order (HTTP 503)").await;
+    closte.heal();
+    hears("STATUS=2 of 2 wanted domains are served by Closte").await;
+    daemon.signal("-HUP");
+    hears("READY=1").await;
+    network.sql("ALTER TABLE wp_site RENAME TO wp_gone").await;
+    hears("STATUS=The last cycle was broken off: the table wp_site").await;
+    network.sql("ALTER TABLE wp_gone RENAME TO wp_site").await;
+    hears("STATUS=2 of 2 wanted domains are served by Closte").await;
     assert_eq!(daemon.stop().await, 0);
     hears("STOPPING=1").await;
 }
