@@ -10,7 +10,7 @@ use super::{
 use crate::settings::{Entry, Settings};
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
-    let entries = with_plugin(settings).await;
+    let (entries, unread) = with_plugin(settings).await;
     if as_json {
         let entry =
             |entry: &Entry| json!({"key": entry.key, "value": entry.value, "source": entry.source});
@@ -32,7 +32,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
         let source = paint(FAINT, format_args!("# {source}"));
         let _ = writeln!(text, "{name:<width$} = {value:<24} {source}");
     }
-    for line in settings.not_known() {
+    for line in settings.not_known().into_iter().chain(unread) {
         let _ = writeln!(text, "\n{}", paint(FAIR, line));
     }
     print(&text)?;
@@ -40,13 +40,17 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
 }
 
 /// The settings, with what the plugin's own say where nobody has set others and the network can be
-/// read.
-async fn with_plugin(settings: &Settings) -> Vec<Entry> {
+/// read; and why they are not known, where it cannot.
+async fn with_plugin(settings: &Settings) -> (Vec<Entry>, Option<String>) {
     let mut entries = settings.entries.clone();
     let Ok(source) = source(settings) else {
-        return entries;
+        return (entries, None);
     };
-    let plugin = source.read().await.ok().and_then(|network| network.plugin.ok());
+    let read = source.read().await.map_err(|error| error.to_string());
+    let (plugin, unread) = match read.and_then(|network| network.plugin) {
+        Ok(plugin) => (Some(plugin), None),
+        Err(error) => (None, Some(format!("the plugin's own settings are not known: {error}"))),
+    };
     let interval = settings.checks.pace.with(plugin.and_then(|plugin| plugin.dns_check_interval));
     if interval != settings.checks.pace.interval
         && let Some(entry) = entries.iter_mut().find(|entry| entry.key == "checks.interval")
@@ -54,5 +58,5 @@ async fn with_plugin(settings: &Settings) -> Vec<Entry> {
         entry.value = format!("{}s", interval.as_secs());
         entry.source = "plugin setting".to_owned();
     }
-    entries
+    (entries, unread)
 }

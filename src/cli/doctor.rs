@@ -9,14 +9,15 @@ use serde::Serialize;
 
 use super::{
     CommandError, exit,
-    output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json},
+    output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json, under},
 };
 use crate::{
     checks::{Checks, RootsError},
     closte::{Client, ClosteError},
+    daemon::Listener,
     settings::{Settings, SettingsError},
     span::span,
-    state::{State, StateError},
+    state::{FileLock, State, StateError},
     wordpress::{Network, SourceError},
 };
 
@@ -64,6 +65,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
     findings.extend(check_wp_config(settings));
     findings.extend(check_secrets(settings));
     findings.push(check_state(settings).await);
+    findings.extend(check_endpoint(settings));
     let own_domain = check_network(settings, &mut findings).await;
     check_closte(settings, &mut findings).await;
     check_checks(settings, own_domain, &mut findings).await;
@@ -76,13 +78,14 @@ fn report(findings: &[Finding], as_json: bool) -> Result<u8, CommandError> {
     } else {
         let mut text = String::new();
         for Finding { check, result, found } in findings {
-            let mark = match result {
-                Verdict::Ok => paint(GOOD, "ok     "),
-                Verdict::Warning => paint(FAIR, "warning"),
-                Verdict::Failed => paint(BAD, "FAILED "),
-                Verdict::Skipped => paint(FAINT, "-      "),
+            let (style, mark) = match result {
+                Verdict::Ok => (GOOD, "ok"),
+                Verdict::Warning => (FAIR, "warning"),
+                Verdict::Failed => (BAD, "FAILED"),
+                Verdict::Skipped => (FAINT, "-"),
             };
-            let _ = writeln!(text, "{mark} {check:<10} {found}");
+            let line = under(&format!("{mark:<7} {check:<10} "), found);
+            text.push_str(&line.replacen(mark, &paint(style, mark), 1));
         }
         print(&text)?;
     }
@@ -153,6 +156,16 @@ async fn check_state(settings: &Settings) -> Finding {
         Err(error) => Err(error),
     };
     Finding::new("state", found)
+}
+
+/// Whether the endpoint's address is to be had, unless a daemon has it already.
+fn check_endpoint(settings: &Settings) -> Option<Finding> {
+    let address = settings.http.listen?;
+    if FileLock::last_beat_of_daemon(&settings.state_path).is_some() {
+        return Some(Finding::skipped("http", "a daemon runs"));
+    }
+    let opened = Listener::open(address).map(|_| format!("{address} can be listened on"));
+    Some(Finding::new("http", opened))
 }
 
 /// The network's own domain is the result, if it could be read.

@@ -22,6 +22,10 @@ pub(super) async fn execute(
     as_json: bool,
 ) -> Result<u8, CommandError> {
     let Some(state) = State::open_existing(&settings.state_path).await? else {
+        // For a program, no lines are an answer.
+        if as_json {
+            return Ok(exit::OK);
+        }
         print(&super::status::no_state(settings))?;
         return Ok(exit::ERROR);
     };

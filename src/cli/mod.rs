@@ -324,10 +324,14 @@ struct Ends {
 
 impl Ends {
     fn of(settings: &Settings, allow_removals: bool) -> Result<Self, CommandError> {
-        let key = settings.api_key()?.clone();
+        let (key, source) = match (settings.api_key(), source(settings)) {
+            (Ok(key), Ok(source)) => (key.clone(), source),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error.into()),
+            (Err(one), Err(other)) => return Err(one.and(other).into()),
+        };
         let closte = &settings.closte;
         Ok(Self {
-            source: source(settings)?,
+            source,
             account: key.fingerprint(&closte.base_url),
             closte: Client::new(closte.base_url.clone(), key, closte.timeout, closte.concurrency)?,
             rules: rules(settings, allow_removals),

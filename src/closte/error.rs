@@ -19,7 +19,7 @@ pub enum ClosteError {
         retry_after: Option<Duration>,
     },
     /// No answer: no connection, no valid certificate, none in time.
-    #[error("could not reach Closte: {reason}")]
+    #[error("could not reach Closte: {reason}; check the way out to closte.base_url")]
     Unreachable {
         /// What the network said.
         reason: String,

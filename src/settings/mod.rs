@@ -38,6 +38,13 @@ use crate::{
 /// if it hung.
 const LONGEST_CALL: Duration = Duration::from_secs(60);
 
+/// How a service gets at the database.
+const WP_CONFIG_OF_SERVICE: &str = "tell the service where the network's wp-config.php is, by \
+    `systemctl edit` and LoadCredential=wp-config.php:/its/path below [Service]";
+/// How a service gets at the key.
+const KEY_OF_SERVICE: &str = "where no wp-config.php defines CLOSTE_CLIENT_API_KEY, write the key \
+    into /etc/closte-sync/closte_client_api_key (of closte-sync@NAME: NAME.closte_client_api_key)";
+
 /// Everything that can be set. `config/default.toml` says what each setting does.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -67,6 +74,8 @@ pub struct Settings {
     doubts: Vec<String>,
     /// Files with secrets that are there, but not for this user.
     unreadable: Vec<String>,
+    /// systemd handed files over, so there is a unit to edit.
+    is_systemd_service: bool,
 }
 
 /// `[wordpress]`
@@ -180,6 +189,14 @@ fn lines(problems: &[String]) -> String {
 impl SettingsError {
     fn one(problem: impl Into<String>) -> Self {
         Self { problems: vec![problem.into()] }
+    }
+
+    /// What is wrong by both, once.
+    pub fn and(mut self, other: Self) -> Self {
+        let new = |problem: &String| !self.problems.contains(problem);
+        let more: Vec<String> = other.problems.into_iter().filter(new).collect();
+        self.problems.extend(more);
+        self
     }
 }
 
@@ -305,6 +322,7 @@ impl Settings {
                 entries: Vec::new(),
                 doubts: values.doubts(),
                 unreadable: values.unreadable.clone(),
+                is_systemd_service: layers.environment.contains_key("CREDENTIALS_DIRECTORY"),
             })
         })();
         match settings {
@@ -326,12 +344,15 @@ impl Settings {
             return Err(SettingsError { problems: self.doubts.clone() });
         }
         self.wordpress.database.as_ref().ok_or_else(|| {
-            let mut problems = vec![
-                "wordpress.database_url is not set: name the network's wp-config.php with \
-                 --wp-config, or set CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, \
-                 WORDPRESS_DB_USER, WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME"
-                    .to_owned(),
-            ];
+            let remedy = match self.is_systemd_service {
+                true => WP_CONFIG_OF_SERVICE,
+                false => {
+                    "name the network's wp-config.php with --wp-config, or set \
+                     CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, WORDPRESS_DB_USER, \
+                     WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME"
+                }
+            };
+            let mut problems = vec![format!("wordpress.database_url is not set: {remedy}")];
             problems.extend(self.not_known());
             SettingsError { problems }
         })
@@ -343,12 +364,15 @@ impl Settings {
     /// [`SettingsError`] when it is not set.
     pub fn api_key(&self) -> Result<&ApiKey, SettingsError> {
         self.closte.api_key.as_ref().ok_or_else(|| {
-            let mut problems = vec![
-                "closte.api_key is not set: name the network's wp-config.php, which defines \
-                 CLOSTE_CLIENT_API_KEY, with --wp-config, or set CLOSTE_CLIENT_API_KEY (or \
-                 CLOSTE_CLIENT_API_KEY_FILE) to the same key"
-                    .to_owned(),
-            ];
+            let remedy = match self.is_systemd_service {
+                true => KEY_OF_SERVICE,
+                false => {
+                    "name the network's wp-config.php, which defines CLOSTE_CLIENT_API_KEY, with \
+                     --wp-config, or set CLOSTE_CLIENT_API_KEY (or CLOSTE_CLIENT_API_KEY_FILE) to the \
+                     same key"
+                }
+            };
+            let mut problems = vec![format!("closte.api_key is not set: {remedy}")];
             problems.extend(self.not_known());
             SettingsError { problems }
         })

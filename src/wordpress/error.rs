@@ -8,7 +8,7 @@ use thiserror::Error;
 pub enum SourceError {
     /// Nobody answers there.
     #[error(
-        "cannot connect to {database} ({reason}); check wordpress.database_url and that the database runs"
+        "cannot connect to {database} ({reason}); does the database run? `closte-sync config` shows where the address comes from"
     )]
     Unreachable {
         /// The address, without its password.
@@ -18,7 +18,7 @@ pub enum SourceError {
     },
     /// User or password are wrong.
     #[error(
-        "{database} does not let this user in ({reason}); check user and password in wordpress.database_url"
+        "{database} does not let this user in ({reason}); check user and password: `closte-sync config` shows where they come from"
     )]
     AccessDenied {
         /// The address, without its password.
@@ -26,8 +26,10 @@ pub enum SourceError {
         /// What the server said.
         reason: String,
     },
-    /// No such database, or no right to see it.
-    #[error("{database}: {reason}; check the database's name in wordpress.database_url")]
+    /// No such database.
+    #[error(
+        "{database}: {reason}; `closte-sync config` shows where the database's name comes from"
+    )]
     UnknownDatabase {
         /// The address, without its password.
         database: String,
@@ -35,7 +37,7 @@ pub enum SourceError {
         reason: String,
     },
     /// A table that must be there is not.
-    #[error("the table {table} does not exist in {database}; {}", hint(.similar))]
+    #[error("there is no table {table} in {database}, at least not for this user; {}", hint(.similar))]
     TableMissing {
         /// The address, without its password.
         database: String,
@@ -51,8 +53,16 @@ pub enum SourceError {
         database: String,
         /// What the server said.
         reason: String,
-        /// The statement that gives the right.
+        /// The statements that give all rights that are needed.
         grant: String,
+    },
+    /// Nobody may write there.
+    #[error(
+        "domain records cannot be written ({reason}); is it a replica? Name the primary server, or set wordpress.create_domain_records = false"
+    )]
+    ReadOnly {
+        /// What the server said.
+        reason: String,
     },
     /// The user may not write domain records.
     #[error(
@@ -117,6 +127,7 @@ pub(super) enum Kind {
     UnknownDatabase,
     TableMissing,
     Denied,
+    ReadOnly,
     Other,
 }
 
@@ -131,10 +142,11 @@ impl Kind {
         if let Some(error) = database.try_downcast_ref::<MySqlDatabaseError>() {
             // https://mariadb.com/kb/en/mariadb-error-code-reference/
             return match error.number() {
-                1045 | 1698 => Self::AccessDenied,
-                1044 | 1049 => Self::UnknownDatabase,
+                1045 | 1698 | 3118 | 4151 => Self::AccessDenied,
+                1049 => Self::UnknownDatabase,
                 1146 => Self::TableMissing,
-                1142 | 1143 | 1290 | 1836 => Self::Denied,
+                1044 | 1142 | 1143 => Self::Denied,
+                1290 | 1836 => Self::ReadOnly,
                 _ => Self::Other,
             };
         }

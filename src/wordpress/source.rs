@@ -85,6 +85,11 @@ impl Source {
                     Kind::Unreachable => SourceError::Unreachable { database, reason },
                     Kind::AccessDenied => SourceError::AccessDenied { database, reason },
                     Kind::UnknownDatabase => SourceError::UnknownDatabase { database, reason },
+                    Kind::Denied => {
+                        let grant = self.grants(account_in(&reason).as_deref());
+                        let reason = format!("{reason}: is that its name?");
+                        SourceError::SelectDenied { database, reason, grant }
+                    }
                     _ => SourceError::Other { database, reason },
                 }
             })
@@ -214,7 +219,17 @@ impl Source {
                 SourceError::TableMissing { database, table: table.to_owned(), similar }
             }
             Kind::Denied => {
-                let grant = self.grant(connection, "SELECT", table).await;
+                // The server tells of the right that lacks before it looks whether the table is there.
+                let similar = self.similar_prefixes(connection, table).await;
+                if !similar.is_empty() && !similar.contains(&self.prefix.to_string()) {
+                    return Err(SourceError::TableMissing {
+                        database,
+                        table: table.to_owned(),
+                        similar,
+                    });
+                }
+                let account = self.account(connection).await;
+                let grant = self.grants(account.as_deref());
                 SourceError::SelectDenied { database, reason: reason(&error), grant }
             }
             Kind::Unreachable => SourceError::Unreachable { database, reason: reason(&error) },
@@ -243,11 +258,17 @@ impl Source {
             );
             match connection.execute(sql).await {
                 Ok(rows) => written += rows,
-                Err(error) if Kind::of(&error) == Kind::Denied => {
-                    let grant = self.grant(connection, "INSERT", &mappings).await;
-                    return Err(SourceError::InsertDenied { grant });
+                Err(error) => {
+                    return Err(match Kind::of(&error) {
+                        Kind::Denied => {
+                            let account = self.account(connection).await;
+                            let grant = self.grant("INSERT", &mappings, account.as_deref());
+                            SourceError::InsertDenied { grant }
+                        }
+                        Kind::ReadOnly => SourceError::ReadOnly { reason: reason(&error) },
+                        _ => self.other(&error),
+                    });
                 }
-                Err(error) => return Err(self.other(&error)),
             }
         }
         Ok(written)
@@ -281,20 +302,40 @@ impl Source {
         tables.iter().filter_map(|name| name.strip_suffix(suffix)).map(str::to_owned).collect()
     }
 
-    /// The statement that gives the current user a right on a table.
-    async fn grant(&self, connection: &mut Connection, right: &str, table: &str) -> String {
+    /// The account that the server takes this user for, as in `'wp'@'%'`.
+    async fn account(&self, connection: &mut Connection) -> Option<String> {
+        if let Connection::Sqlite(_) = connection {
+            return None;
+        }
+        let sql = "SELECT CAST(CURRENT_USER() AS CHAR) FROM DUAL WHERE ? = ''";
+        let account = connection.texts(sql, "").await.ok()?.pop()?;
+        let (name, host) = account.rsplit_once('@')?;
+        Some(format!("'{name}'@'{host}'"))
+    }
+
+    /// The statements that give an account all rights that are needed.
+    fn grants(&self, account: Option<&str>) -> String {
+        // Which network is the main one stands in a table that cannot be read: it is the first.
+        let mappings = self.mapping_table(self.network_id.unwrap_or(1), 1);
+        let tables =
+            ["site", "blogs", "sitemeta"].map(|table| (self.prefix.table(table), "SELECT"));
+        let tables = tables.into_iter().chain([(mappings, "SELECT, INSERT")]);
+        let grants: Vec<String> =
+            tables.map(|(table, right)| self.grant(right, &table, account)).collect();
+        grants.join("; ")
+    }
+
+    /// The statement that gives an account a right on a table.
+    fn grant(&self, right: &str, table: &str, account: Option<&str>) -> String {
         let Location::MySql(options) = &self.database.location else {
             return format!(
                 "chmod/chown, so that this user may write {} and its folder",
                 self.database
             );
         };
-        let sql = "SELECT CAST(CURRENT_USER() AS CHAR) FROM DUAL WHERE ? = ''";
-        let user = connection.texts(sql, "").await.unwrap_or_default().pop();
-        let user = user.unwrap_or_else(|| format!("{}@%", options.get_username()));
-        let (name, host) = user.rsplit_once('@').unwrap_or((&user, "%"));
+        let guess = format!("'{}'@'%'", options.get_username());
         let database = options.get_database().unwrap_or_default();
-        format!("GRANT {right} ON `{database}`.`{table}` TO '{name}'@'{host}'")
+        format!("GRANT {right} ON `{database}`.`{table}` TO {}", account.unwrap_or(&guess))
     }
 
     fn other(&self, error: &sqlx::Error) -> SourceError {
@@ -348,4 +389,11 @@ impl Network {
 
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The account in `Access denied for user 'wp'@'%' to database 'wordpress'`.
+fn account_in(reason: &str) -> Option<String> {
+    let (_, rest) = reason.split_once("for user ")?;
+    let account = rest.split_whitespace().next()?;
+    account.contains('@').then(|| account.to_owned())
 }

@@ -45,7 +45,7 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
     daemon.signal("-HUP");
     hears("READY=1").await;
     network.sql("ALTER TABLE wp_site RENAME TO wp_gone").await;
-    hears("STATUS=The last cycle was broken off: the table wp_site").await;
+    hears("STATUS=The last cycle was broken off: there is no table wp_site").await;
     network.sql("ALTER TABLE wp_gone RENAME TO wp_site").await;
     hears("STATUS=2 of 2 wanted domains are served by Closte").await;
     assert_eq!(daemon.stop().await, 0);

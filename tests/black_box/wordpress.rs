@@ -156,7 +156,8 @@ async fn what_keeps_the_database_closed_is_told_apart() {
     assert!(matches!(error, SourceError::AccessDenied { .. }), "{error:?}");
     let (server, _) = network.url.rsplit_once('/').unwrap();
     let error = read(format!("{server}/no_such_database")).await;
-    assert!(matches!(error, SourceError::UnknownDatabase { .. }), "{error:?}");
+    // A server says no more to one who has no right to it.
+    assert!(error.to_string().contains("is that its name?"), "{error}");
     let error = read("mysql://wp:m4rker@127.0.0.1:1/wp".to_owned()).await;
     assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("m4rker"));
@@ -290,6 +291,21 @@ async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
             .any(|line| !line.starts_with("ok") && line.contains("GRANT ") && line.contains(table));
         assert!(named, "{}: {doctor:?}", grants[missing]);
     }
+    // With none or one of them, all are named, in a form that can be pasted.
+    for some in ["", &grants[0]] {
+        network.sql(&format!("CREATE OR REPLACE USER {user}@'%' IDENTIFIED BY 'pw'; {some}")).await;
+        let doctor = program.run(&["doctor"]).await;
+        let line = doctor.out.lines().find(|line| line.contains(" database ")).unwrap();
+        let (_, named) = line.split_once("run: ").unwrap_or_else(|| panic!("{some}: {line}"));
+        assert_eq!(named.matches("GRANT ").count(), 4, "{some}: {line}");
+        network.sql(named).await;
+        let doctor = program.run(&["doctor"]).await;
+        assert!(doctor.out.contains("ok      rights"), "{some}: {doctor:?}");
+    }
+    // A user who may read other tables of that kind has the wrong prefix rather than too few rights.
+    let other = program.clone().with("CLOSTE_SYNC__WORDPRESS__TABLE_PREFIX", "other_");
+    let doctor = other.run(&["doctor"]).await;
+    assert!(doctor.out.contains("set wordpress.table_prefix = \"wp_\""), "{doctor:?}");
     let all = grants.concat();
     network.sql(&format!("CREATE OR REPLACE USER {user}@'%' IDENTIFIED BY 'pw'; {all}")).await;
     let doctor = program.run(&["doctor"]).await;
