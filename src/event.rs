@@ -107,6 +107,10 @@ events! {
     WARN "plugin.settings_unread" PluginUnread { error: String }
     /// A ledger begins: the first start, another network or another key.
     INFO "ledger.started" LedgerStarted { network: String, left_behind: u64 }
+    /// Another process has been in the middle of a cycle for long, and this one waits for it.
+    WARN "sync.waits" Waits { remedy: String, for_s: u64 }
+    /// It has ended.
+    INFO "sync.goes_on" GoesOn { after_s: u64 }
     /// Names that were at Closte already, and are managed from now on.
     INFO "ledger.adopted" Adopted { domains: u64 }
     /// Removals were stopped, because too many would go at once or the domain table is empty.

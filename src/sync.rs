@@ -20,6 +20,7 @@ pub use wanted::{Rules, Www};
 use crate::{
     closte::{self, ClosteError},
     event::Event,
+    lasting::Lasting,
     ledger::{Entry, Ledger, later},
     plan::{Change, Notice, Plan, Present, plan},
     state::{FileLock, LedgerId, Rejected, State, StateError},
@@ -85,6 +86,9 @@ pub enum CycleError {
         outage: Option<ClosteError>,
     },
 }
+
+/// A process beside this one is waited for so long before that is told.
+const LONG_WAIT: Duration = Duration::from_secs(20);
 
 /// What a cycle would do.
 #[derive(Debug)]
@@ -154,17 +158,34 @@ impl Sync {
         outcome
     }
 
-    /// Another process may be in the middle of a long cycle.
+    /// Another process may be in the middle of a long cycle, or stopped in one.
     async fn wait_for_turn(
         &self,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<FileLock, StateError> {
         let lock = self.state.lock_for_cycle();
         tokio::pin!(lock);
+        let began = Instant::now();
+        let mut waiting = Lasting::default();
         loop {
-            match timeout(Duration::from_secs(1), &mut lock).await {
-                Ok(lock) => return lock,
-                Err(_) => progress(0, 0),
+            if let Ok(lock) = timeout(Duration::from_secs(1), &mut lock).await {
+                let lock = lock?;
+                let now = Timestamp::now();
+                if waiting.ends((), now).is_some() {
+                    let after_s = began.elapsed().as_secs();
+                    self.tell(vec![Event::GoesOn { after_s }], now).await?;
+                }
+                return Ok(lock);
+            }
+            progress(0, 0);
+            if began.elapsed() >= LONG_WAIT {
+                let waits = |_| Event::Waits {
+                    remedy: "let the closte-sync apply that runs beside it finish, or stop it"
+                        .into(),
+                    for_s: began.elapsed().as_secs(),
+                };
+                let now = Timestamp::now();
+                self.tell(waiting.lasts((), waits, now).into_iter().collect(), now).await?;
             }
         }
     }

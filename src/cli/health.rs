@@ -11,9 +11,16 @@ const ALLOWED: Duration = Duration::from_secs(60);
 
 /// Needs no other setting: a daemon goes on with its own while what is written now is wrong.
 pub(super) fn execute(state: &Path) -> Result<u8, CommandError> {
-    let Some(beat) = FileLock::last_beat_of_daemon(state) else {
-        print(&format!("no daemon runs with {}\n", state.display()))?;
-        return Ok(exit::ERROR);
+    let beat = match FileLock::last_beat_of_daemon(state) {
+        Ok(Some(beat)) => beat,
+        Ok(None) => {
+            print(&format!("no daemon runs with {}\n", state.display()))?;
+            return Ok(exit::ERROR);
+        }
+        Err(error) => {
+            print(&format!("this user cannot look at {} ({error})\n", state.display()))?;
+            return Ok(exit::ERROR);
+        }
     };
     // A clock that was set back meanwhile makes the beat one of the future: just now, that is.
     let silence = SystemTime::now().duration_since(beat).unwrap_or_default();

@@ -80,7 +80,8 @@ impl Assembly {
         let http = &settings.http;
         let opened = match (http.listen, &self.listener) {
             (Some(address), Some(open)) if open.asked_for() == address => None,
-            (Some(address), _) => Some(Listener::open(address)?),
+            (Some(address), Some(open)) => Some(open.open_another(address)?),
+            (Some(address), None) => Some(Listener::open(address)?),
             (None, _) => None,
         };
         let endpoint = match opened.as_ref().or(self.listener.as_ref()) {

@@ -57,10 +57,17 @@ pub struct Listener {
 
 /// Why nothing can be answered there.
 #[derive(Debug, Error)]
-#[error("http.listen: cannot listen on {address} ({source}); name another address or port")]
+#[error("http.listen: cannot listen on {address} ({source}); {remedy}")]
 pub struct EndpointError {
     address: SocketAddr,
     source: io::Error,
+    remedy: &'static str,
+}
+
+impl EndpointError {
+    fn new(address: SocketAddr, source: io::Error) -> Self {
+        Self { address, source, remedy: "name another address or port" }
+    }
 }
 
 impl Listener {
@@ -76,7 +83,19 @@ impl Listener {
         };
         open()
             .map(|socket| Self { asked_for: address, socket })
-            .map_err(|source| EndpointError { address, source })
+            .map_err(|source| EndpointError::new(address, source))
+    }
+
+    /// Opens another socket, while this one is still open.
+    ///
+    /// # Errors
+    /// [`EndpointError`], also where both would have the same port.
+    pub fn open_another(&self, address: SocketAddr) -> Result<Self, EndpointError> {
+        Self::open(address).map_err(|error| {
+            let is_own = self.address().port() == address.port();
+            let remedy = if is_own { "restart the daemon for that" } else { error.remedy };
+            EndpointError { remedy, ..error }
+        })
     }
 
     /// The address that it was opened for; its port may be 0, for any.
@@ -91,7 +110,7 @@ impl Listener {
 
     fn share(&self) -> Result<tokio::net::TcpListener, EndpointError> {
         let share = || tokio::net::TcpListener::from_std(self.socket.try_clone()?);
-        share().map_err(|source| EndpointError { address: self.asked_for, source })
+        share().map_err(|source| EndpointError::new(self.asked_for, source))
     }
 }
 

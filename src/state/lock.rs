@@ -47,17 +47,20 @@ impl FileLock {
         self.file.set_modified(SystemTime::now())
     }
 
-    /// Whether a daemon holds its lock. Nothing is made to find out.
-    pub(super) fn is_held_by_daemon(state: &Path) -> bool {
-        let file = File::open(path(state, "lock"));
-        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
-    }
-
     /// When the daemon with this state database last showed that it is alive; none where no daemon
-    /// runs.
-    pub fn last_beat_of_daemon(state: &Path) -> Option<SystemTime> {
-        let beat = || path(state, "lock").metadata()?.modified();
-        Self::is_held_by_daemon(state).then(beat)?.ok()
+    /// runs. Nothing is made to find out.
+    ///
+    /// # Errors
+    /// What the system says, where this user may not look.
+    pub fn last_beat_of_daemon(state: &Path) -> io::Result<Option<SystemTime>> {
+        let file = match File::open(path(state, "lock")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => file.metadata()?.modified().map(Some),
+            _ => Ok(None),
+        }
     }
 
     pub(super) async fn for_cycle(state: &Path) -> Result<Self, StateError> {

@@ -146,7 +146,7 @@ impl State {
 
     /// Whether a daemon runs with the file.
     pub fn has_daemon(&self) -> bool {
-        FileLock::is_held_by_daemon(&self.path)
+        FileLock::last_beat_of_daemon(&self.path).is_ok_and(|beat| beat.is_some())
     }
 
     /// Waits until no other process is in the middle of a cycle on the file, and keeps others out

@@ -8,6 +8,21 @@ use closte_sync::{
 use crate::support::{KEY, Network, Program, ends, eventually};
 
 #[tokio::test]
+async fn a_wait_for_another_process_is_told() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added").await;
+    let lock = program.state_path().with_extension("db.cycle");
+    let lock = std::fs::File::open(lock).unwrap();
+    lock.lock().unwrap();
+    let asked = closte.requests().len();
+    daemon.logs("WARN  sync.waits remedy=").await;
+    assert!(closte.requests().len() <= asked + 1, "it did not wait");
+    lock.unlock().unwrap();
+    daemon.logs("INFO  sync.goes_on after_s=").await;
+}
+
+#[tokio::test]
 async fn it_follows_the_table_of_a_mariadb_network() {
     let network = Network::mariadb().await;
     let closte = Simulator::start(KEY).await.unwrap();

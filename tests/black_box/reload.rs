@@ -241,6 +241,13 @@ async fn the_endpoint_keeps_its_socket_or_moves() {
     eventually("the old one is closed", async || !is_open(&first).await).await;
     assert!(is_open(&addresses()[1]).await);
 
+    let port = addresses()[1].rsplit_once(':').unwrap().1.to_owned();
+    let other = format!("[::]:{port}\"\ntoken = \"m4rker");
+    program.file("closte-sync.toml", &listen(&other));
+    daemon.signal("-HUP");
+    daemon.logs("daemon.reload_refused error=\"http.listen: cannot listen on [::]:").await;
+    assert!(daemon.log().contains("restart the daemon for that"), "{}", daemon.log());
+
     program.file("closte-sync.toml", "");
     daemon.signal("-HUP");
     eventually("it is closed", async || !is_open(&addresses()[1]).await).await;
@@ -251,5 +258,6 @@ async fn the_endpoint_keeps_its_socket_or_moves() {
     let told: Vec<&str> =
         told.filter(|name| name.starts_with("daemon.") || name.starts_with("http.")).collect();
     let (started, reloaded, listening) = ("daemon.started", "daemon.reloaded", "http.listening");
-    assert_eq!(told, [started, listening, reloaded, reloaded, listening, reloaded]);
+    let refused = "daemon.reload_refused";
+    assert_eq!(told, [started, listening, reloaded, reloaded, listening, refused, reloaded]);
 }
