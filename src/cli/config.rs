@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     CommandError, exit,
-    output::{FAINT, FAIR, STRONG, paint, print, print_json},
+    output::{self, FAINT, FAIR, STRONG, paint, print, print_json},
     source,
 };
 use crate::settings::{Entry, Settings};
@@ -18,6 +18,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
         return Ok(exit::OK);
     }
     let name = |key: &str| key.split_once('.').map_or(key.len(), |(_, name)| name.len());
+    let screen = output::width();
     let width = entries.iter().map(|entry| name(&entry.key)).max().unwrap_or_default();
     let mut text = String::new();
     let mut section = "";
@@ -29,8 +30,16 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
             section = its_section;
         }
         let value = if value.is_empty() { "(not set)" } else { value };
+        let setting = format!("{name:<width$} = {value:<24}");
+        let length = setting.chars().count() + source.chars().count() + " # ".len();
         let source = paint(FAINT, format_args!("# {source}"));
-        let _ = writeln!(text, "{name:<width$} = {value:<24} {source}");
+        // On a line of its own, where the terminal would break it.
+        let _ = match screen {
+            Some(columns) if length > columns.into() => {
+                writeln!(text, "{}\n{:indent$}{source}", setting.trim_end(), "", indent = width + 3)
+            }
+            _ => writeln!(text, "{setting} {source}"),
+        };
     }
     for line in settings.not_known().into_iter().chain(unread) {
         let _ = writeln!(text, "\n{}", paint(FAIR, line));
