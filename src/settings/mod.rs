@@ -2,10 +2,11 @@
 //!
 //! Weakest first: `config/default.toml` (compiled in), `wp-config.php`,
 //! `/etc/closte-sync/config.toml` or the file of `--config`, secrets in files of their own (systemd's
-//! credentials), the environment, `--set`. All that is wrong is told at once, each with where it came from; secrets are never
-//! repeated.
+//! credentials), the environment, `--set`. All that is wrong is told at once, each with where it came
+//! from; secrets are never repeated.
 
 mod database;
+mod error;
 mod layers;
 mod places;
 mod values;
@@ -18,8 +19,8 @@ use std::{
     time::Duration,
 };
 
-use thiserror::Error;
-
+pub use error::SettingsError;
+use error::{database_is_not_set, key_is_not_set};
 pub use layers::{Entry, Layers};
 use words::{NetworkId, StateUrl};
 pub use wp_config::WpConfigFile;
@@ -37,13 +38,6 @@ use crate::{
 /// `closte.timeout` at most: three tries of two calls in a row must be over before the daemon looks as
 /// if it hung.
 const LONGEST_CALL: Duration = Duration::from_secs(60);
-
-/// How a service gets at the database.
-const WP_CONFIG_OF_SERVICE: &str = "tell the service where the network's wp-config.php is, by \
-    `systemctl edit` and LoadCredential=wp-config.php:/its/path below [Service]";
-/// How a service gets at the key.
-const KEY_OF_SERVICE: &str = "where no wp-config.php defines CLOSTE_CLIENT_API_KEY, write the key \
-    into /etc/closte-sync/closte_client_api_key (of closte-sync@NAME: NAME.closte_client_api_key)";
 
 /// Everything that can be set. `config/default.toml` says what each setting does.
 #[derive(Debug, Clone)]
@@ -169,35 +163,6 @@ pub struct Log {
     pub format: Format,
     /// `filter`
     pub filter: Filter,
-}
-
-/// Why there are no settings to work with.
-#[derive(Debug, Error)]
-#[error("{}", lines(.problems))]
-pub struct SettingsError {
-    /// All that is wrong, a sentence each.
-    pub problems: Vec<String>,
-}
-
-fn lines(problems: &[String]) -> String {
-    match problems {
-        [one] => one.clone(),
-        many => format!("the settings are wrong:\n  {}", many.join("\n  ")),
-    }
-}
-
-impl SettingsError {
-    fn one(problem: impl Into<String>) -> Self {
-        Self { problems: vec![problem.into()] }
-    }
-
-    /// What is wrong by both, once.
-    pub fn and(mut self, other: Self) -> Self {
-        let new = |problem: &String| !self.problems.contains(problem);
-        let more: Vec<String> = other.problems.into_iter().filter(new).collect();
-        self.problems.extend(more);
-        self
-    }
 }
 
 impl Settings {
@@ -344,15 +309,7 @@ impl Settings {
             return Err(SettingsError { problems: self.doubts.clone() });
         }
         self.wordpress.database.as_ref().ok_or_else(|| {
-            let remedy = match self.is_systemd_service {
-                true => WP_CONFIG_OF_SERVICE,
-                false => {
-                    "name the network's wp-config.php with --wp-config, or set \
-                     CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, WORDPRESS_DB_USER, \
-                     WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME"
-                }
-            };
-            let mut problems = vec![format!("wordpress.database_url is not set: {remedy}")];
+            let mut problems = vec![database_is_not_set(self.is_systemd_service)];
             problems.extend(self.not_known());
             SettingsError { problems }
         })
@@ -364,15 +321,7 @@ impl Settings {
     /// [`SettingsError`] when it is not set.
     pub fn api_key(&self) -> Result<&ApiKey, SettingsError> {
         self.closte.api_key.as_ref().ok_or_else(|| {
-            let remedy = match self.is_systemd_service {
-                true => KEY_OF_SERVICE,
-                false => {
-                    "name the network's wp-config.php, which defines CLOSTE_CLIENT_API_KEY, with \
-                     --wp-config, or set CLOSTE_CLIENT_API_KEY (or CLOSTE_CLIENT_API_KEY_FILE) to the \
-                     same key"
-                }
-            };
-            let mut problems = vec![format!("closte.api_key is not set: {remedy}")];
+            let mut problems = vec![key_is_not_set(self.is_systemd_service)];
             problems.extend(self.not_known());
             SettingsError { problems }
         })
