@@ -188,9 +188,9 @@ async fn what_closte_wants_while_a_reload_waits_is_not_forgotten() {
     closte.fail(Target::Only(Call::Add), Fault::RetryAfter(429, 3_600));
     network.map("b.example").await;
     eventually("the call is under way", async || closte.count(Call::Add) == 2).await;
+    let asked = closte.requests().len();
     daemon.signal("-HUP");
     daemon.logs("WARN  closte.failed error=\"Closte asks for fewer calls (HTTP 429)").await;
-    let asked = closte.requests().len();
     daemon.signal("-HUP");
     eventually("it is heard", async || daemon.log().matches("daemon.reloaded").count() == 2).await;
     daemon.signal("-TERM");
