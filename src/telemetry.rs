@@ -6,6 +6,8 @@
 
 mod journal;
 
+pub use journal::is_connected as is_journal;
+
 use std::{
     fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write as _},

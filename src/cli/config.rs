@@ -11,10 +11,12 @@ use crate::settings::{Entry, Settings};
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
     let (entries, unread) = with_plugin(settings).await;
+    let not_known: Vec<String> = settings.not_known().into_iter().chain(unread).collect();
     if as_json {
         let entry =
             |entry: &Entry| json!({"key": entry.key, "value": entry.value, "source": entry.source});
-        print_json(&entries.iter().map(entry).collect::<Vec<_>>())?;
+        let entries: Vec<_> = entries.iter().map(entry).collect();
+        print_json(&json!({"settings": entries, "not_known": not_known}))?;
         return Ok(exit::OK);
     }
     let name = |key: &str| key.split_once('.').map_or(key.len(), |(_, name)| name.len());
@@ -41,7 +43,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
             _ => writeln!(text, "{setting} {source}"),
         };
     }
-    for line in settings.not_known().into_iter().chain(unread) {
+    for line in not_known {
         let _ = writeln!(text, "\n{}", paint(FAIR, line));
     }
     print(&text)?;

@@ -248,9 +248,20 @@ pub async fn main() -> ExitCode {
             ExitCode::from(exit::OK)
         }
         Err(error) => {
-            anstream::eprintln!("{}error{}: {error}", output::BAD, output::BAD.render_reset());
+            print_error(&error);
             ExitCode::from(exit::ERROR)
         }
+    }
+}
+
+fn print_error(error: &CommandError) {
+    if !telemetry::is_journal() {
+        anstream::eprintln!("{}error{}: {error}", output::BAD, output::BAD.render_reset());
+        return;
+    }
+    // It takes every line for itself; the prefix says how much it matters (sd-daemon(3)).
+    for line in error.to_string().lines() {
+        anstream::eprintln!("<3>{line}");
     }
 }
 

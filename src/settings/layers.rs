@@ -12,6 +12,8 @@ use crate::wordpress::WpConfig;
 
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "CLOSTE_SYNC__";
+/// What the variables of [`PREFIX`] are easily taken for.
+const NEAR_PREFIX: &str = "CLOSTE_SYNC_";
 /// These never come from the command line, where every user of the machine could read them.
 pub(super) const SECRETS: [&str; 3] = ["closte.api_key", "http.token", "wordpress.database_url"];
 /// Environment variables with names of their own.
@@ -104,6 +106,7 @@ impl Layers {
                 notes.problems.push(unknown(key, value.origin(), defaults.keys()));
             }
         }
+        notes.problems.extend(self.misspelt_variables(defaults.keys()));
         // The parts of the environment count more than a file, and less than a URL beside them; those
         // of wp-config.php count least.
         let from_wordpress = wp_config.as_ref().and_then(WpConfigFile::database);
@@ -230,6 +233,25 @@ impl Layers {
         }
         let parts = DATABASE_PARTS.map(|variable| self.variable(variable, notes));
         (values, parts)
+    }
+
+    /// Variables with one underscore where there should be two, which would be passed over in silence.
+    /// Others that begin alike may come from elsewhere, such as a cluster's `CLOSTE_SYNC_SERVICE_HOST`.
+    fn misspelt_variables<'a>(&self, known: impl Iterator<Item = &'a String>) -> Vec<String> {
+        let right_names: BTreeMap<String, String> = known
+            .map(|key| (key.replace('.', "_"), key.replace('.', "__").to_uppercase()))
+            .collect();
+        let near = self.environment.keys().filter(|variable| !variable.starts_with(PREFIX));
+        near.filter_map(|variable| {
+            let name = variable.strip_prefix(NEAR_PREFIX)?.to_lowercase().replace("__", "_");
+            let (name, end) = match right_names.contains_key(&name) {
+                true => (name.as_str(), ""),
+                false => (name.strip_suffix("_file")?, "_FILE"),
+            };
+            let right_name = right_names.get(name)?;
+            Some(format!("environment {variable}: it is spelt {PREFIX}{right_name}{end}"))
+        })
+        .collect()
     }
 
     /// A secret in a file of its own.

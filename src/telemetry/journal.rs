@@ -8,7 +8,7 @@ use tracing::Level;
 use super::{Format, Line};
 
 /// Whether systemd connected standard error to the journal.
-pub(super) fn is_connected() -> bool {
+pub fn is_connected() -> bool {
     connected_to_journal()
 }
 

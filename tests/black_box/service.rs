@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::net::UnixDatagram,
+    os::unix::{fs::MetadataExt as _, net::UnixDatagram},
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -10,7 +10,7 @@ use std::{
 
 use closte_sync::simulator::{Call, Fault, Target};
 
-use crate::support::{ends, eventually};
+use crate::support::{Program, ends, eventually};
 
 #[tokio::test]
 async fn systemd_is_told_of_readiness_status_life_and_end() {
@@ -77,6 +77,18 @@ async fn a_hanging_loop_is_not_called_alive() {
         heard
     });
     assert!(heard.await.unwrap().contains("WATCHDOG=1"), "it was never said to be alive");
+}
+
+#[tokio::test]
+async fn the_journal_takes_what_ends_it_as_an_error() {
+    let program = Program::bare();
+    let log = fs::metadata(program.file("run.log", "")).unwrap();
+    let stream = format!("{}:{}", log.dev(), log.ino());
+    let mut daemon = program.with("JOURNAL_STREAM", &stream).start_daemon();
+    assert_eq!(daemon.ends().await, 1);
+    let said = daemon.log();
+    let lines: Vec<&str> = said.lines().skip(1).collect();
+    assert!(lines.len() > 1 && lines.iter().all(|line| line.starts_with("<3>")), "{said}");
 }
 
 #[test]

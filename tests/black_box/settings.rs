@@ -11,6 +11,7 @@ use closte_sync::{
     simulator::Simulator,
 };
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::support::{KEY, Network, Program, ends};
 
@@ -118,6 +119,17 @@ fn an_unknown_setting_is_named_with_the_nearest_known_one() {
         "nobody knows a setting sync.intervall (environment CLOSTE_SYNC__SYNC__INTERVALL); \
          did you mean sync.interval?"
     );
+    for (wrong, right) in [
+        ("CLOSTE_SYNC_SYNC_INTERVAL", "CLOSTE_SYNC__SYNC__INTERVAL"),
+        ("CLOSTE_SYNC_CLOSTE__API_KEY", "CLOSTE_SYNC__CLOSTE__API_KEY"),
+        ("CLOSTE_SYNC_HTTP_TOKEN_FILE", "CLOSTE_SYNC__HTTP__TOKEN_FILE"),
+        ("CLOSTE_SYNC_CHECKS_CA_FILE", "CLOSTE_SYNC__CHECKS__CA_FILE"),
+    ] {
+        let problem = problem(&layers(&[(wrong, "s3cret")]));
+        assert_eq!(problem, format!("environment {wrong}: it is spelt {right}"));
+    }
+    // What a cluster sets for a service of this name is none of ours.
+    Settings::load(&layers(&[("CLOSTE_SYNC_PORT_9184_TCP", "tcp://10.0.0.1:9184")])).unwrap();
     let (_folder, path) = file("[closte]\napi_keys = \"x\"\n");
     let problem = problem(&Layers { config_file: Some(path), ..layers(&[]) });
     assert!(
@@ -348,6 +360,12 @@ async fn what_a_wp_config_does_not_say_is_named() {
     assert!(line.starts_with("warning") && line.contains("DB_PASSWORD in line 5"), "{line}");
     let config = program.run(&["config", "--wp-config", &file]).await;
     assert!(config.out.contains("DB_PASSWORD in line 5 is not known"), "{config:?}");
+    let config = program.run(&["config", "--json", "--wp-config", &file]).await.json();
+    let not_known = config["not_known"].to_string();
+    assert!(not_known.contains("DB_PASSWORD in line 5 is not known"), "{config}");
+    let is_prefix = |entry: &&Value| entry["key"] == "wordpress.table_prefix";
+    let prefix = config["settings"].as_array().unwrap().iter().find(is_prefix).unwrap();
+    assert_eq!(prefix["source"], "wp-config.php:7");
     let missing = program.run(&["plan", "--wp-config", "/no/such/wp-config.php"]).await;
     assert!(missing.err.contains("cannot read /no/such/wp-config.php"), "{missing:?}");
 }
