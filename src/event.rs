@@ -195,7 +195,7 @@ events! {
     /// The endpoint answers at this address.
     INFO "http.listening" Listening { address: String }
     /// New settings are in force.
-    INFO "daemon.reloaded" Reloaded { changed: String }
+    INFO "daemon.reloaded" Reloaded { changed: Option<String> }
     /// The new settings are wrong; the old ones stay.
     ERROR "daemon.reload_refused" ReloadRefused { error: String }
     /// Others may read a file that holds a secret.

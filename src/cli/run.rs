@@ -50,7 +50,8 @@ pub(super) async fn execute(
         }
         let (parts, mut news) = assembly.parts(&settings).map_err(|error| error.to_string())?;
         log.change(settings.log.format, &settings.log.filter);
-        let changed = settings.changes_since(&current).join(", ");
+        let changed = settings.changes_since(&current);
+        let changed = (!changed.is_empty()).then(|| changed.join(", "));
         news.insert(0, Event::Reloaded { changed });
         current = settings;
         Ok((parts, news))
