@@ -294,8 +294,11 @@ impl Sync {
     ) -> Result<LedgerId, StateError> {
         let label = network_label(network);
         let started = self.state.start_ledger(&label, &self.account, now).await?;
-        let plugin = network.plugin.as_ref().ok();
-        let interval = plugin.and_then(|plugin| plugin.dns_check_interval);
+        let interval = match &network.plugin {
+            Ok(plugin) => plugin.dns_check_interval,
+            // What cannot be read changes nothing.
+            Err(_) => self.state.network(started.id).await?.1,
+        };
         self.state.note_network(started.id, &network.domain, interval).await?;
         if started.is_new {
             let event = Event::LedgerStarted { network: label, left_behind: started.left_behind };
@@ -306,13 +309,14 @@ impl Sync {
 
     /// Settings that cannot be read change nothing, and are told once.
     async fn report_plugin(&mut self, network: &Network, now: Timestamp) -> Result<(), StateError> {
-        match &network.plugin {
-            Ok(_) => self.told_of_plugin = false,
-            Err(error) if !self.told_of_plugin => {
+        let unread = network.plugin.as_ref().err().or(network.closte_integration.as_ref().err());
+        match unread {
+            None => self.told_of_plugin = false,
+            Some(error) if !self.told_of_plugin => {
                 self.told_of_plugin = true;
                 self.tell(vec![Event::PluginUnread { error: error.clone() }], now).await?;
             }
-            Err(_) => {}
+            Some(_) => {}
         }
         Ok(())
     }

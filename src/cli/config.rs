@@ -62,11 +62,13 @@ async fn with_plugin(settings: &Settings) -> (Vec<Entry>, Option<String>) {
         Ok(plugin) => (Some(plugin), None),
         Err(error) => (None, Some(format!("the plugin's own settings are not known: {error}"))),
     };
-    let interval = settings.checks.pace.with(plugin.and_then(|plugin| plugin.dns_check_interval));
-    if interval != settings.checks.pace.interval
+    let pace = settings.checks.pace;
+    let asked = plugin.and_then(|plugin| plugin.dns_check_interval);
+    if pace.follows_plugin
+        && asked.is_some()
         && let Some(entry) = entries.iter_mut().find(|entry| entry.key == "checks.interval")
     {
-        entry.value = format!("{}s", interval.as_secs());
+        entry.value = format!("{}s", pace.with(asked).as_secs());
         entry.source = "plugin setting".to_owned();
     }
     (entries, unread)

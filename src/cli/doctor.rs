@@ -1,3 +1,5 @@
+mod network;
+
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
@@ -18,7 +20,6 @@ use crate::{
     settings::{Settings, SettingsError},
     span::span,
     state::{FileLock, State, StateError},
-    wordpress::{Network, SourceError},
 };
 
 /// The API's clock and ours may differ by so much, in seconds.
@@ -66,7 +67,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
     findings.extend(check_secrets(settings));
     findings.push(check_state(settings).await);
     findings.extend(check_endpoint(settings));
-    let own_domain = check_network(settings, &mut findings).await;
+    let own_domain = network::check(settings, &mut findings).await;
     check_closte(settings, &mut findings).await;
     check_checks(settings, own_domain, &mut findings).await;
     report(&findings, as_json)
@@ -166,101 +167,6 @@ fn check_endpoint(settings: &Settings) -> Option<Finding> {
     }
     let opened = Listener::open(address).map(|_| format!("{address} can be listened on"));
     Some(Finding::new("http", opened))
-}
-
-/// The network's own domain is the result, if it could be read.
-async fn check_network(settings: &Settings, findings: &mut Vec<Finding>) -> Option<String> {
-    let source = match super::source(settings) {
-        Ok(source) => source,
-        Err(error) => {
-            findings.push(Finding::new::<SettingsError>("database", Err(error)));
-            return None;
-        }
-    };
-    let own_domain = match source.read().await {
-        Ok(network) => {
-            let database = settings.database().map(ToString::to_string);
-            findings
-                .push(Finding::new("database", database.map(|url| format!("{url} can be read"))));
-            findings.push(check_tables(settings, &network));
-            findings.push(check_plugin(&network));
-            network.domain
-        }
-        Err(error) => {
-            findings.push(Finding::new("database", Err(error)));
-            findings.push(Finding::skipped("rights", "the network cannot be read"));
-            return None;
-        }
-    };
-    findings.push(if !settings.wordpress.create_domain_records {
-        Finding::skipped("rights", "wordpress.create_domain_records is off")
-    } else {
-        match source.check_insert().await {
-            Ok(()) => {
-                Finding::new::<SourceError>("rights", Ok("domain records can be written".into()))
-            }
-            Err(error) => {
-                Finding { check: "rights", result: Verdict::Warning, found: error.to_string() }
-            }
-        }
-    });
-    Some(own_domain)
-}
-
-fn check_plugin(network: &Network) -> Finding {
-    let plugin = match &network.plugin {
-        Ok(plugin) => plugin,
-        Err(error) => {
-            return Finding { check: "plugin", result: Verdict::Warning, found: error.clone() };
-        }
-    };
-    let mut found = match plugin.domain_mapping {
-        Some(false) => {
-            let found = "its domain mapping is off: customers cannot map domains".to_owned();
-            return Finding { check: "plugin", result: Verdict::Warning, found };
-        }
-        Some(true) => "domain mapping is on".to_owned(),
-        None => "its settings were never saved".to_owned(),
-    };
-    if plugin.closte_integration == Some(true) {
-        found.push_str("; its own Closte integration is on as well, which is fine");
-    }
-    if let Some(interval) = plugin.dns_check_interval {
-        let _ = write!(found, "; DNS check interval {}", span(interval));
-    }
-    Finding { check: "plugin", result: Verdict::Ok, found }
-}
-
-fn check_tables(settings: &Settings, network: &Network) -> Finding {
-    let mut found = describe(settings, network);
-    let said = settings.wp_config.as_ref().and_then(|file| file.network_domain());
-    let is_other = |said: &(&str, String)| !said.0.eq_ignore_ascii_case(&network.domain);
-    let Some((domain, source)) = said.filter(is_other) else {
-        return Finding::new::<SourceError>("tables", Ok(found));
-    };
-    let _ = write!(
-        found,
-        "; but {source} says that the network is {domain}: is this the database of another one, or \
-         a copy?"
-    );
-    Finding { check: "tables", result: Verdict::Warning, found }
-}
-
-fn describe(settings: &Settings, network: &Network) -> String {
-    let mut text = format!(
-        "prefix {}, network {} ({}): {}",
-        settings.wordpress.table_prefix,
-        network.id,
-        network.domain,
-        count(network.rows, "mapping")
-    );
-    if !network.rejected.is_empty() {
-        let _ = write!(text, ", {} of them no domain name", network.rejected.len());
-    }
-    if !network.lacking.is_empty() {
-        let _ = write!(text, ", {} without a domain record", count(network.lacking.len(), "site"));
-    }
-    text
 }
 
 async fn check_closte(settings: &Settings, findings: &mut Vec<Finding>) {

@@ -20,7 +20,7 @@ use crate::domain::{DomainName, InvalidDomain};
 pub use error::SourceError;
 pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
 pub use php::{Setting, Unknown, WpConfig, WpConfigError};
-pub use plugin::{PluginSettings, WwwPolicy};
+pub use plugin::{PluginSettings, WwwPolicy, closte_integration};
 pub use source::Source;
 
 /// A network, as one consistent read of its database found it.
@@ -42,6 +42,8 @@ pub struct Network {
     pub rows: usize,
     /// The plugin's own settings, or why they could not be read.
     pub plugin: Result<PluginSettings, String>,
+    /// Whether the plugin's own Closte integration is on, or why that could not be read.
+    pub closte_integration: Result<Option<bool>, String>,
 }
 
 /// A row of the domain table.

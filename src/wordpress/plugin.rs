@@ -3,12 +3,18 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use phpserz::PhpDeserializer;
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, Visitor},
+};
 
 /// The key of the plugin's settings, an array.
 pub(super) const SETTINGS: &str = "wp-ultimo_v2_settings";
 /// The key of the hosts that the plugin itself speaks to, an array of flags.
 pub(super) const INTEGRATIONS: &str = "wu_host_integrations_enabled";
+
+/// Arrays in arrays are read down to here: a deeper row would exhaust the stack.
+const DEEPEST: usize = 200;
 
 /// What the plugin's settings say that matters here. What was never saved is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -19,8 +25,6 @@ pub struct PluginSettings {
     pub domain_mapping: Option<bool>,
     /// `auto_create_www_subdomain`
     pub www: Option<WwwPolicy>,
-    /// Whether the plugin's own Closte integration is on.
-    pub closte_integration: Option<bool>,
 }
 
 /// Which names get a twin with `www.` in front.
@@ -35,56 +39,79 @@ pub enum WwwPolicy {
 }
 
 impl PluginSettings {
-    /// Reads the values of both rows, where they are there: `wp-ultimo_v2_settings` and
-    /// `wu_host_integrations_enabled`.
+    /// Reads the value of the row `wp-ultimo_v2_settings`, where there is one.
     ///
     /// # Errors
-    /// Which row is no serialised PHP array, and why.
-    pub fn read(settings: Option<&[u8]>, integrations: Option<&[u8]>) -> Result<Self, String> {
-        let mut read = Self::default();
-        if let Some(bytes) = settings {
-            let fields: Fields = parse(SETTINGS, bytes)?;
-            read.dns_check_interval = fields.dns_check_interval.seconds();
-            read.domain_mapping = fields.enable_domain_mapping.flag();
-            read.www = fields.auto_create_www_subdomain.www();
-        }
-        if let Some(bytes) = integrations {
-            let hosts: HashMap<Loose, Loose> = parse(INTEGRATIONS, bytes)?;
-            let closte = hosts.get(&Loose::Text("closte".to_owned()));
-            read.closte_integration = Some(closte.and_then(Loose::flag).unwrap_or(false));
-        }
-        Ok(read)
+    /// That it is no serialised PHP array, and why.
+    pub fn read(row: Option<&[u8]>) -> Result<Self, String> {
+        let fields = ["dns_check_interval", "enable_domain_mapping", "auto_create_www_subdomain"];
+        let read = entries(SETTINGS, row, &fields)?.unwrap_or_default();
+        let [interval, mapping, www] = fields.map(|field| read.get(field));
+        Ok(Self {
+            dns_check_interval: interval.and_then(Loose::seconds),
+            domain_mapping: mapping.and_then(Loose::flag),
+            www: www.and_then(Loose::www),
+        })
     }
 }
 
-fn parse<'de, T: Deserialize<'de>>(key: &str, bytes: &'de [u8]) -> Result<T, String> {
-    let mut deserializer = PhpDeserializer::new(bytes);
-    T::deserialize(&mut deserializer).map_err(|error| {
+/// Whether the plugin's own Closte integration is on, by the value of the row
+/// `wu_host_integrations_enabled`; none where nobody ever switched any.
+///
+/// # Errors
+/// That it is no serialised PHP array, and why.
+pub fn closte_integration(row: Option<&[u8]>) -> Result<Option<bool>, String> {
+    let read = entries(INTEGRATIONS, row, &["closte"])?;
+    Ok(read.map(|hosts| hosts.get("closte").and_then(Loose::flag).unwrap_or(false)))
+}
+
+/// The entries of these names in a row's array. All others are passed over, whatever they hold.
+fn entries(
+    key: &str,
+    row: Option<&[u8]>,
+    names: &[&'static str],
+) -> Result<Option<HashMap<&'static str, Loose>>, String> {
+    // What WordPress stores for false and null, and so for nothing.
+    let Some(row) = row.filter(|row| !matches!(*row, b"" | b"b:0;" | b"N;")) else {
+        return Ok(None);
+    };
+    let read = PhpDeserializer::new(row).deserialize_map(Entries(names));
+    read.map(Some).map_err(|error| {
         let reason = error.to_string();
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(100).collect();
         format!("the row {key} is no serialised PHP array: {reason}")
     })
 }
 
-/// The fields that are read; all others are passed over, whatever they hold.
-#[derive(Deserialize)]
-struct Fields {
-    #[serde(default)]
-    dns_check_interval: Loose,
-    #[serde(default)]
-    enable_domain_mapping: Loose,
-    #[serde(default)]
-    auto_create_www_subdomain: Loose,
+struct Entries<'a>(&'a [&'static str]);
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = HashMap<&'static str, Loose>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of PHP")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = HashMap::new();
+        let inside = LooseSeed { levels: DEEPEST };
+        while let Some((key, value)) = map.next_entry_seed(inside, inside)? {
+            let name = self.0.iter().find(|name| matches!(&key, Loose::Text(key) if key == *name));
+            if let Some(name) = name {
+                entries.insert(*name, value);
+            }
+        }
+        Ok(entries)
+    }
 }
 
 /// A value as loose as PHP's: forms save numbers and flags as texts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Loose {
     Text(String),
     Number(i64),
     Flag(bool),
     /// An array, an object, null: nothing that is meant here.
-    #[default]
     Other,
 }
 
@@ -92,13 +119,12 @@ impl Loose {
     fn seconds(&self) -> Option<Duration> {
         let seconds = match self {
             Self::Text(text) => text.trim().parse().ok()?,
-            Self::Number(number) => *number,
+            Self::Number(number) => *number as f64,
             Self::Flag(_) | Self::Other => return None,
         };
         // A day is far beyond what the plugin's form takes (10 to 300).
-        let seconds =
-            u64::try_from(seconds).ok().filter(|seconds| (1..=86_400).contains(seconds))?;
-        Some(Duration::from_secs(seconds))
+        let is_meant = (f64::MIN..=86_400.0).contains(&seconds);
+        is_meant.then(|| Duration::from_secs_f64(seconds.max(0.0).trunc()))
     }
 
     fn flag(&self) -> Option<bool> {
@@ -123,15 +149,28 @@ impl Loose {
     }
 }
 
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor)
+/// Reads a value that may hold others, so many levels of them.
+#[derive(Clone, Copy)]
+struct LooseSeed {
+    levels: usize,
+}
+
+impl LooseSeed {
+    fn inside<E: Error>(self) -> Result<Self, E> {
+        let levels = self.levels.checked_sub(1);
+        levels.map(|levels| Self { levels }).ok_or_else(|| E::custom("it is nested too deeply"))
     }
 }
 
-struct LooseVisitor;
+impl<'de> DeserializeSeed<'de> for LooseSeed {
+    type Value = Loose;
 
-impl<'de> Visitor<'de> for LooseVisitor {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Loose, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for LooseSeed {
     type Value = Loose;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,12 +206,14 @@ impl<'de> Visitor<'de> for LooseVisitor {
     }
 
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
-        while map.next_entry::<Loose, Loose>()?.is_some() {}
+        let inside = self.inside()?;
+        while map.next_entry_seed(inside, inside)?.is_some() {}
         Ok(Loose::Other)
     }
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Loose, A::Error> {
-        while list.next_element::<Loose>()?.is_some() {}
+        let inside = self.inside()?;
+        while list.next_element_seed(inside)?.is_some() {}
         Ok(Loose::Other)
     }
 }
@@ -190,7 +231,7 @@ mod tests {
     fn settings(fields: &[(&str, String)]) -> Result<PluginSettings, String> {
         let pairs: String = fields.iter().map(|(key, value)| text(key) + value).collect();
         let bytes = format!("a:{}:{{{pairs}}}", fields.len());
-        PluginSettings::read(Some(bytes.as_bytes()), None)
+        PluginSettings::read(Some(bytes.as_bytes()))
     }
 
     #[test]
@@ -200,7 +241,12 @@ mod tests {
             (text("120"), Some(120)),
             ("d:30;".to_owned(), Some(30)),
             (text("soon"), None),
-            ("i:-5;".to_owned(), None),
+            ("d:30.5;".to_owned(), Some(30)),
+            (text(" 30.5"), Some(30)),
+            (text("0"), Some(0)),
+            ("i:-5;".to_owned(), Some(0)),
+            ("d:INF;".to_owned(), None),
+            ("d:NAN;".to_owned(), None),
             ("i:999999999;".to_owned(), None),
             ("b:1;".to_owned(), None),
             ("N;".to_owned(), None),
@@ -216,7 +262,10 @@ mod tests {
         let read = read.unwrap();
         assert_eq!((read.www, read.domain_mapping), (Some(WwwPolicy::MainOnly), Some(true)));
         assert_eq!(settings(&[]).unwrap(), PluginSettings::default());
-        assert_eq!(PluginSettings::read(None, None).unwrap(), PluginSettings::default());
+        for nothing in [None, Some(""), Some("b:0;"), Some("N;")] {
+            let read = PluginSettings::read(nothing.map(str::as_bytes));
+            assert_eq!(read, Ok(PluginSettings::default()), "{nothing:?}");
+        }
     }
 
     #[test]
@@ -234,26 +283,48 @@ mod tests {
 
     #[test]
     fn integrations_are_flags_by_name() {
-        let closte = |row: &str| {
-            PluginSettings::read(None, Some(row.as_bytes())).map(|read| read.closte_integration)
-        };
+        let closte = |row: &str| closte_integration(Some(row.as_bytes()));
         assert_eq!(closte("a:1:{s:6:\"closte\";b:1;}"), Ok(Some(true)));
         assert_eq!(closte("a:2:{s:7:\"cpanel2\";b:1;s:6:\"closte\";s:1:\"0\";}"), Ok(Some(false)));
         assert_eq!(closte("a:0:{}"), Ok(Some(false)));
+        assert_eq!(closte(""), Ok(None));
         assert!(closte("closte").is_err());
     }
 
     #[test]
     fn a_row_that_does_not_parse_is_an_error() {
-        for row in ["", "a:2:{s:1:\"a\";i:1;", "null", "a:1:{s:9:\"short\";i:1;}"] {
-            assert!(PluginSettings::read(Some(row.as_bytes()), None).is_err(), "{row}");
+        for row in ["x", "i:5;", "a:2:{s:1:\"a\";i:1;", "null", "a:1:{s:9:\"short\";i:1;}"] {
+            assert!(PluginSettings::read(Some(row.as_bytes())).is_err(), "{row}");
         }
+    }
+
+    #[test]
+    fn keys_are_as_php_has_them() {
+        let read = |pairs: &str| {
+            let row = format!("a:3:{{{pairs}}}");
+            PluginSettings::read(Some(row.as_bytes())).unwrap().dns_check_interval
+        };
+        let interval = text("dns_check_interval");
+        let seconds = |number| Some(Duration::from_secs(number));
+        assert_eq!(read(&format!("i:0;i:1;i:-1;N;{interval}i:60;")), seconds(60));
+        assert_eq!(read(&format!("{interval}i:60;{interval}i:70;i:0;b:1;")), seconds(70));
+    }
+
+    #[test]
+    fn no_depth_exhausts_the_stack() {
+        let nested = |levels: usize| {
+            let row = format!("{}i:1;{}", "a:1:{i:0;".repeat(levels), "}".repeat(levels));
+            PluginSettings::read(Some(row.as_bytes()))
+        };
+        assert_eq!(nested(DEEPEST), Ok(PluginSettings::default()));
+        assert!(nested(200_000).is_err_and(|error| error.contains("nested too deeply")));
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
-            let _ = PluginSettings::read(Some(&bytes), Some(&bytes));
+            let _ = PluginSettings::read(Some(&bytes));
+            let _ = closte_integration(Some(&bytes));
         }
 
         #[test]

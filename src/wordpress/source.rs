@@ -8,7 +8,7 @@ use super::{
     database::{Connection, RawRow},
     error::{Kind, reason},
     location::Location,
-    plugin,
+    plugin::{self, closte_integration},
 };
 use crate::domain::{DomainName, InvalidDomain};
 
@@ -121,6 +121,9 @@ impl Source {
         };
         let own_names = networks.iter().filter_map(|(_, domain)| domain.parse().ok()).collect();
 
+        // What stops these stops nothing else.
+        let settings = self.network_option(connection, id, plugin::SETTINGS).await;
+        let integrations = self.network_option(connection, id, plugin::INTEGRATIONS).await;
         let mapping_table = self.mapping_table(id, main);
         let mut network = Network {
             id,
@@ -130,7 +133,8 @@ impl Source {
             lacking: Vec::new(),
             rejected: Vec::new(),
             rows: 0,
-            plugin: self.read_plugin(connection, id).await,
+            plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
+            closte_integration: integrations.and_then(|row| closte_integration(row.as_deref())),
         };
         let modified = connection.unix_seconds("date_modified");
         let sql =
@@ -161,17 +165,6 @@ impl Source {
         Ok(network)
     }
 
-    /// The plugin's settings. What stops this stops nothing else.
-    async fn read_plugin(
-        &self,
-        connection: &mut Connection,
-        network: i64,
-    ) -> Result<PluginSettings, String> {
-        let settings = self.network_option(connection, network, plugin::SETTINGS).await?;
-        let integrations = self.network_option(connection, network, plugin::INTEGRATIONS).await?;
-        PluginSettings::read(settings.as_deref(), integrations.as_deref())
-    }
-
     /// One of the network's options, as it is stored. `key` is one of our own words.
     async fn network_option(
         &self,
@@ -181,7 +174,8 @@ impl Source {
     ) -> Result<Option<Vec<u8>>, String> {
         let table = self.prefix.table("sitemeta");
         let sql = format!(
-            "SELECT 0, 0, meta_value, NULL FROM {table} WHERE meta_key = '{key}' AND site_id = ?"
+            "SELECT 0, 0, meta_value, NULL FROM {table} WHERE meta_key = '{key}' AND site_id = ?
+             ORDER BY meta_id LIMIT 1"
         );
         let mut option = None;
         let take = |row: RawRow<'_>| option = Some(row.domain.to_vec());

@@ -33,9 +33,10 @@ async fn its_settings_are_read_from_either_database() {
         assert_eq!(source.read().await.unwrap().plugin, Ok(Default::default()), "never saved");
         save(&network, "dns_check_interval", "s:3:\"120\";").await;
         write(&network, "wu_host_integrations_enabled", "a:1:{s:6:\"closte\";b:1;}").await;
-        let plugin = source.read().await.unwrap().plugin.unwrap();
-        assert_eq!(plugin.dns_check_interval, Some(Duration::from_secs(120)));
-        assert_eq!((plugin.closte_integration, plugin.www), (Some(true), None));
+        let read = source.read().await.unwrap();
+        let plugin = read.plugin.unwrap();
+        assert_eq!((plugin.dns_check_interval, plugin.www), (Some(Duration::from_secs(120)), None));
+        assert_eq!(read.closte_integration, Ok(Some(true)));
         save(&network, "auto_create_www_subdomain", "s:6:\"always\";").await;
         assert_eq!(source.read().await.unwrap().plugin.unwrap().www, Some(WwwPolicy::Always));
         network.sql("DROP TABLE wp_sitemeta").await;
@@ -65,6 +66,19 @@ async fn the_check_interval_is_taken_up_while_running() {
     daemon.logs("domain.added").await;
     save(&network, "dns_check_interval", "i:60;").await;
     daemon.logs("checks.interval seconds=60").await;
+    // One row that cannot be read changes nothing, least of all what the other says.
+    for broken in ["wu_host_integrations_enabled", "wp-ultimo_v2_settings"] {
+        write(&network, broken, "a:1:{s:4:").await;
+        let doctor = program.run(&["doctor"]).await;
+        let line = doctor.out.lines().find(|line| line.contains(" plugin ")).unwrap();
+        assert!(line.starts_with("warning"), "{line}");
+        assert!(line.contains(&format!("the row {broken} is no serialised PHP array")), "{line}");
+    }
+    let before = daemon.log().matches("sync.cycle").count();
+    network.map("b.example").await;
+    eventually("it went on", async || daemon.log().matches("sync.cycle").count() > before + 1)
+        .await;
+    assert_eq!(daemon.log().matches("checks.interval").count(), 1, "{}", daemon.log());
     save(&network, "dns_check_interval", "i:3;").await;
     daemon.logs("checks.interval seconds=10").await;
     let config = program.run(&["config"]).await;

@@ -1,0 +1,116 @@
+use std::fmt::Write as _;
+
+use super::{Finding, Verdict};
+use crate::{
+    cli::{output::count, source},
+    settings::{Settings, SettingsError},
+    span::span,
+    wordpress::{Network, SourceError},
+};
+
+/// The network's own domain is the result, if it could be read.
+pub(super) async fn check(settings: &Settings, findings: &mut Vec<Finding>) -> Option<String> {
+    let source = match source(settings) {
+        Ok(source) => source,
+        Err(error) => {
+            findings.push(Finding::new::<SettingsError>("database", Err(error)));
+            return None;
+        }
+    };
+    let own_domain = match source.read().await {
+        Ok(network) => {
+            let database = settings.database().map(ToString::to_string);
+            findings
+                .push(Finding::new("database", database.map(|url| format!("{url} can be read"))));
+            findings.push(check_tables(settings, &network));
+            findings.push(check_plugin(&network));
+            network.domain
+        }
+        Err(error) => {
+            findings.push(Finding::new("database", Err(error)));
+            findings.push(Finding::skipped("rights", "the network cannot be read"));
+            return None;
+        }
+    };
+    findings.push(if !settings.wordpress.create_domain_records {
+        Finding::skipped("rights", "wordpress.create_domain_records is off")
+    } else {
+        match source.check_insert().await {
+            Ok(()) => {
+                Finding::new::<SourceError>("rights", Ok("domain records can be written".into()))
+            }
+            Err(error) => {
+                Finding { check: "rights", result: Verdict::Warning, found: error.to_string() }
+            }
+        }
+    });
+    Some(own_domain)
+}
+
+fn check_plugin(network: &Network) -> Finding {
+    let mut result = Verdict::Ok;
+    let mut found = Vec::new();
+    match &network.plugin {
+        Ok(plugin) => {
+            found.push(match plugin.domain_mapping {
+                Some(true) => "domain mapping is on".to_owned(),
+                Some(false) => {
+                    result = Verdict::Warning;
+                    "its domain mapping is off: customers cannot map domains".to_owned()
+                }
+                None => "domain mapping was never set".to_owned(),
+            });
+            let interval = plugin.dns_check_interval;
+            found.extend(interval.map(|it| format!("DNS check interval {}", span(it))));
+        }
+        Err(error) => {
+            result = Verdict::Warning;
+            found.push(error.clone());
+        }
+    }
+    match &network.closte_integration {
+        Ok(Some(true)) => {
+            found.push("its own Closte integration is on as well, which is fine".to_owned());
+        }
+        Ok(_) => found.push("its own Closte integration is off, which is fine".to_owned()),
+        // One error may be why both are not known.
+        Err(error) if !found.contains(error) => {
+            result = Verdict::Warning;
+            found.push(error.clone());
+        }
+        Err(_) => {}
+    }
+    Finding { check: "plugin", result, found: found.join("; ") }
+}
+
+fn check_tables(settings: &Settings, network: &Network) -> Finding {
+    let mut found = describe(settings, network);
+    let said = settings.wp_config.as_ref().and_then(|file| file.network_domain());
+    let is_other = |said: &(&str, String)| !said.0.eq_ignore_ascii_case(&network.domain);
+    let Some((domain, source)) = said.filter(is_other) else {
+        return Finding::new::<SourceError>("tables", Ok(found));
+    };
+    let _ = write!(
+        found,
+        "; but {source} says that the network is {domain}: is this the database of another one, or \
+         a copy?"
+    );
+    Finding { check: "tables", result: Verdict::Warning, found }
+}
+
+fn describe(settings: &Settings, network: &Network) -> String {
+    let mut text = format!(
+        "prefix {}, network {} ({}): {}",
+        settings.wordpress.table_prefix,
+        network.id,
+        network.domain,
+        count(network.rows, "mapping")
+    );
+    if !network.rejected.is_empty() {
+        let _ = write!(text, ", {} of them no domain name", network.rejected.len());
+    }
+    if !network.lacking.is_empty() {
+        let _ = write!(text, ", {} without a domain record", count(network.lacking.len(), "site"));
+    }
+    text
+}
