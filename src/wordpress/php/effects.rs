@@ -25,6 +25,11 @@ pub(super) struct Effects {
     sets_any_environment: bool,
     /// Something was passed that may define any constant.
     may_define_more: bool,
+    /// The functions that the file itself defines, in lower case.
+    own_functions: HashSet<String>,
+    /// Those of them that may change what they are given.
+    takes_references: HashSet<String>,
+    has_jumps: bool,
 }
 
 impl Effects {
@@ -43,12 +48,20 @@ impl Effects {
         self.sets_any_environment || self.environment.contains(name)
     }
 
+    pub(super) fn is_own_function(&self, name: &str) -> bool {
+        self.own_functions.contains(name)
+    }
+
+    pub(super) fn has_jumps(&self) -> bool {
+        self.has_jumps
+    }
+
     fn pass(&mut self, line: usize, what: &'static str) {
         self.may_define_more = true;
         self.not_followed.push((line, what));
     }
 
-    fn set_environment(&mut self, name: Option<String>) {
+    pub(super) fn set_environment(&mut self, name: Option<String>) {
         match name {
             Some(name) => drop(self.environment.insert(name)),
             None => self.sets_any_environment = true,
@@ -64,10 +77,28 @@ impl Interpreter<'_> {
             if is_function(node) {
                 self.look_into(node);
             }
+            if node.kind() == "function_definition" {
+                self.note_function(node);
+            }
+            self.effects.has_jumps |= node.kind() == "goto_statement";
             let mut cursor = node.walk();
             nodes.extend(node.named_children(&mut cursor));
         }
         self.effects.functions_may_have_run = false;
+    }
+
+    fn note_function(&mut self, function: Node<'_>) {
+        let Some(name) = function.child_by_field_name("name") else { return };
+        let name = self.source(name).to_ascii_lowercase();
+        if let Some(parameters) = function.child_by_field_name("parameters")
+            && self.source(parameters).contains('&')
+        {
+            self.effects.takes_references.insert(name.clone());
+        }
+        // The official image's helper, which its file brings along, is known.
+        if name != "getenv_docker" || !self.source(function).contains("_FILE") {
+            self.effects.own_functions.insert(name);
+        }
     }
 
     /// Constants, and the variables that are not the function's own.
@@ -82,12 +113,13 @@ impl Interpreter<'_> {
         self.effects.by_functions.extend(names.map(|(name, line)| (name.clone(), line)));
     }
 
-    /// Those of `global $x` and `use (&$x)`.
-    fn shared_variables(&self, function: Node<'_>) -> HashSet<Name> {
+    /// Those of `global $x`, `use (&$x)` and `$GLOBALS['x']`.
+    fn shared_variables(&mut self, function: Node<'_>) -> HashSet<Name> {
         let mut shared = HashSet::new();
         let mut nodes = vec![(function, false)];
         while let Some((node, is_shared)) = nodes.pop() {
             match node.kind() {
+                "subscript_expression" => shared.extend(self.target(node, &Scope::default())),
                 "variable_name" if is_shared => drop(shared.insert(self.variable(node))),
                 kind => {
                     let is_shared = is_shared || matches!(kind, "global_declaration" | "by_ref");
@@ -117,8 +149,14 @@ impl Interpreter<'_> {
                     self.forget_variables(node, scope, why);
                     self.note_aliases(node);
                 }
-                "foreach_statement"
-                | "update_expression"
+                // What it goes through stays as it is.
+                "foreach_statement" => {
+                    let mut cursor = node.walk();
+                    for part in node.named_children(&mut cursor).skip(1) {
+                        self.forget_variables(part, scope, why);
+                    }
+                }
+                "update_expression"
                 | "unset_statement"
                 | "function_static_declaration"
                 | "catch_clause" => self.forget_variables(node, scope, why),
@@ -167,14 +205,17 @@ impl Interpreter<'_> {
             }
             "eval" => self.effects.pass(line, "the code given to eval"),
             "extract" => self.forget_all_variables(scope, line),
-            // What they are given, they may change.
-            "parse_str" | "settype" | "preg_match" | "preg_match_all" | "sscanf" => {
-                arguments.iter().for_each(|one| self.forget_variables(*one, scope, why));
-            }
             _ if is_worked_out(node, &name) => {
                 self.effects.pass(line, "the call of a function that is worked out");
             }
             _ => {}
+        }
+        let by_value = match self.effects.takes_references.contains(&name) {
+            true => 0,
+            false => leading_values(&name),
+        };
+        for argument in arguments.iter().skip(by_value) {
+            self.forget_variables(*argument, scope, why);
         }
         if !self.effects.functions_may_have_run {
             self.effects.functions_may_have_run = true;
@@ -196,7 +237,13 @@ impl Interpreter<'_> {
         let mut nodes = vec![node];
         while let Some(node) = nodes.pop() {
             match node.kind() {
-                "variable_name" => scope.forget(self.variable(node), why, line_of(node)),
+                "variable_name" => {
+                    let name = self.variable(node);
+                    if name.is_environment() {
+                        self.effects.set_environment(None);
+                    }
+                    scope.forget(name, why, line_of(node));
+                }
                 "dynamic_variable_name" => self.forget_all_variables(scope, line_of(node)),
                 "subscript_expression" => {
                     let array = node.named_child(0);
@@ -237,6 +284,18 @@ fn is_function(node: Node<'_>) -> bool {
         node.kind(),
         "anonymous_function" | "arrow_function" | "function_definition" | "method_declaration"
     )
+}
+
+/// How many of a function's arguments come before those that it may change.
+fn leading_values(name: &str) -> usize {
+    match name {
+        "settype" => 0,
+        "parse_str" => 1,
+        "is_callable" | "preg_match" | "preg_match_all" | "similar_text" | "sscanf" => 2,
+        "str_ireplace" | "str_replace" => 3,
+        "preg_replace" | "preg_replace_callback" => 4,
+        _ => usize::MAX,
+    }
 }
 
 /// Whether what is called is the value of an expression: it may be `define`, too.

@@ -128,7 +128,7 @@ impl Interpreter<'_> {
     /// A text of the file, unless PHP would see other bytes than those of the text here.
     fn text(&self, text: String) -> Outcome {
         if self.is_lossy && text.contains(char::REPLACEMENT_CHARACTER) {
-            return Err("it has bytes that are not UTF-8".to_owned());
+            return Err(not_utf8());
         }
         Ok(Value::Text(text))
     }
@@ -159,8 +159,8 @@ impl Interpreter<'_> {
             "&&" | "and" | "||" | "or" => second.is_truthy().map(Value::Bool),
             "===" => first.is_identical(&second).map(Value::Bool),
             "!==" => first.is_identical(&second).map(|is| Value::Bool(!is)),
-            "==" if both_text(&first, &second) => Ok(Value::Bool(first == second)),
-            "!=" | "<>" if both_text(&first, &second) => Ok(Value::Bool(first != second)),
+            "==" => first.equals_as_text(&second).map(Value::Bool),
+            "!=" | "<>" => first.equals_as_text(&second).map(|is| Value::Bool(!is)),
             _ => Err(not_followed()),
         }
     }
@@ -194,6 +194,9 @@ impl Interpreter<'_> {
             Some(Ok(Value::Text(text))) => text.as_str(),
             _ => return Err(not_run()),
         };
+        if self.effects.is_own_function(&name) {
+            return Err(not_run());
+        }
         match name.as_str() {
             "getenv" => self.environment_value(first, Value::Absent { is_null: false }),
             // Bedrock's helper, and that of the official WordPress image.
@@ -214,7 +217,9 @@ impl Interpreter<'_> {
     }
 
     fn docker_value(&self, name: &str, default: Outcome) -> Outcome {
-        match self.environment.get(&format!("{name}_FILE")) {
+        // As PHP judges what is true.
+        let is_meant = |path: &&String| !matches!(path.as_str(), "" | "0");
+        match self.environment.get(&format!("{name}_FILE")).filter(is_meant) {
             Some(path) => match std::fs::read_to_string(path) {
                 Ok(text) => Ok(Value::Text(text.trim_end_matches(['\r', '\n']).to_owned())),
                 Err(error) => {
@@ -233,6 +238,7 @@ impl Interpreter<'_> {
             return Err("the file sets that environment variable itself".to_owned());
         }
         match self.environment.get(name) {
+            Some(value) if value.contains(char::REPLACEMENT_CHARACTER) => Err(not_utf8()),
             Some(value) => Ok(Value::Text(value.clone())),
             // As Bedrock's .env file.
             None if self.effects.may_define_more() => Err("it depends on an environment variable \
@@ -294,7 +300,7 @@ impl Unindented {
     }
 }
 
-fn first_but_comments(node: Node<'_>) -> Option<Node<'_>> {
+pub(super) fn first_but_comments(node: Node<'_>) -> Option<Node<'_>> {
     let mut cursor = node.walk();
     node.named_children(&mut cursor).find(|child| child.kind() != "comment")
 }
@@ -305,8 +311,8 @@ fn whole_number(source: &str) -> Option<i64> {
     is_decimal.then(|| source.parse().ok())?
 }
 
-fn both_text(first: &Value, second: &Value) -> bool {
-    matches!((first, second), (Value::Text(_), Value::Text(_)))
+fn not_utf8() -> String {
+    "it has bytes that are not UTF-8".to_owned()
 }
 
 /// Without what stands there: it may hold a password.

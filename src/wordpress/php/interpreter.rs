@@ -4,6 +4,7 @@ use tree_sitter::Node;
 
 use super::{
     effects::Effects,
+    expressions::first_but_comments,
     scope::{Branch, Name, Outcome, Scope, Value},
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Interpreter<'a> {
     pub(super) is_lossy: bool,
     pub(super) depth: usize,
     pub(super) effects: Effects,
+    /// `const` defines nothing global from here on.
+    is_in_namespace: bool,
 }
 
 /// Whether the statements after this one are reached.
@@ -36,13 +39,18 @@ impl<'a> Interpreter<'a> {
         is_lossy: bool,
         environment: &'a BTreeMap<String, String>,
     ) -> Self {
-        Self { text, environment, is_lossy, depth: 0, effects: Effects::default() }
+        let effects = Effects::default();
+        Self { text, environment, is_lossy, depth: 0, effects, is_in_namespace: false }
     }
 
     /// Runs the statements of a file.
     pub(super) fn run(&mut self, file: Node<'_>, scope: &mut Scope) {
         self.find_functions(file);
-        self.statements(file, scope);
+        if self.effects.has_jumps() {
+            self.spoil(file, scope, "the file jumps with goto");
+        } else {
+            self.statements(file, scope);
+        }
     }
 
     fn statements(&mut self, block: Node<'_>, scope: &mut Scope) -> Flow {
@@ -72,12 +80,16 @@ impl<'a> Interpreter<'a> {
             "if_statement" => return self.if_statement(node, scope),
             _ if node.has_error() => self.spoil(node, scope, "the file is not PHP there"),
             "expression_statement" => {
-                if let Some(expression) = node.named_child(0) {
+                if let Some(expression) = first_but_comments(node) {
                     return self.expression_statement(expression, scope);
                 }
             }
-            "const_declaration" => self.const_declaration(node, scope),
-            "return_statement" | "exit_statement" => return Flow::Ended,
+            "const_declaration" if !self.is_in_namespace => self.const_declaration(node, scope),
+            "const_declaration" => {}
+            "namespace_definition" if node.child_by_field_name("body").is_none() => {
+                self.is_in_namespace = node.child_by_field_name("name").is_some();
+            }
+            "return_statement" | "exit_statement" => return self.end(node, scope),
             // What they define is not defined by being read.
             "function_definition"
             | "class_declaration"
@@ -97,11 +109,11 @@ impl<'a> Interpreter<'a> {
             "assignment_expression" => self.assign(node, scope),
             "function_call_expression" | "scoped_call_expression" => return self.call(node, scope),
             "error_suppression_expression" => {
-                if let Some(quiet) = node.named_child(0) {
+                if let Some(quiet) = first_but_comments(node) {
                     return self.expression_statement(quiet, scope);
                 }
             }
-            "exit_statement" => return Flow::Ended,
+            "exit_statement" => return self.end(node, scope),
             "name" if self.source(node).eq_ignore_ascii_case("die") => return Flow::Ended,
             // `defined('X') || define('X', …)` and its kin.
             "binary_expression" => {
@@ -124,6 +136,12 @@ impl<'a> Interpreter<'a> {
             _ => self.spoil(node, scope, "it is set in a way that is not followed"),
         }
         Flow::On
+    }
+
+    /// The file ends there, with what that itself may set.
+    fn end(&mut self, node: Node<'_>, scope: &mut Scope) -> Flow {
+        self.spoil(node, scope, WITHIN);
+        Flow::Ended
     }
 
     fn condition(&mut self, node: Node<'_>, scope: &mut Scope) -> Result<bool, String> {
@@ -159,7 +177,10 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    fn set_variable(&self, name: Name, value: Outcome, scope: &mut Scope, line: usize) {
+    fn set_variable(&mut self, name: Name, value: Outcome, scope: &mut Scope, line: usize) {
+        if name.is_environment() {
+            self.effects.set_environment(None);
+        }
         let value = match self.effects.may_set(&name) {
             true => Err("something that is not followed may set it as well".to_owned()),
             false => value,
@@ -176,6 +197,8 @@ impl<'a> Interpreter<'a> {
                     self.spoil(*argument, scope, WITHIN);
                 }
                 match self.evaluate(*first, scope) {
+                    // Defined, but by that name out of reach.
+                    Ok(Value::Text(constant)) if constant.starts_with('\\') => {}
                     Ok(Value::Text(constant)) => {
                         let value = self.evaluate(*second, scope);
                         scope.set(Name::constant(&constant), value, line_of(node));
@@ -183,7 +206,7 @@ impl<'a> Interpreter<'a> {
                     _ => self.spoil(node, scope, WITHIN),
                 }
             }
-            ("die" | "exit", _) => return Flow::Ended,
+            ("die" | "exit" | "__halt_compiler", _) => return self.end(node, scope),
             _ => self.spoil(node, scope, WITHIN),
         }
         Flow::On

@@ -49,6 +49,17 @@ impl Value {
         }
     }
 
+    /// Whether two texts are the same to `==`, which compares them as numbers where both are.
+    pub(super) fn equals_as_text(&self, other: &Self) -> Result<bool, String> {
+        let is_number = |text: &str| text.trim().parse::<f64>().is_ok();
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) if !is_number(one) || !is_number(other) => {
+                Ok(one == other)
+            }
+            _ => Err("it compares what may be numbers".to_owned()),
+        }
+    }
+
     /// As the value of a setting.
     pub(super) fn into_setting(self) -> Result<String, String> {
         match self {
@@ -75,6 +86,11 @@ impl Name {
 
     pub(super) fn variable(name: &str) -> Self {
         Self(format!("${name}"))
+    }
+
+    /// Whether it is the environment as a whole.
+    pub(super) fn is_environment(&self) -> bool {
+        matches!(self.0.as_str(), "$_ENV" | "$_SERVER")
     }
 
     pub(super) fn is_variable(&self) -> bool {

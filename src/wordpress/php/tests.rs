@@ -14,6 +14,7 @@ fn environment() -> BTreeMap<String, String> {
         ("SITE_DB", "db-from-environment"),
         ("SITE_KEY", "key-from-environment"),
         ("SITE_PREFIX", "env_"),
+        ("NOT_UTF8", "\u{fffd}"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
@@ -169,6 +170,14 @@ fn what_only_a_request_knows_decides_nothing() {
         "putenv($line); define('DB_NAME', getenv('SITE_DB'));",
         "$_ENV['NOT'] = 'x'; define('DB_NAME', $_ENV['NOT'] ?? 'd');",
         "define('DB_NAME', 017);",
+        "$_ENV = array_merge($_ENV, f()); define('DB_NAME', $_ENV['NOT'] ?? 'd');",
+        "$_ENV += ['NOT' => 'x']; define('DB_NAME', $_ENV['NOT'] ?? 'd');",
+        "function env($x) { return 'own'; } define('DB_NAME', env('NOT') ?: 'd');",
+        "function getenv_docker($x, $y) { return 'own'; } define('DB_NAME', getenv_docker('NOT', 'd'));",
+        "define('DB_NAME', '1' == '01' ? 'a' : 'b');",
+        "goto end; define('DB_NAME', 'first'); end: define('DB_NAME', 'second');",
+        "return define('DB_NAME', 'late');",
+        "define('DB_NAME', getenv('NOT_UTF8') ?: 'd');",
     ];
     let others = others.iter().map(|text| format!("<?php {text}"));
     for text in branches.iter().map(|one| live_or_staging(one)).chain(others) {
@@ -195,6 +204,11 @@ fn what_only_a_request_knows_decides_nothing() {
         "$table_prefix = 'wp_'; unset($table_prefix);",
         "$table_prefix = 'wp_'; settype($table_prefix, 'int');",
         "$table_prefix = 'wp_'; function f() { global $table_prefix; $table_prefix = 'x'; } f();",
+        "$table_prefix = 'wp_'; function f() { $GLOBALS['table_prefix'] = 'x'; } f();",
+        "$table_prefix = 'wp_'; function f(&$x) { $x = 'x'; } f($table_prefix);",
+        "$table_prefix = 'wp_'; str_replace('a', 'b', 'c', $table_prefix);",
+        "$table_prefix = 'wp_'; return $table_prefix = 'x';",
+        "$table_prefix = 'wp_'; exit($table_prefix = 'x');",
         "$table_prefix = 'wp_'; $f = function () use (&$table_prefix) { $table_prefix = 'x'; }; $f();",
     ] {
         let config = parse(&format!("<?php {text}"));
@@ -211,6 +225,12 @@ fn what_follows_from_the_text_is_known_however_it_is_written() {
         ("$name = getenv('NOT'); define('DB_NAME', $name ?: 'd');", "d"),
         ("define('DB_NAME', getenv('SITE_DB') === 'db-from-environment' ? 'a' : 'b');", "a"),
         ("@define('DB_NAME', 'n');", "n"),
+        ("/* a */ @/* b */define('DB_NAME', 'n');", "n"),
+        ("define('\\DB_NAME', 'another'); define('DB_NAME', 'n');", "n"),
+        ("define('DB_NAME', 'n'); __halt_compiler(); define('DB_USER', 'never');", "n"),
+        ("$a = 'n'; str_replace('a', 'b', $a); define('DB_NAME', $a);", "n"),
+        ("foreach ($_ENV as $k => $v) {} define('DB_NAME', getenv('NOT') ?: 'n');", "n"),
+        ("define('DB_NAME', '1a' == '01a' ? 'x' : 'n');", "n"),
         (
             "if ($x = getenv('NOT') ?: '') { eval($x); } defined('DB_NAME') || define('DB_NAME', 'n');",
             "n",
@@ -248,6 +268,8 @@ fn what_a_branch_sets_that_ends_the_file_may_be_all_there_is() {
         let config = parse(&format!("<?php {end} define('DB_NAME', 'never');"));
         assert!(config.known.is_empty(), "{end}: {config:?}");
     }
+    let namespaced = parse("<?php namespace Site; const DB_NAME = 'n'; define('DB_USER', 'u');");
+    assert_eq!(known(&namespaced).into_iter().collect::<Vec<_>>(), [("DB_USER", "u")]);
     let both = parse("<?php if ($x) { return; } else { exit; } define('DB_NAME', 'never');");
     assert!(both.known.is_empty(), "{both:?}");
     let guard = parse("<?php if (!defined('ABSPATH')) { define('DB_NAME', 'n'); } else exit;");
@@ -264,6 +286,9 @@ fn a_secret_file_of_the_docker_image_is_read() {
         .insert("WORDPRESS_DB_PASSWORD_FILE".to_owned(), secret.to_str().unwrap().to_owned());
     let config = WpConfig::read(&file("docker-image"), &environment).unwrap();
     assert_eq!(config.get("DB_PASSWORD").unwrap().value, "from a file");
+    environment.insert("WORDPRESS_DB_PASSWORD_FILE".to_owned(), String::new());
+    let config = WpConfig::read(&file("docker-image"), &environment).unwrap();
+    assert!(config.unknown.is_empty(), "one that is empty is none: {config:?}");
     environment.insert("WORDPRESS_DB_PASSWORD_FILE".to_owned(), "/no/such/file".to_owned());
     let config = WpConfig::read(&file("docker-image"), &environment).unwrap();
     assert!(

@@ -63,8 +63,13 @@ fn compare(file: &Path, environment: &BTreeMap<String, String>) {
     let Some(real) = ask(file, environment) else { return };
     let config = WpConfig::read(file, environment).unwrap();
     let shown = || fs::read_to_string(file).unwrap_or_default();
+    // Where it ended early there is no WordPress; what it says is what holds when it goes on.
+    let may_end_early = ["die(", "exit(", "return "].iter().any(|end| shown().contains(end));
     for (name, setting) in &config.known {
         let value = real.get(*name).map(as_text);
+        if value.is_none() && may_end_early {
+            continue;
+        }
         assert_eq!(value.as_deref(), Some(setting.value.as_str()), "{name} in\n{}", shown());
     }
     let is_said = |name: &str| config.unknown.iter().any(|unknown| unknown.name == name);
@@ -131,7 +136,7 @@ const EXPRESSIONS: [&str; 13] = [
     "/* c */ ($a = @)",
 ];
 /// What a configuration may have, and some that none should.
-const STATEMENTS: [&str; 32] = [
+const STATEMENTS: [&str; 49] = [
     "define('DB_NAME', @);",
     "define('DB_USER', @);",
     "\\DEFINE(\"FOO\", @);",
@@ -163,6 +168,23 @@ const STATEMENTS: [&str; 32] = [
     "die('x');",
     "if (@): $a = @; else: $b = @; endif;",
     "if (@) $b = @;",
+    "(function () { $GLOBALS['table_prefix'] = @; })();",
+    "$_ENV = ['SITE_DB' => @];",
+    "$_ENV += ['NOT' => @];",
+    "$a = $_ENV['NOT'] ?? @;",
+    "if (!function_exists('env')) { function env($x) { return 'own'; } }",
+    "$b = env('NOT') ?: @;",
+    "function r(&$x) { $x = 'r'; }",
+    "r($table_prefix);",
+    "r($a);",
+    "str_replace('a', 'b', 'c', $table_prefix);",
+    "$b = str_replace('a', 'b', $table_prefix);",
+    "similar_text('a', 'b', $a);",
+    "return $table_prefix = @;",
+    "exit($table_prefix = @);",
+    "define('\\DB_USER', @);",
+    "__halt_compiler();",
+    "goto end; $a = @; end: $b = @;",
     "function h($x) { global $table_prefix; $table_prefix = 'h'; define('DB_NAME', 'h'); }",
 ];
 
