@@ -103,6 +103,8 @@ impl DatabaseUrl {
 const DEFAULT_SOCKETS: [&str; 3] =
     ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
 
+/// As WordPress takes `DB_HOST` apart (`wpdb::parse_db_host`) and PHP connects (mysqlnd): to
+/// `localhost` always by a socket, whatever port there is, and to any other host never.
 fn at_host(
     options: MySqlConnectOptions,
     host: &str,
@@ -112,35 +114,36 @@ fn at_host(
     if host.contains('@') || host.contains("://") {
         return Err(InvalidDatabaseUrl::Host);
     }
-    if let Some((_, socket)) = host.split_once(":/") {
-        return Ok(options.socket(format!("/{socket}")));
-    }
-    if host.starts_with('/') {
-        return Ok(options.socket(host));
-    }
-    if let Some(address) = host.strip_prefix('[') {
+    let (host, socket) = match host.find(":/") {
+        _ if host.starts_with('/') => ("", Some(host)),
+        Some(colon) => (host.get(..colon).unwrap_or_default(), host.get(colon + 1..)),
+        None => (host, None),
+    };
+    let (host, port) = if let Some(address) = host.strip_prefix('[') {
         let (address, rest) = address.split_once(']').ok_or(InvalidDatabaseUrl::Host)?;
         let address: Ipv6Addr = address.parse().map_err(|_| InvalidDatabaseUrl::Host)?;
-        let options = options.host(&address.to_string());
-        return match rest.strip_prefix(':') {
-            Some(port) => Ok(options.port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
-            None => Ok(options),
-        };
+        (address.to_string(), rest.strip_prefix(':'))
+    } else if host.parse::<Ipv6Addr>().is_ok() {
+        // WordPress takes an IPv6 address without brackets, too.
+        (host.to_owned(), None)
+    } else {
+        // What stands behind a slash counts for nothing there.
+        let host = host.split('/').next().unwrap_or_default();
+        match host.split_once(':') {
+            Some((host, port)) => (host.to_owned(), Some(port)),
+            None => (host.to_owned(), None),
+        }
+    };
+    if host.is_empty() || host.eq_ignore_ascii_case("localhost") {
+        let usual = || DEFAULT_SOCKETS.into_iter().find(|path| is_there(path));
+        if let Some(socket) = socket.or_else(usual) {
+            return Ok(options.socket(socket));
+        }
     }
-    // WordPress takes an IPv6 address without brackets, too.
-    if host.parse::<Ipv6Addr>().is_ok() {
-        return Ok(options.host(host));
-    }
-    if matches!(host, "" | "localhost")
-        && let Some(socket) = DEFAULT_SOCKETS.iter().find(|path| is_there(path))
-    {
-        return Ok(options.socket(socket));
-    }
-    match host.split_once(':') {
-        Some((host, port)) => Ok(options
-            .host(if host.is_empty() { "localhost" } else { host })
-            .port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
-        None => Ok(options.host(if host.is_empty() { "localhost" } else { host })),
+    let options = options.host(if host.is_empty() { "localhost" } else { &host });
+    match port.filter(|port| !port.is_empty()) {
+        Some(port) => Ok(options.port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
+        None => Ok(options),
     }
 }
 
@@ -317,6 +320,10 @@ mod tests {
             ("2001:db8::5", "mysql://wp@[2001:db8::5]:3306/wordpress"),
             ("[::1]", "mysql://wp@[::1]:3306/wordpress"),
             ("[::1]:3307", "mysql://wp@[::1]:3307/wordpress"),
+            ("db:", "mysql://wp@db:3306/wordpress"),
+            ("db:3307/more", "mysql://wp@db:3307/wordpress"),
+            ("127.0.0.1:/run/my.sock", "mysql://wp@127.0.0.1:3306/wordpress"),
+            ("LocalHost:/run/my.sock", "mysql://wp@localhost/wordpress?socket=/run/my.sock"),
         ] {
             let url = DatabaseUrl::from_parts(host, "wp", "s3cret", "wordpress");
             assert_eq!(url.map(|url| url.to_string()).as_deref(), Ok(expected), "{host}");
@@ -348,6 +355,7 @@ mod tests {
         assert_eq!(place("", &["/var/lib/mysql/mysql.sock"]), socket);
         assert_eq!(place("localhost", &[]), "mysql://wp@localhost:3306/w");
         assert_eq!(place("127.0.0.1", &DEFAULT_SOCKETS), "mysql://wp@127.0.0.1:3306/w");
-        assert_eq!(place("localhost:3307", &DEFAULT_SOCKETS), "mysql://wp@localhost:3307/w");
+        assert_eq!(place("localhost:3307", &["/var/lib/mysql/mysql.sock"]), socket);
+        assert_eq!(place("localhost:3307", &[]), "mysql://wp@localhost:3307/w");
     }
 }
