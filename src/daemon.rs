@@ -110,7 +110,7 @@ pub async fn run(
             run_parts(parts, state, &stop, &vitals, &mut memory).await;
             ended.cancel();
         };
-        let attend = attend(&mut signals, state, &stop, &ended, &mut reload);
+        let attend = attend(&mut signals, state, &stop, &ended, &vitals, &mut reload);
         let both = async { tokio::join!(run, attend).1 };
         let next = tokio::select! {
             next = both => next,
@@ -129,6 +129,7 @@ async fn attend(
     state: &State,
     stop: &Stop,
     ended: &CancellationToken,
+    vitals: &Vitals,
     reload: &mut impl FnMut() -> Result<(Parts, Vec<Event>), String>,
 ) -> Option<Parts> {
     let mut next = None;
@@ -148,11 +149,13 @@ async fn attend(
                         for event in news {
                             tell(state, event).await;
                         }
+                        vitals.note_refusal(None);
                         stop.wind_down();
                         next = Some(parts);
                     }
                     Err(error) => {
                         service::reload_refused(&error);
+                        vitals.note_refusal(Some(error.clone()));
                         tell(state, Event::ReloadRefused { error }).await;
                         if next.is_none() {
                             service::ready();
@@ -217,7 +220,7 @@ async fn run_cycles(
         let now = tokio::time::Instant::now();
         memory.note(&mut outcome, now);
         vitals.note_cycle(&outcome, took);
-        service::status(&outcome, &mut memory.status);
+        service::status(&outcome, &mut memory.status, vitals.refusal());
         for event in memory.troubles.judge(&outcome, Timestamp::now()) {
             tell(state, event).await;
         }

@@ -202,6 +202,8 @@ events! {
     WARN "settings.secret_exposed" SecretExposed { file: String, remedy: String }
     /// The daemon was told to stop.
     INFO "daemon.stopping" Stopping { signal: String }
+    /// The daemon cannot run.
+    ERROR "daemon.failed" Failed { error: String }
     /// The daemon is done.
     INFO "daemon.stopped" Stopped {}
 }

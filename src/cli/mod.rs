@@ -14,6 +14,7 @@ mod run;
 mod status;
 
 use std::{
+    ffi::OsString,
     io::{self, IsTerminal as _},
     path::PathBuf,
     process::ExitCode,
@@ -33,12 +34,13 @@ use crate::{
     closte::{Client, ClosteError},
     daemon::EndpointError,
     domain::DomainName,
+    event::Event,
     ledger::BackOff,
     plan::Policy,
     settings::{Layers, Settings, SettingsError, SyncPolicy},
     state::{State, StateError},
     sync::{CycleError, Rules},
-    telemetry::{self, Filter, Stream},
+    telemetry::{self, Filter, Format, Stream},
     wordpress::{Source, SourceError},
 };
 
@@ -200,6 +202,11 @@ enum CommandError {
     Practice(#[from] sqlx::Error),
 }
 
+/// A variable as text. One that is none must be refused where it is used, and not passed over.
+fn in_text((name, value): (OsString, OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+}
+
 /// The exit statuses of DESIGN: a script can tell them apart.
 mod exit {
     pub(super) const OK: u8 = 0;
@@ -236,9 +243,7 @@ pub async fn main() -> ExitCode {
         system_folder: Some(PathBuf::from("/etc/closte-sync")),
         wp_config: arguments.settings.wp_config,
         wp_config_places: WP_CONFIG_PLACES.map(PathBuf::from).into(),
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        environment: std::env::vars_os().filter_map(in_text).collect(),
         overrides: arguments.settings.set,
     };
     match execute(arguments.command, &layers).await {
@@ -296,7 +301,17 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
     let filter = if has_bar { Filter::warnings() } else { settings.log.filter.clone() };
     let log = telemetry::start(settings.log.format, &filter, Stream::Err);
     match command {
-        Command::Run => run::execute(settings, layers, &log).await,
+        Command::Run => {
+            let format = settings.log.format;
+            match run::execute(settings, layers, &log).await {
+                // Programs that read the log have no use for plain lines in it.
+                Err(error) if format == Format::Json => {
+                    Event::Failed { error: error.to_string() }.log();
+                    Ok(exit::ERROR)
+                }
+                result => result,
+            }
+        }
         Command::Plan { json } => plan::execute(&settings, json).await,
         Command::Apply { allow_removals, json } => {
             apply::execute(&settings, allow_removals, json).await

@@ -48,6 +48,9 @@ pub(super) async fn execute(
             let gone = gone.display();
             return Err(format!("{gone} is gone: restart the daemon if it is not needed any more"));
         }
+        if let Some(lost) = settings.lost_since(&current) {
+            return Err(lost);
+        }
         let (parts, mut news) = assembly.parts(&settings).map_err(|error| error.to_string())?;
         log.change(settings.log.format, &settings.log.filter);
         let changed = settings.changes_since(&current);

@@ -53,14 +53,17 @@ pub(super) fn stopping() {
 /// New settings that are not taken up show in `systemctl status`, too: `systemctl reload` itself
 /// cannot fail.
 pub(super) fn reload_refused(error: &str) {
-    notify(&[NotifyState::Status(&format!(
-        "The new settings are wrong, the old ones stay: {error}"
-    ))]);
+    notify_status(&format!("The new settings are wrong, the old ones stay: {error}"));
 }
 
-/// The line that `systemctl status` shows. `found` is what the last cycle that asked Closte found.
-pub(super) fn status(outcome: &Result<Report, CycleError>, found: &mut String) {
-    let line = match outcome {
+/// The line that `systemctl status` shows. `found` is what the last cycle that asked Closte found,
+/// `refusal` why new settings were not taken up.
+pub(super) fn status(
+    outcome: &Result<Report, CycleError>,
+    found: &mut String,
+    refusal: Option<String>,
+) {
+    let mut line = match outcome {
         Err(CycleError::Stopped { .. }) => return,
         // It still holds.
         Ok(Report { quiet: true, .. }) => found.clone(),
@@ -83,7 +86,17 @@ pub(super) fn status(outcome: &Result<Report, CycleError>, found: &mut String) {
         }
         Err(error) => format!("The last cycle was broken off: {error}"),
     };
-    notify(&[NotifyState::Status(&line)]);
+    if let Some(refusal) = refusal {
+        line.push_str("; the new settings were refused: ");
+        line.push_str(&refusal);
+    }
+    notify_status(&line);
+}
+
+/// A line break would end it.
+fn notify_status(text: &str) {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    notify(&[NotifyState::Status(&lines.join(" "))]);
 }
 
 /// A service manager that does not listen is no reason to do anything else.

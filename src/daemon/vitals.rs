@@ -20,6 +20,8 @@ pub(super) struct Vitals {
     pub(super) pulse: Pulse,
     pub(super) metrics: Metrics,
     last_cycle: Mutex<Option<Cycle>>,
+    /// Why the new settings are not in force.
+    refusal: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -54,6 +56,15 @@ impl Vitals {
         };
         let mut last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(Cycle { ended: Instant::now(), error });
+    }
+
+    /// Why the new settings were refused, until others are taken up.
+    pub(super) fn note_refusal(&self, why: Option<String>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ready means that the last cycle went well, and was not long ago.

@@ -40,7 +40,7 @@ pub struct Layers {
     pub wp_config: Option<PathBuf>,
     /// Where a `wp-config.php` is looked for when nobody names one: the first that is there.
     pub wp_config_places: Vec<PathBuf>,
-    /// The environment.
+    /// The environment. What is not UTF-8 in it has a replacement character.
     pub environment: BTreeMap<String, String>,
     /// `--set`, key and value.
     pub overrides: Vec<(String, String)>,
@@ -110,14 +110,12 @@ impl Layers {
         // The parts of the environment count more than a file, and less than a URL beside them; those
         // of wp-config.php count least.
         let from_wordpress = wp_config.as_ref().and_then(WpConfigFile::database);
-        let mut is_wordpress = false;
         let parts = if is_set_there {
             Ok(None)
         } else if parts.iter().any(Option::is_some) {
             DatabaseParts::of_environment(parts, from_wordpress.map(|(parts, _)| parts))
                 .map(|parts| Some((parts, "environment WORDPRESS_DB_*".to_owned())))
         } else if is_empty(&values, "wordpress.database_url") {
-            is_wordpress = from_wordpress.is_some();
             Ok(from_wordpress)
         } else {
             Ok(None)
@@ -146,7 +144,6 @@ impl Layers {
         Ok(Values {
             values,
             database,
-            is_wordpress,
             wp_config,
             config_file,
             exposed_secrets,
@@ -258,10 +255,9 @@ impl Layers {
     fn credential(&self, file: &str, notes: &mut Notes) -> Option<(String, String)> {
         match self.secret(file) {
             Found::Text(path, text) => {
-                let is_credential = self.environment.contains_key("CREDENTIALS_DIRECTORY");
-                let origin = match is_credential {
-                    true => format!("credential {file}"),
-                    false => path.display().to_string(),
+                let origin = match self.credentials_folder() {
+                    Some(_) => format!("credential {file}"),
+                    None => path.display().to_string(),
                 };
                 notes.secret_files.push(path);
                 Some((text.trim_end_matches(['\r', '\n']).to_owned(), origin))
@@ -282,6 +278,10 @@ impl Layers {
         match (get(name), get(&twin)) {
             (Some(_), Some(_)) => {
                 notes.problems.push(format!("{name} and {twin} are both set; unset one"));
+                None
+            }
+            (Some(text), None) if text.contains(char::REPLACEMENT_CHARACTER) => {
+                notes.problems.push(format!("environment {name}: it is not UTF-8"));
                 None
             }
             (Some(text), None) => Some(text.clone()),

@@ -287,7 +287,7 @@ impl Settings {
                 entries: Vec::new(),
                 doubts: values.doubts(),
                 unreadable: values.unreadable.clone(),
-                is_systemd_service: layers.environment.contains_key("CREDENTIALS_DIRECTORY"),
+                is_systemd_service: layers.credentials_folder().is_some(),
             })
         })();
         match settings {
@@ -353,6 +353,19 @@ impl Settings {
             .filter(|(new, old)| new.value != old.value || is_other(&new.key))
             .map(|(new, _)| new.key.clone())
             .collect()
+    }
+
+    /// Why it may be another network's settings: a `wp-config.php` that is only half written, or gone,
+    /// would leave which network is meant to the defaults.
+    pub fn lost_since(&self, before: &Self) -> Option<String> {
+        let file = before.wp_config.as_ref()?;
+        let is_default =
+            |key: &str| self.entries.iter().any(|one| one.key == key && one.source == "default");
+        let key = file.network_settings().find(|key| is_default(key))?;
+        let path = file.path.display();
+        Some(format!(
+            "{key} was set by {path}, and is no longer: is that file whole? If it is, restart the daemon"
+        ))
     }
 
     /// What may be why something is not set: what the `wp-config.php` says that only running it would

@@ -43,11 +43,19 @@ impl Layers {
         (path.parent() == self.system_folder.as_deref() && name != "config").then_some(name)
     }
 
+    fn variable_with_text(&self, name: &str) -> Option<&String> {
+        self.environment.get(name).filter(|text| !text.is_empty())
+    }
+
+    /// Where systemd put the files that it hands over.
+    pub(super) fn credentials_folder(&self) -> Option<&Path> {
+        self.variable_with_text("CREDENTIALS_DIRECTORY").map(Path::new)
+    }
+
     /// A file with a secret: what systemd's `LoadCredential=` put there (systemd.exec(5)), or for a
     /// command typed by hand, the file that the units take it from.
     pub(super) fn secret(&self, file: &str) -> Found {
-        let folder = self.environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-        let path = match (folder, &self.system_folder, self.instance()) {
+        let path = match (self.credentials_folder(), &self.system_folder, self.instance()) {
             (Some(folder), _, _) => folder.join(file),
             (None, Some(folder), Some(name)) => folder.join(format!("{name}.{file}")),
             (None, Some(folder), None)
@@ -66,8 +74,7 @@ impl Layers {
 
     /// Where a `wp-config.php` may be that nobody named: the first that is there counts.
     pub(super) fn wp_config_found(&self) -> Option<PathBuf> {
-        let credential = self.environment.get("CREDENTIALS_DIRECTORY");
-        let credential = credential.map(|folder| Path::new(folder).join("wp-config.php"));
+        let credential = self.credentials_folder().map(|folder| folder.join("wp-config.php"));
         let of_instance = || {
             Some(self.system_folder.as_ref()?.join(format!("{}.wp-config.php", self.instance()?)))
         };
@@ -79,7 +86,7 @@ impl Layers {
 
     /// Where the state is kept when nobody says so.
     pub(super) fn default_state_path(&self) -> PathBuf {
-        let variable = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
+        let variable = |name| self.variable_with_text(name);
         // systemd gives a list where the unit has several.
         if let Some(folders) = variable("STATE_DIRECTORY") {
             return state_file(Path::new(folders.split(':').next().unwrap_or(folders)));

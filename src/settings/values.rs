@@ -17,8 +17,6 @@ pub(super) struct Values {
     pub(super) values: BTreeMap<String, Value>,
     /// The address that came in parts, and from where.
     pub(super) database: Option<(DatabaseUrl, String)>,
-    /// It came in parts from `wp-config.php`.
-    pub(super) is_wordpress: bool,
     pub(super) wp_config: Option<WpConfigFile>,
     pub(super) config_file: Option<PathBuf>,
     pub(super) exposed_secrets: Vec<PathBuf>,
@@ -109,8 +107,7 @@ impl Values {
 
     /// Why it is not certain which of the database's tables are the network's.
     pub(super) fn doubts(&self) -> Vec<String> {
-        let doubts =
-            |file: &WpConfigFile| file.doubts(|key| self.is_default(key), self.is_wordpress);
+        let doubts = |file: &WpConfigFile| file.doubts(|key| self.is_default(key));
         self.wp_config.as_ref().map(doubts).unwrap_or_default()
     }
 

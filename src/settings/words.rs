@@ -64,7 +64,10 @@ impl FromStr for StateUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let path = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         match path {
-            Some(path) if !path.is_empty() => Ok(Self(PathBuf::from(path))),
+            // An address of another make may hold a password, and would be shown as a path.
+            Some(path) if !path.is_empty() && !path.contains("://") => {
+                Ok(Self(PathBuf::from(path)))
+            }
             _ => Err(
                 "it must be sqlite: and a path, as in sqlite:/var/lib/closte-sync/closte-sync.db",
             ),

@@ -1,4 +1,4 @@
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use config::{Map, Value};
 
@@ -27,12 +27,16 @@ impl WpConfigFile {
         self.config.as_ref().ok()?.get(name)
     }
 
-    /// Whether a password or the key stands in it, not only where to get them.
+    /// Whether a password or the key stands in it, not only where to get them: whether it says the
+    /// same without the environment.
     pub(super) fn has_secrets(&self) -> bool {
-        let secrets = ["DB_PASSWORD", "CLOSTE_CLIENT_API_KEY"];
-        let mut values = secrets.iter().filter_map(|name| Some(&self.setting(name)?.value));
-        fs::read_to_string(&self.path)
-            .is_ok_and(|text| values.any(|value| !value.is_empty() && text.contains(value)))
+        let by_itself = WpConfig::read(&self.path, &BTreeMap::new());
+        ["DB_PASSWORD", "CLOSTE_CLIENT_API_KEY"].iter().any(|name| {
+            let value = self.setting(name).map(|setting| &setting.value);
+            let is_same =
+                |config: &WpConfig| config.get(name).map(|setting| &setting.value) == value;
+            value.is_some_and(|value| !value.is_empty()) && by_itself.as_ref().is_ok_and(is_same)
+        })
     }
 
     /// Where a value stands: `wp-config.php:12`.
@@ -71,12 +75,17 @@ impl WpConfigFile {
 
     /// Why it does not say which of the database's tables are the network's, a sentence each, for the
     /// settings that are left to it. To take the default instead could be to work on another network.
-    pub(super) fn doubts(
-        &self,
-        is_left: impl Fn(&str) -> bool,
-        is_database_its: bool,
-    ) -> Vec<String> {
-        let Ok(config) = &self.config else { return Vec::new() };
+    pub(super) fn doubts(&self, is_left: impl Fn(&str) -> bool) -> Vec<String> {
+        let config = match &self.config {
+            Ok(config) => config,
+            Err(error) if is_left("wordpress.table_prefix") => {
+                return vec![format!(
+                    "wordpress.table_prefix is not known: {error}. Let this user read that file, or \
+                     set wordpress.table_prefix"
+                )];
+            }
+            Err(_) => return Vec::new(),
+        };
         let path = self.path.display();
         let doubt = |(name, setting): (&str, &str)| {
             let unknown = config.unknown.iter().find(|one| one.name == name);
@@ -85,17 +94,24 @@ impl WpConfigFile {
                     format!("{path} sets {name} in line {line}, but {why}")
                 }
                 // WordPress does not run without one.
-                None if is_database_its
-                    && name == "$table_prefix"
-                    && self.setting(name).is_none() =>
-                {
-                    format!("{path} sets no {name}; is it only half written?")
+                None if name == "$table_prefix" && self.setting(name).is_none() => {
+                    let perhaps = match config.not_followed.first() {
+                        Some((line, what)) => format!("or does {what} in line {line} set it?"),
+                        None => "is it only half written?".to_owned(),
+                    };
+                    format!("{path} sets no {name}; {perhaps}")
                 }
                 None => return None,
             };
             is_left(setting).then(|| format!("{setting} is not known: {why}. Set {setting}"))
         };
         SETTINGS.into_iter().skip(1).filter_map(doubt).collect()
+    }
+
+    /// The settings that it sets of those that say which of the database's tables are the network's.
+    pub(super) fn network_settings(&self) -> impl Iterator<Item = &'static str> {
+        let set = SETTINGS.into_iter().skip(1).filter(|(name, _)| self.setting(name).is_some());
+        set.map(|(_, key)| key)
     }
 
     /// The network's own domain, where it names one, and the line.

@@ -88,6 +88,42 @@ async fn wrong_settings_are_refused_with_the_reason_and_the_old_ones_stay() {
     assert_eq!(daemon.stop().await, 0);
 }
 
+/// What a `wp-config.php` says no longer must not become a default, which may be another network.
+#[tokio::test]
+async fn a_wp_config_that_is_gone_or_half_written_changes_no_network() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let whole = "<?php $table_prefix = 'wp_'; define('SITE_ID_CURRENT_SITE', 1);";
+    let path = program.file("wp-config.php", whole);
+    let daemon = program.start(&["run", "--wp-config", &path]);
+    daemon.logs("domain.added domain=a.example").await;
+    for (number, (text, reason)) in [
+        ("<?php", "wordpress.table_prefix was set by "),
+        ("<?php $table_prefix = 'wp_';", "wordpress.network_id was set by "),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        program.file("wp-config.php", text);
+        daemon.signal("-HUP");
+        let refused = async || daemon.log().matches("daemon.reload_refused").count() > number;
+        eventually("it is refused", refused).await;
+        assert!(daemon.log().contains(reason), "{reason}: {}", daemon.log());
+    }
+    program.file("wp-config.php", whole);
+    daemon.signal("-HUP");
+    daemon.logs("daemon.reloaded").await;
+    assert_eq!(daemon.stop().await, 0);
+
+    // The same where it was found, and is not to be found any more.
+    let daemon = program.start_in_its_folder(&["run"]);
+    eventually("it runs", async || daemon.log().matches("daemon.started").count() == 2).await;
+    std::fs::remove_file(&path).unwrap();
+    daemon.signal("-HUP");
+    daemon.logs("wordpress.table_prefix was set by ./wp-config.php, and is no longer").await;
+    assert_eq!(closte.domains(), ["a.example"]);
+    drop(network);
+}
+
 #[tokio::test]
 async fn the_state_stays_where_it_is() {
     let (_network, _closte, program) = ends(&["a.example"]).await;

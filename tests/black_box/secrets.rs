@@ -325,7 +325,8 @@ async fn files_with_secrets_that_others_may_read_are_told() {
     let key = file("key", KEY);
     let toml = file("closte-sync.toml", "[http]\ntoken = \"m4rker-token\"");
     let harmless = file("harmless.toml", "[sync]\ninterval = \"1s\"");
-    let php = file("wp-config.php", "<?php define('DB_PASSWORD', 'm4rker');");
+    let php =
+        file("wp-config.php", "<?php $table_prefix = 'wp_'; define('DB_PASSWORD', 'm4rker');");
     let program = program
         .without("CLOSTE_CLIENT_API_KEY")
         .with("CLOSTE_CLIENT_API_KEY_FILE", &key)
@@ -352,11 +353,13 @@ async fn files_with_secrets_that_others_may_read_are_told() {
         assert!(all.contains(&line), "{line}: {all}");
     }
     assert_eq!(told(&harmless).await.lines().count(), 2);
-    let php_without = file("wp-config.php", "<?php define('DB_PASSWORD', getenv('PASSWORD'));");
+    let php_without = "<?php $table_prefix = 'wp_'; define('DB_PASSWORD', getenv('PASSWORD'));";
+    let php_without = file("wp-config.php", php_without);
     let with_password = program.clone().with("PASSWORD", "m4rker");
     let doctor = with_password.run(&["doctor"]).await;
     assert!(doctor.out.contains(&format!("chmod o-rwx {key}\n")), "{doctor:?}");
-    std::fs::write(&php_without, "<?php define('DB_PASSWORD', 'm4rker');").unwrap();
+    let with_password = "<?php $table_prefix = 'wp_'; define('DB_PASSWORD', 'm4rker');";
+    std::fs::write(&php_without, with_password).unwrap();
     let doctor = program.run(&["doctor"]).await;
     assert!(doctor.out.contains(&format!("may read {php}: chgrp it")), "{doctor:?}");
     [&key, &php].iter().for_each(|path| chmod(path, 0o640));
@@ -365,4 +368,32 @@ async fn files_with_secrets_that_others_may_read_are_told() {
     [&key, &php].iter().for_each(|path| chmod(path, 0o644));
     chmod(folder, 0o700);
     assert_eq!(told(&harmless).await, "");
+}
+
+#[test]
+fn a_secret_in_a_wp_config_is_seen_however_it_is_written() {
+    let open = tempfile::tempdir_in("/tmp").unwrap();
+    let path = open.path().join("wp-config.php");
+    std::fs::set_permissions(open.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let is_told = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let environment = BTreeMap::from([("PASSWORD".to_owned(), "m4rker".to_owned())]);
+        let wp_config = Some(path.clone());
+        let layers = Layers { environment, wp_config, ..Layers::default() };
+        !Settings::load(&layers).unwrap().exposed_secrets.is_empty()
+    };
+    let php = |value: &str| format!("<?php define('DB_PASSWORD', {value});");
+    for value in
+        ["'m4rker'", r"'m4\'rker'", r#""m4\$rker""#, "'m4'.'rker'", "getenv('NOT') ?: 'm4'"]
+    {
+        assert!(is_told(php(value).as_bytes()), "{value}");
+    }
+    for value in ["getenv('PASSWORD')", "getenv('PASSWORD') ?: 'an example'", "''", "f()"] {
+        assert!(!is_told(php(value).as_bytes()), "{value}");
+    }
+    let text = php("'m4rker'");
+    assert!(is_told(&[text.as_bytes(), b" // \xe9"].concat()), "Latin-1");
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(is_told(&[b"\xff\xfe".to_vec(), utf16].concat()), "UTF-16");
 }

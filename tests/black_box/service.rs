@@ -9,6 +9,7 @@ use std::{
 };
 
 use closte_sync::simulator::{Call, Fault, Target};
+use serde_json::Value;
 
 use crate::support::{Program, ends, eventually};
 
@@ -31,10 +32,12 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
         .await;
         std::mem::take(&mut heard)
     };
+    let settings = program.file("closte-sync.toml", "");
     let daemon = program
+        .clone()
         .with("NOTIFY_SOCKET", path.to_str().unwrap())
         .with("WATCHDOG_USEC", "8000000")
-        .start_daemon();
+        .start(&["run", "--config", &settings]);
     hears("READY=1").await;
     hears("STATUS=2 of 2 wanted domains are served by Closte").await;
     hears("WATCHDOG=1").await;
@@ -44,6 +47,17 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
     hears("STATUS=2 of 2 wanted domains are served by Closte").await;
     daemon.signal("-HUP");
     hears("READY=1").await;
+    program.file("closte-sync.toml", "[sync]\npolicy = \"x\"\n[checks]\ninterval = \"1s\"");
+    daemon.signal("-HUP");
+    let refused = hears("STATUS=The new settings are wrong, the old ones stay: ").await;
+    let status = refused.iter().find_map(|said| said.strip_prefix("STATUS=The new settings"));
+    let status = status.unwrap().trim_end();
+    assert!(status.contains("sync.policy") && status.contains("checks.interval"), "{status}");
+    assert!(!status.contains('\n'), "{status}");
+    hears("are served by Closte; the new settings were refused: ").await;
+    program.file("closte-sync.toml", "");
+    daemon.signal("-HUP");
+    hears("STATUS=2 of 2 wanted domains are served by Closte\n").await;
     network.sql("ALTER TABLE wp_site RENAME TO wp_gone").await;
     hears("STATUS=The last cycle was broken off: there is no table wp_site").await;
     network.sql("ALTER TABLE wp_gone RENAME TO wp_site").await;
@@ -89,6 +103,16 @@ async fn the_journal_takes_what_ends_it_as_an_error() {
     let said = daemon.log();
     let lines: Vec<&str> = said.lines().skip(1).collect();
     assert!(lines.len() > 1 && lines.iter().all(|line| line.starts_with("<3>")), "{said}");
+}
+
+/// With a JSON log every line of it is an object, the last one too.
+#[tokio::test]
+async fn what_ends_it_is_json_where_the_log_is() {
+    let ended = Program::bare().with("CLOSTE_SYNC__LOG__FORMAT", "json").run(&["run"]).await;
+    assert_eq!(ended.status, 1);
+    let said: Value = serde_json::from_str(&ended.err).unwrap();
+    assert_eq!((&said["level"], &said["event"]), (&"ERROR".into(), &"daemon.failed".into()));
+    assert!(said["error"].as_str().unwrap().contains("closte.api_key is not set"), "{said}");
 }
 
 #[test]

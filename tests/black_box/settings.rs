@@ -104,6 +104,7 @@ fn bounds_are_kept() {
         ("closte.timeout", "100ms", "61s"),
         ("checks.attention_after", "1h30m", "-1s"),
         ("closte.base_url", "http://127.0.0.1:1/x", "http://app.closte.com"),
+        ("state.url", "sqlite:/tmp/state.db", "sqlite:mysql://wp:s3cret@db/wp"),
     ] {
         Settings::load(&set(key, good)).unwrap();
         let problem = problem(&set(key, bad));
@@ -130,6 +131,8 @@ fn an_unknown_setting_is_named_with_the_nearest_known_one() {
     }
     // What a cluster sets for a service of this name is none of ours.
     Settings::load(&layers(&[("CLOSTE_SYNC_PORT_9184_TCP", "tcp://10.0.0.1:9184")])).unwrap();
+    let not_utf8 = problem(&layers(&[("CLOSTE_SYNC__SYNC__POLICY", "upsert-only\u{fffd}")]));
+    assert_eq!(not_utf8, "environment CLOSTE_SYNC__SYNC__POLICY: it is not UTF-8");
     let (_folder, path) = file("[closte]\napi_keys = \"x\"\n");
     let problem = problem(&Layers { config_file: Some(path), ..layers(&[]) });
     assert!(
@@ -216,6 +219,25 @@ fn no_network_is_guessed() {
         let error = of_file(text, &[]).unwrap_err();
         assert!(error.contains(" is not known: ") && error.contains(why), "{text}: {error}");
         assert_eq!(of_file(text, &remedy).as_deref(), Ok("mysql://u@h:3306/n"), "{text}");
+    }
+    // Nor where another source names the database.
+    let (folder, half) = file("<?php\ndefine('DB_NA");
+    let database = ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/net.db");
+    for (path, why) in [
+        (half, "sets no $table_prefix; is it only half written?"),
+        (folder.path().to_owned(), "Let this user read that file, or set wordpress.table_prefix"),
+    ] {
+        let found = |environment: &[(&str, &str)]| {
+            let settings = Settings::load(&Layers {
+                wp_config_places: vec![path.clone()],
+                ..layers(environment)
+            });
+            settings.unwrap().database().map(ToString::to_string).map_err(|error| error.to_string())
+        };
+        let error = found(&[database]).unwrap_err();
+        assert!(error.starts_with("wordpress.table_prefix is not known: "), "{error}");
+        assert!(error.contains(why), "{error}");
+        assert_eq!(found(&[database, prefix[0]]).as_deref(), Ok("sqlite:/net.db"));
     }
 }
 
@@ -400,6 +422,11 @@ async fn systemd_credentials_are_settings() {
     let config = program.run(&["config"]).await;
     assert!(config.out.contains("# credential closte_client_api_key"), "{config:?}");
     assert!(config.out.contains("# credential database_url"), "{config:?}");
+
+    // An empty name of a folder is none, and not the folder of the process.
+    let elsewhere = program.clone().with("CREDENTIALS_DIRECTORY", "");
+    let config = elsewhere.run_in_its_folder(&["config"]).await;
+    assert!(!config.out.contains("credential"), "{config:?}");
 
     // What the machine does not have is a line break, and as good as nothing.
     program.file("closte_client_api_key", "\n");

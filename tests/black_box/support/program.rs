@@ -112,11 +112,22 @@ impl Program {
 
     /// Starts a command that goes on until it is stopped. Its output and its log are one.
     pub fn start(&self, arguments: &[&str]) -> Daemon {
+        self.start_command(self.command(arguments), arguments)
+    }
+
+    /// The same, started in the folder that its files are in.
+    pub fn start_in_its_folder(&self, arguments: &[&str]) -> Daemon {
+        let mut command = self.command(arguments);
+        command.current_dir(self.folder.path());
+        self.start_command(command, arguments)
+    }
+
+    fn start_command(&self, mut command: Command, arguments: &[&str]) -> Daemon {
         let log = self.folder.path().join(format!("{}.log", arguments[0]));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         writeln!(&file, "-- start").unwrap();
         let out = file.try_clone().unwrap();
-        let child = self.command(arguments).stderr(file).stdout(out).spawn().unwrap();
+        let child = command.stderr(file).stdout(out).spawn().unwrap();
         Daemon { child, log, _folder: self.folder.clone() }
     }
 }
