@@ -371,9 +371,13 @@ impl Settings {
     /// What may be why something is not set: what the `wp-config.php` says that only running it would
     /// tell, and files that are not for this user.
     pub fn not_known(&self) -> Vec<String> {
-        let of_file = |file: &WpConfigFile| {
-            let unknown = file.unknown();
-            unknown.iter().map(|one| format!("{}: {one}", file.path.display())).collect()
+        let of_file = |file: &WpConfigFile| match &file.config {
+            Ok(_) => {
+                let said = |one| format!("{}: {one}", file.path.display());
+                file.unknown().into_iter().map(said).collect()
+            }
+            // It has the path in it.
+            Err(error) => vec![error.clone()],
         };
         let mut all: Vec<String> = self.wp_config.as_ref().map(of_file).unwrap_or_default();
         all.extend(self.unreadable.iter().cloned());

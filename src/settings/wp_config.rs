@@ -96,8 +96,8 @@ impl WpConfigFile {
                 // WordPress does not run without one.
                 None if name == "$table_prefix" && self.setting(name).is_none() => {
                     let perhaps = match config.not_followed.first() {
-                        Some((line, what)) => format!("or does {what} in line {line} set it?"),
-                        None => "is it only half written?".to_owned(),
+                        Some((line, what)) => format!("perhaps {what} in line {line} does"),
+                        None => "perhaps it is only half written".to_owned(),
                     };
                     format!("{path} sets no {name}; {perhaps}")
                 }

@@ -213,7 +213,7 @@ fn no_network_is_guessed() {
     let id = [("CLOSTE_SYNC__WORDPRESS__NETWORK_ID", "2")];
     for (text, remedy, why) in [
         ("$table_prefix = strtolower('SHOP_');", prefix, "it calls a function, which is not run"),
-        ("", prefix, "sets no $table_prefix; is it only half written?"),
+        ("", prefix, "sets no $table_prefix; perhaps it is only half written. Set"),
         ("$table_prefix = 'wp_'; define('SITE_ID_CURRENT_SITE', f());", id, "it calls a function"),
     ] {
         let error = of_file(text, &[]).unwrap_err();
@@ -224,7 +224,7 @@ fn no_network_is_guessed() {
     let (folder, half) = file("<?php\ndefine('DB_NA");
     let database = ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/net.db");
     for (path, why) in [
-        (half, "sets no $table_prefix; is it only half written?"),
+        (half, "sets no $table_prefix; perhaps it is only half written. Set"),
         (folder.path().to_owned(), "Let this user read that file, or set wordpress.table_prefix"),
     ] {
         let found = |environment: &[(&str, &str)]| {
