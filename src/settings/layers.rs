@@ -16,6 +16,8 @@ const PREFIX: &str = "CLOSTE_SYNC__";
 const NEAR_PREFIX: &str = "CLOSTE_SYNC_";
 /// These never come from the command line, where every user of the machine could read them.
 pub(super) const SECRETS: [&str; 3] = ["closte.api_key", "http.token", "wordpress.database_url"];
+/// The origin of a `wp-config.php` that nobody named.
+pub(super) const FOUND: &str = "found there";
 /// Environment variables with names of their own.
 const WELL_KNOWN: [(&str, &str); 2] = [
     ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
@@ -134,7 +136,7 @@ impl Layers {
         if let Some(file) = &wp_config
             && (self.wp_config.is_some() || is_empty(&values, "wordpress.config_file"))
         {
-            let origin = if self.wp_config.is_some() { "--wp-config" } else { "found there" };
+            let origin = if self.wp_config.is_some() { "--wp-config" } else { FOUND };
             let path = file.path.display().to_string();
             let shown = Value::new(Some(&origin.to_owned()), path);
             values.insert("wordpress.config_file".to_owned(), shown);

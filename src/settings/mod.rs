@@ -9,6 +9,7 @@ mod database;
 mod error;
 mod layers;
 mod places;
+mod reload;
 mod values;
 mod words;
 mod wp_config;
@@ -338,34 +339,6 @@ impl Settings {
         } else {
             format!("chmod o-rwx {shown}")
         }
-    }
-
-    /// The names of the settings that are not as they were.
-    pub fn changes_since(&self, before: &Self) -> Vec<String> {
-        let is_other = |key: &str| match key {
-            "closte.api_key" => self.closte.api_key != before.closte.api_key,
-            "http.token" => self.http.token != before.http.token,
-            "wordpress.database_url" => self.wordpress.database != before.wordpress.database,
-            _ => false,
-        };
-        let pairs = self.entries.iter().zip(&before.entries);
-        pairs
-            .filter(|(new, old)| new.value != old.value || is_other(&new.key))
-            .map(|(new, _)| new.key.clone())
-            .collect()
-    }
-
-    /// Why it may be another network's settings: a `wp-config.php` that is only half written, or gone,
-    /// would leave which network is meant to the defaults.
-    pub fn lost_since(&self, before: &Self) -> Option<String> {
-        let file = before.wp_config.as_ref()?;
-        let is_default =
-            |key: &str| self.entries.iter().any(|one| one.key == key && one.source == "default");
-        let key = file.network_settings().find(|key| is_default(key))?;
-        let path = file.path.display();
-        Some(format!(
-            "{key} was set by {path}, and is no longer: is that file whole? If it is, restart the daemon"
-        ))
     }
 
     /// What may be why something is not set: what the `wp-config.php` says that only running it would

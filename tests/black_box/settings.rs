@@ -241,6 +241,25 @@ fn no_network_is_guessed() {
     }
 }
 
+#[test]
+fn another_wp_config_is_not_taken_for_the_one_that_is_gone() {
+    let (folder, first) = file("<?php $table_prefix = 'shop_';");
+    let second = folder.path().join("second.php");
+    std::fs::write(&second, "<?php $table_prefix = 'wp_';").unwrap();
+    let load = |places: &[&PathBuf], named: Option<&PathBuf>| {
+        let wp_config_places = places.iter().map(|path| (*path).clone()).collect();
+        let wp_config = named.cloned();
+        Settings::load(&Layers { wp_config_places, wp_config, ..layers(&[]) }).unwrap()
+    };
+    let before = load(&[&first, &second], None);
+    assert_eq!(load(&[&first], None).lost_since(&before), None);
+    assert_eq!(load(&[&first], Some(&second)).lost_since(&before), None, "it was named");
+    let lost = load(&[&second], None).lost_since(&before).unwrap();
+    assert!(lost.contains("second.php was found instead"), "{lost}");
+    let lost = load(&[], None).lost_since(&before).unwrap();
+    assert!(lost.starts_with("wordpress.table_prefix was set by "), "{lost}");
+}
+
 /// A command that is typed by hand sees what the service of the same configuration sees.
 #[test]
 fn the_services_secrets_stand_beside_their_configuration() {
