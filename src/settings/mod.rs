@@ -345,9 +345,15 @@ impl Settings {
     /// tell, and files that are not for this user.
     pub fn not_known(&self) -> Vec<String> {
         let of_file = |file: &WpConfigFile| match &file.config {
-            Ok(_) => {
-                let said = |one| format!("{}: {one}", file.path.display());
-                file.unknown().into_iter().map(said).collect()
+            Ok(config) => {
+                let mut all = file.unknown();
+                if self.wordpress.database.is_none() || self.closte.api_key.is_none() {
+                    let passed = config.not_followed.iter();
+                    all.extend(passed.map(|(line, what)| {
+                        format!("what {what} in line {line} sets is not known")
+                    }));
+                }
+                all.iter().map(|one| format!("{}: {one}", file.path.display())).collect()
             }
             // It has the path in it.
             Err(error) => vec![error.clone()],

@@ -172,8 +172,19 @@ impl Interpreter<'_> {
         let (Some(condition), Some(alternative)) = (condition, alternative) else {
             return Err(not_followed());
         };
+        let body = node.child_by_field_name("body");
+        if let (Some(body), Some((tested, is_set_suffices))) = (body, self.tested(condition))
+            && self.source(body) == self.source(tested)
+        {
+            // What is set is true or not, as any value; what is not set is left for the default.
+            return match self.evaluate(tested, scope)? {
+                Value::Absent { .. } => self.evaluate(alternative, scope),
+                value if is_set_suffices && value != Value::Null || value.is_truthy()? => Ok(value),
+                _ => self.evaluate(alternative, scope),
+            };
+        }
         let value = self.evaluate(condition, scope)?;
-        match node.child_by_field_name("body") {
+        match body {
             Some(body) if value.is_truthy()? => self.evaluate(body, scope),
             Some(_) => self.evaluate(alternative, scope),
             // The default that the file itself gives.
@@ -181,6 +192,41 @@ impl Interpreter<'_> {
                 self.evaluate(alternative, scope)
             }
             None => Ok(value),
+        }
+    }
+
+    /// The environment variable, and whether it need not be true but only set, of `getenv('X')`, `isset($_ENV['X'])` and `!empty($_ENV['X'])`, as
+    /// in `isset($_ENV['X']) ? $_ENV['X'] : 'default'`.
+    fn tested<'tree>(&self, condition: Node<'tree>) -> Option<(Node<'tree>, bool)> {
+        let mut node = condition;
+        while node.kind() == "parenthesized_expression" {
+            node = first_but_comments(node)?;
+        }
+        let is_not = node.kind() == "unary_op_expression" && self.source(node).starts_with('!');
+        let called = if is_not { first_but_comments(node)? } else { node };
+        let (tested, is_set_suffices) = match self.call_parts(called).1[..] {
+            [argument] if is_not && self.is_call_of(called, "empty") => {
+                (first_but_comments(argument)?, false)
+            }
+            [argument] if !is_not && self.is_call_of(called, "isset") => {
+                (first_but_comments(argument)?, true)
+            }
+            _ if !is_not => (node, false),
+            _ => return None,
+        };
+        self.is_variable_of_environment(tested).then_some((tested, is_set_suffices))
+    }
+
+    fn is_call_of(&self, node: Node<'_>, name: &str) -> bool {
+        node.kind() == "function_call_expression" && self.call_parts(node).0 == name
+    }
+
+    fn is_variable_of_environment(&self, node: Node<'_>) -> bool {
+        match node.kind() {
+            "subscript_expression" => node
+                .named_child(0)
+                .is_some_and(|array| matches!(self.source(array), "$_ENV" | "$_SERVER")),
+            _ => self.is_call_of(node, "getenv"),
         }
     }
 

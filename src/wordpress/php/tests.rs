@@ -15,6 +15,7 @@ fn environment() -> BTreeMap<String, String> {
         ("SITE_KEY", "key-from-environment"),
         ("SITE_PREFIX", "env_"),
         ("NOT_UTF8", "\u{fffd}"),
+        ("EMPTY", ""),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
@@ -154,6 +155,11 @@ fn what_only_a_request_knows_decides_nothing() {
         "$stage = $_SERVER['SERVER_NAME']; define('DB_NAME', $stage === 'www' ? 'live' : 'staging');",
         "define('DB_NAME', 'live' . getenv('STAGE'));",
         "define('DB_NAME', getenv('STAGE') ?? 'd');",
+        "define('DB_NAME', isset($_ENV['STAGE']) ? 'live' : 'staging');",
+        "define('DB_NAME', isset($_ENV['STAGE']) ? $_ENV['OTHER'] : 'staging');",
+        "define('DB_NAME', empty($_ENV['STAGE']) ? $_ENV['STAGE'] : 'staging');",
+        "define('DB_NAME', !isset($_ENV['STAGE']) ? $_ENV['STAGE'] : 'staging');",
+        "define('DB_NAME', isset($_SERVER['STAGE']) ? $_SERVER['STAGE'] : 'd');",
         "if (file_exists('local.php')) require 'local.php'; defined('DB_NAME') || define('DB_NAME', 'n');",
         "$all = require 'local.php'; if (!defined('DB_NAME')) { define('DB_NAME', 'n'); }",
         "foreach ($_ENV as $k => $v) define($k, $v); if (!defined('DB_NAME')) define('DB_NAME', 'n');",
@@ -224,6 +230,14 @@ fn what_follows_from_the_text_is_known_however_it_is_written() {
         ("define('DB_NAME', $_ENV['NOT'] ?? $_ENV['NEITHER'] ?? 'd');", "d"),
         ("$name = getenv('NOT'); define('DB_NAME', $name ?: 'd');", "d"),
         ("define('DB_NAME', getenv('SITE_DB') === 'db-from-environment' ? 'a' : 'b');", "a"),
+        ("define('DB_NAME', isset($_ENV['NOT']) ? $_ENV['NOT'] : 'd');", "d"),
+        (
+            "define('DB_NAME', (isset($_ENV['SITE_KEY'])) ? $_ENV['SITE_KEY'] : 'd');",
+            "key-from-environment",
+        ),
+        ("define('DB_NAME', !empty($_ENV['NOT']) ? $_ENV['NOT'] : 'd');", "d"),
+        ("define('DB_NAME', getenv('NOT') ? getenv('NOT') : 'd');", "d"),
+        ("define('DB_NAME', getenv('SITE_DB') ? getenv('SITE_DB') : 'd');", "db-from-environment"),
         ("@define('DB_NAME', 'n');", "n"),
         ("/* a */ @/* b */define('DB_NAME', 'n');", "n"),
         ("define('\\DB_NAME', 'another'); define('DB_NAME', 'n');", "n"),

@@ -120,7 +120,14 @@ const VALUES: [&str; 24] = [
     "<<<'E'\n\t\n\n\tE",
 ];
 /// `@` stands for a value.
-const EXPRESSIONS: [&str; 13] = [
+const EXPRESSIONS: [&str; 20] = [
+    "(isset($_ENV['NOT']) ? $_ENV['NOT'] : @)",
+    "(isset($_ENV['SITE_KEY']) ? $_ENV['SITE_KEY'] : @)",
+    "(!empty($_ENV['SITE_KEY']) ? $_ENV['SITE_KEY'] : @)",
+    "((empty($_ENV['SITE_KEY'])) ? $_ENV['SITE_KEY'] : @)",
+    "(getenv('SITE_DB') ? getenv('SITE_DB') : @)",
+    "((isset($_ENV['EMPTY'])) ? $_ENV['EMPTY'] : @)",
+    "(!empty($_ENV['EMPTY']) ? $_ENV['EMPTY'] : @)",
     "(@ . @)",
     "(@ ?: @)",
     "(@ ?? @)",
