@@ -44,8 +44,8 @@ pub struct Sync {
     ledger: Option<Remembered>,
     /// Whether it was told that domain records cannot be written.
     told_of_records: bool,
-    /// Whether it was told that the plugin's settings cannot be read.
-    told_of_plugin: bool,
+    /// Why the plugin's settings cannot be read, as it was told.
+    told_of_plugin: Option<String>,
 }
 
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Sync {
             seen: None,
             ledger: None,
             told_of_records: false,
-            told_of_plugin: false,
+            told_of_plugin: None,
         }
     }
 
@@ -310,15 +310,12 @@ impl Sync {
     /// Settings that cannot be read change nothing, and are told once.
     async fn report_plugin(&mut self, network: &Network, now: Timestamp) -> Result<(), StateError> {
         let unread = network.plugin.as_ref().err().or(network.closte_integration.as_ref().err());
-        match unread {
-            None => self.told_of_plugin = false,
-            Some(error) if !self.told_of_plugin => {
-                self.told_of_plugin = true;
-                self.tell(vec![Event::PluginUnread { error: error.clone() }], now).await?;
-            }
-            Some(_) => {}
+        if self.told_of_plugin.as_ref() == unread {
+            return Ok(());
         }
-        Ok(())
+        self.told_of_plugin = unread.cloned();
+        let events = unread.map(|error| Event::PluginUnread { error: error.clone() });
+        self.tell(events.into_iter().collect(), now).await
     }
 
     async fn report_rejected(

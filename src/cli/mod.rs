@@ -304,8 +304,12 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         Command::Run => {
             let format = settings.log.format;
             match run::execute(settings, layers, &log).await {
-                // Programs that read the log have no use for plain lines in it.
-                Err(error) if format == Format::Json => {
+                // Programs that read the log have no use for plain lines in it; a log that is off has no
+                // readers.
+                Err(error)
+                    if format == Format::Json
+                        && tracing::enabled!(target: "closte_sync", tracing::Level::ERROR) =>
+                {
                     Event::Failed { error: error.to_string() }.log();
                     Ok(exit::ERROR)
                 }

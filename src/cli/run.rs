@@ -43,11 +43,6 @@ pub(super) async fn execute(
         if settings.state_path != current.state_path {
             return Err("state.url cannot change while the daemon runs: restart it".to_owned());
         }
-        // An editor may be between two versions of it; and no default is as safe as what was set.
-        if let (Some(gone), None) = (&current.config_file, &settings.config_file) {
-            let gone = gone.display();
-            return Err(format!("{gone} is gone: restart the daemon if it is not needed any more"));
-        }
         if let Some(lost) = settings.lost_since(&current) {
             return Err(lost);
         }

@@ -93,7 +93,8 @@ impl Layers {
         let defaults = toml(DEFAULTS).map_err(|error| SettingsError::one(error.to_string()))?;
         let above = [self.file_values(&mut notes)?, environment, overrides];
         let wp_config = self.wp_config(&above)?;
-        if let Some(file) = wp_config.as_ref().filter(|file| file.has_secrets()) {
+        let is_exposed = |file: &&WpConfigFile| others_may_read(&file.path) && file.has_secrets();
+        if let Some(file) = wp_config.as_ref().filter(is_exposed) {
             notes.secret_files.push(file.path.clone());
         }
         let from_wordpress = wp_config.as_ref().map(WpConfigFile::values).unwrap_or_default();
@@ -243,11 +244,10 @@ impl Layers {
         let near = self.environment.keys().filter(|variable| !variable.starts_with(PREFIX));
         near.filter_map(|variable| {
             let name = variable.strip_prefix(NEAR_PREFIX)?.to_lowercase().replace("__", "_");
-            let (name, end) = match right_names.contains_key(&name) {
-                true => (name.as_str(), ""),
-                false => (name.strip_suffix("_file")?, "_FILE"),
+            let (right_name, end) = match right_names.get(&name) {
+                Some(right_name) => (right_name, ""),
+                None => (right_names.get(name.strip_suffix("_file")?)?, "_FILE"),
             };
-            let right_name = right_names.get(name)?;
             Some(format!("environment {variable}: it is spelt {PREFIX}{right_name}{end}"))
         })
         .collect()

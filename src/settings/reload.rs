@@ -16,9 +16,16 @@ impl Settings {
             .collect()
     }
 
-    /// Why they may be another network's: a `wp-config.php` that is only half written, or gone, would
-    /// leave which network is meant to the defaults, or to another file.
+    /// Why they say less than before by mistake: a file is gone or only half written, perhaps because an
+    /// editor is between two versions of it. No default is as safe as what was set, and which network
+    /// is meant would be left to the defaults, or to another file.
     pub fn lost_since(&self, before: &Self) -> Option<String> {
+        if let (Some(gone), None) = (&before.config_file, &self.config_file) {
+            let gone = gone.display();
+            return Some(format!(
+                "{gone} is gone: restart the daemon if it is not needed any more"
+            ));
+        }
         let file = before.wp_config.as_ref()?;
         let path = file.path.display();
         let is_from = |key: &str, source: &str| {

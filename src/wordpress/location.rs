@@ -115,8 +115,9 @@ fn at_host(
         return Err(InvalidDatabaseUrl::Host);
     }
     let (host, socket) = match host.find(":/") {
-        _ if host.starts_with('/') => ("", Some(host)),
         Some(colon) => (host.get(..colon).unwrap_or_default(), host.get(colon + 1..)),
+        // A path alone is taken for a socket here.
+        None if host.starts_with('/') => ("", Some(host)),
         None => (host, None),
     };
     let (host, port) = if let Some(address) = host.strip_prefix('[') {

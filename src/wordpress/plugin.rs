@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
 }
 
 /// A value as loose as PHP's: forms save numbers and flags as texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 enum Loose {
     Text(String),
     Number(i64),
@@ -185,16 +185,8 @@ impl<'de> Visitor<'de> for LooseSeed {
         Ok(Loose::Number(number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
-        Ok(Loose::Number(number.try_into().unwrap_or(i64::MAX)))
-    }
-
     fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
         Ok(Loose::Text(number.to_string()))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
-        Ok(Loose::Text(text.to_owned()))
     }
 
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Loose, E> {
@@ -208,12 +200,6 @@ impl<'de> Visitor<'de> for LooseSeed {
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
         let inside = self.inside()?;
         while map.next_entry_seed(inside, inside)?.is_some() {}
-        Ok(Loose::Other)
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Loose, A::Error> {
-        let inside = self.inside()?;
-        while list.next_element_seed(inside)?.is_some() {}
         Ok(Loose::Other)
     }
 }

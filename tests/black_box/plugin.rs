@@ -69,6 +69,7 @@ async fn the_check_interval_is_taken_up_while_running() {
     // One row that cannot be read changes nothing, least of all what the other says.
     for broken in ["wu_host_integrations_enabled", "wp-ultimo_v2_settings"] {
         write(&network, broken, "a:1:{s:4:").await;
+        daemon.logs(&format!("plugin.settings_unread error=\"the row {broken} is no")).await;
         let doctor = program.run(&["doctor"]).await;
         let line = doctor.out.lines().find(|line| line.contains(" plugin ")).unwrap();
         assert!(line.starts_with("warning"), "{line}");
@@ -79,6 +80,9 @@ async fn the_check_interval_is_taken_up_while_running() {
     eventually("it went on", async || daemon.log().matches("sync.cycle").count() > before + 1)
         .await;
     assert_eq!(daemon.log().matches("checks.interval").count(), 1, "{}", daemon.log());
+    // Each of them is told, and once.
+    let told = daemon.log().matches("plugin.settings_unread").count();
+    assert_eq!(told, 2, "{}", daemon.log());
     save(&network, "dns_check_interval", "i:3;").await;
     daemon.logs("checks.interval seconds=10").await;
     let config = program.run(&["config"]).await;

@@ -9,7 +9,7 @@ use closte_sync::{
 
 use sqlx::Connection as _;
 
-use crate::support::{KEY, ends, eventually};
+use crate::support::{Daemon, KEY, ends, eventually};
 
 #[tokio::test]
 async fn new_settings_are_taken_up_and_named() {
@@ -55,6 +55,23 @@ async fn new_settings_are_taken_up_and_named() {
     assert_eq!(daemon.stop().await, 0);
 }
 
+/// Asks for a reload that is the next to be refused after so many: what the log says of it.
+async fn refused_reload(daemon: &Daemon, before: usize) -> String {
+    daemon.signal("-HUP");
+    let mut line = None;
+    eventually("it is refused", async || {
+        let log = daemon.log();
+        line = log
+            .lines()
+            .filter(|line| line.contains("ERROR daemon.reload_refused"))
+            .nth(before)
+            .map(str::to_owned);
+        line.is_some()
+    })
+    .await;
+    line.unwrap()
+}
+
 #[tokio::test]
 async fn wrong_settings_are_refused_with_the_reason_and_the_old_ones_stay() {
     let (network, _closte, program) = ends(&["a.example"]).await;
@@ -73,11 +90,7 @@ async fn wrong_settings_are_refused_with_the_reason_and_the_old_ones_stay() {
     .enumerate()
     {
         program.file("closte-sync.toml", content);
-        daemon.signal("-HUP");
-        let refused = async || daemon.log().matches("ERROR daemon.reload_refused").count() > number;
-        eventually("it is refused", refused).await;
-        let log = daemon.log();
-        let line = log.lines().rfind(|line| line.contains("daemon.reload_refused")).unwrap();
+        let line = refused_reload(&daemon, number).await;
         assert!(line.contains(reason), "{content}: {line}");
         let health = program.run(&["health", "--config", &path]).await;
         assert_eq!((health.status, health.out.as_str()), (0, "alive\n"), "{content}: {health:?}");
@@ -91,7 +104,7 @@ async fn wrong_settings_are_refused_with_the_reason_and_the_old_ones_stay() {
 /// What a `wp-config.php` says no longer must not become a default, which may be another network.
 #[tokio::test]
 async fn a_wp_config_that_is_gone_or_half_written_changes_no_network() {
-    let (network, closte, program) = ends(&["a.example"]).await;
+    let (_network, closte, program) = ends(&["a.example"]).await;
     let whole = "<?php $table_prefix = 'wp_'; define('SITE_ID_CURRENT_SITE', 1);";
     let path = program.file("wp-config.php", whole);
     let daemon = program.start(&["run", "--wp-config", &path]);
@@ -104,10 +117,8 @@ async fn a_wp_config_that_is_gone_or_half_written_changes_no_network() {
     .enumerate()
     {
         program.file("wp-config.php", text);
-        daemon.signal("-HUP");
-        let refused = async || daemon.log().matches("daemon.reload_refused").count() > number;
-        eventually("it is refused", refused).await;
-        assert!(daemon.log().contains(reason), "{reason}: {}", daemon.log());
+        let line = refused_reload(&daemon, number).await;
+        assert!(line.contains(reason), "{text}: {line}");
     }
     program.file("wp-config.php", whole);
     daemon.signal("-HUP");
@@ -121,7 +132,6 @@ async fn a_wp_config_that_is_gone_or_half_written_changes_no_network() {
     daemon.signal("-HUP");
     daemon.logs("wordpress.table_prefix was set by ./wp-config.php, and is no longer").await;
     assert_eq!(closte.domains(), ["a.example"]);
-    drop(network);
 }
 
 #[tokio::test]

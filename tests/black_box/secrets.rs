@@ -93,6 +93,8 @@ async fn rule_7_whatever_closte_does() {
         whatever_closte_does(AWKWARD_KEY, Target::Everything, &LOOKING),
         whatever_closte_does(AWKWARD_KEY, Target::Only(Call::List), &LOOKING),
         whatever_closte_does(KEY, Target::Only(Call::Add), &CHANGING),
+        whatever_closte_does(KEY, Target::Only(Call::Remove), &CHANGING),
+        whatever_closte_does(AWKWARD_KEY, Target::Only(Call::Add), &CHANGING),
         whatever_closte_does(AWKWARD_KEY, Target::Only(Call::Remove), &CHANGING),
     );
 }

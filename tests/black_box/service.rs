@@ -113,6 +113,10 @@ async fn what_ends_it_is_json_where_the_log_is() {
     let said: Value = serde_json::from_str(&ended.err).unwrap();
     assert_eq!((&said["level"], &said["event"]), (&"ERROR".into(), &"daemon.failed".into()));
     assert!(said["error"].as_str().unwrap().contains("closte.api_key is not set"), "{said}");
+    // Not even a log that is off leaves it without a word.
+    let program = Program::bare().with("CLOSTE_SYNC__LOG__FORMAT", "json");
+    let ended = program.with("CLOSTE_SYNC__LOG__FILTER", "off").run(&["run"]).await;
+    assert!(ended.err.starts_with("error: the settings are wrong:"), "{ended:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use super::{
     interpreter::{Interpreter, line_of},
-    scope::{Name, Scope, Value},
+    scope::{Name, Scope, Value, is_environment},
 };
 
 /// What is passed over, and what it may do to what is worked out.
@@ -27,7 +27,8 @@ pub(super) struct Effects {
     may_define_more: bool,
     /// The functions that the file itself defines, in lower case.
     own_functions: HashSet<String>,
-    /// Those of them that may change what they are given.
+    /// Those of its functions and methods that may change what they are given; "" for one without a
+    /// name.
     takes_references: HashSet<String>,
     has_jumps: bool,
 }
@@ -75,10 +76,8 @@ impl Interpreter<'_> {
         let mut nodes = vec![file];
         while let Some(node) = nodes.pop() {
             if is_function(node) {
-                self.look_into(node);
-            }
-            if node.kind() == "function_definition" {
                 self.note_function(node);
+                self.look_into(node);
             }
             self.effects.has_jumps |= node.kind() == "goto_statement";
             let mut cursor = node.walk();
@@ -88,15 +87,16 @@ impl Interpreter<'_> {
     }
 
     fn note_function(&mut self, function: Node<'_>) {
-        let Some(name) = function.child_by_field_name("name") else { return };
-        let name = self.source(name).to_ascii_lowercase();
+        let name = function.child_by_field_name("name");
+        let name = name.map_or_else(String::new, |name| self.source(name).to_ascii_lowercase());
         if let Some(parameters) = function.child_by_field_name("parameters")
             && self.source(parameters).contains('&')
         {
             self.effects.takes_references.insert(name.clone());
         }
         // The official image's helper, which its file brings along, is known.
-        if name != "getenv_docker" || !self.source(function).contains("_FILE") {
+        let is_known = name == "getenv_docker" && self.source(function).contains("_FILE");
+        if function.kind() == "function_definition" && !is_known {
             self.effects.own_functions.insert(name);
         }
     }
@@ -210,7 +210,8 @@ impl Interpreter<'_> {
             }
             _ => {}
         }
-        let by_value = match self.effects.takes_references.contains(&name) {
+        let called = if is_worked_out(node, &name) { "" } else { &name };
+        let by_value = match self.effects.takes_references.contains(called) {
             true => 0,
             false => leading_values(&name),
         };
@@ -254,7 +255,9 @@ impl Interpreter<'_> {
                             scope.forget(Name::variable(&name), why, line_of(node));
                         }
                         ("$GLOBALS", None) => self.forget_all_variables(scope, line_of(node)),
-                        ("$_ENV" | "$_SERVER", name) => self.effects.set_environment(name),
+                        (array, name) if is_environment(array) => {
+                            self.effects.set_environment(name);
+                        }
                         _ => nodes.extend(array),
                     }
                 }

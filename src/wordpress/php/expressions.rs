@@ -2,7 +2,7 @@ use tree_sitter::Node;
 
 use super::{
     interpreter::{DEEPEST, Interpreter},
-    scope::{Name, Outcome, Scope, Value},
+    scope::{Name, Outcome, Scope, Value, is_environment},
     strings::{double_quoted, single_quoted},
 };
 
@@ -176,10 +176,10 @@ impl Interpreter<'_> {
         if let (Some(body), Some((tested, is_set_suffices))) = (body, self.tested(condition))
             && self.source(body) == self.source(tested)
         {
-            // What is set is true or not, as any value; what is not set is left for the default.
             return match self.evaluate(tested, scope)? {
+                // The default that the file itself gives.
                 Value::Absent { .. } => self.evaluate(alternative, scope),
-                value if is_set_suffices && value != Value::Null || value.is_truthy()? => Ok(value),
+                value if is_set_suffices || value.is_truthy()? => Ok(value),
                 _ => self.evaluate(alternative, scope),
             };
         }
@@ -195,8 +195,9 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The environment variable, and whether it need not be true but only set, of `getenv('X')`, `isset($_ENV['X'])` and `!empty($_ENV['X'])`, as
-    /// in `isset($_ENV['X']) ? $_ENV['X'] : 'default'`.
+    /// The environment variable of `getenv('X')`, `!empty($_ENV['X'])` and `isset($_ENV['X'])`, and
+    /// whether it need only be set, as for the last, and not be true. As in
+    /// `isset($_ENV['X']) ? $_ENV['X'] : 'default'`.
     fn tested<'tree>(&self, condition: Node<'tree>) -> Option<(Node<'tree>, bool)> {
         let mut node = condition;
         while node.kind() == "parenthesized_expression" {
@@ -223,9 +224,9 @@ impl Interpreter<'_> {
 
     fn is_variable_of_environment(&self, node: Node<'_>) -> bool {
         match node.kind() {
-            "subscript_expression" => node
-                .named_child(0)
-                .is_some_and(|array| matches!(self.source(array), "$_ENV" | "$_SERVER")),
+            "subscript_expression" => {
+                node.named_child(0).is_some_and(|array| is_environment(self.source(array)))
+            }
             _ => self.is_call_of(node, "getenv"),
         }
     }
@@ -302,7 +303,7 @@ impl Interpreter<'_> {
             return Err(not_followed());
         };
         let array = self.source(array);
-        if !matches!(array, "$_ENV" | "$_SERVER") {
+        if !is_environment(array) {
             return Err(not_followed());
         }
         let name = self.evaluate(index, scope)?.into_text()?;

@@ -90,12 +90,17 @@ impl Name {
 
     /// Whether it is the environment as a whole.
     pub(super) fn is_environment(&self) -> bool {
-        matches!(self.0.as_str(), "$_ENV" | "$_SERVER")
+        is_environment(&self.0)
     }
 
     pub(super) fn is_variable(&self) -> bool {
         self.0.starts_with('$')
     }
+}
+
+/// Whether the variable of this source holds the environment.
+pub(super) fn is_environment(source: &str) -> bool {
+    matches!(source, "$_ENV" | "$_SERVER")
 }
 
 /// The constants and variables that there are at a point of the file.

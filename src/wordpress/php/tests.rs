@@ -212,6 +212,8 @@ fn what_only_a_request_knows_decides_nothing() {
         "$table_prefix = 'wp_'; function f() { global $table_prefix; $table_prefix = 'x'; } f();",
         "$table_prefix = 'wp_'; function f() { $GLOBALS['table_prefix'] = 'x'; } f();",
         "$table_prefix = 'wp_'; function f(&$x) { $x = 'x'; } f($table_prefix);",
+        "$table_prefix = 'wp_'; $f = function (&$x) { $x = 'x'; }; $f($table_prefix);",
+        "$table_prefix = 'wp_'; class A { static function f(&$x) { $x = 'x'; } } A::f($table_prefix);",
         "$table_prefix = 'wp_'; str_replace('a', 'b', 'c', $table_prefix);",
         "$table_prefix = 'wp_'; return $table_prefix = 'x';",
         "$table_prefix = 'wp_'; exit($table_prefix = 'x');",
