@@ -106,6 +106,30 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// The id of an app at Closte, 24 hexadecimal digits: `CLOSTE_APP_ID`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppId(String);
+
+/// A text that is no [`AppId`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("it must be the app's id, 24 hexadecimal digits")]
+pub struct InvalidAppId;
+
+impl FromStr for AppId {
+    type Err = InvalidAppId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAppId> {
+        let is_id = text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id { Ok(Self(text.to_owned())) } else { Err(InvalidAppId) }
+    }
+}
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The address of Closte's API, such as `https://app.closte.com/api/client`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);

@@ -10,7 +10,7 @@ mod client;
 mod error;
 mod wire;
 
-pub use access::{ApiKey, BaseUrl, InvalidApiKey, InvalidBaseUrl};
+pub use access::{ApiKey, AppId, BaseUrl, InvalidApiKey, InvalidAppId, InvalidBaseUrl};
 pub use calls::{CallLabels, Calls};
 pub use client::{CertificateRequest, Client, KeyTest};
 pub use error::ClosteError;

@@ -15,7 +15,7 @@ mod words;
 mod wp_config;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,7 +28,7 @@ pub use wp_config::WpConfigFile;
 
 use crate::{
     checks::{self, Network, Pace, ResolverAddress, Target},
-    closte::{ApiKey, BaseUrl},
+    closte::{ApiKey, AppId, BaseUrl},
     daemon::Token,
     domain::{DomainName, Pattern},
     sync::Www,
@@ -82,6 +82,10 @@ pub struct WordPress {
     pub table_prefix: TablePrefix,
     /// `network_id`
     pub network_id: Option<i64>,
+    /// `primary_network_id`
+    pub primary_network_id: Option<i64>,
+    /// `current_site`, as WordPress compares it: it may have a port, or no dot.
+    pub current_site: Option<String>,
     /// `create_domain_records`
     pub create_domain_records: bool,
 }
@@ -93,6 +97,10 @@ pub struct Closte {
     pub base_url: BaseUrl,
     /// `api_key`; see [`Settings::api_key`].
     pub api_key: Option<ApiKey>,
+    /// `app_id`
+    pub app_id: Option<AppId>,
+    /// `public_address`
+    pub public_address: Option<IpAddr>,
     /// `timeout`
     pub timeout: Duration,
     /// `concurrency`
@@ -177,6 +185,8 @@ impl Settings {
         let database = values.database();
         let table_prefix = values.parse("wordpress.table_prefix");
         let network_id = values.optional::<NetworkId>("wordpress.network_id");
+        let primary_network_id = values.optional::<NetworkId>("wordpress.primary_network_id");
+        let current_site = values.optional("wordpress.current_site");
         let create_domain_records = values.flag("wordpress.create_domain_records");
         let base_url = values.parse("closte.base_url");
         let api_key = values.optional("closte.api_key");
@@ -187,6 +197,8 @@ impl Settings {
                 "closte.base_url holds the key, which is sent without that: remove it there";
             values.problems.push(problem.to_owned());
         }
+        let app_id = values.optional("closte.app_id");
+        let public_address = values.optional("closte.public_address");
         let timeout =
             values.duration_up_to("closte.timeout", Duration::from_millis(100), LONGEST_CALL);
         let concurrency = values.number("closte.concurrency", 1..=64);
@@ -235,11 +247,15 @@ impl Settings {
                     database: database?,
                     table_prefix: table_prefix?,
                     network_id: network_id?.map(|id| id.0),
+                    primary_network_id: primary_network_id?.map(|id| id.0),
+                    current_site: current_site?,
                     create_domain_records: create_domain_records?,
                 },
                 closte: Closte {
                     base_url: base_url?,
                     api_key: api_key?,
+                    app_id: app_id?,
+                    public_address: public_address?,
                     timeout: timeout?,
                     concurrency: concurrency?,
                     list_interval: list_interval?,

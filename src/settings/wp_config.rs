@@ -1,9 +1,12 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use config::{Map, Value};
 
 use super::database::DatabaseParts;
-use crate::wordpress::{Setting, Unknown, WpConfig};
+use crate::{
+    closte::AppId,
+    wordpress::{Setting, Unknown, WpConfig},
+};
 
 /// A `wp-config.php`, and what it says or why it could not be read.
 #[derive(Debug, Clone)]
@@ -14,12 +17,20 @@ pub struct WpConfigFile {
     pub config: Result<WpConfig, String>,
 }
 
-/// Which settings it sets by single values.
-const SETTINGS: [(&str, &str); 3] = [
-    ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
-    // The tables of the network.
+/// The settings that say which network it is. [`TABLES`] of them say which of the database's tables.
+const NETWORK: [(&str, &str); 4] = [
     ("$table_prefix", "wordpress.table_prefix"),
     ("SITE_ID_CURRENT_SITE", "wordpress.network_id"),
+    ("PRIMARY_NETWORK_ID", "wordpress.primary_network_id"),
+    ("DOMAIN_CURRENT_SITE", "wordpress.current_site"),
+];
+const TABLES: usize = 3;
+
+/// The other settings that it sets by single values.
+const CLOSTE: [(&str, &str); 3] = [
+    ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
+    ("CLOSTE_APP_ID", "closte.app_id"),
+    ("CLOSTE_PUBLIC_IP_ADDRESS", "closte.public_address"),
 ];
 
 impl WpConfigFile {
@@ -48,11 +59,11 @@ impl WpConfigFile {
     /// The settings that it sets, each with its line.
     pub(super) fn values(&self) -> Map<String, Value> {
         let value = |(name, key): (&str, &str)| {
-            let setting = self.setting(name)?;
+            let setting = self.setting(name).filter(|setting| is_fit(name, setting))?;
             let value = Value::new(Some(&self.source(setting)), setting.value.clone());
             Some((key.to_owned(), value))
         };
-        SETTINGS.into_iter().filter_map(value).collect()
+        NETWORK.into_iter().chain(CLOSTE).filter_map(value).collect()
     }
 
     /// The database that it names, if it does so in full. `localhost` is PHP's default socket.
@@ -105,19 +116,13 @@ impl WpConfigFile {
             };
             is_left(setting).then(|| format!("{setting} is not known: {why}. Set {setting}"))
         };
-        SETTINGS.into_iter().skip(1).filter_map(doubt).collect()
+        NETWORK.into_iter().take(TABLES).filter_map(doubt).collect()
     }
 
-    /// The settings that it sets of those that say which of the database's tables are the network's.
+    /// The settings that it sets of those that say which network it is.
     pub(super) fn network_settings(&self) -> impl Iterator<Item = &'static str> {
-        let set = SETTINGS.into_iter().skip(1).filter(|(name, _)| self.setting(name).is_some());
+        let set = NETWORK.into_iter().filter(|(name, _)| self.setting(name).is_some());
         set.map(|(_, key)| key)
-    }
-
-    /// The network's own domain, where it names one, and the line.
-    pub fn network_domain(&self) -> Option<(&str, String)> {
-        let setting = self.setting("DOMAIN_CURRENT_SITE")?;
-        Some((&setting.value, self.source(setting)))
     }
 
     /// What stands there but cannot be known, a sentence each.
@@ -128,6 +133,20 @@ impl WpConfigFile {
         };
         let sentence =
             |one: &Unknown| format!("{} in line {} is not known: {}", one.name, one.line, one.why);
-        config.unknown.iter().map(sentence).collect()
+        let unfit = CLOSTE.into_iter().filter_map(|(name, _)| {
+            let setting = self.setting(name).filter(|setting| !is_fit(name, setting))?;
+            Some(format!("{name} in line {} is not known: it is none", setting.line))
+        });
+        config.unknown.iter().map(sentence).chain(unfit).collect()
+    }
+}
+
+/// Whether a value that is for advice only, and so stops nothing, is of its kind.
+fn is_fit(name: &str, setting: &Setting) -> bool {
+    let value = setting.value.trim();
+    match name {
+        "CLOSTE_APP_ID" => value.is_empty() || value.parse::<AppId>().is_ok(),
+        "CLOSTE_PUBLIC_IP_ADDRESS" => value.is_empty() || value.parse::<IpAddr>().is_ok(),
+        _ => true,
     }
 }

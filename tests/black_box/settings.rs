@@ -98,6 +98,9 @@ fn bounds_are_kept() {
         ("log.format", "json", "xml"),
         ("state.url", "sqlite:/tmp/x.db", "mysql://db/state"),
         ("wordpress.network_id", "2", "0"),
+        ("wordpress.primary_network_id", "2", "two"),
+        ("closte.app_id", "5f3e0f2a9b1c4d6e8f7a0b12", "5f3e0f2a9b1c4d6e8f7a0b1x"),
+        ("closte.public_address", "2001:db8::1", "app.example"),
         ("wordpress.table_prefix", "wp_x1_", "wp-"),
         ("wordpress.create_domain_records", "no", "perhaps"),
         ("closte.timeout", "1m", "soon"),
@@ -238,6 +241,48 @@ fn no_network_is_guessed() {
         assert!(error.starts_with("wordpress.table_prefix is not known: "), "{error}");
         assert!(error.contains(why), "{error}");
         assert_eq!(found(&[database, prefix[0]]).as_deref(), Ok("sqlite:/net.db"));
+    }
+}
+
+#[test]
+fn a_wp_config_says_which_network_it_is_and_where_at_closte() {
+    let of_file = |text: &str| {
+        let (_folder, path) = file(&format!("<?php $table_prefix = 'wp_'; {text}"));
+        Settings::load(&Layers { wp_config: Some(path), ..layers(&[]) }).unwrap()
+    };
+    let settings = of_file(
+        "define('SITE_ID_CURRENT_SITE', 3); define('PRIMARY_NETWORK_ID', 2);
+         define('DOMAIN_CURRENT_SITE', 'Network.example');
+         define('CLOSTE_APP_ID', '5f3e0f2a9b1c4d6e8f7a0b12');
+         define('CLOSTE_PUBLIC_IP_ADDRESS', '203.0.113.9');",
+    );
+    let wordpress = &settings.wordpress;
+    assert_eq!((wordpress.network_id, wordpress.primary_network_id), (Some(3), Some(2)));
+    assert_eq!(wordpress.current_site.as_deref(), Some("Network.example"));
+    let app = settings.closte.app_id.as_ref().map(ToString::to_string);
+    assert_eq!(app.as_deref(), Some("5f3e0f2a9b1c4d6e8f7a0b12"));
+    assert_eq!(settings.closte.public_address, "203.0.113.9".parse().ok());
+
+    // What no reload may lose.
+    for (key, text) in [
+        ("wordpress.primary_network_id", "define('SITE_ID_CURRENT_SITE', 3);"),
+        (
+            "wordpress.current_site",
+            "define('SITE_ID_CURRENT_SITE', 3); define('PRIMARY_NETWORK_ID', 2);",
+        ),
+    ] {
+        let lost = of_file(text).lost_since(&settings).unwrap();
+        assert!(lost.starts_with(&format!("{key} was set by ")), "{lost}");
+    }
+
+    // What is for advice only stops nothing.
+    let settings = of_file(
+        "define('CLOSTE_APP_ID', 1234);\ndefine('CLOSTE_PUBLIC_IP_ADDRESS', 'app.example');",
+    );
+    assert!(settings.closte.app_id.is_none() && settings.closte.public_address.is_none());
+    let unknown = settings.not_known().join("\n");
+    for said in ["CLOSTE_APP_ID in line 1 is not", "CLOSTE_PUBLIC_IP_ADDRESS in line 2 is not"] {
+        assert!(unknown.contains(said), "{unknown}");
     }
 }
 

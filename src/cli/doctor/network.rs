@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::{Finding, Verdict};
 use crate::{
     cli::{output::count, source},
-    settings::{Settings, SettingsError},
+    settings::{Entry, Settings, SettingsError},
     span::span,
     wordpress::{Network, SourceError},
 };
@@ -85,11 +85,12 @@ fn check_plugin(network: &Network) -> Finding {
 
 fn check_tables(settings: &Settings, network: &Network) -> Finding {
     let mut found = describe(settings, network);
-    let said = settings.wp_config.as_ref().and_then(|file| file.network_domain());
-    let is_other = |said: &(&str, String)| !said.0.eq_ignore_ascii_case(&network.domain);
-    let Some((domain, source)) = said.filter(is_other) else {
+    let said = settings.wordpress.current_site.as_ref();
+    let Some(domain) = said.filter(|said| !said.eq_ignore_ascii_case(&network.domain)) else {
         return Finding::new::<SourceError>("tables", Ok(found));
     };
+    let of_setting = |entry: &&Entry| entry.key == "wordpress.current_site";
+    let source = settings.entries.iter().find(of_setting).map_or("", |entry| &entry.source);
     let _ = write!(
         found,
         "; but {source} says that the network is {domain}: is this the database of another one, or \

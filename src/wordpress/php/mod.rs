@@ -25,14 +25,17 @@ use scope::{Name, Scope};
 const LARGEST: u64 = 4 << 20;
 
 /// The constants that matter here; `$table_prefix` is the one variable.
-const CONSTANTS: [&str; 7] = [
+const CONSTANTS: [&str; 10] = [
     "DB_NAME",
     "DB_USER",
     "DB_PASSWORD",
     "DB_HOST",
     "CLOSTE_CLIENT_API_KEY",
+    "CLOSTE_APP_ID",
+    "CLOSTE_PUBLIC_IP_ADDRESS",
     "DOMAIN_CURRENT_SITE",
     "SITE_ID_CURRENT_SITE",
+    "PRIMARY_NETWORK_ID",
 ];
 const TABLE_PREFIX: &str = "$table_prefix";
 
