@@ -32,9 +32,6 @@ use vitals::Vitals;
 
 /// The longest pause that failures make of `sync.interval`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
-/// The longest pause that a `Retry-After` makes: a broken one must not silence the daemon for years.
-const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
-
 /// How long it may take to write an event down: signals are not kept waiting by a busy state database.
 const LONGEST_TELLING: Duration = Duration::from_secs(2);
 
@@ -251,14 +248,13 @@ pub async fn tell(state: &State, event: Event) {
 
 /// How long Closte asked to be left alone.
 fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
-    let asked = match outcome {
+    match outcome {
         Err(CycleError::Closte(error) | CycleError::Stopped { outage: Some(error) }) => {
             error.retry_after()
         }
         Ok(Report { outage: Some(error), .. }) => error.retry_after(),
         _ => None,
-    };
-    asked.map(|asked| asked.min(LONGEST_ASKED))
+    }
 }
 
 /// The time to the next cycle: the interval, doubled for every failure in a row after the first,
@@ -275,13 +271,15 @@ mod tests {
 
     #[test]
     fn a_broken_retry_after_does_not_silence_it_for_years() {
-        let error = ClosteError::RateLimited { retry_after: Some(Duration::MAX) };
-        assert_eq!(asked_to_wait(&Err(CycleError::Closte(error))), Some(LONGEST_ASKED));
+        let error = ClosteError::RateLimited { retry_after: Some(Duration::MAX.into()) };
+        let hour = Duration::from_secs(60 * 60);
+        assert_eq!(asked_to_wait(&Err(CycleError::Closte(error))), Some(hour));
     }
 
     #[test]
     fn an_outage_lasts_until_a_call_has_shown_its_end() {
-        let limited = || ClosteError::RateLimited { retry_after: Some(Duration::from_secs(600)) };
+        let limited =
+            || ClosteError::RateLimited { retry_after: Some(Duration::from_secs(600).into()) };
         let now = tokio::time::Instant::now();
         let mut memory = Memory::default();
         let mut note = |outcome: Result<Report, CycleError>| {

@@ -28,6 +28,7 @@ impl CallLabels {
             Err(ClosteError::Unreachable { timed_out: true, .. }) => "timed_out",
             Err(ClosteError::Unreachable { .. }) => "unreachable",
             Err(ClosteError::OutOfOrder { .. }) => "out_of_order",
+            Err(ClosteError::Redirected { .. }) => "redirected",
             Err(ClosteError::NoSuchCall { .. }) => "no_such_call",
             Err(ClosteError::Declined(_)) => "declined",
             Err(ClosteError::NotUnderstood(_)) => "not_understood",

@@ -3,15 +3,16 @@ use std::{sync::Arc, time::Duration};
 use backon::{ExponentialBuilder, Retryable};
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{
-    RequestBuilder, Response, StatusCode,
-    header::{DATE, HeaderMap, RETRY_AFTER},
-    redirect,
+    Method, RequestBuilder, Response, StatusCode,
+    header::{DATE, HeaderMap},
+    redirect::{Action, Attempt, Policy},
 };
 
 use super::{
-    ApiKey, BaseUrl, Calls, ClosteError, List,
+    ApiKey, BaseUrl, Calls, ClosteError, List, Redirect, RetryAfter,
     calls::CallLabels,
-    wire::{Answer, Domains},
+    redirect::is_followed,
+    wire::{Answer, Domains, is_web_page},
 };
 use crate::domain::DomainName;
 
@@ -25,6 +26,8 @@ const LOOKED_AT: usize = 64 << 10;
 const REFUSAL: &str = "Invalid or empty domain";
 /// A longer `Retry-After` than this is for the next cycle, not for this call.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// The call for the list: the only GET.
+const LIST: &str = "getdomains";
 
 /// A client of Closte's API. A call that fails for a reason that may heal is made three times in
 /// all, with exponential back-off and jitter.
@@ -43,10 +46,18 @@ const CERTIFICATE_CALLS: [&str; 4] = ["ssl/install", "installssl", "ssl", "certi
 /// What came of asking for a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateRequest {
-    /// Calls that Closte does not know: 404 or 405.
+    /// Calls that Closte does not know: it answers 404 or 405, or shows or leads to a web page.
     pub absent: Vec<&'static str>,
     /// What it said, and to which call; none when it knows none of them.
     pub answer: Result<Option<String>, ClosteError>,
+}
+
+/// What came back of a call.
+struct Received {
+    headers: HeaderMap,
+    body: Vec<u8>,
+    /// Whether a redirect was followed to it.
+    was_led_on: bool,
 }
 
 /// What the key test found.
@@ -77,7 +88,7 @@ impl Client {
             .pool_max_idle_per_host(concurrency)
             // The header would hold the address of the list call, and with it the key.
             .referer(false)
-            .redirect(redirect::Policy::custom(same_host_only));
+            .redirect(Policy::custom(follow_or_stop));
         if base.is_plain_http() {
             // Loopback: a proxy would be a detour, and would see the key.
             builder = builder.no_proxy();
@@ -110,7 +121,7 @@ impl Client {
 
     async fn ask_for_list(&self) -> Result<List, ClosteError> {
         let request =
-            || self.http.get(self.base.join("getdomains")).query(&[("apikey", self.key.expose())]);
+            || self.http.get(self.base.join(LIST)).query(&[("apikey", self.key.expose())]);
         let answer = self.ask(request).await?;
         if !answer.success.0 {
             return Err(self.declined(answer));
@@ -154,10 +165,10 @@ impl Client {
     async fn ask_whether_key_is_accepted(&self) -> Result<KeyTest, ClosteError> {
         let form = [("apikey", self.key.expose())];
         let request = self.http.post(self.base.join("adddomainalias")).form(&form);
-        let (headers, body) = self.send(request).await?;
-        let text = self.parse(&body)?.error_text();
+        let received = self.send(request).await?;
+        let text = self.parse(&received)?.error_text();
         if text.starts_with(REFUSAL) {
-            Ok(KeyTest { server_time: server_time(&headers) })
+            Ok(KeyTest { server_time: server_time(&received.headers) })
         } else {
             Err(ClosteError::KeyRejected(self.clean(&text)))
         }
@@ -187,15 +198,20 @@ impl Client {
         let mut request = CertificateRequest { absent: Vec::new(), answer: Ok(None) };
         for path in CERTIFICATE_CALLS.iter().filter(|path| !absent.contains(*path)) {
             match self.send(self.http.post(self.base.join(path)).form(&form)).await {
-                Ok((_, body)) => {
-                    request.answer = match self.parse(&body) {
+                // No client of Closte's own makes these calls: a page is no answer to one.
+                Ok(received) if is_web_page(&received.body) => request.absent.push(path),
+                Ok(received) => {
+                    request.answer = match self.parse(&received) {
                         Ok(answer) if answer.success.0 => Ok(Some(format!("{path}: success"))),
                         Ok(answer) => Err(self.declined(answer)),
                         Err(error) => Err(error),
                     };
                     return request;
                 }
-                Err(ClosteError::NoSuchCall { .. }) => request.absent.push(path),
+                Err(
+                    ClosteError::NoSuchCall { .. }
+                    | ClosteError::Redirected { why: Redirect::OtherPage, .. },
+                ) => request.absent.push(path),
                 Err(
                     error @ (ClosteError::Unreachable { .. } | ClosteError::RateLimited { .. }),
                 ) => {
@@ -219,8 +235,8 @@ impl Client {
     /// Makes a call, again if that may help, and reads the answer.
     async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, ClosteError> {
         let attempt = async || {
-            let (_, body) = self.send(request()).await?;
-            self.parse(&body)
+            let received = self.send(request()).await?;
+            self.parse(&received)
         };
         let back_off = ExponentialBuilder::new()
             .with_jitter()
@@ -238,15 +254,18 @@ impl Client {
             .await
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<(HeaderMap, Vec<u8>), ClosteError> {
+    async fn send(&self, request: RequestBuilder) -> Result<Received, ClosteError> {
         let unreachable = |error: reqwest::Error| ClosteError::from_transport(&error, self.timeout);
-        let response = request.send().await.map_err(unreachable)?;
+        let request = request.build().map_err(unreachable)?;
+        let (method, asked_for) = (request.method().clone(), request.url().clone());
+        let response = self.http.execute(request).await.map_err(unreachable)?;
         let status = response.status();
         if status.is_success() {
+            let was_led_on = *response.url() != asked_for;
             let headers = response.headers().clone();
-            return Ok((headers, self.body(response).await?));
+            return Ok(Received { headers, body: self.body(response).await?, was_led_on });
         }
-        let retry_after = retry_after(response.headers());
+        let retry_after = RetryAfter::read(response.headers(), Timestamp::now());
         Err(match status {
             StatusCode::TOO_MANY_REQUESTS => ClosteError::RateLimited { retry_after },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ClosteError::KeyRejected(format!(
@@ -258,9 +277,14 @@ impl Client {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 ClosteError::NoSuchCall { status: status.as_u16() }
             }
-            _ if status.is_redirection() => ClosteError::NotUnderstood(format!(
-                "HTTP {status}, which leads to another host; check closte.base_url"
-            )),
+            _ if status.is_redirection() => {
+                let why = match Redirect::of(&response, &method) {
+                    Redirect::OtherHost(host) => Redirect::OtherHost(self.clean(&host)),
+                    Redirect::OtherScheme(scheme) => Redirect::OtherScheme(self.clean(&scheme)),
+                    other => other,
+                };
+                ClosteError::Redirected { status: status.as_u16(), why }
+            }
             _ => ClosteError::NotUnderstood(format!("HTTP {status}; check closte.base_url")),
         })
     }
@@ -282,12 +306,18 @@ impl Client {
         }
     }
 
-    fn parse(&self, body: &[u8]) -> Result<Answer, ClosteError> {
+    fn parse(&self, received: &Received) -> Result<Answer, ClosteError> {
+        let body = &received.body;
         Answer::parse(body).map_err(|error| {
             let text = String::from_utf8_lossy(body.get(..LOOKED_AT).unwrap_or(body));
             ClosteError::NotUnderstood(match text.trim() {
                 "" => "it is empty".to_owned(),
-                page if page.starts_with('<') => {
+                page if is_web_page(body) && received.was_led_on => format!(
+                    "a redirect on the same host leads to a web page, as to a login page; check \
+                     closte.base_url, and the key by `closte-sync doctor`: {}",
+                    self.clean(page)
+                ),
+                page if is_web_page(body) => {
                     format!("a web page instead of JSON: {}", self.clean(page))
                 }
                 _ if error.is_eof() => "it is cut short".to_owned(),
@@ -330,47 +360,13 @@ fn no_list(why: &str) -> ClosteError {
     ClosteError::NotUnderstood(why.to_owned())
 }
 
-/// Follows a redirect only where the request was going anyway: the key goes to no other host.
-fn same_host_only(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let stays = attempt.previous().last().is_some_and(|from| {
-        let to = attempt.url();
-        (from.scheme(), from.host(), from.port_or_known_default())
-            == (to.scheme(), to.host(), to.port_or_known_default())
-    });
-    if stays && attempt.previous().len() <= 3 { attempt.follow() } else { attempt.stop() }
-}
-
-/// `Retry-After` in either of its forms (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = rfc2822::parse(value).ok()?.timestamp();
-    Some(at.duration_since(Timestamp::now()).try_into().unwrap_or_default())
+/// The policy sees no method, but only the call for the list is a GET.
+fn follow_or_stop(attempt: Attempt<'_>) -> Action {
+    let is_list = attempt.previous().first().is_some_and(|first| first.path().ends_with(LIST));
+    let method = if is_list { Method::GET } else { Method::POST };
+    if is_followed(&attempt, &method) { attempt.follow() } else { attempt.stop() }
 }
 
 fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
     Some(rfc2822::parse(headers.get(DATE)?.to_str().ok()?).ok()?.timestamp())
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-
-    use super::*;
-
-    #[test]
-    fn both_forms_of_retry_after_are_understood() {
-        let wait = |value: &str| {
-            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]))
-        };
-        assert_eq!(wait("120"), Some(Duration::from_secs(120)));
-        let in_an_hour = Timestamp::now() + SignedDuration::from_hours(1);
-        let date =
-            rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&in_an_hour).unwrap();
-        assert!((3_500..=3_600).contains(&wait(&date).unwrap().as_secs()), "{date}");
-        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("soon"), None);
-    }
 }

@@ -2,6 +2,8 @@ use std::{error::Error, time::Duration};
 
 use thiserror::Error;
 
+use super::{Redirect, RetryAfter};
+
 /// Why a call to Closte did not do what was asked. No case holds the key: texts that came from
 /// Closte are masked before they get here.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -13,10 +15,10 @@ pub enum ClosteError {
     #[error("Closte refuses the name ({0})")]
     NameRefused(String),
     /// Too many calls.
-    #[error("Closte asks for fewer calls (HTTP 429){}", wait(.retry_after))]
+    #[error("Closte asks for fewer calls (HTTP 429){}", again(.retry_after))]
     RateLimited {
         /// What its `Retry-After` said.
-        retry_after: Option<Duration>,
+        retry_after: Option<RetryAfter>,
     },
     /// No answer: no connection, no valid certificate, none in time.
     #[error("could not reach Closte: {reason}; check the way out to closte.base_url")]
@@ -27,12 +29,20 @@ pub enum ClosteError {
         timed_out: bool,
     },
     /// Closte answered that it is out of order.
-    #[error("Closte is out of order (HTTP {status}){}", wait(.retry_after))]
+    #[error("Closte is out of order (HTTP {status}){}", again(.retry_after))]
     OutOfOrder {
         /// The HTTP status, 500 or more.
         status: u16,
         /// What its `Retry-After` said.
-        retry_after: Option<Duration>,
+        retry_after: Option<RetryAfter>,
+    },
+    /// It leads to where no call is sent.
+    #[error("Closte answers HTTP {status}: {why}")]
+    Redirected {
+        /// The HTTP status, 300 to 399.
+        status: u16,
+        /// Why it was not followed.
+        why: Redirect,
     },
     /// There is no such call.
     #[error("Closte knows no such call (HTTP {status}); check closte.base_url")]
@@ -58,11 +68,11 @@ impl ClosteError {
         }
     }
 
-    /// How long Closte asked to be left alone.
+    /// How long Closte is left alone, because it asked for that.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } | Self::OutOfOrder { retry_after, .. } => {
-                *retry_after
+                retry_after.map(RetryAfter::wait)
             }
             _ => None,
         }
@@ -75,6 +85,7 @@ impl ClosteError {
             Self::Unreachable { .. }
             | Self::OutOfOrder { .. }
             | Self::NotUnderstood(_)
+            | Self::Redirected { .. }
             | Self::NoSuchCall { .. }
             | Self::KeyRejected(_) => true,
             Self::RateLimited { .. } | Self::NameRefused(_) | Self::Declined(_) => false,
@@ -98,6 +109,6 @@ impl ClosteError {
     }
 }
 
-fn wait(retry_after: &Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(", again in {} s", wait.as_secs()))
+fn again(retry_after: &Option<RetryAfter>) -> String {
+    retry_after.map_or_else(String::new, |asked| format!(", again in {asked}"))
 }

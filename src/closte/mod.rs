@@ -8,10 +8,14 @@ mod access;
 mod calls;
 mod client;
 mod error;
+mod redirect;
+mod retry_after;
 mod wire;
 
 pub use access::{ApiKey, AppId, BaseUrl, InvalidApiKey, InvalidAppId, InvalidBaseUrl};
 pub use calls::{CallLabels, Calls};
 pub use client::{CertificateRequest, Client, KeyTest};
 pub use error::ClosteError;
+pub use redirect::Redirect;
+pub use retry_after::RetryAfter;
 pub use wire::List;

@@ -43,8 +43,7 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
-        // PHP files saved by Windows editors send a byte order mark first.
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+        let body = begin(body);
         if body.first().is_some_and(|byte| *byte != b'{') {
             // serde would take an array for an object without its keys, and `[1]` for success.
             return Err(serde::de::Error::custom("not a JSON object"));
@@ -60,6 +59,16 @@ impl Answer {
             Some(other) => other.to_string(),
         }
     }
+}
+
+/// Whether the answer is HTML or XML.
+pub(super) fn is_web_page(body: &[u8]) -> bool {
+    begin(body).first() == Some(&b'<')
+}
+
+/// Where the answer itself begins: PHP files saved by Windows editors send a byte order mark first.
+fn begin(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start()
 }
 
 /// A flag that PHP clients compare loosely.

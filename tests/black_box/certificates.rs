@@ -71,6 +71,30 @@ async fn when_closte_knows_no_call_it_is_left_alone_for_a_day() {
 }
 
 #[tokio::test]
+async fn a_web_page_or_the_way_to_one_is_no_such_call() {
+    let (closte, _outside, program) = without_certificates(&["a.example", "b.example"]).await;
+    let page = "\u{feff} <!DOCTYPE html><title>Not found</title>";
+    closte.fail(Target::Path("ssl/install"), Fault::Body(page.to_owned()));
+    closte.fail(Target::Path("installssl"), Fault::Redirect("/login".to_owned()));
+    program.run(&["apply"]).await;
+    let mut expected = vec![("ssl/install", "a.example"), ("installssl", "a.example")];
+    expected.extend([("ssl", "a.example"), ("ssl", "b.example")]);
+    assert_eq!(asked(&closte), pairs(&expected));
+    let events = program.run(&["events", "a.example"]).await;
+    assert!(events.out.contains("ssl: success"), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_says_no_is_an_answer() {
+    let (closte, _outside, program) = without_certificates(&["a.example"]).await;
+    closte.fail(Target::Path("ssl/install"), Fault::Failure("the DNS is wrong".to_owned()));
+    program.run(&["apply"]).await;
+    assert_eq!(asked(&closte), pairs(&[("ssl/install", "a.example")]));
+    let events = program.run(&["events", "a.example"]).await;
+    assert!(events.out.contains("the DNS is wrong"), "{events:?}");
+}
+
+#[tokio::test]
 async fn who_has_a_certificate_or_cannot_have_one_is_not_asked_for() {
     let names = ["good.example", "away.example", "caa.example", "six.example", "lacking.example"];
     let (_network, closte, program) = ends(&names).await;

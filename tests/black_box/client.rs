@@ -3,13 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use closte_sync::{
-    closte::{Client, ClosteError},
+    closte::{Client, ClosteError, Redirect},
     domain::DomainName,
     simulator::{Call, Fault, Shape, Simulator, Target},
 };
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    task::JoinSet,
+};
 use tokio_rustls::TlsAcceptor;
 
 const KEY: &str = "m4rker-key/with+odd=characters";
@@ -89,7 +93,9 @@ async fn every_kind_of_failure_is_told_apart_and_none_holds_the_key() {
         (Fault::RetryAfter(503, 600), |error| {
             matches!(error, ClosteError::OutOfOrder { status: 503, .. })
         }),
-        (Fault::Redirect("http://127.0.0.1:9/elsewhere".to_owned()), is_not_understood),
+        (Fault::Redirect("http://127.0.0.1:9/elsewhere".to_owned()), |error| {
+            matches!(error, ClosteError::Redirected { why: Redirect::OtherPort(9), .. })
+        }),
         (body("<html><h1>Log in</h1>"), is_not_understood),
         (body(""), is_not_understood),
         (body(r#"{"success": true, "domains": ["a.exa"#), is_not_understood),
@@ -213,8 +219,81 @@ async fn a_redirect_is_followed_on_the_same_host_and_nowhere_else() {
     assert_eq!(client.list().await.unwrap().names, [name("a.example")].into());
     to(&elsewhere);
     let error = client.list().await.unwrap_err().to_string();
-    assert!(error.contains("leads to another host; check closte.base_url"), "{error}");
+    assert!(error.contains("a redirect to port "), "{error}");
     assert_eq!(elsewhere.connections(), 0, "the key went to another host");
+}
+
+/// The address of a server that answers everything with this.
+async fn answering(response: impl Into<String>) -> String {
+    let response = response.into();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/api", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(response.as_bytes()).await;
+        }
+    });
+    base_url
+}
+
+#[tokio::test]
+async fn an_odd_redirect_is_told_as_what_it_is() {
+    let other = |host: &str| Redirect::OtherHost(host.to_owned());
+    let cases: [(&str, Redirect); 14] = [
+        ("302 Found", Redirect::Nowhere),
+        ("307 T\r\nLocation: http://[::1", Redirect::NoAddress),
+        ("302 Found\r\nLocation: http://a b/", Redirect::NoAddress),
+        ("302 Found\r\nLocation: http://", Redirect::NoAddress),
+        ("302 Found\r\nLocation: http://x.example:99999/", Redirect::NoAddress),
+        ("302 Found\r\nLocation: /\u{ff}", Redirect::NoAddress),
+        ("301 Moved\r\nLocation: //login.example/?apikey=x", other("login.example")),
+        ("302 Found\r\nLocation: https://m4rker-key.example/", other("***.example")),
+        ("302 Found\r\nLocation: https://127.0.0.1/", Redirect::OtherScheme("https".to_owned())),
+        ("302 Found\r\nLocation: mailto:a@b.example", Redirect::OtherScheme("mailto".to_owned())),
+        ("308 Permanent\r\nLocation: /api/getdomains", Redirect::Endless),
+        ("302 Found\r\nLocation:", Redirect::Endless),
+        ("300 Multiple Choices\r\nLocation: /here", Redirect::None),
+        ("304 Not Modified", Redirect::None),
+    ];
+    for (head, why) in cases {
+        let response = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let base_url = answering(response).await;
+        let error = client_with(&base_url, KEY, Duration::from_secs(20)).list().await.unwrap_err();
+        let status: u16 = head.get(..3).unwrap().parse().unwrap();
+        assert_eq!(error, ClosteError::Redirected { status, why }, "{head}");
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("Closte answers HTTP {status}: ")), "{text}");
+        assert!(!text.contains("m4rker") && !text.contains("apikey"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_login_page_is_told_and_changes_no_call_into_another() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    let client = client(&closte);
+    closte.fail(Target::Only(Call::Unknown), Fault::Body("<html>Log in</html>".to_owned()));
+    for call in [Call::List, Call::Add] {
+        closte.fail(Target::Only(call), Fault::Redirect("/login".to_owned()));
+    }
+    let error = client.list().await.unwrap_err().to_string();
+    assert!(error.contains("on the same host leads to a web page, as to a login page"), "{error}");
+    let error = client.add(&name("a.example")).await.unwrap_err();
+    assert_eq!(error, ClosteError::Redirected { status: 302, why: Redirect::OtherPage });
+    // As a GET without its fields, "Invalid or empty domain" would be said of no name at all.
+    assert_eq!(closte.count(Call::Unknown), 1);
+}
+
+#[tokio::test]
+async fn a_huge_retry_after_is_bounded_and_said_with_its_bound() {
+    let response = "HTTP/1.1 429 Slow\r\nRetry-After: 99999999999999999999999\r\n\
+        Content-Length: 0\r\nConnection: close\r\n\r\n";
+    let client = client_with(&answering(response).await, KEY, Duration::from_secs(20));
+    let error = client.list().await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3_600)));
+    let text = "Closte asks for fewer calls (HTTP 429), again in 1h, the most that is waited (it asks \
+                for over a hundred years)";
+    assert_eq!(error.to_string(), text);
 }
 
 #[tokio::test]

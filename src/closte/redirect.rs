@@ -1,0 +1,151 @@
+use reqwest::{Method, Response, StatusCode, Url, header::LOCATION, redirect::Attempt};
+use thiserror::Error;
+
+/// The most redirects in a row that are followed.
+const MOST: usize = 3;
+
+/// Why a redirect was not followed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Redirect {
+    /// Without `Location`.
+    #[error(
+        "a redirect that does not say where to; check closte.base_url, and ask Closte's support if \
+         it lasts"
+    )]
+    Nowhere,
+    /// With a `Location` that is no address.
+    #[error(
+        "a redirect to something that is no address; check closte.base_url, and ask Closte's \
+         support if it lasts"
+    )]
+    NoAddress,
+    /// To another host, which would get the key.
+    #[error(
+        "a redirect to another host, {0}, which must not get the key; if Closte has moved there, \
+         set closte.base_url"
+    )]
+    OtherHost(String),
+    /// To another port of the same host.
+    #[error(
+        "a redirect to port {0} of the same host, where something else may listen; if Closte has \
+         moved there, set closte.base_url"
+    )]
+    OtherPort(u16),
+    /// From https to http.
+    #[error(
+        "a redirect from https to http, where others could read the key; ask whoever runs the \
+         network here, or Closte's support, who in between does that"
+    )]
+    Unencrypted,
+    /// To an address of another kind, such as `http` to `https` on loopback.
+    #[error("a redirect to an address of another kind, {0}; check closte.base_url")]
+    OtherScheme(String),
+    /// Each leads to the next.
+    #[error(
+        "more than {MOST} redirects in a row, which may go round in circles; check closte.base_url, \
+         and ask Closte's support if it lasts"
+    )]
+    Endless,
+    /// To a page of the same host, which would be asked for without what was sent.
+    #[error(
+        "a redirect to another page of the same host, as to a login page; check closte.base_url, \
+         and the key by `closte-sync doctor`"
+    )]
+    OtherPage,
+    /// A status that only looks like one: 300, 304, 305, 306.
+    #[error(
+        "neither an answer nor a redirect that can be followed; does a cache or a proxy in between \
+         answer for Closte?"
+    )]
+    None,
+}
+
+impl Redirect {
+    /// Why this response was not followed. What it holds of the address came from outside.
+    pub(super) fn of(response: &Response, method: &Method) -> Self {
+        if !leads_on(response.status()) {
+            return Self::None;
+        }
+        let Some(location) = response.headers().get(LOCATION) else {
+            return Self::Nowhere;
+        };
+        let from = response.url();
+        match location.to_str().ok().and_then(|to| from.join(to).ok()) {
+            Some(to) => objection(response.status(), method, from, &to).unwrap_or(Self::Endless),
+            None => Self::NoAddress,
+        }
+    }
+}
+
+/// Whether a call is sent on to where it is led: only where it was going anyway, and as it was.
+pub(super) fn is_followed(attempt: &Attempt<'_>, method: &Method) -> bool {
+    attempt.previous().last().is_some_and(|from| {
+        attempt.previous().len() <= MOST
+            && objection(attempt.status(), method, from, attempt.url()).is_none()
+    })
+}
+
+fn leads_on(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301..=303 | 307 | 308)
+}
+
+fn objection(status: StatusCode, method: &Method, from: &Url, to: &Url) -> Option<Redirect> {
+    if to.host() != from.host() {
+        let Some(host) = to.host_str().filter(|host| !host.is_empty()) else {
+            return Some(Redirect::OtherScheme(to.scheme().to_owned()));
+        };
+        let port = to.port().map(|port| format!(":{port}")).unwrap_or_default();
+        return Some(Redirect::OtherHost(format!("{host}{port}")));
+    }
+    match (from.scheme(), to.scheme()) {
+        ("https", "http") => return Some(Redirect::Unencrypted),
+        (from, to) if from != to => return Some(Redirect::OtherScheme(to.to_owned())),
+        _ => {}
+    }
+    if let Some(port) = to.port_or_known_default()
+        && from.port_or_known_default() != Some(port)
+    {
+        return Some(Redirect::OtherPort(port));
+    }
+    // These make a GET without its fields of a POST: another call, whose answer means nothing.
+    let becomes_another = matches!(status.as_u16(), 301..=303) && *method != Method::GET;
+    becomes_another.then_some(Redirect::OtherPage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_sent_on_only_where_it_was_going_and_as_it_was() {
+        const LIST: &str = "https://app.closte.com/api/client/getdomains?apikey=KEY";
+        let judge = |method: Method, status: u16, to: &str| {
+            let (from, status) = (LIST.parse().unwrap(), StatusCode::from_u16(status).unwrap());
+            objection(status, &method, &from, &to.parse().unwrap())
+        };
+        let same_host = "https://APP.closte.com:443/api/v2/getdomains?apikey=KEY";
+        for status in [301, 302, 303, 307, 308] {
+            assert_eq!(judge(Method::GET, status, same_host), None);
+        }
+        for status in [307, 308] {
+            assert_eq!(judge(Method::POST, status, same_host), None);
+        }
+        for status in [301, 302, 303] {
+            assert_eq!(judge(Method::POST, status, same_host), Some(Redirect::OtherPage));
+        }
+        let other = |host: &str| Redirect::OtherHost(host.to_owned());
+        for (to, why) in [
+            ("https://closte.com/api/client", other("closte.com")),
+            ("http://login.example:8080/?apikey=KEY", other("login.example:8080")),
+            ("https://user:KEY@login.example/", other("login.example")),
+            ("https://[2001:db8::1]/", other("[2001:db8::1]")),
+            ("https://app.closte.com:8443/", Redirect::OtherPort(8443)),
+            ("http://app.closte.com/api/client", Redirect::Unencrypted),
+            ("ftp://app.closte.com/", Redirect::OtherScheme("ftp".to_owned())),
+            ("mailto:a@b.example", Redirect::OtherScheme("mailto".to_owned())),
+            ("data:text/html,KEY", Redirect::OtherScheme("data".to_owned())),
+        ] {
+            assert_eq!(judge(Method::GET, 302, to), Some(why), "{to}");
+        }
+    }
+}

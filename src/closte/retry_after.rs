@@ -1,0 +1,105 @@
+use std::{fmt, time::Duration};
+
+use jiff::{Timestamp, fmt::strtime::BrokenDownTime, tz::Offset};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use crate::span::span;
+
+/// The longest that is waited because Closte asked for it: a broken `Retry-After` must not silence
+/// the daemon for years.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// What is longer than this is not worth a number.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// How long Closte asks to be left alone, and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryAfter {
+    /// What it asks for.
+    asked: Duration,
+}
+
+impl RetryAfter {
+    /// `Retry-After` in either of its forms (RFC 9110, section 10.2.3).
+    pub(super) fn read(headers: &HeaderMap, now: Timestamp) -> Option<Self> {
+        let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let asked = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            // Digits only, so what is no number is one too large.
+            Duration::from_secs(value.parse().unwrap_or(u64::MAX))
+        } else {
+            let at = BrokenDownTime::parse("%a, %d %b %Y %H:%M:%S GMT", value).ok()?;
+            // The last day of the year 9999 has a date, but no timestamp.
+            let now = Offset::UTC.to_datetime(now);
+            // A moment that is over asks for nothing.
+            at.to_datetime().ok()?.duration_since(now).try_into().unwrap_or_default()
+        };
+        Some(Self { asked })
+    }
+
+    /// How long it is left alone: an hour at most.
+    pub fn wait(self) -> Duration {
+        self.asked.min(LONGEST)
+    }
+}
+
+impl From<Duration> for RetryAfter {
+    fn from(asked: Duration) -> Self {
+        Self { asked }
+    }
+}
+
+impl fmt::Display for RetryAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked } = *self;
+        f.write_str(&span(self.wait()))?;
+        if asked <= LONGEST {
+            return Ok(());
+        }
+        let asked = if asked > CENTURY { "over a hundred years".to_owned() } else { span(asked) };
+        write!(f, ", the most that is waited (it asks for {asked})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, fmt::rfc2822};
+
+    use super::*;
+
+    fn read(value: &str) -> Option<RetryAfter> {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+        RetryAfter::read(&headers, Timestamp::from_second(1_800_000_000).unwrap())
+    }
+
+    #[test]
+    fn both_forms_are_understood_and_what_is_over_is_no_wait() {
+        let wait = |value: &str| read(value).map(|it| (it.wait().as_secs(), it.to_string()));
+        let date = |after: SignedDuration| {
+            let at = Timestamp::from_second(1_800_000_000).unwrap() + after;
+            rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap()
+        };
+        assert_eq!(wait("120"), Some((120, "2m".to_owned())));
+        assert_eq!(wait(" 0 "), Some((0, "0s".to_owned())));
+        assert_eq!(wait(&date(SignedDuration::from_secs(90))), Some((90, "1m 30s".to_owned())));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some((0, "0s".to_owned())));
+        for neither in ["soon", "", "-5", "1.5", "12 s"] {
+            assert_eq!(wait(neither), None, "{neither:?}");
+        }
+    }
+
+    #[test]
+    fn a_huge_one_is_bounded_and_said_with_what_was_asked() {
+        let bound = "1h, the most that is waited (it asks for ";
+        for (value, asked) in [
+            ("3601", "1h)"),
+            ("315360000", "3650d)"),
+            ("18446744073709551615", "over a hundred years)"),
+            ("99999999999999999999999999", "over a hundred years)"),
+            ("Fri, 15 Jan 2027 10:00:00 GMT", "2h)"),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", "over a hundred years)"),
+        ] {
+            let read = read(value).unwrap();
+            assert_eq!(read.wait(), LONGEST, "{value}");
+            assert_eq!(read.to_string(), format!("{bound}{asked}"), "{value}");
+        }
+    }
+}
