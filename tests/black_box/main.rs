@@ -20,5 +20,6 @@ mod settings;
 mod simulator;
 mod state;
 mod support;
+mod trust;
 mod verdicts;
 mod wordpress;

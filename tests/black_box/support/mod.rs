@@ -4,10 +4,12 @@ mod mariadb;
 mod network;
 mod outside;
 mod program;
+mod rig;
 
 pub use network::{Network, PASSWORD};
 pub use outside::{Outside, SERVER};
 pub use program::{Daemon, Finished, KEY, Program};
+pub use rig::rig;
 
 use std::time::{Duration, Instant};
 
