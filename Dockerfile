@@ -3,7 +3,7 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 # The dependencies first, in a layer of their own: it is built again only when they change. The targets
 # that are not copied are left out of the manifest, which cargo would otherwise look for. A C compiler
-# for SQLite and ring comes with the image.
+# for SQLite, ring and AWS-LC comes with the image.
 COPY Cargo.toml Cargo.lock ./
 RUN sed -i '/^\[\[/,$d' Cargo.toml \
     && mkdir src state && echo '//! Not copied yet.' | tee src/lib.rs > src/main.rs \

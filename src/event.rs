@@ -156,6 +156,10 @@ events! {
     WARN "certificate.expiring" CertificateExpiring(domain) {
         blog_id: Option<i64>, issuer: String, days_left: i64,
     }
+    /// The certificate ends within a day and was not renewed.
+    ERROR "certificate.last_day" CertificateLastDay(domain) {
+        blog_id: Option<i64>, issuer: String, ends_in: String, advice: String,
+    }
     /// Something stops a certificate although the A record is right.
     WARN "certificate.blocked" CertificateBlocked(domain) {
         blog_id: Option<i64>, blockers: String, advice: String,

@@ -41,6 +41,7 @@ pub mod domain;
 pub mod event;
 pub mod lasting;
 pub mod ledger;
+pub mod listing;
 pub mod plan;
 pub mod settings;
 #[cfg(feature = "demo")]

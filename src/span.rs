@@ -23,3 +23,27 @@ pub fn span(duration: Duration) -> String {
 pub fn span_between(from: Timestamp, to: Timestamp) -> String {
     span(to.duration_since(from).try_into().unwrap_or_default())
 }
+
+/// How long something lasts, in whole days, and in smaller units only where it is less than one:
+/// `12 days`, `1 day`, `23h 5m`.
+pub fn whole_days(duration: Duration) -> String {
+    match duration.as_secs() / 86_400 {
+        0 => span(duration),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_day_and_never_none() {
+        let of = |seconds| whole_days(Duration::from_secs(seconds));
+        assert_eq!(of(2 * 86_400), "2 days");
+        assert_eq!(of(2 * 86_400 - 1), "1 day");
+        assert_eq!(of(86_400 - 60), "23h 59m");
+        assert_eq!(of(59), "59s");
+    }
+}

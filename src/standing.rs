@@ -70,16 +70,14 @@ words! {
         Unknown = "unknown",
     }
 
-    /// How its certificate stands.
+    /// How its certificate stands, from the best to the worst.
     SslVerdict {
         /// A visitor's browser accepts it.
         Valid = "valid",
+        /// A browser accepts it, over ways of encryption that are going out of use.
+        OldTls = "old-tls",
         /// A browser accepts it, but not for much longer.
         Expiring = "expiring",
-        /// Its time is over.
-        Expired = "expired",
-        /// Its time has not begun.
-        NotYetValid = "not-yet-valid",
         /// It is for other names.
         WrongName = "wrong-name",
         /// It signed itself.
@@ -88,6 +86,18 @@ words! {
         UnknownIssuer = "unknown-issuer",
         /// The server does not send the certificate of its issuer.
         IncompleteChain = "incomplete-chain",
+        /// The time of its issuer's certificate, as the server sends it, is over.
+        ExpiredIssuer = "expired-issuer",
+        /// Its key is of a kind that not every browser takes.
+        UnsupportedKey = "unsupported-key",
+        /// Its key or a signature is too weak for browsers.
+        Weak = "weak",
+        /// Its time has not begun.
+        NotYetValid = "not-yet-valid",
+        /// Its time is over.
+        Expired = "expired",
+        /// The server demands a certificate of the visitor.
+        ClientCertificate = "client-certificate",
         /// Something answers, but TLS does not come about.
         HandshakeFailed = "handshake-failed",
         /// Nothing listens there.
@@ -133,7 +143,21 @@ impl DnsVerdict {
 impl SslVerdict {
     /// Whether a browser accepts it.
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Valid | Self::Expiring)
+        matches!(self, Self::Valid | Self::OldTls | Self::Expiring)
+    }
+
+    /// Whether it is seen not to be accepted.
+    pub fn is_bad(self) -> bool {
+        !self.is_good() && self != Self::Unknown
+    }
+
+    /// Whether another certificate would mend it.
+    fn wants_another(self) -> bool {
+        let is_not_the_certificate = matches!(
+            self,
+            Self::NotYetValid | Self::ClientCertificate | Self::Refused | Self::TimedOut
+        );
+        self.is_bad() && !is_not_the_certificate
     }
 }
 
@@ -173,6 +197,9 @@ pub struct DnsObservation {
     /// AAAA records that point somewhere else although the A record is right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aaaa_elsewhere: Vec<IpAddr>,
+    /// Every address that leads elsewhere, be there right ones beside it or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strays: Vec<Stray>,
     /// Why it is broken or unknown, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -180,13 +207,26 @@ pub struct DnsObservation {
     pub answers: Vec<ResolverAnswer>,
 }
 
+/// An address that a name should not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// The address.
+    pub address: IpAddr,
+    /// Whose it is, where that is a well-known host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+}
+
 /// The certificate that a server showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// Who issued it: organisation and common name.
     pub issuer: String,
-    /// The names that it is for.
+    /// The names that it is for, or the first of them.
     pub names: Vec<String>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_names: usize,
     /// When its time begins.
     pub not_before: Timestamp,
     /// When its time ends.
@@ -196,23 +236,49 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// Whether it is one that Cloudflare gives to servers behind its proxy, which alone trusts it:
+    /// <https://developers.cloudflare.com/ssl/origin-configuration/origin-ca/>.
+    pub fn is_of_cloudflares_origin(&self) -> bool {
+        let issuer = self.issuer.to_ascii_lowercase();
+        issuer.contains("cloudflare origin")
+    }
+
     /// Whole days until it ends; negative afterwards.
     pub fn days_left(&self, now: Timestamp) -> i64 {
         self.not_after.duration_since(now).as_secs().div_euclid(24 * 60 * 60)
     }
 }
 
-/// What a TLS handshake showed.
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// What a TLS handshake with each of a name's addresses showed: the worst of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SslObservation {
     /// What it means.
     pub verdict: SslVerdict,
-    /// The address that was looked at.
+    /// The address that it was seen at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
     /// The certificate, where one was shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
+    /// What went wrong, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What each address showed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressSeen>,
+}
+
+/// What a TLS handshake with one address showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressSeen {
+    /// The address.
+    pub address: IpAddr,
+    /// What it means.
+    pub verdict: SslVerdict,
     /// What went wrong, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -226,7 +292,18 @@ impl SslObservation {
             address: None,
             certificate: None,
             error: Some(reason.into()),
+            addresses: Vec::new(),
         }
+    }
+
+    /// Whether some addresses serve the name well, though the one that the verdict is about does not.
+    pub fn is_right_elsewhere(&self) -> bool {
+        self.verdict.is_bad() && self.addresses.iter().any(|one| one.verdict.is_good())
+    }
+
+    /// Whether there is no certificate yet, as far as it shows, and one could be issued.
+    pub fn lacks_certificate(&self) -> bool {
+        self.verdict.wants_another() && !self.is_right_elsewhere()
     }
 }
 

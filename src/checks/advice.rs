@@ -8,9 +8,14 @@ use super::settle::Patience;
 use crate::{
     domain::DomainName,
     ledger::later,
-    span::span_between,
-    standing::{Blocker, Caa, DnsVerdict, Facts, Observation, SslVerdict, Stage, Standing},
+    listing::listing,
+    span::{span_between, whole_days},
+    standing::{
+        Blocker, Caa, Certificate, DnsVerdict, Facts, Observation, SslVerdict, Stage, Standing,
+    },
 };
+
+mod addresses;
 
 /// Closte issues a certificate within so long, as it says: 5 to 10 minutes.
 const ISSUING: Duration = Duration::from_secs(10 * 60);
@@ -40,8 +45,9 @@ pub fn stage(standing: &Standing, patience: &Patience, now: Timestamp) -> Stage 
 pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
     match (dns.is_good(), ssl.is_good(), is_late) {
         (true, true, _) => Stage::Done,
-        (true, false, false) => Stage::CheckingSslCert,
-        (true, false, true) => Stage::SslFailed,
+        // What could not be looked at has not failed.
+        (true, false, true) if ssl.is_bad() => Stage::SslFailed,
+        (true, false, _) => Stage::CheckingSslCert,
         (false, _, false) => Stage::CheckingDns,
         (false, _, true) => Stage::Failed,
     }
@@ -52,8 +58,7 @@ fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<T
     let latest = &standing.latest;
     let since = facts.at_closte_since?.max(standing.dns_since);
     let may_be = latest.dns.verdict.is_good()
-        && !latest.ssl.verdict.is_good()
-        && latest.ssl.verdict != SslVerdict::Unknown
+        && latest.ssl.lacks_certificate()
         && latest.blockers.is_empty()
         && now < later(since, ISSUING);
     may_be.then_some(since)
@@ -102,12 +107,6 @@ fn place(latest: &Observation) -> String {
     }
 }
 
-fn listed(addresses: &[IpAddr]) -> String {
-    let shown: Vec<String> = addresses.iter().take(3).map(ToString::to_string).collect();
-    let more = if addresses.len() > 3 { ", …" } else { "" };
-    format!("{}{more}", shown.join(", "))
-}
-
 impl About<'_> {
     /// `A record of shop.example at 203.0.113.10`.
     fn record(&self) -> String {
@@ -124,7 +123,7 @@ impl About<'_> {
         let dns = &self.latest.dns;
         let name = self.name;
         let host = dns.host.as_ref().map(|host| format!(", {host}")).unwrap_or_default();
-        let found = listed(&dns.addresses);
+        let found = listing(&dns.addresses, 0);
         let resolvers = format!("{} of {} resolvers", dns.seen, dns.of);
         let record = self.record();
         let customer = format!(
@@ -178,7 +177,7 @@ impl About<'_> {
                     ),
                 };
             }
-            _ => ("point A", format!("Point the {record}: it is at {found}{host} ({resolvers})")),
+            _ => return self.elsewhere(&format!("{found}{host}"), &resolvers),
         };
         Advice { short, owner, customer }
     }
@@ -189,21 +188,6 @@ impl About<'_> {
             short: "ask again",
             owner: format!("Nothing is known of {} yet: {why}", self.name),
             customer: format!("We are still checking {}.", self.name),
-        }
-    }
-
-    fn aaaa(&self) -> Advice {
-        let (name, found) = (self.name, listed(&self.latest.dns.aaaa_elsewhere));
-        Advice {
-            short: "drop AAAA",
-            owner: format!(
-                "Remove the AAAA record of {name}: it points elsewhere ({found}), so visitors and \
-                 certificate authorities with IPv6 go there"
-            ),
-            customer: format!(
-                "Please log in where you manage the DNS of {name} and remove its AAAA record \
-                 ({found}). The A record is right and stays."
-            ),
         }
     }
 
@@ -234,15 +218,25 @@ impl About<'_> {
 
     fn works(&self, now: Timestamp) -> Advice {
         let name = self.name;
-        let days = self.latest.ssl.certificate.as_ref().map(|one| one.days_left(now));
-        match (self.latest.ssl.verdict, days) {
-            (SslVerdict::Expiring, Some(days)) => Advice {
+        let ends = self.latest.ssl.certificate.as_ref().map(|one| one.not_after);
+        match (self.latest.ssl.verdict, ends) {
+            (SslVerdict::Expiring, Some(ends)) => Advice {
                 short: "renew",
                 owner: format!(
-                    "The certificate of {name} ends in {days} days and was not renewed: ask \
-                     Closte's support why"
+                    "The certificate of {name} ends in {} and was not renewed: ask Closte's support \
+                     why",
+                    whole_days(ends.duration_since(now).try_into().unwrap_or_default())
                 ),
                 customer: format!("{name} works. We see to the renewal of its certificate."),
+            },
+            (SslVerdict::OldTls, _) => Advice {
+                short: "update TLS",
+                owner: format!(
+                    "{name} works, but the server{} speaks TLS only with RSA key exchange or CBC, \
+                     which browsers are giving up: have it offer TLS 1.3, or TLS 1.2 with ECDHE and GCM",
+                    self.at()
+                ),
+                customer: format!("{name} works."),
             },
             _ if self.latest.dns.verdict == DnsVerdict::Proxied => Advice {
                 short: "",
@@ -291,7 +285,11 @@ impl About<'_> {
 
     fn ssl(&self) -> Advice {
         let (name, ssl) = (self.name, &self.latest.ssl);
-        let names = ssl.certificate.as_ref().map(|one| one.names.join(", ")).unwrap_or_default();
+        if ssl.is_right_elsewhere() {
+            return self.one_of_several();
+        }
+        let names = self.names();
+        let at = self.at();
         let issuer = ssl.certificate.as_ref().map(|one| one.issuer.as_str()).unwrap_or("itself");
         let error = ssl.error.as_deref().unwrap_or("no reason given");
         let proxied = self.latest.dns.verdict == DnsVerdict::Proxied;
@@ -305,7 +303,7 @@ impl About<'_> {
             SslVerdict::WrongName => (
                 "ask Closte",
                 format!(
-                    "No certificate was issued for {name}: the server shows its own ({names}). Install SSL for it in Closte's panel, or ask Closte's support"
+                    "No certificate was issued for {name}: the server{at} shows its own ({names}). Install SSL for it in Closte's panel, or ask Closte's support"
                 ),
             ),
             SslVerdict::Expired => (
@@ -320,12 +318,46 @@ impl About<'_> {
                     "The certificate of {name} is not valid yet: is this machine's clock right?"
                 ),
             ),
+            SslVerdict::ExpiredIssuer => (
+                "fix chain",
+                format!(
+                    "The certificate of {name} is good, but {error}: have the chain that belongs to it now installed"
+                ),
+            ),
+            SslVerdict::UnsupportedKey => (
+                "new key",
+                format!(
+                    "The certificate of {name} is trusted, but {error}: have it issued anew with a key of ECDSA P-256 or RSA 2048"
+                ),
+            ),
+            SslVerdict::Weak => (
+                "new certificate",
+                format!(
+                    "Browsers refuse the certificate of {name}, for {error}: install SSL for it in Closte's panel"
+                ),
+            ),
+            SslVerdict::ClientCertificate => (
+                "ask Closte",
+                format!(
+                    "The server{at} demands a certificate of each visitor of {name}, so nobody gets in: have that turned off. Cloudflare's Authenticated Origin Pulls, for one, are only for servers behind its proxy"
+                ),
+            ),
             SslVerdict::SelfSigned => (
                 "ask Closte",
                 format!(
                     "The server shows a self-signed certificate for {name}: install SSL for it in Closte's panel"
                 ),
             ),
+            SslVerdict::UnknownIssuer
+                if ssl.certificate.as_ref().is_some_and(Certificate::is_of_cloudflares_origin) =>
+            {
+                (
+                    "set proxy",
+                    format!(
+                        "The server{at} shows a certificate of Cloudflare's Origin CA for {name}, which only Cloudflare's proxy trusts: install SSL for it in Closte's panel, or turn the proxy on for it at Cloudflare"
+                    ),
+                )
+            }
             SslVerdict::UnknownIssuer => (
                 "ask Closte",
                 format!(
@@ -339,21 +371,23 @@ impl About<'_> {
                 ),
             ),
             SslVerdict::Refused => {
-                ("ask Closte", format!("Nothing listens for TLS where {name} points: {error}"))
+                ("ask Closte", format!("Nothing listens for TLS where {name} points{at}: {error}"))
             }
             SslVerdict::TimedOut => (
                 "ask Closte",
                 format!(
-                    "Nothing answers over TLS where {name} points: {error}; is a firewall in between?"
+                    "Nothing answers over TLS where {name} points{at}: {error}; is a firewall in between?"
                 ),
             ),
             SslVerdict::HandshakeFailed => {
-                ("ask Closte", format!("TLS does not come about with {name}: {error}"))
+                ("ask Closte", format!("TLS does not come about with {name}{at}: {error}"))
             }
             SslVerdict::Unknown => {
                 ("ask again", format!("Nothing is known of the certificate of {name} yet: {error}"))
             }
-            SslVerdict::Valid | SslVerdict::Expiring => ("", format!("{name} works")),
+            SslVerdict::Valid | SslVerdict::OldTls | SslVerdict::Expiring => {
+                ("", format!("{name} works"))
+            }
         };
         let customer = format!(
             "Your DNS is right. We see to the certificate of {name}; there is nothing to do."

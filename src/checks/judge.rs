@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    standing::{DnsObservation, DnsVerdict, ResolverAnswer},
+    standing::{DnsObservation, DnsVerdict, ResolverAnswer, Stray},
 };
 
 /// What one resolver's answer means on its own.
@@ -80,7 +80,7 @@ fn judge_addresses(
     };
     if all_are(&|address| expected.has_address(address)) {
         DnsVerdict::Ok
-    } else if all_are(&|address| contains(proxies, address)) {
+    } else if all_are(&|address| expected.has_address(address) || contains(proxies, address)) {
         DnsVerdict::Proxied
     } else {
         DnsVerdict::Elsewhere
@@ -140,7 +140,25 @@ pub(super) fn judge_dns(
         _ => None,
     };
     let aaaa_elsewhere = aaaa_elsewhere(&said, expected, proxies);
-    DnsObservation { verdict, seen, of, addresses, host, aaaa_elsewhere, error, answers }
+    let strays = match verdict {
+        DnsVerdict::Elsewhere => strays(&addresses, expected, proxies),
+        _ => strays(&aaaa_elsewhere, expected, proxies),
+    };
+    DnsObservation { verdict, seen, of, addresses, host, aaaa_elsewhere, strays, error, answers }
+}
+
+/// Those of the addresses that lead elsewhere, each with whose it is.
+fn strays(addresses: &[IpAddr], expected: Option<&Expected>, proxies: &[IpNet]) -> Vec<Stray> {
+    let Some(expected) = expected else {
+        return Vec::new();
+    };
+    let is_stray =
+        |address: &&IpAddr| !expected.has_address(**address) && !contains(proxies, **address);
+    let stray = |address: &IpAddr| Stray {
+        address: *address,
+        host: known_host(&[*address], &[]).map(str::to_owned),
+    };
+    addresses.iter().filter(is_stray).map(stray).collect()
 }
 
 /// The AAAA records beside a right A record that lead to another place.
@@ -241,6 +259,25 @@ mod tests {
             (vec!["2001:db8::2".parse().unwrap()], vec!["edge.example".to_owned()]);
         let seen = judge(vec![Addresses::Found { addresses, cnames }]);
         assert_eq!((seen.verdict, seen.aaaa_elsewhere.len()), (DnsVerdict::Ok, 0));
+    }
+
+    #[test]
+    fn every_address_that_leads_elsewhere_is_named_with_whose_it_is() {
+        let named = |seen: DnsObservation| -> Vec<String> {
+            let name =
+                |one: &Stray| format!("{} {}", one.address, one.host.as_deref().unwrap_or("?"));
+            seen.strays.iter().map(name).collect()
+        };
+        let beside = judge(vec![found(&["198.51.100.7", "198.185.159.145", "203.0.113.1"])]);
+        assert_eq!(beside.verdict, DnsVerdict::Elsewhere);
+        assert_eq!(named(beside), ["198.51.100.7 ?", "198.185.159.145 Squarespace"]);
+        let both = judge(vec![found(&["198.51.100.7", "2001:db8::2"])]);
+        assert_eq!(named(both), ["198.51.100.7 ?", "2001:db8::2 ?"]);
+        let six = judge(vec![found(&["203.0.113.1", "2001:db8::2", "2001:db8::1"])]);
+        assert_eq!((six.verdict, named(six)), (DnsVerdict::Ok, vec!["2001:db8::2 ?".to_owned()]));
+        // A proxy and the server behind it both lead to the site.
+        let proxied = judge(vec![found(&["192.0.2.1", "203.0.113.1"])]);
+        assert_eq!((proxied.verdict, proxied.strays.len()), (DnsVerdict::Proxied, 0));
     }
 
     #[test]

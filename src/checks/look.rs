@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     path::PathBuf,
     sync::{
@@ -24,7 +25,8 @@ use crate::{
     domain::DomainName,
     ledger::later,
     standing::{
-        Blocker, Caa, DnsObservation, Observation, ResolverAnswer, SslObservation, SslVerdict,
+        Blocker, Caa, DnsObservation, DnsVerdict, Observation, ResolverAnswer, SslObservation,
+        SslVerdict,
     },
 };
 
@@ -257,6 +259,11 @@ impl Checks {
         }
         if !observation.dns.aaaa_elsewhere.is_empty() {
             observation.blockers.push(Blocker::AaaaElsewhere);
+            // Authorities with IPv6 go there, and so do visitors: the name has to lead away from it.
+            if is_right && observation.ssl.verdict.is_bad() {
+                observation.dns.verdict = DnsVerdict::Elsewhere;
+                observation.dns.addresses = addresses;
+            }
         }
         if let Some(caa) = caa {
             observation.blockers.push(Blocker::CaaForbids);
@@ -322,15 +329,11 @@ impl Checks {
     }
 }
 
-/// The addresses that a visitor would be led to: those of a right answer, where there is one.
+/// The addresses that a visitor would be led to: those of all right answers, where there are any.
 fn targets(dns: &DnsObservation) -> Vec<IpAddr> {
-    let right = dns.answers.iter().find(|answer| answer.verdict.is_good());
-    let mut addresses = right.map_or(&dns.addresses, |answer| &answer.addresses).clone();
-    // As it comes from judging, IPv4 stands first; only a name without it is looked at over IPv6.
-    if addresses.iter().any(IpAddr::is_ipv4) {
-        addresses.retain(IpAddr::is_ipv4);
-    }
-    addresses
+    let right = dns.answers.iter().filter(|answer| answer.verdict.is_good());
+    let addresses: BTreeSet<IpAddr> = right.flat_map(|answer| &answer.addresses).copied().collect();
+    if addresses.is_empty() { dns.addresses.clone() } else { addresses.into_iter().collect() }
 }
 
 fn dns_name(host: &str) -> Result<Name, String> {

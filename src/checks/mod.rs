@@ -5,15 +5,18 @@
 //! three of them pure; [`Clock`] looks at every name when its time has come.
 
 mod advice;
+mod certificate;
 mod clock;
 mod dns;
 mod judge;
 mod look;
+mod old_tls;
 mod settle;
 mod suspicion;
 mod targets;
 mod time;
 mod tls;
+mod witness;
 
 pub use advice::{Advice, advise, stage, stage_of};
 pub use clock::Clock;

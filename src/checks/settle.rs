@@ -131,8 +131,7 @@ fn keep_what_is_unknown(before: &Observation, mut seen: Observation) -> Observat
 /// Whether the DNS is right and nothing stops a certificate, yet there is none.
 fn lacks_certificate(latest: &Observation) -> bool {
     latest.dns.verdict == DnsVerdict::Ok
-        && !latest.ssl.verdict.is_good()
-        && latest.ssl.verdict != SslVerdict::Unknown
+        && latest.ssl.lacks_certificate()
         && latest.blockers.is_empty()
 }
 
@@ -186,6 +185,9 @@ impl Changes<'_> {
 
     fn ssl(&self) -> Option<Event> {
         let latest = &self.standing.latest;
+        if self.has_entered_its_last_day() {
+            return self.last_day();
+        }
         let before = self.before.map(|before| before.latest.ssl.verdict);
         let (verdict, domain, blog_id) =
             (latest.ssl.verdict, self.name.clone(), self.facts.blog_id);
@@ -195,7 +197,16 @@ impl Changes<'_> {
         let verdict_word = verdict.word().to_owned();
         let certificate = latest.ssl.certificate.as_ref();
         Some(match (verdict, certificate) {
-            (SslVerdict::Valid, Some(Certificate { issuer, not_after, .. })) => {
+            // The way it is served is no news.
+            (SslVerdict::Valid | SslVerdict::OldTls, _)
+                if matches!(before, Some(SslVerdict::Valid | SslVerdict::OldTls)) =>
+            {
+                return None;
+            }
+            (
+                SslVerdict::Valid | SslVerdict::OldTls,
+                Some(Certificate { issuer, not_after, .. }),
+            ) => {
                 let (issuer, not_after) = (issuer.clone(), not_after.to_string());
                 let took = self.took(self.before.map(|before| before.ssl_since));
                 let after_added = self.facts.added_at.map(|added| span_between(added, self.now));
@@ -222,11 +233,39 @@ impl Changes<'_> {
         })
     }
 
+    /// Whether the certificate ends within a day, and did not yet when it was looked at before.
+    fn has_entered_its_last_day(&self) -> bool {
+        let last_day = |standing: &Standing, at: Timestamp| {
+            let ssl = &standing.latest.ssl;
+            let certificate =
+                ssl.certificate.as_ref().filter(|_| ssl.verdict == SslVerdict::Expiring)?;
+            (certificate.days_left(at) < 1).then_some(certificate.not_after)
+        };
+        let ends = last_day(self.standing, self.now);
+        // Elsewhere it is somebody else's matter.
+        let is_ours = self.standing.latest.dns.verdict.is_good();
+        is_ours
+            && ends.is_some()
+            && self.before.and_then(|before| last_day(before, before.looked_at)) != ends
+    }
+
+    fn last_day(&self) -> Option<Event> {
+        let certificate = self.standing.latest.ssl.certificate.as_ref()?;
+        Some(Event::CertificateLastDay {
+            domain: self.name.clone(),
+            blog_id: self.facts.blog_id,
+            issuer: certificate.issuer.clone(),
+            ends_in: span_between(self.now, certificate.not_after),
+            advice: self.advice().owner,
+        })
+    }
+
     fn blocked(&self) -> Option<Event> {
         let blockers = &self.standing.latest.blockers;
         let before = self.before.map_or(&[][..], |before| &before.latest.blockers);
         let is_new = blockers.iter().any(|blocker| !before.contains(blocker));
-        is_new.then(|| Event::CertificateBlocked {
+        // While the DNS is wrong, that is told, with the same advice.
+        (is_new && self.standing.latest.dns.verdict.is_good()).then(|| Event::CertificateBlocked {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
             blockers: words(blockers),
@@ -237,7 +276,10 @@ impl Changes<'_> {
     /// Somebody must attend to a name that has not worked for too long.
     fn attention(&self) -> Option<Event> {
         let standing = self.standing;
-        let is_late = !standing.latest.works()
+        // What could not be looked at is no reason to call somebody.
+        let Observation { dns, ssl, .. } = &standing.latest;
+        let is_broken = !dns.verdict.is_good() || ssl.verdict.is_bad();
+        let is_late = is_broken
             && self.now >= later(standing.since, self.patience.attention_after)
             && standing.told_at.is_none_or(|told| self.now >= later(told, TELL_AGAIN));
         is_late.then(|| Event::NeedsAttention {

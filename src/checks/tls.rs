@@ -1,41 +1,44 @@
-//! Looking at the certificate that a server shows.
+//! Handshakes with every address of a name.
 
 use std::{
+    cmp::Reverse,
     io::{self, ErrorKind},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
-    SignatureScheme,
-    client::{
-        Resumption, WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
+    ClientConfig, Error as TlsError, RootCertStore,
+    client::{Resumption, WebPkiServerVerifier},
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use thiserror::Error;
-use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::TlsConnector;
-use x509_parser::{
-    certificate::X509Certificate, extensions::GeneralName, prelude::FromDer, public_key::PublicKey,
-    x509::X509Name,
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Semaphore,
+    time::timeout,
 };
+use tokio_rustls::TlsConnector;
 
-use super::clean;
-use crate::standing::{Certificate, SslObservation, SslVerdict};
+use super::{
+    certificate::judge,
+    old_tls::{self, Heard},
+    witness::{Witness, in_words},
+};
+use crate::standing::{AddressSeen, SslObservation, SslVerdict};
 
 /// The time to connect, and the time for the handshake.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How many addresses are tried until one takes the connection.
-const MOST_ADDRESSES: usize = 3;
-/// The most names of a certificate that are remembered.
-const MOST_NAMES: usize = 20;
+/// How many addresses of a name are looked at.
+const MOST_ADDRESSES: usize = 8;
+/// The most handshakes at the same time: as many as `checks.concurrency` may be.
+const AT_ONCE: usize = 1024;
 
 /// Why no certificate can be looked at.
 #[derive(Debug, Error)]
@@ -55,11 +58,14 @@ pub enum RootsError {
 
 /// Makes handshakes, and judges what they show.
 pub(super) struct Tls {
-    connector: TlsConnector,
+    config: ClientConfig,
+    provider: Arc<CryptoProvider>,
     /// None where the machine has no root certificates.
     verifier: Option<Arc<WebPkiServerVerifier>>,
     port: u16,
     expiry_warning: Duration,
+    /// Who may be in a handshake.
+    room: Semaphore,
 }
 
 impl Tls {
@@ -68,14 +74,16 @@ impl Tls {
         ca_file: Option<&Path>,
         expiry_warning: Duration,
     ) -> Result<Self, RootsError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        // Unlike ring, it knows P-521 and ECDSA with SHA-512, which authorities sign with.
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let unusable = |error: TlsError| RootsError::Unusable(error.to_string());
-        let config = ClientConfig::builder_with_provider(provider.clone())
+        let witness = Arc::new(Witness::new(provider.clone()));
+        let mut config = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Undecided(provider.clone())));
-        let mut config = config.with_no_client_auth();
+            .with_custom_certificate_verifier(witness)
+            .with_no_client_auth();
         // Every look is a handshake of its own: a resumed one shows no certificate.
         config.resumption = Resumption::disabled();
 
@@ -88,18 +96,18 @@ impl Tls {
         let verifier = if roots.is_empty() {
             None
         } else {
-            let builder = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
+            let builder =
+                WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
             Some(builder.build().map_err(|error| RootsError::Unusable(error.to_string()))?)
         };
-        let connector = TlsConnector::from(Arc::new(config));
-        Ok(Self { connector, verifier, port, expiry_warning })
+        Ok(Self { config, provider, verifier, port, expiry_warning, room: Semaphore::new(AT_ONCE) })
     }
 
     pub(super) fn has_roots(&self) -> bool {
         self.verifier.is_some()
     }
 
-    /// Looks at the first of the addresses that takes a connection.
+    /// Looks at the addresses, and returns the worst of what they show.
     pub(super) async fn look(
         &self,
         addresses: &[IpAddr],
@@ -113,50 +121,193 @@ impl Tls {
         let Ok(server_name) = ServerName::try_from(name.to_owned()) else {
             return SslObservation::unknown("TLS cannot carry the name");
         };
-        let mut observation = SslObservation::unknown("it has no address to look at");
-        for address in addresses.iter().take(MOST_ADDRESSES) {
-            observation = match self.certificates(*address, server_name.clone()).await {
-                Ok(chain) => judge(verifier, &chain, &server_name, self.expiry_warning, now),
-                Err(failure) => failure,
+        let look_at = async |address: &IpAddr| {
+            // Only a semaphore that is closed gives none, and this one never is.
+            let _place = self.room.acquire().await;
+            let server = SocketAddr::new(*address, self.port);
+            let judge = |chain: &[CertificateDer<'_>]| {
+                judge(verifier, chain, &server_name, self.expiry_warning, now)
             };
-            observation.address = Some(*address);
-            let answers = !matches!(
-                observation.verdict,
-                SslVerdict::Refused | SslVerdict::TimedOut | SslVerdict::Unknown
-            );
-            if answers {
-                break;
-            }
-        }
-        observation
+            let seen = self.look_at(server, &server_name, judge).await;
+            SslObservation { address: Some(*address), ..seen }
+        };
+        worst(join_all(some_of(addresses).iter().map(look_at)).await)
     }
 
-    /// The certificates that the server at the address shows for the name, its own first.
-    async fn certificates(
+    async fn look_at(
         &self,
-        address: IpAddr,
-        name: ServerName<'static>,
-    ) -> Result<Vec<CertificateDer<'static>>, SslObservation> {
-        let connecting = TcpStream::connect(SocketAddr::new(address, self.port));
-        let stream = match timeout(TIMEOUT, connecting).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(not_connected(&error)),
-            Err(_) => return Err(failure(SslVerdict::TimedOut, "no connection within 5 s")),
+        server: SocketAddr,
+        name: &ServerName<'static>,
+        judge: impl Fn(&[CertificateDer<'_>]) -> SslObservation,
+    ) -> SslObservation {
+        let stream = match connect(server).await {
+            Ok(stream) => stream,
+            Err(seen) => return seen,
         };
-        let failed = |reason: String| failure(SslVerdict::HandshakeFailed, &reason);
-        match timeout(TIMEOUT, self.connector.connect(name, stream)).await {
-            Ok(Ok(stream)) => {
-                let (_, session) = stream.get_ref();
-                let chain = session.peer_certificates().unwrap_or_default();
-                Ok(chain.iter().map(|one| one.clone().into_owned()).collect())
+        let witness = Arc::new(Witness::new(self.provider.clone()));
+        let mut config = self.config.clone();
+        config.dangerous().set_certificate_verifier(witness.clone());
+        config.client_auth_cert_resolver = witness.clone();
+        let shake = shake(TlsConnector::from(Arc::new(config)), name.clone(), stream, &witness);
+        let outcome = timeout(TIMEOUT, shake).await;
+        let seen = witness.chain().map(&judge);
+        match (outcome, seen) {
+            (Ok(Ok(())), Some(seen)) => seen,
+            (Ok(Err(_)), seen) if witness.was_asked() => SslObservation {
+                certificate: seen.and_then(|seen| seen.certificate),
+                ..failure(
+                    SslVerdict::ClientCertificate,
+                    "the server demands a certificate of each visitor",
+                )
+            },
+            // With a key that cannot be used, the handshake fails after the certificate was shown.
+            (Ok(Err(error)), Some(seen)) => {
+                if seen.verdict.is_good() {
+                    let (verdict, error) = (SslVerdict::HandshakeFailed, Some(in_words(&error)));
+                    SslObservation { verdict, error, ..seen }
+                } else {
+                    seen
+                }
             }
-            Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => {
-                Err(failed("the server closed the connection in the handshake".to_owned()))
+            (Ok(outcome), None) => {
+                let why = outcome.err().map(|error| in_words(&error)).unwrap_or_default();
+                self.ask_in_the_old_way(server, name, judge, &why).await
             }
-            Ok(Err(error)) => Err(failed(clean(&error.to_string()))),
-            Err(_) => Err(failure(SslVerdict::TimedOut, "no handshake within 5 s")),
+            (Err(_), _) => failure(SslVerdict::TimedOut, "no handshake within 5 s"),
         }
     }
+
+    /// Finds out what listens where the handshake failed before a certificate was shown.
+    async fn ask_in_the_old_way(
+        &self,
+        server: SocketAddr,
+        name: &ServerName<'static>,
+        judge: impl Fn(&[CertificateDer<'_>]) -> SslObservation,
+        why: &str,
+    ) -> SslObservation {
+        let failed = |why: &str| failure(SslVerdict::HandshakeFailed, why);
+        match old_tls::ask(server, &name.to_str()).await {
+            Heard::Certificates(chain) => {
+                let seen = judge(&chain);
+                if seen.verdict == SslVerdict::Valid {
+                    let error = "it speaks TLS only with RSA key exchange or CBC".to_owned();
+                    SslObservation { verdict: SslVerdict::OldTls, error: Some(error), ..seen }
+                } else {
+                    seen
+                }
+            }
+            Heard::TooOld(version) => {
+                failed(&format!("it speaks {version}, which browsers refuse, and nothing newer"))
+            }
+            Heard::Other(protocol) => failed(&format!("it speaks {protocol} there, not TLS")),
+            Heard::Nothing => failed(why),
+        }
+    }
+}
+
+/// Makes the handshake. Where the server asked for a certificate of ours, it goes on to its end: in
+/// TLS 1.3 only that shows whether it lets visitors in without one.
+async fn shake(
+    connector: TlsConnector,
+    name: ServerName<'static>,
+    stream: TcpStream,
+    witness: &Witness,
+) -> io::Result<()> {
+    let mut stream = connector.connect(name, stream).await?;
+    if witness.was_asked() {
+        stream.shutdown().await?;
+        // One that says nothing to a farewell has let us in.
+        let farewell = timeout(TIMEOUT / 2, stream.read(&mut [0])).await;
+        farewell.unwrap_or(Ok(0))?;
+    }
+    Ok(())
+}
+
+async fn connect(server: SocketAddr) -> Result<TcpStream, SslObservation> {
+    let error = match timeout(TIMEOUT, TcpStream::connect(server)).await {
+        Ok(Ok(stream)) => return Ok(stream),
+        Ok(Err(error)) => error,
+        Err(_) => ErrorKind::TimedOut.into(),
+    };
+    let (verdict, why) = match error.kind() {
+        ErrorKind::ConnectionRefused => (SslVerdict::Refused, "the connection is refused"),
+        ErrorKind::ConnectionReset => (SslVerdict::HandshakeFailed, "the connection is reset"),
+        ErrorKind::TimedOut | ErrorKind::HostUnreachable if has_way_to(server.ip()) => {
+            let verdict = SslVerdict::TimedOut;
+            (
+                verdict,
+                if error.kind() == ErrorKind::TimedOut {
+                    "no connection within 5 s"
+                } else {
+                    "no way leads to that host"
+                },
+            )
+        }
+        // No route, no file descriptor, no permission: those are ours.
+        _ if server.is_ipv6() && !has_way_to(server.ip()) => {
+            (SslVerdict::Unknown, "this machine has no way to IPv6 addresses")
+        }
+        _ => return Err(failure(SslVerdict::Unknown, &in_words(&error))),
+    };
+    Err(failure(verdict, why))
+}
+
+/// Whether this machine has a route to the address, and an address of its own that can be answered.
+/// To connect a UDP socket sends nothing.
+fn has_way_to(address: IpAddr) -> bool {
+    let any = match address {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let own = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, 443))?;
+        socket.local_addr()
+    });
+    match (own.map(|own| own.ip()), address) {
+        (Ok(IpAddr::V6(own)), IpAddr::V6(address)) => is_local(address) || !is_local(own),
+        (own, _) => own.is_ok(),
+    }
+}
+
+/// Whether it means something only within this network (RFC 4193, RFC 4291).
+fn is_local(address: Ipv6Addr) -> bool {
+    address.is_unique_local() || address.is_unicast_link_local() || address.is_loopback()
+}
+
+/// So many of the addresses as are looked at; if there are more, as many of IPv4 as of IPv6.
+fn some_of(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let (mut four, mut six): (Vec<IpAddr>, Vec<IpAddr>) =
+        addresses.iter().partition(|address| address.is_ipv4());
+    six.truncate((MOST_ADDRESSES / 2).max(MOST_ADDRESSES.saturating_sub(four.len())));
+    four.truncate(MOST_ADDRESSES - six.len());
+    four.into_iter().chain(six).collect()
+}
+
+/// The worst of what the addresses of a name show; of equals IPv6, where authorities go first. What
+/// could not be looked at does not count, unless it is all there is.
+fn worst(seen: Vec<SslObservation>) -> SslObservation {
+    let address = |one: &SslObservation| {
+        let (verdict, error) = (one.verdict, one.error.clone());
+        Some(AddressSeen { address: one.address?, verdict, error })
+    };
+    let addresses = seen.iter().filter_map(address).collect();
+    let badness = |verdict: SslVerdict| {
+        if verdict == SslVerdict::Unknown {
+            return None;
+        }
+        SslVerdict::ALL.iter().position(|one| *one == verdict)
+    };
+    let worst = seen.into_iter().enumerate().max_by_key(|(number, one)| {
+        let is_ipv6 = one.address.is_some_and(|address| address.is_ipv6());
+        (badness(one.verdict), is_ipv6, Reverse(*number))
+    });
+    let worst = worst.map(|(_, worst)| worst);
+    let worst = worst.unwrap_or_else(|| SslObservation::unknown("it has no address to look at"));
+    SslObservation { addresses, ..worst }
+}
+
+fn failure(verdict: SslVerdict, reason: &str) -> SslObservation {
+    SslObservation { verdict, ..SslObservation::unknown(reason) }
 }
 
 fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
@@ -172,152 +323,63 @@ fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError>
     }
 }
 
-fn failure(verdict: SslVerdict, reason: &str) -> SslObservation {
-    SslObservation { verdict, ..SslObservation::unknown(reason) }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn not_connected(error: &io::Error) -> SslObservation {
-    let verdict = match error.kind() {
-        ErrorKind::ConnectionRefused => SslVerdict::Refused,
-        ErrorKind::TimedOut | ErrorKind::HostUnreachable => SslVerdict::TimedOut,
-        ErrorKind::ConnectionReset => SslVerdict::HandshakeFailed,
-        // No route, no file descriptor, no permission: those are ours.
-        _ => SslVerdict::Unknown,
-    };
-    failure(verdict, &error.to_string())
-}
-
-/// What a chain means. Trust is judged at a time at which the certificate itself is valid, so that
-/// its age is a matter of its own.
-fn judge(
-    verifier: &WebPkiServerVerifier,
-    chain: &[CertificateDer<'_>],
-    name: &ServerName<'_>,
-    expiry_warning: Duration,
-    now: Timestamp,
-) -> SslObservation {
-    let Some((leaf, others)) = chain.split_first() else {
-        return failure(SslVerdict::HandshakeFailed, "the server shows no certificate");
-    };
-    let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
-        return failure(SslVerdict::HandshakeFailed, "its certificate cannot be read");
-    };
-    let certificate = describe(&parsed);
-    let (begins, ends) = (certificate.not_before, certificate.not_after);
-    let at = now.max(begins).min(ends.max(begins));
-    let at = UnixTime::since_unix_epoch(Duration::from_secs(
-        at.as_second().try_into().unwrap_or_default(),
-    ));
-    use CertificateError as Wrong;
-    let (verdict, error) = match verifier.verify_server_cert(leaf, others, name, &[], at) {
-        Ok(_) if now > ends => (SslVerdict::Expired, None),
-        Ok(_) if now < begins => (SslVerdict::NotYetValid, None),
-        Ok(_) if ends.duration_since(now).unsigned_abs() < expiry_warning => {
-            (SslVerdict::Expiring, None)
-        }
-        Ok(_) => (SslVerdict::Valid, None),
-        Err(TlsError::InvalidCertificate(
-            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. },
-        )) => (SslVerdict::WrongName, None),
-        // Of one above it: its own time was provided for.
-        Err(TlsError::InvalidCertificate(Wrong::Expired | Wrong::ExpiredContext { .. })) => {
-            (SslVerdict::Expired, Some("the certificate of its issuer has expired".to_owned()))
-        }
-        Err(_) if parsed.subject() == parsed.issuer() => (SslVerdict::SelfSigned, None),
-        Err(TlsError::InvalidCertificate(Wrong::UnknownIssuer)) => {
-            let has_issuer = others.iter().any(|other| {
-                X509Certificate::from_der(other)
-                    .is_ok_and(|(_, other)| other.subject() == parsed.issuer())
-            });
-            // Public authorities issue through an intermediate, which the server has to send.
-            if has_issuer {
-                (SslVerdict::UnknownIssuer, None)
-            } else {
-                (SslVerdict::IncompleteChain, None)
-            }
-        }
-        Err(TlsError::InvalidCertificate(
-            error @ (Wrong::BadSignature | Wrong::UnsupportedSignatureAlgorithmContext { .. }),
-        )) => (SslVerdict::UnknownIssuer, Some(error.to_string())),
-        Err(error) => (SslVerdict::HandshakeFailed, Some(clean(&error.to_string()))),
-    };
-    SslObservation { verdict, address: None, certificate: Some(certificate), error }
-}
-
-fn describe(parsed: &X509Certificate<'_>) -> Certificate {
-    let time = |seconds: i64| Timestamp::from_second(seconds).unwrap_or_default();
-    let names = parsed.subject_alternative_name().ok().flatten();
-    let names = names.iter().flat_map(|extension| &extension.value.general_names);
-    let names = names.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(clean(name)),
-        _ => None,
-    });
-    Certificate {
-        issuer: name_in_words(parsed.issuer()),
-        names: names.take(MOST_NAMES).collect(),
-        not_before: time(parsed.validity().not_before.timestamp()),
-        not_after: time(parsed.validity().not_after.timestamp()),
-        key: key_in_words(parsed),
-    }
-}
-
-/// Organisation and common name, such as `Let's Encrypt R11`.
-fn name_in_words(name: &X509Name<'_>) -> String {
-    let organisation = name.iter_organization().next();
-    let parts = organisation.into_iter().chain(name.iter_common_name().next());
-    let parts: Vec<&str> = parts.filter_map(|part| part.as_str().ok()).collect();
-    clean(&if parts.is_empty() { name.to_string() } else { parts.join(" ") })
-}
-
-fn key_in_words(parsed: &X509Certificate<'_>) -> String {
-    match parsed.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) => format!("RSA {}", key.key_size()),
-        Ok(PublicKey::EC(key)) => format!("ECDSA P-{}", key.key_size()),
-        _ if parsed.public_key().algorithm.algorithm.to_id_string() == "1.3.101.112" => {
-            "Ed25519".to_owned()
-        }
-        _ => "of another kind".to_owned(),
-    }
-}
-
-/// Takes every certificate, so that the handshake comes to an end and [`judge`] sees what was
-/// shown. Nothing is ever sent over such a connection. That the server holds the key is checked.
-#[derive(Debug)]
-struct Undecided(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Undecided {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
+    fn seen(address: &str, verdict: SslVerdict) -> SslObservation {
+        let address = Some(address.parse().unwrap());
+        SslObservation { address, ..failure(verdict, "") }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
+    #[test]
+    fn the_worst_address_counts_and_what_is_unknown_does_not() {
+        use SslVerdict::{Expired, Refused, Unknown, Valid, WrongName};
+        let worst_of = |seen: Vec<SslObservation>| {
+            let worst = worst(seen);
+            (worst.verdict, worst.address.map(|address| address.to_string()), worst.addresses.len())
+        };
+        let (a, b, six) = ("192.0.2.1", "192.0.2.2", "2001:db8::1");
+        assert_eq!(
+            worst_of(vec![seen(a, Valid), seen(b, Expired), seen(six, Valid)]),
+            (Expired, Some(b.to_owned()), 3)
+        );
+        assert_eq!(
+            worst_of(vec![seen(a, WrongName), seen(six, WrongName), seen(b, WrongName)]),
+            (WrongName, Some(six.to_owned()), 3)
+        );
+        assert_eq!(
+            worst_of(vec![seen(a, Valid), seen(six, Unknown)]),
+            (Valid, Some(a.to_owned()), 2)
+        );
+        assert_eq!(
+            worst_of(vec![seen(a, Refused), seen(b, Refused), seen(six, Unknown)]),
+            (Refused, Some(a.to_owned()), 3)
+        );
+        assert_eq!(worst_of(vec![seen(six, Unknown)]), (Unknown, Some(six.to_owned()), 1));
+        assert_eq!(worst_of(Vec::new()), (Unknown, None, 0));
     }
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+    #[test]
+    fn eight_addresses_are_looked_at_of_both_kinds() {
+        let looked_at = |four: u8, six: u8| {
+            let four = (0..four).map(|n| IpAddr::from([192, 0, 2, n]));
+            let six = (0..six).map(|n| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)]));
+            let some = some_of(&four.chain(six).collect::<Vec<_>>());
+            let six = some.iter().filter(|address| address.is_ipv6()).count();
+            (some.len() - six, six)
+        };
+        assert_eq!(looked_at(3, 2), (3, 2));
+        assert_eq!(looked_at(250, 0), (8, 0));
+        assert_eq!(looked_at(250, 1), (7, 1));
+        assert_eq!(looked_at(250, 9), (4, 4));
+        assert_eq!(looked_at(1, 9), (1, 7));
     }
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+    #[test]
+    fn a_way_is_one_that_answers_can_come_back_by() {
+        assert!(has_way_to(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert!(is_local("fd12::1".parse().unwrap()) && is_local("fe80::1".parse().unwrap()));
+        assert!(!is_local("2001:4860::1".parse().unwrap()));
     }
 }

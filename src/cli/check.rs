@@ -1,4 +1,4 @@
-use std::{collections::HashSet, fmt::Write as _, net::IpAddr};
+use std::{collections::HashSet, fmt::Write as _, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -16,7 +16,9 @@ use crate::{
     checks::{Advice, Checks, Depth, Expected, Patience, Settled, advise, settle, stage},
     domain::DomainName,
     event::Event,
+    listing::listing,
     settings::Settings,
+    span::whole_days,
     standing::{
         DnsObservation, DnsVerdict, Facts, Observation, ResolverAnswer, SslObservation, SslVerdict,
         Standing,
@@ -245,6 +247,15 @@ impl Finding {
         let word =
             paint(style_of(ssl.verdict.is_good(), ssl.verdict == SslVerdict::Unknown), ssl.verdict);
         let _ = writeln!(text, "  SSL       {word}{}", ssl_summary(ssl));
+        if let [_, _, ..] = &ssl.addresses[..] {
+            let widest = ssl.addresses.iter().map(|one| one.address.to_string().len()).max();
+            let widest = widest.unwrap_or_default();
+            for one in &ssl.addresses {
+                let error = one.error.as_ref().map(|error| format!(": {error}"));
+                let said = format!("{}{}", one.verdict, error.unwrap_or_default());
+                text.push_str(&under(&format!("    {:widest$}  ", one.address.to_string()), &said));
+            }
+        }
         for (label, value) in certificate(ssl, looks.now) {
             text.push_str(&under(&format!("    {label:<8}  "), &value));
         }
@@ -299,9 +310,8 @@ fn dns_summary(dns: &DnsObservation) -> String {
 fn answer(one: &ResolverAnswer) -> String {
     let mut parts = vec![one.verdict.word().to_owned()];
     parts.extend(one.cnames.iter().map(|name| format!("→ {name}")));
-    let addresses: Vec<String> = one.addresses.iter().map(IpAddr::to_string).collect();
-    if !addresses.is_empty() {
-        parts.push(addresses.join(", "));
+    if !one.addresses.is_empty() {
+        parts.push(listing(&one.addresses, 0));
     }
     parts.extend(one.error.clone());
     parts.join("  ")
@@ -317,10 +327,20 @@ fn certificate(ssl: &SslObservation, now: Timestamp) -> Vec<(&'static str, Strin
     let Some(certificate) = &ssl.certificate else {
         return Vec::new();
     };
-    let days = certificate.days_left(now);
-    let left = if days >= 0 { format!("{days} days left") } else { format!("{} days ago", -days) };
+    let left = match Duration::try_from(certificate.not_after.duration_since(now)) {
+        Ok(left) => format!("{} left", whole_days(left)),
+        Err(_) => {
+            let ago = now.duration_since(certificate.not_after);
+            format!("{} ago", whole_days(ago.try_into().unwrap_or_default()))
+        }
+    };
+    let names = if certificate.names.is_empty() {
+        "none".to_owned()
+    } else {
+        listing(&certificate.names, certificate.more_names)
+    };
     vec![
-        ("names", certificate.names.join(", ")),
+        ("names", names),
         ("issuer", certificate.issuer.clone()),
         ("until", format!("{:.0} ({left})", certificate.not_after)),
         ("key", certificate.key.clone()),

@@ -101,7 +101,7 @@ impl Row {
             (_, Some(seen)) if !seen.latest.works() => Severity::Bad,
             (Standing::Adding | Standing::Removing, _) => Severity::Fair,
             (_, Some(seen))
-                if seen.latest.ssl.verdict == SslVerdict::Expiring
+                if seen.latest.ssl.verdict != SslVerdict::Valid
                     || !seen.latest.blockers.is_empty() =>
             {
                 Severity::Fair
@@ -139,7 +139,11 @@ impl Row {
         };
         match &ssl.certificate {
             Some(certificate) if ssl.verdict.is_good() => {
-                format!("{} {}d", ssl.verdict, certificate.days_left(now))
+                let left = match certificate.days_left(now) {
+                    0 => until(certificate.not_after, now),
+                    days => format!("{days}d"),
+                };
+                format!("{} {left}", ssl.verdict)
             }
             _ => ssl.verdict.to_string(),
         }

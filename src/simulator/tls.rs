@@ -58,6 +58,12 @@ pub enum Face {
     UnknownIssuer,
     /// A certificate without that of its issuer.
     WithoutChain,
+    /// A certificate that is good, with that of its issuer, which ended yesterday.
+    ExpiredIssuer,
+    /// A certificate such as Cloudflare gives to servers behind its proxy.
+    CloudflareOrigin,
+    /// A certificate for so many other names.
+    OtherNames(usize),
     /// Something that is not TLS.
     Garbage,
     /// Nothing, ever.
@@ -79,7 +85,7 @@ enum Shown {
 
 /// A root that visitors are to trust, and an authority under it that issues.
 struct Authorities {
-    root: CertifiedIssuer<'static, KeyPair>,
+    root: Arc<CertifiedIssuer<'static, KeyPair>>,
     issuing: CertifiedIssuer<'static, KeyPair>,
 }
 
@@ -90,7 +96,7 @@ impl Tls {
     /// When no port can be had there.
     pub async fn start(ip: IpAddr) -> io::Result<Self> {
         let shelf = Shelf {
-            trusted: Authorities::new("Practice")?,
+            trusted: Authorities::new("Practice", "R1")?,
             faces: Mutex::default(),
             handshakes: AtomicU64::new(0),
         };
@@ -108,7 +114,7 @@ impl Tls {
     async fn with_shelf(at: SocketAddr, shelf: Arc<Shelf>) -> io::Result<Self> {
         let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
-        let own = shelf.trusted.certificate(OWN_NAME, -1, 90, true)?;
+        let own = shelf.trusted.certificate(&[OWN_NAME.to_owned()], -1, 90, true)?;
         let stop = CancellationToken::new();
         let serving = serve(listener, shelf.clone(), own);
         let stopped = stop.clone();
@@ -132,13 +138,25 @@ impl Tls {
     /// When the certificate cannot be made.
     pub fn show(&self, name: &str, face: Face) -> io::Result<()> {
         let trusted = &self.shelf.trusted;
+        let own = [name.to_owned()];
+        let others = |count: usize| -> Vec<String> {
+            (1..=count).map(|number| format!("other{number}.example")).collect()
+        };
         let config = match face {
-            Face::Valid(days) => trusted.certificate(name, -1, days, true)?,
-            Face::Expired => trusted.certificate(name, -90, -1, true)?,
-            Face::NotYetValid => trusted.certificate(name, 3, 90, true)?,
-            Face::WrongName => trusted.certificate("other.example", -1, 90, true)?,
-            Face::WithoutChain => trusted.certificate(name, -1, 90, false)?,
-            Face::UnknownIssuer => Authorities::new("Nobody's")?.certificate(name, -1, 90, true)?,
+            Face::Valid(days) => trusted.certificate(&own, -1, days, true)?,
+            Face::Expired => trusted.certificate(&own, -90, -1, true)?,
+            Face::NotYetValid => trusted.certificate(&own, 3, 90, true)?,
+            Face::WrongName => trusted.certificate(&["other.example".to_owned()], -1, 90, true)?,
+            Face::OtherNames(count) => trusted.certificate(&others(count), -1, 90, true)?,
+            Face::WithoutChain => trusted.certificate(&own, -1, 90, false)?,
+            Face::ExpiredIssuer => trusted.renewed(-90, -1)?.certificate(&own, -1, 90, true)?,
+            Face::UnknownIssuer => {
+                Authorities::new("Nobody's", "R1")?.certificate(&own, -1, 90, true)?
+            }
+            Face::CloudflareOrigin => {
+                let authority = "CloudFlare Origin SSL Certificate Authority";
+                Authorities::new("CloudFlare, Inc.", authority)?.certificate(&own, -1, 90, false)?
+            }
             Face::SelfSigned => self_signed(name)?,
             Face::Garbage => return self.put(name, Shown::Garbage),
             Face::Hang => return self.put(name, Shown::Hang),
@@ -215,36 +233,35 @@ async fn meet(stream: TcpStream, shelf: &Shelf, own: Arc<ServerConfig>) -> io::R
 }
 
 impl Authorities {
-    fn new(organisation: &str) -> io::Result<Self> {
-        let authority = |what: &str| -> Result<(CertificateParams, KeyPair), rcgen::Error> {
-            let mut params = CertificateParams::new(Vec::new())?;
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-            params.distinguished_name.push(DnType::OrganizationName, organisation);
-            params.distinguished_name.push(DnType::CommonName, what);
-            Ok((params, KeyPair::generate()?))
-        };
-        let new = || -> Result<Self, rcgen::Error> {
-            let (params, key) = authority("Root")?;
-            let root = CertifiedIssuer::self_signed(params, key)?;
-            let (params, key) = authority("R1")?;
-            let issuing = CertifiedIssuer::signed_by(params, key, &root)?;
-            Ok(Self { root, issuing })
-        };
-        new().map_err(io::Error::other)
+    /// Of an organisation; the authority that issues has this name.
+    fn new(organisation: &str, issuing: &str) -> io::Result<Self> {
+        let root = CertifiedIssuer::self_signed(authority(organisation, "Root")?, new_key()?)
+            .map_err(io::Error::other)?;
+        let params = authority(organisation, issuing)?;
+        let issuing =
+            CertifiedIssuer::signed_by(params, new_key()?, &root).map_err(io::Error::other)?;
+        Ok(Self { root: Arc::new(root), issuing })
+    }
+
+    /// The same, with another authority that issues, which is valid between these days from today.
+    fn renewed(&self, from: i64, until: i64) -> io::Result<Self> {
+        let mut params = authority("Practice", "R2")?;
+        (params.not_before, params.not_after) = (day(from), day(until));
+        let issuing = CertifiedIssuer::signed_by(params, new_key()?, &*self.root);
+        Ok(Self { root: self.root.clone(), issuing: issuing.map_err(io::Error::other)? })
     }
 
     /// A certificate that is valid between these days from today, with the certificates above it or
     /// without.
     fn certificate(
         &self,
-        name: &str,
+        names: &[String],
         from: i64,
         until: i64,
         with_chain: bool,
     ) -> io::Result<Arc<ServerConfig>> {
-        let key = KeyPair::generate().map_err(io::Error::other)?;
-        let mut params = CertificateParams::new(vec![name.to_owned()]).map_err(io::Error::other)?;
+        let key = new_key()?;
+        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
         (params.not_before, params.not_after) = (day(from), day(until));
         let certificate = params.signed_by(&key, &self.issuing).map_err(io::Error::other)?;
         let mut chain = vec![certificate.der().clone()];
@@ -253,6 +270,19 @@ impl Authorities {
         }
         config(chain, &key)
     }
+}
+
+fn authority(organisation: &str, name: &str) -> io::Result<CertificateParams> {
+    let mut params = CertificateParams::new(Vec::new()).map_err(io::Error::other)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.distinguished_name.push(DnType::OrganizationName, organisation);
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok(params)
+}
+
+fn new_key() -> io::Result<KeyPair> {
+    KeyPair::generate().map_err(io::Error::other)
 }
 
 fn self_signed(name: &str) -> io::Result<Arc<ServerConfig>> {

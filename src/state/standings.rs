@@ -350,7 +350,7 @@ impl State {
         sqlx::query(
             "UPDATE standing SET due_at = ?2 WHERE ledger_id = ?1 AND domain IN (
                  SELECT domain FROM standing WHERE ledger_id = ?1 AND doubted_at IS NULL
-                 AND due_at > ?2 AND latest->>'$.ssl.verdict' IN ('valid', 'expiring')
+                 AND due_at > ?2 AND latest->>'$.ssl.verdict' IN ('valid', 'old-tls', 'expiring')
                  AND latest->>'$.dns.verdict' IN ('ok', 'proxied')
                  ORDER BY due_at DESC LIMIT ?3)",
         )

@@ -243,6 +243,28 @@ fn the_readme_explains_every_verdict() {
 }
 
 #[test]
+fn the_readmes_tables_have_no_verdict_that_there_is_not() {
+    use closte_sync::standing::{Blocker, DnsVerdict, SslVerdict};
+    let readme = include_str!("../../README.md");
+    let tables: [(&str, Vec<&str>); 3] = [
+        ("| DNS |", DnsVerdict::ALL.iter().map(|verdict| verdict.word()).collect()),
+        ("| SSL |", SslVerdict::ALL.iter().map(|verdict| verdict.word()).collect()),
+        ("| blocker |", Blocker::ALL.iter().map(|blocker| blocker.word()).collect()),
+    ];
+    for (head, mut words) in tables {
+        let table = readme.lines().skip_while(|line| !line.starts_with(head)).skip(2);
+        let first_cells = table.take_while(|line| line.starts_with('|')).map(|line| {
+            let cell = line.split('|').nth(1).unwrap();
+            cell.split(',').map(|word| word.trim().trim_matches('`')).collect::<Vec<_>>()
+        });
+        let mut told: Vec<&str> = first_cells.flatten().collect();
+        told.sort_unstable();
+        words.sort_unstable();
+        assert_eq!(told, words, "{head}");
+    }
+}
+
+#[test]
 fn the_readme_names_every_setting() {
     let readme = include_str!("../../README.md");
     let mut section = "";

@@ -20,6 +20,7 @@ mod settings;
 mod simulator;
 mod state;
 mod support;
+mod tls;
 mod trust;
 mod verdicts;
 mod wordpress;

@@ -1,12 +1,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::standing::{DnsObservation, SslObservation};
+use crate::standing::{AddressSeen, DnsObservation, SslObservation, Stage};
 
 fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
     let certificate = Certificate {
         issuer: "Let's Encrypt R11".to_owned(),
         names: vec!["shop.example".to_owned()],
+        more_names: 0,
         not_before: at(-60),
         not_after: at(86_400 * 30),
         key: "ECDSA P-256".to_owned(),
@@ -22,6 +23,7 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
             addresses,
             host: None,
             aaaa_elsewhere: Vec::new(),
+            strays: Vec::new(),
             error: None,
             answers: Vec::new(),
         },
@@ -30,6 +32,7 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
             address: None,
             certificate: ssl.is_good().then_some(certificate),
             error: None,
+            addresses: Vec::new(),
         },
         blockers: blockers.to_vec(),
         caa: None,
@@ -105,6 +108,83 @@ fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
     assert!(advice(301).ends_with("usually takes 5 to 10 minutes"), "{}", advice(301));
     assert!(advice(899).ends_with("(so far 9m 59s)"), "{}", advice(899));
     assert!(advice(900).starts_with("No certificate was issued"), "{}", advice(900));
+}
+
+#[test]
+fn the_last_day_of_a_certificate_is_an_error_once() {
+    let ending = |until: i64| {
+        let mut seen = seen(DnsVerdict::Ok, SslVerdict::Expiring, &[]);
+        let certificate = seen.ssl.certificate.as_mut().unwrap();
+        certificate.not_after = at(until);
+        seen
+    };
+    let ends = 3 * 86_400;
+    let first = look(None, ending(ends), at(0));
+    assert_eq!(names(&first), ["dns.right", "certificate.expiring"]);
+    let second = look(Some(&first.standing), ending(ends), at(86_400));
+    assert_eq!(names(&second), [""; 0]);
+    let third = look(Some(&second.standing), ending(ends), at(ends - 82_800));
+    let [event @ Event::CertificateLastDay { ends_in, advice, .. }] = &third.events[..] else {
+        panic!("{third:?}")
+    };
+    assert_eq!((event.level(), ends_in.as_str()), (tracing::Level::ERROR, "23h"));
+    assert!(advice.starts_with("The certificate of shop.example ends in 23h"), "{advice}");
+    let fourth = look(Some(&third.standing), ending(ends), at(ends - 60));
+    assert_eq!(names(&fourth), [""; 0]);
+    // It was renewed, for too short a time.
+    let fifth = look(Some(&fourth.standing), ending(ends + 3_600), at(ends - 30));
+    assert_eq!(names(&fifth), ["certificate.last_day"]);
+    assert_eq!(names(&look(None, ending(600), at(0))), ["dns.right", "certificate.last_day"]);
+}
+
+#[test]
+fn how_it_is_served_is_no_news_and_nobody_waits_for_what_no_certificate_mends() {
+    let of = |ssl| seen(DnsVerdict::Ok, ssl, &[]);
+    let first = look(None, of(SslVerdict::OldTls), at(10));
+    assert_eq!(names(&first), ["dns.right", "certificate.valid"]);
+    let second = look(Some(&first.standing), of(SslVerdict::Valid), at(310));
+    assert_eq!(names(&second), [""; 0]);
+    assert_eq!(names(&look(Some(&second.standing), of(SslVerdict::OldTls), at(610))), [""; 0]);
+
+    for ssl in SslVerdict::ALL {
+        let lacks = look(None, of(*ssl), at(10)).standing.lacks_certificate_since.is_some();
+        let another_helps = !ssl.is_good()
+            && ![
+                SslVerdict::NotYetValid,
+                SslVerdict::ClientCertificate,
+                SslVerdict::Refused,
+                SslVerdict::TimedOut,
+                SslVerdict::Unknown,
+            ]
+            .contains(ssl);
+        assert_eq!(lacks, another_helps, "{ssl}");
+    }
+    // Another address has it already.
+    let mut torn = of(SslVerdict::WrongName);
+    let seen =
+        |verdict| AddressSeen { address: "203.0.113.10".parse().unwrap(), verdict, error: None };
+    torn.ssl.addresses = vec![seen(SslVerdict::WrongName), seen(SslVerdict::Valid)];
+    assert_eq!(look(None, torn, at(10)).standing.lacks_certificate_since, None);
+}
+
+#[test]
+fn nobody_is_called_for_a_certificate_that_could_not_be_looked_at() {
+    let blind = || seen(DnsVerdict::Ok, SslVerdict::Unknown, &[]);
+    let first = look(None, blind(), at(0));
+    let much_later = look(Some(&first.standing), blind(), at(200_000));
+    assert_eq!(names(&much_later), [""; 0]);
+    let patience = Patience { attention_after: Duration::from_secs(86_400) };
+    assert_eq!(stage(&much_later.standing, &patience, at(200_000)), Stage::CheckingSslCert);
+}
+
+#[test]
+fn what_older_versions_wrote_down_is_still_read() {
+    let written = r#"{"dns":{"verdict":"ok","seen":1,"of":1,"answers":[]},"ssl":{"verdict":"valid",
+        "address":"203.0.113.10","certificate":{"issuer":"R11","names":["shop.example"],
+        "not_before":"2026-01-01T00:00:00Z","not_after":"2026-03-01T00:00:00Z","key":"RSA 2048"}},
+        "blockers":[],"expected":["203.0.113.10"]}"#;
+    let read: Observation = serde_json::from_str(written).unwrap();
+    assert!(read.works() && read.ssl.addresses.is_empty() && read.dns.strays.is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod mariadb;
 mod network;
+pub mod openssl;
 mod outside;
 mod program;
 mod rig;

@@ -1,0 +1,150 @@
+//! Advice about single addresses of a name.
+
+use std::net::IpAddr;
+
+use super::{About, Advice};
+use crate::{
+    listing::listing,
+    standing::{SslVerdict, Stray},
+};
+
+impl About<'_> {
+    /// The addresses lead elsewhere, all or some of them: what has to go, and what has to come.
+    pub(super) fn elsewhere(&self, found: &str, resolvers: &str) -> Advice {
+        let (name, dns) = (self.name, &self.latest.dns);
+        let is_stray = |address: &&IpAddr| dns.strays.iter().any(|one| one.address == **address);
+        let has_ipv4 = dns.addresses.iter().any(IpAddr::is_ipv4);
+        let right = dns.addresses.iter().filter(|address| !is_stray(address));
+        // Where there are A records, one of them has to be right.
+        let right: Vec<&IpAddr> = right.filter(|one| one.is_ipv4() == has_ipv4).collect();
+        // Behind a CNAME the addresses are those of its target: nobody can remove one of them here.
+        let are_its_own = dns.answers.iter().all(|answer| answer.cnames.is_empty());
+        let (four, six): (Vec<&Stray>, Vec<&Stray>) =
+            dns.strays.iter().partition(|one| one.address.is_ipv4());
+
+        if are_its_own && !right.is_empty() && !dns.strays.is_empty() {
+            if four.is_empty() && has_ipv4 {
+                return self.aaaa();
+            }
+            let (go, stay) = (records([&four, &six]), listing(right, 0));
+            return Advice {
+                short: "drop address",
+                owner: format!(
+                    "Remove the {go} of {name}: {stay} is right and stays ({resolvers})"
+                ),
+                customer: format!(
+                    "Please log in where you manage the DNS of {name} and remove the {go}. {stay} is \
+                     right and stays."
+                ),
+            };
+        }
+        let record = self.record();
+        // A right A record does not help those who go to an old AAAA record.
+        let too = if six.is_empty() || !are_its_own || record.starts_with("AAAA") {
+            String::new()
+        } else {
+            format!(" and remove the {}", records([&six]))
+        };
+        Advice {
+            short: "point A",
+            owner: format!("Point the {record}{too}: it is at {found} ({resolvers})"),
+            customer: format!(
+                "Please log in where you manage the DNS of {name} and point the {record}{too}. It can \
+                 take some hours until everybody sees the change."
+            ),
+        }
+    }
+
+    /// The A records are right, and an AAAA record is not.
+    pub(super) fn aaaa(&self) -> Advice {
+        let (name, dns) = (self.name, &self.latest.dns);
+        let found = if dns.strays.is_empty() {
+            listing(&dns.aaaa_elsewhere, 0)
+        } else {
+            listing(dns.strays.iter().map(with_owner), 0)
+        };
+        Advice {
+            short: "drop AAAA",
+            owner: format!(
+                "Remove the AAAA record of {name}: it points elsewhere ({found}), so visitors and \
+                 certificate authorities with IPv6 go there"
+            ),
+            customer: format!(
+                "Please log in where you manage the DNS of {name} and remove its AAAA record \
+                 ({found}). The A record is right and stays."
+            ),
+        }
+    }
+
+    /// One of several addresses does not serve the name, and others do.
+    pub(super) fn one_of_several(&self) -> Advice {
+        let (name, ssl) = (self.name, &self.latest.ssl);
+        let error = ssl.error.as_deref().unwrap_or(ssl.verdict.word());
+        let fault = match ssl.verdict {
+            SslVerdict::WrongName => format!("shows another certificate ({})", self.names()),
+            SslVerdict::Expired => "shows a certificate that has expired".to_owned(),
+            SslVerdict::Refused => "does not listen for TLS".to_owned(),
+            SslVerdict::TimedOut => format!("does not answer ({error})"),
+            _ => format!("does not serve it ({error})"),
+        };
+        let bad = ssl.addresses.iter().filter(|one| one.verdict.is_bad()).count();
+        let of = ssl.addresses.len();
+        let (address, kind) = match ssl.address {
+            Some(address) => (address.to_string(), kind(address)),
+            None => ("one".to_owned(), "A"),
+        };
+        let others = match bad {
+            1 => "the others are right".to_owned(),
+            bad => format!("{bad} are not right"),
+        };
+        Advice {
+            short: "fix address",
+            owner: format!(
+                "{address}, one of the {of} addresses of {name}, {fault}; {others}. Have that server \
+                 put right, or remove its {kind} record"
+            ),
+            customer: format!(
+                "Your DNS is right. We see to one of the servers of {name}, {address}; there is \
+                 nothing to do."
+            ),
+        }
+    }
+
+    /// ` at 203.0.113.10`: which of several addresses the verdict speaks of.
+    pub(super) fn at(&self) -> String {
+        let ssl = &self.latest.ssl;
+        let address = ssl.address.filter(|_| ssl.addresses.len() > 1);
+        address.map(|address| format!(" at {address}")).unwrap_or_default()
+    }
+
+    /// What the certificate is for, as part of a sentence.
+    pub(super) fn names(&self) -> String {
+        match &self.latest.ssl.certificate {
+            Some(one) if one.names.is_empty() => "it is for no name at all".to_owned(),
+            Some(one) => listing(&one.names, one.more_names),
+            None => String::new(),
+        }
+    }
+}
+
+fn kind(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "A" } else { "AAAA" }
+}
+
+fn with_owner(stray: &Stray) -> String {
+    match &stray.host {
+        Some(host) => format!("{} ({host})", stray.address),
+        None => stray.address.to_string(),
+    }
+}
+
+/// `A record 198.51.100.7 (Squarespace) and the AAAA record 2001:db8::7`, from those of each kind.
+fn records<const KINDS: usize>(strays: [&Vec<&Stray>; KINDS]) -> String {
+    let of_kind = |strays: &Vec<&Stray>| {
+        let kind = kind(strays.first()?.address);
+        let records = if strays.len() == 1 { "record" } else { "records" };
+        let listed = listing(strays.iter().map(|stray| with_owner(stray)), 0);
+        Some(format!("{kind} {records} {listed}"))
+    };
+    strays.into_iter().filter_map(of_kind).collect::<Vec<_>>().join(" and the ")
+}

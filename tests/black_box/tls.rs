@@ -1,0 +1,437 @@
+//! What each address of a name shows, from real servers of every kind.
+
+use std::net::{IpAddr, SocketAddr};
+
+use closte_sync::simulator::Face;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Outside, Program,
+    openssl::{self, Order, Workshop, authority, leaf},
+};
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// The program with all of 127.0.0.0/8 as its target, and what is around it.
+struct Stage {
+    outside: Outside,
+    program: Program,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let outside = Outside::start().await;
+        let program = outside
+            .around(Program::bare())
+            .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1,127.0.0.0/16");
+        Self { outside, program }
+    }
+
+    /// The same, where visitors trust the roots of this workshop as well.
+    async fn with(workshop: &Workshop) -> Self {
+        let Self { outside, program } = Self::new().await;
+        let roots = [outside.tls.root_pem(), workshop.root_pem()].concat();
+        let roots = program.file("both.pem", &roots);
+        Self { program: program.with("CLOSTE_SYNC__CHECKS__CA_FILE", &roots), outside }
+    }
+
+    fn at(&self, ip: &str) -> SocketAddr {
+        SocketAddr::new(address(ip), self.outside.tls.port())
+    }
+
+    fn point(&self, name: &str, addresses: &[&str]) {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|one| address(one)).collect();
+        self.outside.dns.point(name, &addresses);
+    }
+
+    async fn check(&self, name: &str) -> Value {
+        let checked = self.program.run(&["check", "--json", name]).await;
+        let found = checked.json()[0].clone();
+        let works = found["works"].as_bool().unwrap();
+        assert_eq!(checked.status, if works { 0 } else { 3 }, "{found}");
+        assert_eq!(found["stage"] == "done", works, "{found}");
+        found
+    }
+
+    /// The verdict on a name's certificate, and the advice.
+    async fn verdict(&self, name: &str) -> (String, String) {
+        let found = self.check(name).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&found["ssl"]["verdict"]), text(&found["advice"]))
+    }
+}
+
+#[tokio::test]
+async fn the_worst_address_counts_and_is_named() {
+    let stage = Stage::new().await;
+    let (outside, right) = (&stage.outside, Face::Valid(90));
+    outside.tls.show("shop.example", right).unwrap();
+    let workshop = Workshop::new();
+    workshop.make(&leaf("other.example", "EC:P-256"));
+    let _two = workshop.serve(stage.at("127.0.0.2"), "other.example", &[], &[]).await;
+    openssl::hang(stage.at("127.0.0.3")).await;
+    let trusting = {
+        let roots = [outside.tls.root_pem(), workshop.root_pem()].concat();
+        let roots = stage.program.file("both.pem", &roots);
+        stage.program.clone().with("CLOSTE_SYNC__CHECKS__CA_FILE", &roots)
+    };
+    let stage = Stage { program: trusting, ..stage };
+
+    stage.point("shop.example", &["127.0.0.1", "127.0.0.2"]);
+    let found = stage.check("shop.example").await;
+    let (dns, ssl) = (&found["dns"], &found["ssl"]);
+    assert_eq!((&dns["verdict"], &ssl["verdict"]), (&json!("ok"), &json!("wrong-name")));
+    assert_eq!(ssl["address"], "127.0.0.2");
+    assert_eq!(ssl["certificate"]["names"], json!(["other.example"]));
+    assert_eq!(
+        ssl["addresses"],
+        json!([
+            {"address": "127.0.0.1", "verdict": "valid"},
+            {"address": "127.0.0.2", "verdict": "wrong-name"},
+        ])
+    );
+    assert_eq!(
+        found["advice"],
+        "127.0.0.2, one of the 2 addresses of shop.example, shows another certificate \
+         (other.example); the others are right. Have that server put right, or remove its A record"
+    );
+    assert_eq!(
+        found["customer"],
+        "Your DNS is right. We see to one of the servers of shop.example, 127.0.0.2; there is nothing \
+         to do."
+    );
+    let out = stage.program.run(&["check", "shop.example"]).await.out;
+    for part in [
+        "  SSL       wrong-name, at 127.0.0.2\n",
+        "    127.0.0.1  valid\n",
+        "    127.0.0.2  wrong-name\n",
+    ] {
+        assert!(out.contains(part), "{part:?} in {out}");
+    }
+
+    for (addresses, verdict, words) in [
+        (&["127.0.0.1", "127.0.0.3"][..], "timed-out", "does not answer (no handshake within 5 s)"),
+        (&["127.0.0.1", "127.0.0.4"][..], "refused", "127.0.0.4, one of the 2 addresses"),
+        (&["127.0.0.1", "127.0.0.2", "127.0.0.4"][..], "refused", "2 are not right"),
+    ] {
+        stage.point("shop.example", addresses);
+        let (found, advice) = stage.verdict("shop.example").await;
+        assert_eq!(found, verdict, "{advice}");
+        assert!(advice.contains(words), "{advice}");
+    }
+}
+
+#[tokio::test]
+async fn an_aaaa_that_is_dead_counts_and_no_way_to_ipv6_does_not() {
+    let stage = Stage::new().await;
+    let targets = "127.0.0.1,::1,2001:db8::/32";
+    let program = stage.program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
+    let stage = Stage { program, ..stage };
+    stage.outside.tls.show("shop.example", Face::Valid(90)).unwrap();
+    let has_ipv6 = std::net::UdpSocket::bind("[::1]:0").is_ok();
+    if has_ipv6 {
+        // Nothing listens there.
+        stage.point("shop.example", &["127.0.0.1", "::1"]);
+        let (verdict, advice) = stage.verdict("shop.example").await;
+        assert_eq!(verdict, "refused");
+        assert!(advice.starts_with("::1, one of the 2 addresses of shop.example"), "{advice}");
+        assert!(advice.ends_with("or remove its AAAA record"), "{advice}");
+    }
+    let has_way = std::net::UdpSocket::bind("[::]:0")
+        .is_ok_and(|socket| socket.connect("[2001:db8::7]:443").is_ok());
+    if !has_way {
+        stage.point("shop.example", &["127.0.0.1", "2001:db8::7"]);
+        let found = stage.check("shop.example").await;
+        assert_eq!((&found["ssl"]["verdict"], &found["works"]), (&json!("valid"), &json!(true)));
+        assert_eq!(
+            found["ssl"]["addresses"][1],
+            json!({"address": "2001:db8::7", "verdict": "unknown",
+                   "error": "this machine has no way to IPv6 addresses"})
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_leads_elsewhere_is_to_be_removed_in_one_round() {
+    let stage = Stage::new().await;
+    let (wrong_a, wrong_aaaa) = ("198.185.159.144", "2001:db8::7");
+    stage.outside.tls.show("shop.example", Face::Valid(90)).unwrap();
+    let targets = "127.0.0.1";
+    let program = stage.program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
+    let stage = Stage { program, ..stage };
+
+    stage.point("shop.example", &["127.0.0.1", wrong_a]);
+    let found = stage.check("shop.example").await;
+    assert_eq!(found["dns"]["verdict"], "elsewhere");
+    assert_eq!(found["dns"]["strays"], json!([{"address": wrong_a, "host": "Squarespace"}]));
+    assert_eq!(
+        found["advice"],
+        "Remove the A record 198.185.159.144 (Squarespace) of shop.example: 127.0.0.1 is right and \
+         stays (1 of 1 resolvers)"
+    );
+    assert_eq!(
+        found["customer"],
+        "Please log in where you manage the DNS of shop.example and remove the A record \
+         198.185.159.144 (Squarespace). 127.0.0.1 is right and stays."
+    );
+
+    stage.point("shop.example", &["127.0.0.1", wrong_a, wrong_aaaa]);
+    let (_, advice) = stage.verdict("shop.example").await;
+    assert!(
+        advice.starts_with(
+            "Remove the A record 198.185.159.144 (Squarespace) and the AAAA record 2001:db8::7 of \
+             shop.example: 127.0.0.1 is right"
+        ),
+        "{advice}"
+    );
+    stage.point("shop.example", &[wrong_a, wrong_aaaa]);
+    let (_, advice) = stage.verdict("shop.example").await;
+    assert!(
+        advice.starts_with(
+            "Point the A record of shop.example at 127.0.0.1 and remove the AAAA record 2001:db8::7:"
+        ),
+        "{advice}"
+    );
+}
+
+#[tokio::test]
+async fn an_aaaa_elsewhere_is_wrong_dns_as_long_as_there_is_no_certificate() {
+    let stage = Stage::new().await;
+    let program = stage.program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1");
+    let stage = Stage { program, ..stage };
+    stage.point("six.example", &["127.0.0.1", "2001:db8::7"]);
+    let found = stage.check("six.example").await;
+    assert_eq!(
+        (&found["dns"]["verdict"], &found["stage"], &found["works"]),
+        (&json!("elsewhere"), &json!("checking-dns"), &json!(false))
+    );
+    assert_eq!(found["blockers"], json!(["aaaa-elsewhere"]));
+    let advice = found["advice"].as_str().unwrap();
+    assert!(advice.starts_with("Remove the AAAA record of six.example"), "{advice}");
+}
+
+#[tokio::test]
+async fn certificates_are_blamed_for_what_is_wrong_with_them() {
+    let stage = Stage::new().await;
+    for (name, face, verdict, words) in [
+        (
+            "chain.example",
+            Face::ExpiredIssuer,
+            "expired-issuer",
+            "The certificate of chain.example is good, but the certificate of Practice R2, which the \
+             server sends, has expired: have the chain that belongs to it now installed",
+        ),
+        (
+            "origin.example",
+            Face::CloudflareOrigin,
+            "unknown-issuer",
+            "The server shows a certificate of Cloudflare's Origin CA for \
+             origin.example, which only Cloudflare's proxy trusts: install SSL for it in Closte's \
+             panel, or turn the proxy on for it at Cloudflare",
+        ),
+        (
+            "many.example",
+            Face::OtherNames(42),
+            "wrong-name",
+            "No certificate was issued for many.example: the server shows its own \
+             (other1.example, other2.example, other3.example, other4.example, other5.example and 37 \
+             more). Install SSL for it in Closte's panel, or ask Closte's support",
+        ),
+        (
+            "none.example",
+            Face::OtherNames(0),
+            "wrong-name",
+            "No certificate was issued for none.example: the server shows its own (it is \
+             for no name at all). Install SSL for it in Closte's panel, or ask Closte's support",
+        ),
+    ] {
+        stage.point(name, &["127.0.0.1"]);
+        stage.outside.tls.show(name, face).unwrap();
+        assert_eq!(stage.verdict(name).await, (verdict.to_owned(), words.to_owned()));
+    }
+    let out = stage.program.run(&["check", "many.example"]).await.out;
+    assert!(out.contains("other5.example and 37 more\n"), "{out}");
+    let out = stage.program.run(&["check", "none.example"]).await.out;
+    assert!(out.contains("    names     none\n"), "{out}");
+}
+
+#[tokio::test]
+async fn a_last_day_is_told_in_hours() {
+    let stage = Stage::new().await;
+    stage.point("soon.example", &["127.0.0.1"]);
+    for (days, is_in_hours) in [(2, false), (1, true)] {
+        stage.outside.tls.show("soon.example", Face::Valid(days)).unwrap();
+        let (verdict, advice) = stage.verdict("soon.example").await;
+        assert_eq!(verdict, "expiring");
+        assert!(advice.starts_with("The certificate of soon.example ends in "), "{advice}");
+        assert_eq!(!advice.contains("in 1 day and"), is_in_hours, "{advice}");
+        let out = stage.program.run(&["check", "soon.example"]).await.out;
+        assert!(!out.contains("1 days") && !out.contains("0 days"), "{out}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_key_and_signature_is_judged_as_browsers_do() {
+    let workshop = Workshop::new();
+    let stage = Stage::with(&workshop).await;
+    workshop.make(&authority("p521", "EC:P-521"));
+    workshop.make(&authority("rsa1024", "RSA:1024"));
+    let of = |name, issuer, key, digest| Order { issuer: Some(issuer), digest, ..leaf(name, key) };
+    let cases = [
+        (of("issuer521.example", "p521", "EC:P-256", "sha512"), "valid", "works"),
+        (of("sha512.example", "root", "EC:P-256", "sha512"), "valid", "works"),
+        (
+            of("leaf521.example", "root", "EC:P-521", "sha256"),
+            "unsupported-key",
+            "The certificate of leaf521.example is trusted, but its key is ECDSA P-521, which Chrome \
+             refuses: have it issued anew with a key of ECDSA P-256 or RSA 2048",
+        ),
+        (
+            of("sha1.example", "root", "RSA:2048", "sha1"),
+            "weak",
+            "Browsers refuse the certificate of sha1.example, for it is signed with SHA-1: install \
+             SSL for it in Closte's panel",
+        ),
+        (
+            of("short.example", "root", "RSA:1024", "sha256"),
+            "weak",
+            "for its key is only RSA 1024:",
+        ),
+        (
+            of("under.example", "rsa1024", "RSA:2048", "sha256"),
+            "weak",
+            "for the key of rsa1024 is only RSA 1024:",
+        ),
+    ];
+    let mut servers = Vec::new();
+    for (number, (order, ..)) in cases.iter().enumerate() {
+        workshop.make(order);
+        let ip = format!("127.0.1.{}", number + 1);
+        let chain: Vec<&str> = order.issuer.into_iter().filter(|one| *one != "root").collect();
+        let lax = ["-cipher", "DEFAULT@SECLEVEL=0"];
+        servers.push(workshop.serve(stage.at(&ip), order.name, &chain, &lax).await);
+        stage.point(order.name, &[&ip]);
+    }
+    for (order, verdict, words) in &cases {
+        let (found, advice) = stage.verdict(order.name).await;
+        assert_eq!(found, *verdict, "{}: {advice}", order.name);
+        assert!(advice.contains(words), "{advice}");
+    }
+    assert_eq!(stage.check("leaf521.example").await["ssl"]["certificate"]["key"], "ECDSA P-521");
+}
+
+#[tokio::test]
+async fn servers_that_speak_only_old_ways_of_tls_are_seen() {
+    let workshop = Workshop::new();
+    let stage = Stage::with(&workshop).await;
+    let names = ["exchange.example", "cbc.example", "foreign.example", "ancient.example"];
+    for name in names {
+        workshop.make(&leaf(name, "RSA:2048"));
+    }
+    let of = |cipher: &'static str| ["-tls1_2", "-cipher", cipher];
+    let ancient = ["-tls1", "-cipher", "ALL:@SECLEVEL=0"];
+    let _servers = [
+        workshop.serve(stage.at("127.0.2.1"), names[0], &[], &of("AES128-GCM-SHA256")).await,
+        workshop.serve(stage.at("127.0.2.2"), names[1], &[], &of("ECDHE-RSA-AES128-SHA")).await,
+        workshop.serve(stage.at("127.0.2.3"), names[0], &[], &of("AES128-SHA")).await,
+        workshop.serve(stage.at("127.0.2.4"), names[3], &[], &ancient).await,
+    ];
+    for (name, ip) in names.iter().zip(["127.0.2.1", "127.0.2.2", "127.0.2.3", "127.0.2.4"]) {
+        stage.point(name, &[ip]);
+    }
+    for name in ["exchange.example", "cbc.example"] {
+        let found = stage.check(name).await;
+        assert_eq!(found["ssl"]["verdict"], "old-tls", "{found}");
+        assert_eq!(found["ssl"]["certificate"]["names"], json!([name]));
+        assert_eq!(
+            found["advice"],
+            format!(
+                "{name} works, but the server speaks TLS only with RSA key exchange or CBC, \
+                 which browsers are giving up: have it offer TLS 1.3, or TLS 1.2 with ECDHE and GCM"
+            )
+        );
+    }
+    // Its certificate is seen, and is not for the name.
+    let (verdict, advice) = stage.verdict("foreign.example").await;
+    assert_eq!(verdict, "wrong-name", "{advice}");
+    let (verdict, advice) = stage.verdict("ancient.example").await;
+    assert_eq!(verdict, "handshake-failed");
+    assert!(advice.contains("it speaks TLS 1.0, which browsers refuse"), "{advice}");
+}
+
+#[tokio::test]
+async fn a_certificate_demanded_of_visitors_is_seen_and_one_that_is_only_wished_for_is_not() {
+    let workshop = Workshop::new();
+    let stage = Stage::with(&workshop).await;
+    workshop.make(&leaf("shop.example", "EC:P-256"));
+    let demands = ["-Verify", "1", "-verify_return_error", "-CAfile", "root.pem"];
+    let wishes = ["-verify", "1", "-CAfile", "root.pem"];
+    let with = |options: &[&'static str], version| [options, &[version]].concat();
+    for (number, (options, verdict)) in [
+        (with(&demands, "-tls1_3"), "client-certificate"),
+        (with(&demands, "-tls1_2"), "client-certificate"),
+        (with(&wishes, "-tls1_3"), "valid"),
+        (with(&wishes, "-tls1_2"), "valid"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ip = format!("127.0.3.{}", number + 1);
+        let _server = workshop.serve(stage.at(&ip), "shop.example", &[], &options).await;
+        stage.point("shop.example", &[&ip]);
+        let (found, advice) = stage.verdict("shop.example").await;
+        assert_eq!(found, verdict, "{options:?} {advice}");
+        if verdict == "client-certificate" {
+            assert!(
+                advice.starts_with(
+                    "The server demands a certificate of each visitor of shop.example, so nobody \
+                     gets in"
+                ),
+                "{advice}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_protocol_on_the_port_is_named_and_no_library_speaks() {
+    let stage = Stage::new().await;
+    let workshop = Workshop::new();
+    workshop.make(&leaf("shop.example", "EC:P-256"));
+    openssl::say(stage.at("127.0.4.1"), "HTTP/1.1 400 Bad Request\r\n\r\n", false).await;
+    openssl::say(stage.at("127.0.4.2"), "SSH-2.0-OpenSSH_9.2p1\r\n", true).await;
+    openssl::say(stage.at("127.0.4.3"), "220 mail.example ESMTP\r\n", true).await;
+    openssl::say(stage.at("127.0.4.4"), "what is this\r\n", false).await;
+    let picky = [
+        "-servername",
+        "other.example",
+        "-cert2",
+        "shop.example.pem",
+        "-key2",
+        "shop.example.key",
+        "-servername_fatal",
+    ];
+    let _server = workshop.serve(stage.at("127.0.4.6"), "shop.example", &[], &picky).await;
+    for (ip, words) in [
+        ("127.0.4.1", "it speaks HTTP there, not TLS"),
+        ("127.0.4.2", "it speaks SSH there, not TLS"),
+        ("127.0.4.3", "it speaks SMTP or FTP there, not TLS"),
+        ("127.0.4.4", "it speaks another protocol there, not TLS"),
+        (
+            "127.0.4.6",
+            "the server breaks off the handshake: it does not know the name (TLS alert 112)",
+        ),
+    ] {
+        stage.point("shop.example", &[ip]);
+        let found = stage.check("shop.example").await;
+        assert_eq!(
+            (&found["ssl"]["verdict"], &found["ssl"]["error"]),
+            (&json!("handshake-failed"), &json!(words)),
+            "{ip}"
+        );
+        let advice = format!("TLS does not come about with shop.example: {words}");
+        assert_eq!(found["advice"], advice);
+    }
+}
