@@ -370,18 +370,24 @@ impl About<'_> {
                     "The server does not send the certificate of {issuer}, which issued that of {name}: have the full chain installed"
                 ),
             ),
-            SslVerdict::Refused => {
-                ("ask Closte", format!("Nothing listens for TLS where {name} points{at}: {error}"))
-            }
+            SslVerdict::Refused => (
+                "ask Closte",
+                format!(
+                    "Nothing listens for TLS where {name} points{at}: {error}. Ask Closte's support"
+                ),
+            ),
             SslVerdict::TimedOut => (
                 "ask Closte",
                 format!(
                     "Nothing answers over TLS where {name} points{at}: {error}; is a firewall in between?"
                 ),
             ),
-            SslVerdict::HandshakeFailed => {
-                ("ask Closte", format!("TLS does not come about with {name}{at}: {error}"))
-            }
+            SslVerdict::HandshakeFailed => (
+                "ask Closte",
+                format!(
+                    "TLS does not come about with {name}{at}: {error}. Ask whoever runs that server, or Closte's support"
+                ),
+            ),
             SslVerdict::Unknown => {
                 ("ask again", format!("Nothing is known of the certificate of {name} yet: {error}"))
             }

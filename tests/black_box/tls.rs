@@ -431,7 +431,10 @@ async fn another_protocol_on_the_port_is_named_and_no_library_speaks() {
             (&json!("handshake-failed"), &json!(words)),
             "{ip}"
         );
-        let advice = format!("TLS does not come about with shop.example: {words}");
+        let advice = format!(
+            "TLS does not come about with shop.example: {words}. Ask whoever runs that server, or \
+             Closte's support"
+        );
         assert_eq!(found["advice"], advice);
     }
 }

@@ -17,8 +17,7 @@ impl About<'_> {
         let right = dns.addresses.iter().filter(|address| !is_stray(address));
         // Where there are A records, one of them has to be right.
         let right: Vec<&IpAddr> = right.filter(|one| one.is_ipv4() == has_ipv4).collect();
-        // Behind a CNAME the addresses are those of its target: nobody can remove one of them here.
-        let are_its_own = dns.answers.iter().all(|answer| answer.cnames.is_empty());
+        let are_its_own = self.has_its_own_addresses();
         let (four, six): (Vec<&Stray>, Vec<&Stray>) =
             dns.strays.iter().partition(|one| one.address.is_ipv4());
 
@@ -93,6 +92,11 @@ impl About<'_> {
             Some(address) => (address.to_string(), kind(address)),
             None => ("one".to_owned(), "A"),
         };
+        let or_remove = if self.has_its_own_addresses() {
+            format!(", or remove its {kind} record")
+        } else {
+            String::new()
+        };
         let others = match bad {
             1 => "the others are right".to_owned(),
             bad => format!("{bad} are not right"),
@@ -101,13 +105,19 @@ impl About<'_> {
             short: "fix address",
             owner: format!(
                 "{address}, one of the {of} addresses of {name}, {fault}; {others}. Have that server \
-                 put right, or remove its {kind} record"
+                 put right{or_remove}"
             ),
             customer: format!(
                 "Your DNS is right. We see to one of the servers of {name}, {address}; there is \
                  nothing to do."
             ),
         }
+    }
+
+    /// Whether the addresses are those of the name itself. Behind a CNAME they are its target's, and
+    /// nobody can remove one of them here.
+    fn has_its_own_addresses(&self) -> bool {
+        self.latest.dns.answers.iter().all(|answer| answer.cnames.is_empty())
     }
 
     /// ` at 203.0.113.10`: which of several addresses the verdict speaks of.
