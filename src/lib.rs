@@ -38,10 +38,12 @@ pub mod cli;
 pub mod closte;
 pub mod daemon;
 pub mod domain;
+pub mod escape;
 pub mod event;
 pub mod lasting;
 pub mod ledger;
 pub mod plan;
+pub mod secrets;
 pub mod settings;
 #[cfg(feature = "demo")]
 pub mod simulator;

@@ -14,7 +14,7 @@ use super::{
     redirect::is_followed,
     wire::{Answer, Domains, is_web_page},
 };
-use crate::domain::DomainName;
+use crate::{domain::DomainName, secrets};
 
 /// The largest answer that is read, in bytes.
 const BODY_LIMIT: usize = 64 << 20;
@@ -128,7 +128,7 @@ impl Client {
         }
         match answer.domains {
             Domains::List(list) => {
-                Ok(List { example: list.example.map(|example| self.clean(&example)), ..list })
+                Ok(List { example: list.example.map(|example| clean(&example)), ..list })
             }
             // An account without a domain, perhaps. Names can be added to it; none is removed.
             Domains::Null => Ok(List { odd: 1, example: Some("null".into()), ..List::default() }),
@@ -170,7 +170,7 @@ impl Client {
         if text.starts_with(REFUSAL) {
             Ok(KeyTest { server_time: server_time(&received.headers) })
         } else {
-            Err(ClosteError::KeyRejected(self.clean(&text)))
+            Err(ClosteError::KeyRejected(clean(&text)))
         }
     }
 
@@ -279,8 +279,8 @@ impl Client {
             }
             _ if status.is_redirection() => {
                 let why = match Redirect::of(&response, &method) {
-                    Redirect::OtherHost(host) => Redirect::OtherHost(self.clean(&host)),
-                    Redirect::OtherScheme(scheme) => Redirect::OtherScheme(self.clean(&scheme)),
+                    Redirect::OtherHost(host) => Redirect::OtherHost(clean(&host)),
+                    Redirect::OtherScheme(scheme) => Redirect::OtherScheme(clean(&scheme)),
                     other => other,
                 };
                 ClosteError::Redirected { status: status.as_u16(), why }
@@ -315,13 +315,13 @@ impl Client {
                 page if is_web_page(body) && received.was_led_on => format!(
                     "a redirect on the same host leads to a web page, as to a login page; check \
                      closte.base_url, and the key by `closte-sync doctor`: {}",
-                    self.clean(page)
+                    clean(page)
                 ),
                 page if is_web_page(body) => {
-                    format!("a web page instead of JSON: {}", self.clean(page))
+                    format!("a web page instead of JSON: {}", clean(page))
                 }
                 _ if error.is_eof() => "it is cut short".to_owned(),
-                other => format!("{error} in {}", self.clean(other)),
+                other => format!("{error} in {}", clean(other)),
             })
         })
     }
@@ -330,7 +330,7 @@ impl Client {
         // What it means is judged by what was said, before the key is masked in it.
         let text = answer.error_text();
         let lower = text.to_ascii_lowercase();
-        let text = self.clean(&text);
+        let text = clean(&text);
         if lower.starts_with(&REFUSAL.to_ascii_lowercase()) {
             ClosteError::NameRefused(text)
         } else if ["api key", "apikey", "api_key", "unauthor", "not authenticated"]
@@ -342,18 +342,11 @@ impl Client {
             ClosteError::Declined(text)
         }
     }
+}
 
-    /// Text from Closte as it may be shown: without the key, on one line, not too long.
-    fn clean(&self, text: &str) -> String {
-        // First what could stand between the parts of a key, which would then be joined.
-        let is_shown = |c: &char| !c.is_control() || c.is_whitespace();
-        let masked = self.key.mask(&text.chars().filter(is_shown).collect::<String>());
-        let words = masked.split_whitespace().collect::<Vec<_>>().join(" ");
-        match words.char_indices().nth(EXCERPT) {
-            Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
-            None => words,
-        }
-    }
+/// Text from Closte as it may be shown: without a secret, on one line, not too long.
+fn clean(text: &str) -> String {
+    secrets::excerpt(text, EXCERPT)
 }
 
 fn no_list(why: &str) -> ClosteError {

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::domain::DomainName;
+use crate::{domain::DomainName, secrets};
 
 /// The names that Closte lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -188,7 +188,7 @@ impl Element {
         match parsed {
             Ok(name) => Self::Name(name),
             Err(_) if is_dns_text(text) => Self::NotOurs,
-            Err(_) => Self::Odd(format!("{text:?}")),
+            Err(_) => Self::Odd(format!("{:?}", secrets::mask(text))),
         }
     }
 }
@@ -235,7 +235,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
             } else {
                 fields.next_value::<IgnoredAny>()?;
             }
-            keys.push(key);
+            keys.push(secrets::mask(&key));
         }
         Ok(match best {
             Some((_, text)) => Element::from_text(&text, wildcard.0),

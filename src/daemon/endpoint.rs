@@ -35,6 +35,7 @@ use super::{
 use crate::{
     checks::Patience,
     closte::Calls,
+    secrets,
     state::{State, StateError},
 };
 
@@ -124,6 +125,7 @@ impl FromStr for Token {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            secrets::learn(text, "");
             Ok(Self(text.into()))
         } else {
             Err("it contains a space or a character that no header may have")

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::{LedgerId, State, StateError, from_millis, ledger::json, to_millis};
-use crate::{domain::DomainName, event::Event};
+use crate::{domain::DomainName, event::Event, secrets};
 
 /// How long events are kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -73,6 +73,16 @@ pub(super) async fn write(
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// An older version wrote texts of a database down as they were.
+fn masked(mut detail: Map<String, Value>) -> Map<String, Value> {
+    for value in detail.values_mut() {
+        if let Value::String(text) = value {
+            *text = secrets::mask(text);
+        }
+    }
+    detail
 }
 
 impl State {
@@ -152,7 +162,7 @@ impl State {
                 ledger: row.try_get::<Option<i64>, _>("ledger_id")?.map(LedgerId::from_number),
                 completed_at: row.try_get::<Option<i64>, _>("completed_at")?.map(from_millis),
                 summary: row.try_get("summary")?,
-                failure: failed_at.map(from_millis).zip(error),
+                failure: failed_at.map(from_millis).zip(error.map(|error| secrets::mask(&error))),
             })
         };
         read().map_err(self.failed())
@@ -189,7 +199,7 @@ impl State {
                 level: row.try_get("level")?,
                 event: row.try_get("name")?,
                 domain: row.try_get("domain")?,
-                detail: serde_json::from_str(&detail).unwrap_or_default(),
+                detail: masked(serde_json::from_str(&detail).unwrap_or_default()),
             })
         };
         let mut events =

@@ -11,6 +11,7 @@ use crate::{
     event::Event,
     ledger::{Attempt, Entry, Ledger, Origin, Progress},
     plan::Change,
+    secrets,
 };
 
 /// How many entries travel together.
@@ -175,7 +176,10 @@ impl State {
         );
         let rows: Vec<(String, i64, String, String)> =
             rows.bind(id.0).fetch_all(&self.pool).await.map_err(self.failed())?;
-        let read = |(origin, blog_id, value, reason)| Rejected { origin, blog_id, value, reason };
+        let read = |(origin, blog_id, value, reason): (_, _, String, _)| {
+            let value = secrets::mask(&value);
+            Rejected { origin, blog_id, value, reason }
+        };
         Ok(rows.into_iter().map(read).collect())
     }
 
@@ -284,7 +288,7 @@ impl<'a> Line<'a> {
             let next = from_millis(self.next_attempt.ok_or_else(incomplete)?);
             Ok::<_, String>(Attempt { count: self.attempts, next })
         };
-        let error = self.error.unwrap_or_default().into_owned();
+        let error = self.error.map(|error| secrets::mask(&error)).unwrap_or_default();
         let progress = match self.progress.as_ref() {
             "accepted" => Progress::Accepted(attempt()?),
             "failed" => Progress::Failed(attempt()?, error),

@@ -8,6 +8,7 @@ use super::{LedgerId, State, StateError, from_millis, ledger::json, to_millis};
 use crate::{
     domain::DomainName,
     event::Event,
+    secrets,
     standing::{Facts, Standing},
 };
 
@@ -273,7 +274,8 @@ impl State {
                     lacks_certificate_since: time("lacks_certificate_since")?,
                 }),
             };
-            let request = time("asked_at")?.zip(row.try_get("answer")?);
+            let answer: Option<String> = row.try_get("answer")?;
+            let request = time("asked_at")?.zip(answer.map(|answer| secrets::mask(&answer)));
             Ok((facts, time("due_at")?, standing, request))
         };
         let (facts, due_at, standing, request) = read().map_err(self.failed())?;

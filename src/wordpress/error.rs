@@ -3,6 +3,11 @@ use std::time::Duration;
 use sqlx::mysql::MySqlDatabaseError;
 use thiserror::Error;
 
+use crate::secrets;
+
+/// The most of what a database said that is repeated, in characters.
+const REASON: usize = 500;
+
 /// Why the network's database could not be read or written. No case holds the password.
 #[derive(Debug, Error)]
 pub enum SourceError {
@@ -162,11 +167,12 @@ impl Kind {
     }
 }
 
-/// What the database said, without what our library puts around it.
+/// What the database said, without what our library puts around it, and without a secret.
 pub(super) fn reason(error: &sqlx::Error) -> String {
-    match error {
+    let text = match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => error.to_string(),
         other => other.to_string(),
-    }
+    };
+    secrets::excerpt(&text, REASON)
 }

@@ -6,10 +6,13 @@ use std::{
     time::Duration,
 };
 
+use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
 use sqlx::{ConnectOptions, mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions};
 use thiserror::Error;
 use url::Url;
+
+use crate::secrets;
 
 /// Where the network's database is. Shown without its password.
 #[derive(Clone)]
@@ -84,7 +87,9 @@ impl DatabaseUrl {
         }
         let is_there = |path: &str| Path::new(path).exists();
         let options = at_host(options, host.trim(), is_there)?;
-        Ok(Self::my_sql(options, &[host, user, password, name]))
+        let database = Self::my_sql(options, &[host, user, password, name]);
+        secrets::learn(password, &database.to_string());
+        Ok(database)
     }
 
     fn my_sql(options: MySqlConnectOptions, made_from: &[&str]) -> Self {
@@ -180,7 +185,10 @@ impl FromStr for DatabaseUrl {
             text.parse().map_err(|_| InvalidDatabaseUrl::NotAnAddress)?;
         // The system's resolver takes an IPv6 address without its brackets only.
         let host = options.get_host().trim_matches(['[', ']']).to_owned();
-        Ok(Self::my_sql(options.host(&host), &[text]))
+        let database = Self::my_sql(options.host(&host), &[text]);
+        let password = percent_decode_str(url.password().unwrap_or_default()).decode_utf8_lossy();
+        secrets::learn(&password, &database.to_string());
+        Ok(database)
     }
 }
 

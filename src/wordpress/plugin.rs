@@ -8,6 +8,8 @@ use serde::{
     de::{DeserializeSeed, Error, Visitor},
 };
 
+use crate::secrets;
+
 /// The key of the plugin's settings, an array.
 pub(super) const SETTINGS: &str = "wp-ultimo_v2_settings";
 /// The key of the hosts that the plugin itself speaks to, an array of flags.
@@ -77,8 +79,7 @@ fn entries(
     };
     let read = PhpDeserializer::new(row).deserialize_map(Entries(names));
     read.map(Some).map_err(|error| {
-        let reason = error.to_string();
-        let reason: String = reason.chars().filter(|c| !c.is_control()).take(100).collect();
+        let reason = secrets::excerpt(&error.to_string(), 100);
         format!("the row {key} is no serialised PHP array: {reason}")
     })
 }

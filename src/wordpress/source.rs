@@ -10,7 +10,10 @@ use super::{
     location::Location,
     plugin::{self, closte_integration},
 };
-use crate::domain::{DomainName, InvalidDomain};
+use crate::{
+    domain::{DomainName, InvalidDomain},
+    secrets,
+};
 
 /// How long a connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -293,7 +296,7 @@ impl Source {
             }
         };
         let tables = connection.texts(sql, suffix).await.unwrap_or_default();
-        tables.iter().filter_map(|name| name.strip_suffix(suffix)).map(str::to_owned).collect()
+        tables.iter().filter_map(|name| name.strip_suffix(suffix)).map(secrets::mask).collect()
     }
 
     /// The account that the server takes this user for, as in `'wp'@'%'`.
@@ -329,6 +332,7 @@ impl Source {
         };
         let guess = format!("'{}'@'%'", options.get_username());
         let database = options.get_database().unwrap_or_default();
+        let account = account.filter(|account| secrets::mask(account) == *account);
         format!("GRANT {right} ON `{database}`.`{table}` TO {}", account.unwrap_or(&guess))
     }
 
@@ -376,7 +380,7 @@ impl Network {
     }
 
     fn reject(&mut self, origin: Origin, blog_id: i64, value: &[u8], reason: InvalidDomain) {
-        let value = lossy(value).chars().take(VALUE_KEPT).collect();
+        let value = secrets::mask(&lossy(value)).chars().take(VALUE_KEPT).collect();
         self.rejected.push(Rejected { origin, blog_id, value, reason });
     }
 }
