@@ -23,8 +23,8 @@ pub use signals::{Signal, signals};
 use crate::{
     checks::Clock,
     closte::ClosteError,
-    event::Event,
-    state::{FileLock, State},
+    event::{Event, News},
+    state::{FileLock, State, StateError},
     sync::{CycleError, Report, Stop, Sync},
 };
 use troubles::Troubles;
@@ -218,9 +218,8 @@ async fn run_cycles(
         memory.note(&mut outcome, now);
         vitals.note_cycle(&outcome, took);
         service::status(&outcome, &mut memory.status, vitals.refusal());
-        for event in memory.troubles.judge(&outcome, Timestamp::now()) {
-            tell(state, event).await;
-        }
+        let news = News::of(memory.troubles.judge(&outcome, Timestamp::now()));
+        note_end(state, &outcome, &news).await;
         let next = now + pause(interval, memory.failures);
         let next = memory.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
         until_stopped.run_until_cancelled(rest(next, vitals)).await;
@@ -238,11 +237,31 @@ async fn rest(end: tokio::time::Instant, vitals: &Vitals) {
 
 /// Logs what happened and writes it down. Where that fails, the log has it at least.
 pub async fn tell(state: &State, event: Event) {
-    event.log();
-    match timeout(LONGEST_TELLING, state.record_events(&[event], Timestamp::now())).await {
+    unless_busy(state.record_events(&News::of([event]), Timestamp::now())).await;
+}
+
+/// Writes down that a cycle was broken off, for those who print the reason themselves.
+pub async fn note_failure(state: &State, outcome: &Result<Report, CycleError>) {
+    let recorded = Troubles::default().judge(outcome, Timestamp::now());
+    note_end(state, outcome, &News { told: Vec::new(), recorded }).await;
+}
+
+/// Writes down how a cycle ended, and what there is to say after it.
+async fn note_end(state: &State, outcome: &Result<Report, CycleError>, news: &News) {
+    let now = Timestamp::now();
+    match outcome {
+        Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) => {
+            unless_busy(state.cycle_failed(&error.to_string(), news, now)).await;
+        }
+        _ => unless_busy(state.record_events(news, now)).await,
+    }
+}
+
+async fn unless_busy(writing: impl Future<Output = Result<(), StateError>>) {
+    match timeout(LONGEST_TELLING, writing).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "an event was not written down"),
-        Err(_) => tracing::debug!("an event was not written down: the state database is busy"),
+        Ok(Err(error)) => tracing::debug!(%error, "what happened was not written down"),
+        Err(_) => tracing::debug!("what happened was not written down: the state database is busy"),
     }
 }
 

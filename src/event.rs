@@ -72,6 +72,28 @@ macro_rules! events {
     };
 }
 
+/// What there is to say at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct News {
+    /// For the state database and for the log.
+    pub told: Vec<Event>,
+    /// For the state database alone: the log has something else in their stead, unless they cannot be
+    /// written.
+    pub recorded: Vec<Event>,
+}
+
+impl News {
+    /// All of it is for the log as well.
+    pub fn of(events: impl IntoIterator<Item = Event>) -> Self {
+        Self { told: events.into_iter().collect(), recorded: Vec::new() }
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty() && self.recorded.is_empty()
+    }
+}
+
 events! {
     /// Closte took the name.
     INFO "domain.added" Added(domain) { blog_id: Option<i64>, attempt: u32, took_ms: u64 }

@@ -19,7 +19,7 @@ pub use wanted::{Rules, Www};
 
 use crate::{
     closte::{self, ClosteError},
-    event::Event,
+    event::{Event, News},
     lasting::Lasting,
     ledger::{Entry, Ledger, later},
     plan::{Change, Notice, Plan, Present, plan},
@@ -150,10 +150,7 @@ impl Sync {
                 let took_ms = started.elapsed().as_millis();
                 tracing::debug!(name: "sync.cycle", quiet, wanted, added, removed, took_ms);
             }
-            Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) => {
-                self.state.cycle_failed(&error.to_string(), Timestamp::now()).await?;
-            }
-            Err(CycleError::State(_) | CycleError::Stopped { .. }) => {}
+            Err(error) => tracing::debug!(name: "sync.broken_off", %error),
         }
         outcome
     }
@@ -206,7 +203,7 @@ impl Sync {
 
         let ledger_id = self.start_ledger(&network, now).await?;
         let rejected = rejected(&network);
-        self.report_rejected(ledger_id, &rejected, now).await?;
+        self.state.note_rejected(ledger_id, &rejected, now).await?;
         let records = stop.unless_asked(self.create_records(&network, now)).await??;
         let list = stop.unless_in_a_hurry(ask_for_list(&self.closte)).await??;
         let odd_elements = odd_elements(&list);
@@ -293,18 +290,14 @@ impl Sync {
         now: Timestamp,
     ) -> Result<LedgerId, StateError> {
         let label = network_label(network);
-        let started = self.state.start_ledger(&label, &self.account, now).await?;
+        let id = self.state.start_ledger(&label, &self.account, now).await?;
         let interval = match &network.plugin {
             Ok(plugin) => plugin.dns_check_interval,
             // What cannot be read changes nothing.
-            Err(_) => self.state.network(started.id).await?.1,
+            Err(_) => self.state.network(id).await?.1,
         };
-        self.state.note_network(started.id, &network.domain, interval).await?;
-        if started.is_new {
-            let event = Event::LedgerStarted { network: label, left_behind: started.left_behind };
-            self.tell(vec![event], now).await?;
-        }
-        Ok(started.id)
+        self.state.note_network(id, &network.domain, interval).await?;
+        Ok(id)
     }
 
     /// Settings that cannot be read change nothing, and are told once.
@@ -313,25 +306,10 @@ impl Sync {
         if self.told_of_plugin.as_ref() == unread {
             return Ok(());
         }
+        let event = unread.map(|error| Event::PluginUnread { error: error.clone() });
+        self.tell(event.into_iter().collect(), now).await?;
         self.told_of_plugin = unread.cloned();
-        let events = unread.map(|error| Event::PluginUnread { error: error.clone() });
-        self.tell(events.into_iter().collect(), now).await
-    }
-
-    async fn report_rejected(
-        &self,
-        ledger: LedgerId,
-        rejected: &[Rejected],
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        let new = self.state.note_rejected(ledger, rejected, now).await?;
-        let event = |one: Rejected| Event::Rejected {
-            origin: one.origin,
-            blog_id: one.blog_id,
-            value: one.value,
-            reason: one.reason,
-        };
-        self.tell(new.into_iter().map(event).collect(), now).await
+        Ok(())
     }
 
     /// Writes down what the plan changes, before the first call to Closte.
@@ -347,15 +325,12 @@ impl Sync {
         if adopted > 0 {
             events.push(Event::Adopted { domains: adopted as u64 });
         }
-        self.state.record(ledger, &plan.changes, &events, now).await?;
-        events.iter().for_each(Event::log);
-        Ok(())
+        self.state.record(ledger, &plan.changes, &News::of(events), now).await
     }
 
+    /// Logs what happened and writes it down.
     async fn tell(&self, events: Vec<Event>, now: Timestamp) -> Result<(), StateError> {
-        self.state.record_events(&events, now).await?;
-        events.iter().for_each(Event::log);
-        Ok(())
+        self.state.record_events(&News::of(events), now).await
     }
 }
 

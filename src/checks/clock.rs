@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    event::Event,
+    event::{Event, News},
     lasting::Lasting,
     ledger::later,
     standing::{Observation, Standing},
@@ -73,8 +73,13 @@ struct Work {
     /// Due, not begun.
     waiting: VecDeque<Looked>,
     in_flight: JoinSet<(Looked, Observation)>,
-    /// Looked at, not recorded.
+    /// Looked at, not settled.
     done: Vec<(Looked, Observation)>,
+    /// Settled, not recorded, and what there is to say of it.
+    settled: Vec<Outcome>,
+    news: News,
+    /// Whether the first of several doubts is among it.
+    has_first_doubt: bool,
     /// The names of all of them.
     names: HashSet<DomainName>,
     /// Whether they are all that is due.
@@ -89,7 +94,9 @@ impl Work {
             Err(error) => {
                 tracing::debug!(%error, "a look broke off");
                 let known = self.waiting.iter().chain(self.done.iter().map(|(looked, _)| looked));
-                self.names = known.map(|looked| looked.name.clone()).collect();
+                let known = known.map(|looked| &looked.name);
+                let settled = self.settled.iter().map(|outcome| &outcome.name);
+                self.names = known.chain(settled).cloned().collect();
             }
         }
     }
@@ -265,16 +272,29 @@ impl Clock {
         }
     }
 
-    /// Settles what was seen, writes it down and says it.
+    /// Settles what was seen, writes it down and says it. What cannot be written waits until it can: those
+    /// names are not looked at meanwhile.
     async fn record(&mut self, work: &mut Work) -> Result<(), StateError> {
-        let Some((ledger, _)) = self.enrolled.filter(|_| !work.done.is_empty()) else {
+        let now = self.time.now();
+        self.settle(work, now);
+        let Some((ledger, _)) = self.enrolled.filter(|_| !work.settled.is_empty()) else {
             return Ok(());
         };
-        let now = self.time.now();
-        let (mut outcomes, mut events) = (Vec::new(), Vec::new());
-        let mut has_first_doubt = false;
+        self.state.record_looks(ledger, &work.settled, &work.news, now).await?;
+        for outcome in work.settled.drain(..) {
+            work.names.remove(&outcome.name);
+        }
+        work.news = News::default();
+        if std::mem::take(&mut work.has_first_doubt) {
+            let controls = self.state.hasten_working(ledger, CONTROLS, now).await?;
+            self.suspicion.has_controls(controls);
+        }
+        Ok(())
+    }
+
+    /// Joins what was seen with what is remembered.
+    fn settle(&mut self, work: &mut Work, now: Timestamp) {
         for (looked, seen) in std::mem::take(&mut work.done) {
-            work.names.remove(&looked.name);
             let previous = looked.standing.as_ref();
             let settled = settle(&looked.name, previous, seen, &looked.facts, &self.patience, now);
             let due_at = if settled.is_doubt() {
@@ -285,7 +305,7 @@ impl Clock {
             let was_beyond_doubt =
                 |before: &Standing| before.latest.works() && before.doubted_at.is_none();
             if previous.is_some_and(was_beyond_doubt) {
-                has_first_doubt |= self.suspicion.note(settled.is_doubt(), now);
+                work.has_first_doubt |= self.suspicion.note(settled.is_doubt(), now);
             }
             let Settled { standing, events: told } = settled;
             if told.is_empty() {
@@ -294,17 +314,10 @@ impl Clock {
                     (standing.latest.dns.verdict.word(), standing.latest.ssl.verdict.word());
                 tracing::debug!(name: "checks.look", domain, dns, ssl, doubt = standing.doubted_at.is_some());
             }
-            events.extend(told);
-            outcomes.push(Outcome { name: looked.name, standing, due_at });
+            work.news.told.extend(told);
+            work.settled.push(Outcome { name: looked.name, standing, due_at });
         }
-        events.extend(self.suspicion.tell(now));
-        self.state.record_looks(ledger, &outcomes, &events, now).await?;
-        events.iter().for_each(Event::log);
-        if has_first_doubt {
-            let controls = self.state.hasten_working(ledger, CONTROLS, now).await?;
-            self.suspicion.has_controls(controls);
-        }
-        Ok(())
+        work.news.told.extend(self.suspicion.tell(now));
     }
 
     async fn judge_state(&mut self, outcome: Result<(), StateError>) {
@@ -357,8 +370,7 @@ impl Clock {
     }
 
     async fn tell(&self, event: Event) {
-        event.log();
-        if let Err(error) = self.state.record_events(&[event], self.time.now()).await {
+        if let Err(error) = self.state.record_events(&News::of([event]), self.time.now()).await {
             tracing::debug!(%error, "an event was not written down");
         }
     }

@@ -37,6 +37,9 @@ pub(super) async fn execute(
     };
     let report = sync.cycle(&stop, &progress).await;
     bar.finish_and_clear();
+    if report.is_err() {
+        daemon::note_failure(&state, &report).await;
+    }
     state.close().await;
     let report = report?;
     if as_json {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     checks::{Advice, Checks, Depth, Expected, Patience, Settled, advise, settle, stage},
     domain::DomainName,
-    event::Event,
+    event::News,
     settings::Settings,
     standing::{
         DnsObservation, DnsVerdict, Facts, Observation, ResolverAnswer, SslObservation, SslVerdict,
@@ -189,9 +189,8 @@ async fn record(
         due_at: finding.looked.due_at.unwrap_or(now).max(now),
     };
     let outcomes: Vec<Outcome> = managed.clone().map(outcome).collect();
-    let events: Vec<Event> =
-        managed.flat_map(|finding| finding.settled.events.iter().cloned()).collect();
-    state.record_looks(ledger, &outcomes, &events, now).await?;
+    let news = News::of(managed.flat_map(|finding| finding.settled.events.iter().cloned()));
+    state.record_looks(ledger, &outcomes, &news, now).await?;
     state.close().await;
     Ok(())
 }

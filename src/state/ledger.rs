@@ -3,19 +3,19 @@ use std::{borrow::Cow, collections::HashMap, sync::atomic::Ordering};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::{Sqlite, Transaction};
+use sqlx::SqliteConnection;
 
 use super::{State, StateError, from_millis, to_millis};
 use crate::{
     domain::DomainName,
-    event::Event,
+    event::{Event, News},
     ledger::{Attempt, Entry, Ledger, Origin, Progress},
     plan::Change,
     secrets,
 };
 
 /// How many entries travel together.
-const BATCH: u32 = 2_000;
+pub(super) const BATCH: usize = 2_000;
 
 /// The ledger of one network and one Closte account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,17 +31,6 @@ impl LedgerId {
     }
 }
 
-/// A ledger was found, or begun.
-#[derive(Debug, Clone, Copy)]
-pub struct Started {
-    /// The ledger.
-    pub id: LedgerId,
-    /// Whether it has just begun.
-    pub is_new: bool,
-    /// When it has: how many names the same network's ledgers of other accounts manage.
-    pub left_behind: u64,
-}
-
 /// Something in the network's tables that is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
@@ -53,6 +42,17 @@ pub struct Rejected {
     pub value: String,
     /// Why it is no name.
     pub reason: String,
+}
+
+impl Rejected {
+    fn event(&self) -> Event {
+        Event::Rejected {
+            origin: self.origin.clone(),
+            blog_id: self.blog_id,
+            value: self.value.clone(),
+            reason: self.reason.clone(),
+        }
+    }
 }
 
 impl State {
@@ -74,7 +74,7 @@ impl State {
             .map_err(self.failed())
     }
 
-    /// Finds the ledger of this network and account, or begins it.
+    /// Finds the ledger of this network and account, or begins it and tells that.
     ///
     /// # Errors
     /// Any [`StateError`].
@@ -83,9 +83,9 @@ impl State {
         network: &str,
         account: &str,
         now: Timestamp,
-    ) -> Result<Started, StateError> {
+    ) -> Result<LedgerId, StateError> {
         if let Some(id) = self.find_ledger(network, account).await? {
-            return Ok(Started { id, is_new: false, left_behind: 0 });
+            return Ok(id);
         }
         let left_behind: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM managed JOIN ledger ON ledger.id = ledger_id WHERE network = ?",
@@ -94,17 +94,20 @@ impl State {
         .fetch_one(&self.pool)
         .await
         .map_err(self.failed())?;
+        let left_behind = left_behind.try_into().unwrap_or_default();
+        let news = News::of([Event::LedgerStarted { network: network.to_owned(), left_behind }]);
+        let mut recording = self.recording(&news, now).await?;
         let id = sqlx::query_scalar(
             "INSERT INTO ledger (network, account, started_at) VALUES (?, ?, ?) RETURNING id",
         )
         .bind(network)
         .bind(account)
         .bind(to_millis(now))
-        .fetch_one(&self.pool)
+        .fetch_one(recording.connection())
         .await
         .map_err(self.failed())?;
-        let left_behind = left_behind.try_into().unwrap_or_default();
-        Ok(Started { id: LedgerId(id), is_new: true, left_behind })
+        recording.commit().await?;
+        Ok(LedgerId(id))
     }
 
     /// Every managed name.
@@ -121,7 +124,7 @@ impl State {
              GROUP BY number / ?",
         )
         .bind(id.0)
-        .bind(BATCH)
+        .bind(BATCH as i64)
         .fetch(&self.pool);
         let mut ledger = Ledger::new();
         while let Some(batch) = batches.try_next().await.map_err(self.failed())? {
@@ -137,7 +140,8 @@ impl State {
         Ok(ledger)
     }
 
-    /// Writes changes of the ledger and what happened, all or nothing.
+    /// Writes changes of the ledger and what there is to say of them, all or nothing, and logs what there
+    /// is to say, whatever becomes of that.
     ///
     /// # Errors
     /// Any [`StateError`].
@@ -145,20 +149,17 @@ impl State {
         &self,
         id: LedgerId,
         changes: &[Change],
-        events: &[Event],
+        news: &News,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        if changes.is_empty() && events.is_empty() {
+        if changes.is_empty() && news.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
-        for batch in changes.chunks(BATCH as usize) {
-            write_entries(&mut transaction, id, batch).await.map_err(self.failed())?;
+        let mut recording = self.recording(news, now).await?;
+        for batch in changes.chunks(BATCH) {
+            write_entries(recording.connection(), id, batch).await.map_err(self.failed())?;
         }
-        for batch in events.chunks(BATCH as usize) {
-            super::events::write(&mut transaction, batch, now).await.map_err(self.failed())?;
-        }
-        transaction.commit().await.map_err(self.failed())?;
+        recording.commit().await?;
         if !changes.is_empty() {
             self.changes.fetch_add(1, Ordering::Relaxed);
         }
@@ -183,7 +184,7 @@ impl State {
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Notes what is rejected now, and returns what was not rejected, or not in this way, before.
+    /// Notes what is rejected now, and tells what was not rejected, or not in this way, before.
     ///
     /// # Errors
     /// Any [`StateError`].
@@ -192,7 +193,7 @@ impl State {
         id: LedgerId,
         rejected: &[Rejected],
         now: Timestamp,
-    ) -> Result<Vec<Rejected>, StateError> {
+    ) -> Result<(), StateError> {
         let known: Vec<(String, String)> =
             sqlx::query_as("SELECT origin, value FROM rejected WHERE ledger_id = ?")
                 .bind(id.0)
@@ -201,12 +202,13 @@ impl State {
                 .map_err(self.failed())?;
         let known: HashMap<String, String> = known.into_iter().collect();
         let is_new = |one: &&Rejected| known.get(&one.origin) != Some(&one.value);
-        let new: Vec<Rejected> = rejected.iter().filter(is_new).cloned().collect();
+        let new: Vec<&Rejected> = rejected.iter().filter(is_new).collect();
         if new.is_empty() && known.len() == rejected.len() {
-            return Ok(new);
+            return Ok(());
         }
 
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        let news = News::of(new.iter().map(|one| one.event()));
+        let mut recording = self.recording(&news, now).await?;
         let origins: Vec<&str> = rejected.iter().map(|one| one.origin.as_str()).collect();
         sqlx::query(
             "DELETE FROM rejected WHERE ledger_id = ?
@@ -214,7 +216,7 @@ impl State {
         )
         .bind(id.0)
         .bind(json(&origins))
-        .execute(&mut *transaction)
+        .execute(recording.connection())
         .await
         .map_err(self.failed())?;
         for one in &new {
@@ -225,12 +227,11 @@ impl State {
                 .bind(&one.value)
                 .bind(&one.reason)
                 .bind(to_millis(now))
-                .execute(&mut *transaction)
+                .execute(recording.connection())
                 .await
                 .map_err(self.failed())?;
         }
-        transaction.commit().await.map_err(self.failed())?;
-        Ok(new)
+        recording.commit().await
     }
 }
 
@@ -315,7 +316,7 @@ impl<'a> Line<'a> {
 }
 
 async fn write_entries(
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     id: LedgerId,
     changes: &[Change],
 ) -> sqlx::Result<()> {
@@ -340,7 +341,7 @@ async fn write_entries(
         )
         .bind(id.0)
         .bind(json(&lines))
-        .execute(&mut **transaction)
+        .execute(&mut *connection)
         .await?;
     }
     if !forgotten.is_empty() {
@@ -350,7 +351,7 @@ async fn write_entries(
         )
         .bind(id.0)
         .bind(json(&forgotten))
-        .execute(&mut **transaction)
+        .execute(connection)
         .await?;
     }
     Ok(())

@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod ledger;
 mod lock;
+mod recording;
 mod standings;
 
 use std::{
@@ -26,12 +27,13 @@ use sqlx::{
 };
 
 pub use census::Alike;
-pub use certificates::Lacking;
+pub use certificates::{Asked, Lacking};
 pub use error::StateError;
 pub use events::{LastCycle, Recorded};
-pub use ledger::{LedgerId, Rejected, Started};
+pub use ledger::{LedgerId, Rejected};
 pub use lock::FileLock;
 pub use standings::{Looked, Outcome};
+use recording::Unrecorded;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -42,6 +44,7 @@ pub struct State {
     path: PathBuf,
     /// How often this process changed a ledger.
     changes: Arc<AtomicU64>,
+    unrecorded: Arc<Unrecorded>,
 }
 
 impl State {
@@ -113,7 +116,12 @@ impl State {
             .connect_with(options)
             .await
             .map_err(|error| StateError::from_sqlx(path, error))?;
-        let state = Self { pool, path: path.to_owned(), changes: Arc::default() };
+        let state = Self {
+            pool,
+            path: path.to_owned(),
+            changes: Arc::default(),
+            unrecorded: Arc::default(),
+        };
         let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_one(&state.pool)
             .await

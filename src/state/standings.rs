@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 use super::{LedgerId, State, StateError, from_millis, ledger::json, to_millis};
 use crate::{
     domain::DomainName,
-    event::Event,
+    event::News,
     secrets,
     standing::{Facts, Standing},
 };
@@ -282,8 +282,8 @@ impl State {
         Ok(Looked { name, facts, standing, due_at, request })
     }
 
-    /// Writes down what came of looks, and what there was to say, all or nothing. A name that is no
-    /// longer in the schedule is passed over.
+    /// Writes down what came of looks, and what there is to say of them, all or nothing; and logs that,
+    /// whatever becomes of the writing. A name that is no longer in the schedule is passed over.
     ///
     /// # Errors
     /// Any [`StateError`].
@@ -291,7 +291,7 @@ impl State {
         &self,
         ledger: LedgerId,
         outcomes: &[Outcome],
-        events: &[Event],
+        news: &News,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let line = |outcome: &Outcome| -> Line {
@@ -310,7 +310,7 @@ impl State {
             }
         };
         let lines: Vec<Line> = outcomes.iter().map(line).collect();
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        let mut recording = self.recording(news, now).await?;
         sqlx::query(
             "INSERT INTO standing (ledger_id, domain, due_at, looked_at, latest, dns_since,
                  ssl_since, since, doubted_at, told_at, lacks_certificate_since)
@@ -329,13 +329,10 @@ impl State {
         )
         .bind(ledger.number())
         .bind(json(&lines))
-        .execute(&mut *transaction)
+        .execute(recording.connection())
         .await
         .map_err(self.failed())?;
-        if !events.is_empty() {
-            super::events::write(&mut transaction, events, now).await.map_err(self.failed())?;
-        }
-        transaction.commit().await.map_err(self.failed())
+        recording.commit().await
     }
 
     /// Lets up to `most` names that work be looked at now rather than later. Returns how many.

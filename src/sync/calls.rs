@@ -11,7 +11,7 @@ use super::{Report, Stop, Sync};
 use crate::{
     closte::ClosteError,
     domain::DomainName,
-    event::Event,
+    event::{Event, News},
     ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
     plan::{Change, Decision},
     state::{LedgerId, StateError},
@@ -46,6 +46,7 @@ impl Sync {
         let total = stages.iter().map(Vec::len).sum();
         let mut done = 0;
         let mut breaker = Breaker::new(stop);
+        let mut unrecorded = Unrecorded::default();
         for stage in stages {
             let enough = breaker.enough.clone();
             let outcomes = stream::iter(stage)
@@ -58,23 +59,42 @@ impl Sync {
             while let Some(outcomes) = outcomes.next().await {
                 done += outcomes.len();
                 let now = Timestamp::now();
-                let mut changes = Vec::with_capacity(outcomes.len());
-                let mut events = Vec::with_capacity(outcomes.len());
                 for outcome in outcomes {
                     let name = outcome.call.name.clone();
                     let Some(entry) = ledger.get_mut(&name) else { continue };
                     let back_off = &self.rules.policy.back_off;
-                    events.extend(outcome.note(entry, report, back_off, now));
-                    changes.push(Change { name, entry: Some(entry.clone()), notice: None });
+                    unrecorded.news.told.extend(outcome.note(entry, report, back_off, now));
+                    let change = Change { name, entry: Some(entry.clone()), notice: None };
+                    unrecorded.changes.push(change);
                 }
-                self.state.record(ledger_id, &changes, &events, now).await?;
-                events.iter().for_each(Event::log);
+                if unrecorded.failure.is_none() {
+                    self.write(ledger_id, &mut unrecorded).await;
+                }
+                if unrecorded.failure.is_some() {
+                    // What is in flight is waited for: its answers must not be lost.
+                    enough.cancel();
+                }
                 progress(done, total);
             }
         }
         report.tried = done;
         report.outage = breaker.outage;
-        Ok(())
+        match unrecorded.failure.take() {
+            Some(failure) => {
+                self.write(ledger_id, &mut unrecorded).await;
+                Err(failure)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes outcomes down. What cannot be written is logged all the same, and stays.
+    async fn write(&self, ledger_id: LedgerId, unrecorded: &mut Unrecorded) {
+        let Unrecorded { changes, news, failure } = unrecorded;
+        match self.state.record(ledger_id, changes, news, Timestamp::now()).await {
+            Ok(()) => *unrecorded = Unrecorded::default(),
+            Err(error) => *failure = Some(error),
+        }
     }
 
     async fn call(&self, call: Call, stop: &Stop) -> Outcome {
@@ -88,6 +108,15 @@ impl Sync {
         let result = stop.unless_late(answer).await.unwrap_or_else(|| Err(stopped_too_soon()));
         Outcome { call, result, took: started.elapsed() }
     }
+}
+
+/// Outcomes of calls that are not written down yet.
+#[derive(Default)]
+struct Unrecorded {
+    changes: Vec<Change>,
+    news: News,
+    /// Why they could not be.
+    failure: Option<StateError>,
 }
 
 /// What a call comes to that the daemon's end cut off. Whether Closte did it shows in its list.
