@@ -32,8 +32,8 @@ pub use error::StateError;
 pub use events::{LastCycle, Recorded};
 pub use ledger::{LedgerId, Rejected};
 pub use lock::FileLock;
-pub use standings::{Looked, Outcome};
 use recording::Unrecorded;
+pub use standings::{Looked, Outcome};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
