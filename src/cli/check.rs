@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{
     CommandError, exit,
     output::{
-        BAD, FAIR, GOOD, STRONG, paint, print, print_json, progress_bar, request_json, since,
-        ssl_json, under,
+        BAD, FAIR, GOOD, STRONG, complain, paint, print, print_json, progress_bar, request_json,
+        since, ssl_json, under,
     },
     patience, rules, source,
 };
@@ -99,7 +99,7 @@ impl Scope {
             match State::open(path).await {
                 Err(StateError::NotWritable { .. }) => {
                     let note = format!("{} cannot be written: nothing is recorded", path.display());
-                    anstream::eprintln!("{}", paint(FAIR, note));
+                    complain(&format!("{}\n", paint(FAIR, note)));
                     State::open_existing(path).await?.map(|state| (state, false))
                 }
                 opened => Some((opened?, true)),

@@ -34,6 +34,7 @@ use crate::{
     closte::{Client, ClosteError},
     daemon::EndpointError,
     domain::DomainName,
+    escape::escape_line,
     event::Event,
     ledger::BackOff,
     plan::Policy,
@@ -228,7 +229,7 @@ pub fn command() -> clap::Command {
 /// Runs the command that the process was started with.
 pub async fn main() -> ExitCode {
     keep_secrets();
-    let arguments = match Arguments::try_parse() {
+    let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(error) => {
             // A closed standard output is no reason to say more.
@@ -261,13 +262,21 @@ pub async fn main() -> ExitCode {
 
 fn print_error(error: &CommandError) {
     if !telemetry::is_journal() {
-        anstream::eprintln!("{}error{}: {error}", output::BAD, output::BAD.render_reset());
-        return;
+        return output::complain(&format!("{}: {error}\n", output::paint(output::BAD, "error")));
     }
     // It takes every line for itself; the prefix says how much it matters (sd-daemon(3)).
     for line in error.to_string().lines() {
-        anstream::eprintln!("<3>{line}");
+        output::complain(&format!("<3>{line}\n"));
     }
+}
+
+/// The command line. An error repeats parts of it: those of one in which nothing is hidden.
+fn arguments() -> Result<Arguments, clap::Error> {
+    Arguments::try_parse().map_err(|error| {
+        let visible = std::env::args_os()
+            .map(|argument| escape_line(&argument.to_string_lossy()).into_owned());
+        Arguments::try_parse_from(visible).err().unwrap_or(error)
+    })
 }
 
 /// Neither a core dump nor another user's eye gets what this process holds in memory or writes.

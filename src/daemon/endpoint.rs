@@ -35,6 +35,7 @@ use super::{
 use crate::{
     checks::Patience,
     closte::Calls,
+    escape::{escape_json, escape_line},
     secrets,
     state::{State, StateError},
 };
@@ -264,7 +265,8 @@ async fn readiness(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Respon
     }
     let readiness = asked.vitals.readiness(asked.endpoint.sync_interval);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::to_string(&readiness).unwrap_or_default() + "\n";
+    let body = serde_json::to_string(&readiness).unwrap_or_default();
+    let body = format!("{}\n", escape_json(&body));
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
@@ -283,7 +285,10 @@ async fn metrics(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], as_prometheus_text(&text)).into_response()
         }
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", escape_line(&error.to_string())))
+                .into_response()
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use sd_notify::NotifyState;
 
 use super::vitals::{ALIVE_WITHIN, Pulse};
 use crate::{
+    escape::escape_line,
     state::FileLock,
     sync::{CycleError, Report},
 };
@@ -96,7 +97,7 @@ pub(super) fn status(
 /// A line break would end it.
 fn notify_status(text: &str) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    notify(&[NotifyState::Status(&lines.join(" "))]);
+    notify(&[NotifyState::Status(&escape_line(&lines.join(" ")))]);
 }
 
 /// A service manager that does not listen is no reason to do anything else.

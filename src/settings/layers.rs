@@ -8,7 +8,7 @@ use super::{
     places::{Found, others_may_read},
     values::Values,
 };
-use crate::wordpress::WpConfig;
+use crate::{escape::escape_line, wordpress::WpConfig};
 
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "CLOSTE_SYNC__";
@@ -342,6 +342,7 @@ fn unknown<'a>(key: &str, origin: Option<&str>, known: impl Iterator<Item = &'a 
     let nearest =
         known.max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
     let nearest = nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+    let key = escape_line(key);
     format!("nobody knows a setting {key} ({}){nearest}", origin.unwrap_or("default"))
 }
 

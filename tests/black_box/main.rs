@@ -12,6 +12,7 @@ mod commands;
 mod daemon;
 mod facts;
 mod http;
+mod output;
 mod plugin;
 mod reload;
 mod rules;

@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use super::{Finding, Verdict};
 use crate::{
     cli::{output::count, source},
+    escape::escape_line,
     settings::{Entry, Settings, SettingsError},
     span::span,
     wordpress::{Network, SourceError},
@@ -104,7 +105,7 @@ fn describe(settings: &Settings, network: &Network) -> String {
         "prefix {}, network {} ({}): {}",
         settings.wordpress.table_prefix,
         network.id,
-        network.domain,
+        escape_line(&network.domain),
         count(network.rows, "mapping")
     );
     if !network.rejected.is_empty() {
