@@ -8,10 +8,12 @@ mod troubles;
 mod vitals;
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use rand::RngExt as _;
 use tokio::{sync::mpsc, time::timeout};
@@ -24,6 +26,7 @@ use crate::{
     checks::Clock,
     closte::ClosteError,
     event::{Event, News},
+    panics,
     state::{FileLock, State, StateError},
     sync::{CycleError, Report, Stop, Sync},
 };
@@ -212,7 +215,10 @@ async fn run_cycles(
         let started = Instant::now();
         let alive = |_, _| vitals.pulse.sync_is_alive();
         // In a box, because the compiler gives up on futures that are nested as deep as all of this.
-        let mut outcome = Box::pin(sync.cycle(stop, &alive)).await;
+        // A panic costs this cycle; what it may have left half done, the next one reads again.
+        let cycle = AssertUnwindSafe(Box::pin(sync.cycle(stop, &alive))).catch_unwind();
+        let mut outcome =
+            cycle.await.unwrap_or_else(|panic| Err(CycleError::Fault(panics::reason(&*panic))));
         let took = started.elapsed();
         let now = tokio::time::Instant::now();
         memory.note(&mut outcome, now);

@@ -145,6 +145,8 @@ events! {
     WARN "wordpress.failed" SourceFailed { error: String, for_s: u64 }
     /// It can be read again.
     INFO "wordpress.recovered" SourceRecovered { after_s: u64 }
+    /// TLS with the network's database failed and nobody asked for it, so the connection is plain.
+    WARN "wordpress.tls_failed" TlsFailed { error: String, remedy: String }
     /// Closte does not accept the key.
     ERROR "closte.key_rejected" KeyRejected { error: String, for_s: u64 }
     /// Closte does not answer, or not as it should.
@@ -224,6 +226,8 @@ events! {
     WARN "settings.secret_exposed" SecretExposed { file: String, remedy: String }
     /// The daemon was told to stop.
     INFO "daemon.stopping" Stopping { signal: String }
+    /// A fault of this program broke off what it was doing. It is tried again.
+    WARN "daemon.panicked" Panicked { at: String, error: String }
     /// The daemon cannot run.
     ERROR "daemon.failed" Failed { error: String }
     /// The daemon is done.

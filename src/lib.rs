@@ -42,6 +42,7 @@ pub mod escape;
 pub mod event;
 pub mod lasting;
 pub mod ledger;
+mod panics;
 pub mod plan;
 pub mod secrets;
 pub mod settings;

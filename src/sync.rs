@@ -46,6 +46,8 @@ pub struct Sync {
     told_of_records: bool,
     /// Why the plugin's settings cannot be read, as it was told.
     told_of_plugin: Option<String>,
+    /// Why the connection with the network's database is plain, as it was told.
+    told_of_tls: Option<String>,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,9 @@ pub enum CycleError {
     /// The state could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A fault of this program.
+    #[error("a cycle was broken off by a fault of closte-sync itself ({0}); please report this")]
+    Fault(String),
     /// The daemon was told to stop.
     #[error("stopped before the cycle was done; the next one goes on from here")]
     Stopped {
@@ -122,6 +127,7 @@ impl Sync {
             ledger: None,
             told_of_records: false,
             told_of_plugin: None,
+            told_of_tls: None,
         }
     }
 
@@ -197,6 +203,7 @@ impl Sync {
         let wanted = self.rules.wanted(&network);
         let fingerprint = fingerprint(&wanted, &network);
         self.report_plugin(&network, now).await?;
+        self.report_tls(&network, now).await?;
         if self.nothing_calls_for_more(fingerprint, now) {
             return Ok(Report { wanted: wanted.names.len(), quiet: true, ..Report::default() });
         }
@@ -309,6 +316,20 @@ impl Sync {
         let event = unread.map(|error| Event::PluginUnread { error: error.clone() });
         self.tell(event.into_iter().collect(), now).await?;
         self.told_of_plugin = unread.cloned();
+        Ok(())
+    }
+
+    /// A connection that goes on without TLS is told once, as PHP tells it never.
+    async fn report_tls(&mut self, network: &Network, now: Timestamp) -> Result<(), StateError> {
+        if self.told_of_tls == network.tls_failed {
+            return Ok(());
+        }
+        let event = |error: &String| Event::TlsFailed {
+            error: error.clone(),
+            remedy: wordpress::TLS_REMEDY.to_owned(),
+        };
+        self.tell(network.tls_failed.iter().map(event).collect(), now).await?;
+        self.told_of_tls = network.tls_failed.clone();
         Ok(())
     }
 

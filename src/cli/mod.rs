@@ -381,7 +381,8 @@ impl Ends {
 fn source(settings: &Settings) -> Result<Source, SettingsError> {
     let wordpress = &settings.wordpress;
     let database = settings.database()?.clone();
-    Ok(Source::new(database, wordpress.table_prefix.clone(), wordpress.network_id))
+    let source = Source::new(database, wordpress.table_prefix.clone(), wordpress.network_id);
+    Ok(source.with_most_rows(wordpress.max_rows))
 }
 
 fn rules(settings: &Settings, allow_removals: bool) -> Rules {

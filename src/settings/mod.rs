@@ -88,6 +88,8 @@ pub struct WordPress {
     pub current_site: Option<String>,
     /// `create_domain_records`
     pub create_domain_records: bool,
+    /// `max_rows`
+    pub max_rows: u64,
 }
 
 /// `[closte]`
@@ -199,6 +201,7 @@ impl Settings {
         }
         let app_id = values.optional("closte.app_id");
         let public_address = values.optional("closte.public_address");
+        let max_rows = values.number("wordpress.max_rows", 1_000..=100_000_000);
         let timeout =
             values.duration_up_to("closte.timeout", Duration::from_millis(100), LONGEST_CALL);
         let concurrency = values.number("closte.concurrency", 1..=64);
@@ -250,6 +253,7 @@ impl Settings {
                     primary_network_id: primary_network_id?.map(|id| id.0),
                     current_site: current_site?,
                     create_domain_records: create_domain_records?,
+                    max_rows: max_rows?,
                 },
                 closte: Closte {
                     base_url: base_url?,

@@ -1,12 +1,9 @@
 use std::time::Duration;
 
-use sqlx::mysql::MySqlDatabaseError;
 use thiserror::Error;
 
+use super::{budget::TooMuch, mysql::MySqlError};
 use crate::secrets;
-
-/// The most of what a database said that is repeated, in characters.
-const REASON: usize = 500;
 
 /// Why the network's database could not be read or written. No case holds the password.
 #[derive(Debug, Error)]
@@ -103,6 +100,16 @@ pub enum SourceError {
         /// How long it had.
         limit: Duration,
     },
+    /// A fault of this program, or of a library.
+    #[error(
+        "{database}: closte-sync itself failed over what this database sent ({reason}); please report this"
+    )]
+    Fault {
+        /// The address, without its password.
+        database: String,
+        /// What was found to be impossible, and where.
+        reason: String,
+    },
     /// Anything else that the database says.
     #[error("{database}: {reason}")]
     Other {
@@ -124,6 +131,33 @@ fn hint(similar: &[String]) -> String {
     format!("that kind of table is there under another prefix: set {}", prefixes.join(" or "))
 }
 
+/// What a database says, of either make.
+#[derive(Debug, Error)]
+pub(super) enum DatabaseError {
+    #[error(transparent)]
+    MySql(#[from] MySqlError),
+    #[error("{}", sqlite_reason(.0))]
+    Sqlite(#[from] sqlx::Error),
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
+}
+
+/// The most of what a database said that is repeated, in characters.
+const REASON: usize = 500;
+
+/// What SQLite said, without what our library puts around it.
+fn sqlite_reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => secrets::excerpt(error.message(), REASON),
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::ColumnDecode { .. } => {
+            "a row has a value that is not of its column's kind: is this the network's database?"
+                .to_owned()
+        }
+        _ => "SQLite gives no answer that makes sense; is the file well?".to_owned(),
+    }
+}
+
 /// What a database's error is about, whichever database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -137,24 +171,35 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(error: &sqlx::Error) -> Self {
-        let Some(database) = error.as_database_error() else {
-            return match error {
-                sqlx::Error::Io(_) | sqlx::Error::Tls(_) => Self::Unreachable,
-                _ => Self::Other,
+    pub(super) fn of(error: &DatabaseError) -> Self {
+        match error {
+            DatabaseError::MySql(MySqlError::Io(_)) => Self::Unreachable,
+            DatabaseError::MySql(MySqlError::Server { code, .. }) => Self::of_mysql(*code),
+            DatabaseError::MySql(_) | DatabaseError::TooMuch(_) => Self::Other,
+            DatabaseError::Sqlite(error) => Self::of_sqlite(error),
+        }
+    }
+
+    fn of_mysql(code: u16) -> Self {
+        // https://mariadb.com/kb/en/mariadb-error-code-reference/
+        match code {
+            1045 | 1698 | 3118 | 4151 => Self::AccessDenied,
+            1049 => Self::UnknownDatabase,
+            1146 => Self::TableMissing,
+            1044 | 1142 | 1143 => Self::Denied,
+            1290 | 1836 => Self::ReadOnly,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_sqlite(error: &sqlx::Error) -> Self {
+        let sqlx::Error::Database(database) = error else {
+            return if matches!(error, sqlx::Error::Io(_)) {
+                Self::Unreachable
+            } else {
+                Self::Other
             };
         };
-        if let Some(error) = database.try_downcast_ref::<MySqlDatabaseError>() {
-            // https://mariadb.com/kb/en/mariadb-error-code-reference/
-            return match error.number() {
-                1045 | 1698 | 3118 | 4151 => Self::AccessDenied,
-                1049 => Self::UnknownDatabase,
-                1146 => Self::TableMissing,
-                1044 | 1142 | 1143 => Self::Denied,
-                1290 | 1836 => Self::ReadOnly,
-                _ => Self::Other,
-            };
-        }
         // https://sqlite.org/rescode.html: the low byte is the primary code.
         let code =
             database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
@@ -165,14 +210,4 @@ impl Kind {
             _ => Self::Other,
         }
     }
-}
-
-/// What the database said, without what our library puts around it, and without a secret.
-pub(super) fn reason(error: &sqlx::Error) -> String {
-    let text = match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
-    };
-    secrets::excerpt(&text, REASON)
 }

@@ -6,9 +6,11 @@
 //! `PREFIXwu_N_domain_mappings`), and WordPress's own `PREFIXblogs`, `PREFIXsite`
 //! and `PREFIXsitemeta`.
 
+mod budget;
 mod database;
 mod error;
 mod location;
+mod mysql;
 mod php;
 mod plugin;
 mod source;
@@ -17,11 +19,17 @@ use std::fmt;
 
 use crate::domain::{DomainName, InvalidDomain};
 
+pub use budget::MOST_ROWS;
 pub use error::SourceError;
 pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
+pub use mysql::InvalidOption;
 pub use php::{Setting, Unknown, WpConfig, WpConfigError};
 pub use plugin::{PluginSettings, WwwPolicy, closte_integration};
 pub use source::Source;
+
+/// What to do where TLS with the database fails and the connection is plain.
+pub const TLS_REMEDY: &str = "mend the server's TLS; or say in wordpress.database_url what is meant: \
+    ?ssl-mode=disabled is plain without trying, ?ssl-mode=required never is";
 
 /// A network, as one consistent read of its database found it.
 #[derive(Debug, Clone)]
@@ -44,6 +52,8 @@ pub struct Network {
     pub plugin: Result<PluginSettings, String>,
     /// Whether the plugin's own Closte integration is on, or why that could not be read.
     pub closte_integration: Result<Option<bool>, String>,
+    /// Why the connection was without TLS, where TLS was tried and failed.
+    pub tls_failed: Option<String>,
 }
 
 /// A row of the domain table.

@@ -1,13 +1,15 @@
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 use super::{
     DatabaseUrl, Mapping, Network, Origin, PluginSettings, Rejected, Site, SourceError,
     TablePrefix,
+    budget::{Budget, MOST_ROWS},
     database::{Connection, RawRow},
-    error::{Kind, reason},
-    location::Location,
+    error::{DatabaseError, Kind},
+    location::{Location, quoted},
     plugin::{self, closte_integration},
 };
 use crate::{
@@ -30,13 +32,19 @@ pub struct Source {
     database: DatabaseUrl,
     prefix: TablePrefix,
     network_id: Option<i64>,
+    most_rows: u64,
 }
 
 impl Source {
     /// Names the database. `network_id` is that of the `site` table; none is the main network, the
     /// one with the lowest id. Nothing is opened before the first read.
     pub fn new(database: DatabaseUrl, prefix: TablePrefix, network_id: Option<i64>) -> Self {
-        Self { database, prefix, network_id }
+        Self { database, prefix, network_id, most_rows: MOST_ROWS }
+    }
+
+    /// A read takes no more rows than this, and no more bytes than so many rows have.
+    pub fn with_most_rows(self, most_rows: u64) -> Self {
+        Self { most_rows, ..self }
     }
 
     /// Reads the network, all of it as of one moment.
@@ -45,10 +53,7 @@ impl Source {
     /// Any [`SourceError`] but [`SourceError::InsertDenied`]. A network that could be read in part
     /// only is an error: half a network must never look like a whole one.
     pub async fn read(&self) -> Result<Network, SourceError> {
-        let mut connection = self.connect().await?;
-        let network = self.in_time(self.read_with(&mut connection)).await?;
-        connection.close().await;
-        Ok(network)
+        self.on(async |connection| self.read_with(connection).await).await
     }
 
     /// Writes the domain records of these sites as the plugin does. A site that has got a record in
@@ -59,10 +64,7 @@ impl Source {
     pub async fn create_records(&self, sites: &[Site]) -> Result<u64, SourceError> {
         let fitting = sites.iter().filter(|site| site.fits_a_record());
         let ids: Vec<i64> = fitting.map(|site| site.blog_id).collect();
-        let mut connection = self.connect().await?;
-        let written = self.in_time(self.create_with(&mut connection, &ids)).await?;
-        connection.close().await;
-        Ok(written)
+        self.on(async |connection| self.create_with(connection, &ids).await).await
     }
 
     /// Finds out whether domain records could be written, writing none.
@@ -70,22 +72,51 @@ impl Source {
     /// # Errors
     /// [`SourceError::InsertDenied`] with the statement that would help, or any other.
     pub async fn check_insert(&self) -> Result<(), SourceError> {
-        let mut connection = self.connect().await?;
         // The server checks the right before it finds that no site has the id 0.
-        self.in_time(self.create_with(&mut connection, &[0])).await?;
-        connection.close().await;
-        Ok(())
+        self.on(async |connection| self.create_with(connection, &[0]).await).await.map(|_| ())
+    }
+
+    /// Does some work on a connection of its own.
+    async fn on<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
+        self.unbroken(async {
+            let mut connection = self.connect().await?;
+            let done = self.in_time(work(&mut connection)).await?;
+            connection.close().await;
+            Ok(done)
+        })
+        .await
+    }
+
+    /// Makes an error of a panic: whatever a database sends, the daemon goes on.
+    async fn unbroken<T>(
+        &self,
+        work: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, SourceError> {
+        // Nothing that the work has touched outlives it.
+        let outcome = AssertUnwindSafe(work).catch_unwind().await;
+        outcome.unwrap_or_else(|panic| {
+            let (database, reason) = (self.database.to_string(), crate::panics::reason(&*panic));
+            Err(SourceError::Fault { database, reason })
+        })
     }
 
     async fn connect(&self) -> Result<Connection, SourceError> {
-        let opened = timeout(CONNECT_LIMIT, Connection::open(&self.database.location)).await;
+        let budget = Budget::new(self.most_rows);
+        let opened = timeout(CONNECT_LIMIT, Connection::open(&self.database.location, budget));
         let limit = CONNECT_LIMIT;
         opened
+            .await
             .map_err(|_| SourceError::TimedOut { database: self.database.to_string(), limit })?
             .map_err(|error| {
-                let (database, reason) = (self.database.to_string(), reason(&error));
+                let (database, reason) = (self.database.to_string(), error.to_string());
                 match Kind::of(&error) {
-                    Kind::Unreachable => SourceError::Unreachable { database, reason },
+                    Kind::Unreachable => {
+                        let reason = format!("{reason}{}", self.database.socket_hint());
+                        SourceError::Unreachable { database, reason }
+                    }
                     Kind::AccessDenied => SourceError::AccessDenied { database, reason },
                     Kind::UnknownDatabase => SourceError::UnknownDatabase { database, reason },
                     Kind::Denied => {
@@ -112,8 +143,8 @@ impl Source {
         let site_table = self.prefix.table("site");
         let mut networks = Vec::new();
         let take = |row: RawRow<'_>| networks.push((row.id, lossy(row.domain)));
-        let sql = format!("SELECT id, 0, domain, NULL FROM {site_table} ORDER BY id");
-        self.query(connection, &site_table, sql, None, take).await?;
+        let sql = format!("SELECT id, 0, domain, NULL FROM {} ORDER BY id", quoted(&site_table));
+        self.query(connection, &site_table, &sql, take).await?;
         let main = networks.first().map(|(id, _)| *id);
         let main = main.ok_or(SourceError::NoNetwork { table: site_table.clone() })?;
         let id = self.network_id.unwrap_or(main);
@@ -138,22 +169,26 @@ impl Source {
             rows: 0,
             plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
             closte_integration: integrations.and_then(|row| closte_integration(row.as_deref())),
+            tls_failed: connection.tls_failed().map(str::to_owned),
         };
         let modified = connection.unix_seconds("date_modified");
-        let sql =
-            format!("SELECT id, blog_id, domain, {modified} FROM {mapping_table} ORDER BY id");
+        let sql = format!(
+            "SELECT id, blog_id, domain, {modified} FROM {} ORDER BY id",
+            quoted(&mapping_table)
+        );
         let mut recorded = HashSet::new();
         let take = |row: RawRow<'_>| {
             recorded.insert(row.blog_id);
             network.take_mapping(&row);
         };
-        self.query(connection, &mapping_table, sql, None, take).await?;
+        self.query(connection, &mapping_table, &sql, take).await?;
 
         // Sorted out here: at 100,000 rows, the server's own join takes three times as long.
         let blogs_table = self.prefix.table("blogs");
         let sql = format!(
-            "SELECT blog_id, blog_id, domain, NULL FROM {blogs_table}
-             WHERE site_id = ? AND deleted = 0 AND archived = 0 AND spam = 0 ORDER BY blog_id"
+            "SELECT blog_id, blog_id, domain, NULL FROM {}
+             WHERE site_id = {id} AND deleted = 0 AND archived = 0 AND spam = 0 ORDER BY blog_id",
+            quoted(&blogs_table)
         );
         let mut candidates = Vec::new();
         let take = |row: RawRow<'_>| {
@@ -163,7 +198,7 @@ impl Source {
                 candidates.push((row.id, row.domain.to_vec()));
             }
         };
-        self.query(connection, &blogs_table, sql, Some(id), take).await?;
+        self.query(connection, &blogs_table, &sql, take).await?;
         network.take_sites(candidates);
         Ok(network)
     }
@@ -177,12 +212,13 @@ impl Source {
     ) -> Result<Option<Vec<u8>>, String> {
         let table = self.prefix.table("sitemeta");
         let sql = format!(
-            "SELECT 0, 0, meta_value, NULL FROM {table} WHERE meta_key = '{key}' AND site_id = ?
-             ORDER BY meta_id LIMIT 1"
+            "SELECT 0, 0, meta_value, NULL FROM {}
+             WHERE meta_key = '{key}' AND site_id = {network} ORDER BY meta_id LIMIT 1",
+            quoted(&table)
         );
         let mut option = None;
         let take = |row: RawRow<'_>| option = Some(row.domain.to_vec());
-        match self.query(connection, &table, sql, Some(network), take).await {
+        match self.query(connection, &table, &sql, take).await {
             Ok(()) => Ok(option),
             Err(SourceError::TableMissing { .. }) => Ok(None),
             Err(error) => Err(error.to_string()),
@@ -202,11 +238,10 @@ impl Source {
         &self,
         connection: &mut Connection,
         table: &str,
-        sql: String,
-        bind: Option<i64>,
+        sql: &str,
         take: impl FnMut(RawRow<'_>),
     ) -> Result<(), SourceError> {
-        let Err(error) = connection.each(sql, bind, take).await else {
+        let Err(error) = connection.each(sql, take).await else {
             return Ok(());
         };
         let database = self.database.to_string();
@@ -227,9 +262,9 @@ impl Source {
                 }
                 let account = self.account(connection).await;
                 let grant = self.grants(account.as_deref());
-                SourceError::SelectDenied { database, reason: reason(&error), grant }
+                SourceError::SelectDenied { database, reason: error.to_string(), grant }
             }
-            Kind::Unreachable => SourceError::Unreachable { database, reason: reason(&error) },
+            Kind::Unreachable => SourceError::Unreachable { database, reason: error.to_string() },
             _ => self.other(&error),
         })
     }
@@ -240,20 +275,21 @@ impl Source {
         blog_ids: &[i64],
     ) -> Result<u64, SourceError> {
         let mappings = self.find_mapping_table(connection).await?;
-        let blogs = self.prefix.table("blogs");
+        let into = quoted(&mappings);
+        let blogs = quoted(&self.prefix.table("blogs"));
         let now = connection.now();
         let mut written = 0;
         for batch in blog_ids.chunks(BATCH) {
             let ids: Vec<_> = batch.iter().map(i64::to_string).collect();
             let ids = ids.join(", ");
             let sql = format!(
-                "INSERT INTO {mappings} (blog_id, domain, active, primary_domain, secure, stage,
+                "INSERT INTO {into} (blog_id, domain, active, primary_domain, secure, stage,
                      date_created, date_modified)
                  SELECT blog_id, domain, 1, 1, 0, 'checking-dns', {now}, {now} FROM {blogs} b
                  WHERE blog_id IN ({ids})
-                 AND NOT EXISTS (SELECT 1 FROM {mappings} m WHERE m.blog_id = b.blog_id)"
+                 AND NOT EXISTS (SELECT 1 FROM {into} m WHERE m.blog_id = b.blog_id)"
             );
-            match connection.execute(sql).await {
+            match connection.execute(&sql).await {
                 Ok(rows) => written += rows,
                 Err(error) => {
                     return Err(match Kind::of(&error) {
@@ -262,7 +298,7 @@ impl Source {
                             let grant = self.grant("INSERT", &mappings, account.as_deref());
                             SourceError::InsertDenied { grant }
                         }
-                        Kind::ReadOnly => SourceError::ReadOnly { reason: reason(&error) },
+                        Kind::ReadOnly => SourceError::ReadOnly { reason: error.to_string() },
                         _ => self.other(&error),
                     });
                 }
@@ -275,8 +311,8 @@ impl Source {
     async fn find_mapping_table(&self, connection: &mut Connection) -> Result<String, SourceError> {
         let table = self.prefix.table("site");
         let mut main = None;
-        let sql = format!("SELECT id, 0, NULL, NULL FROM {table} ORDER BY id LIMIT 1");
-        self.query(connection, &table, sql, None, |row| main = Some(row.id)).await?;
+        let sql = format!("SELECT id, 0, NULL, NULL FROM {} ORDER BY id LIMIT 1", quoted(&table));
+        self.query(connection, &table, &sql, |row| main = Some(row.id)).await?;
         let main = main.ok_or(SourceError::NoNetwork { table })?;
         Ok(self.mapping_table(self.network_id.unwrap_or(main), main))
     }
@@ -285,27 +321,27 @@ impl Source {
     /// missing table. A list that cannot be had is an empty one: this only helps an error along.
     async fn similar_prefixes(&self, connection: &mut Connection, table: &str) -> Vec<String> {
         let suffix = table.strip_prefix(self.prefix.to_string().as_str()).unwrap_or(table);
-        let sql = match connection {
-            Connection::MySql(_) => {
+        // Made of our own words and of a prefix's number, as all statements are.
+        let sql = if connection.is_sqlite() {
+            format!(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%{suffix}' LIMIT 10"
+            )
+        } else {
+            format!(
                 "SELECT CAST(table_name AS CHAR) FROM information_schema.tables
-                 WHERE table_schema = DATABASE() AND table_name LIKE CONCAT('%', ?) LIMIT 10"
-            }
-            Connection::Sqlite(_) => {
-                "SELECT name FROM sqlite_master
-                 WHERE type = 'table' AND name LIKE '%' || ? LIMIT 10"
-            }
+                 WHERE table_schema = DATABASE() AND table_name LIKE '%{suffix}' LIMIT 10"
+            )
         };
-        let tables = connection.texts(sql, suffix).await.unwrap_or_default();
+        let tables = connection.texts(&sql).await.unwrap_or_default();
         tables.iter().filter_map(|name| name.strip_suffix(suffix)).map(secrets::mask).collect()
     }
 
     /// The account that the server takes this user for, as in `'wp'@'%'`.
     async fn account(&self, connection: &mut Connection) -> Option<String> {
-        if let Connection::Sqlite(_) = connection {
+        if connection.is_sqlite() {
             return None;
         }
-        let sql = "SELECT CAST(CURRENT_USER() AS CHAR) FROM DUAL WHERE ? = ''";
-        let account = connection.texts(sql, "").await.ok()?.pop()?;
+        let account = connection.texts("SELECT CAST(CURRENT_USER() AS CHAR)").await.ok()?.pop()?;
         let (name, host) = account.rsplit_once('@')?;
         Some(format!("'{name}'@'{host}'"))
     }
@@ -330,14 +366,14 @@ impl Source {
                 self.database
             );
         };
-        let guess = format!("'{}'@'%'", options.get_username());
-        let database = options.get_database().unwrap_or_default();
+        let guess = format!("'{}'@'%'", options.user);
+        let (database, table) = (quoted(&options.database), quoted(table));
         let account = account.filter(|account| secrets::mask(account) == *account);
-        format!("GRANT {right} ON `{database}`.`{table}` TO {}", account.unwrap_or(&guess))
+        format!("GRANT {right} ON {database}.{table} TO {}", account.unwrap_or(&guess))
     }
 
-    fn other(&self, error: &sqlx::Error) -> SourceError {
-        SourceError::Other { database: self.database.to_string(), reason: reason(error) }
+    fn other(&self, error: &DatabaseError) -> SourceError {
+        SourceError::Other { database: self.database.to_string(), reason: error.to_string() }
     }
 }
 

@@ -103,6 +103,7 @@ fn bounds_are_kept() {
         ("closte.public_address", "2001:db8::1", "app.example"),
         ("wordpress.table_prefix", "wp_x1_", "wp-"),
         ("wordpress.create_domain_records", "no", "perhaps"),
+        ("wordpress.max_rows", "1000", "999"),
         ("closte.timeout", "1m", "soon"),
         ("closte.timeout", "100ms", "61s"),
         ("checks.attention_after", "1h30m", "-1s"),

@@ -6,7 +6,7 @@ use crate::{
     escape::escape_line,
     settings::{Entry, Settings, SettingsError},
     span::span,
-    wordpress::{Network, SourceError},
+    wordpress::{Network, SourceError, TLS_REMEDY},
 };
 
 /// The network's own domain is the result, if it could be read.
@@ -21,8 +21,18 @@ pub(super) async fn check(settings: &Settings, findings: &mut Vec<Finding>) -> O
     let own_domain = match source.read().await {
         Ok(network) => {
             let database = settings.database().map(ToString::to_string);
-            findings
-                .push(Finding::new("database", database.map(|url| format!("{url} can be read"))));
+            findings.push(match (database, &network.tls_failed) {
+                (Ok(url), Some(reason)) => Finding {
+                    check: "database",
+                    result: Verdict::Warning,
+                    found: format!(
+                        "{url} can be read, but without TLS, which fails ({reason}); {TLS_REMEDY}"
+                    ),
+                },
+                (database, _) => {
+                    Finding::new("database", database.map(|url| format!("{url} can be read")))
+                }
+            });
             findings.push(check_tables(settings, &network));
             findings.push(check_plugin(&network));
             network.domain
