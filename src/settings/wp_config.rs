@@ -69,8 +69,11 @@ impl WpConfigFile {
     /// The database that it names, if it does so in full. `localhost` is PHP's default socket.
     pub(super) fn database(&self) -> Option<(DatabaseParts, String)> {
         let config = self.config.as_ref().ok()?;
-        // A password that is there and not known is not the same as none.
-        if config.unknown.iter().any(|unknown| unknown.name.starts_with("DB_")) {
+        // A password that is there and not known is not the same as none, nor is one that other code may
+        // set.
+        let is_unknown = config.unknown.iter().any(|unknown| unknown.name.starts_with("DB_"));
+        let lacks = |name| config.get(name).is_none() && !config.not_followed.is_empty();
+        if is_unknown || lacks("DB_HOST") || lacks("DB_PASSWORD") {
             return None;
         }
         let text = |name| self.setting(name).map(|setting| setting.value.clone());
@@ -125,19 +128,33 @@ impl WpConfigFile {
         set.map(|(_, key)| key)
     }
 
-    /// What stands there but cannot be known, a sentence each.
+    /// What stands there but cannot be known, a sentence each with the setting that replaces it.
     pub fn unknown(&self) -> Vec<String> {
         let config = match &self.config {
             Ok(config) => config,
             Err(error) => return vec![error.clone()],
         };
-        let sentence =
-            |one: &Unknown| format!("{} in line {} is not known: {}", one.name, one.line, one.why);
+        let sentence = |name: &str, line: usize, why: &str| {
+            let setting = setting_of(name);
+            format!("{name} in line {line} is not known: {why}; {setting} replaces it")
+        };
+        let unknown = config.unknown.iter().map(|one| sentence(one.name, one.line, &one.why));
         let unfit = CLOSTE.into_iter().filter_map(|(name, _)| {
             let setting = self.setting(name).filter(|setting| !is_fit(name, setting))?;
-            Some(format!("{name} in line {} is not known: it is none", setting.line))
+            Some(sentence(name, setting.line, "its value is of another kind"))
         });
-        config.unknown.iter().map(sentence).chain(unfit).collect()
+        unknown.chain(unfit).collect()
+    }
+}
+
+/// The setting that is used instead of what the file says.
+fn setting_of(name: &str) -> &'static str {
+    let settings = NETWORK.into_iter().chain(CLOSTE);
+    match (name, settings.into_iter().find(|(one, _)| *one == name)) {
+        (_, Some((_, setting))) => setting,
+        ("MYSQL_CLIENT_FLAGS", None) => "wordpress.database_url (with ?ssl-mode=)",
+        ("DB_CHARSET", None) => "wordpress.database_url (with ?charset=)",
+        (_, None) => "wordpress.database_url",
     }
 }
 

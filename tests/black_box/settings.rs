@@ -224,6 +224,13 @@ fn no_network_is_guessed() {
         assert!(error.contains(" is not known: ") && error.contains(why), "{text}: {error}");
         assert_eq!(of_file(text, &remedy).as_deref(), Ok("mysql://u@h:3306/n"), "{text}");
     }
+    // A password that a required file may set is not none.
+    for text in ["$table_prefix = 'wp_';", "define('DB_PASSWORD', ''); $table_prefix = 'wp_';"] {
+        let text = format!("require 'secrets.php'; {text}");
+        let error = of_file(&text, &prefix).unwrap_err();
+        assert!(error.contains("wordpress.database_url is not set"), "{text}: {error}");
+        assert!(error.contains("the file required in line 1 "), "{text}: {error}");
+    }
     // Nor where another source names the database.
     let (folder, half) = file("<?php\ndefine('DB_NA");
     let database = ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/net.db");
@@ -439,7 +446,10 @@ async fn what_a_wp_config_does_not_say_is_named() {
     let plan = program.run(&["plan", "--wp-config", &file]).await;
     assert_eq!(plan.status, 1);
     assert!(
-        plan.err.contains("CLOSTE_CLIENT_API_KEY in line 8 is not known: it calls a function"),
+        plan.err.contains(
+            "CLOSTE_CLIENT_API_KEY in line 8 is not known: it calls a function, which is not run; \
+             closte.api_key replaces it"
+        ),
         "{plan:?}"
     );
     let doctor = program.run(&["doctor", "--wp-config", &file]).await;
