@@ -1,26 +1,22 @@
 use futures_util::TryStreamExt;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection as _, Executor, Row, SqliteConnection,
-    sqlite::SqliteRow,
+    AssertSqlSafe, ColumnIndex, ConnectOptions, Connection as _, Database, Decode, Executor, MySql,
+    Row, Sqlite, SqliteConnection,
 };
 
 use super::{
-    budget::Budget,
+    budget::{Budget, TooMuch},
     error::DatabaseError,
     location::Location,
-    mysql::{MySqlConnection, MySqlError},
+    mysql::MySqlConnection,
 };
 
 /// A connection to the network's database, of either make, for one read or write: at an interval of
 /// seconds that costs nothing, and there is never a stale one.
-pub(super) struct Connection {
-    link: Link,
-    budget: Budget,
-}
-
-enum Link {
+pub(super) enum Connection {
+    /// What it may send is watched by its relay.
     MySql(MySqlConnection),
-    Sqlite(SqliteConnection),
+    Sqlite(SqliteConnection, Budget),
 }
 
 /// What every query of this module yields, so that one function reads them all.
@@ -34,36 +30,39 @@ pub(super) struct RawRow<'r> {
 
 impl Connection {
     pub(super) async fn open(location: &Location, budget: Budget) -> Result<Self, DatabaseError> {
-        let link = match location {
-            Location::MySql(options) => Link::MySql(MySqlConnection::open(options).await?),
-            Location::Sqlite(path) => Link::Sqlite(Location::sqlite_options(path).connect().await?),
-        };
-        Ok(Self { link, budget })
+        Ok(match location {
+            Location::MySql(options) => Self::MySql(MySqlConnection::open(options, budget).await?),
+            Location::Sqlite(path) => {
+                Self::Sqlite(Location::sqlite_options(path).connect().await?, budget)
+            }
+        })
     }
 
     pub(super) fn is_sqlite(&self) -> bool {
-        matches!(self.link, Link::Sqlite(_))
+        matches!(self, Self::Sqlite(..))
     }
 
     /// Why the connection is plain, where TLS was tried and failed.
     pub(super) fn tls_failed(&self) -> Option<&str> {
-        match &self.link {
-            Link::MySql(connection) => connection.tls_failed.as_deref(),
-            Link::Sqlite(_) => None,
+        match self {
+            Self::MySql(connection) => connection.tls_failed.as_deref(),
+            Self::Sqlite(..) => None,
         }
     }
 
     /// Begins a transaction in which every query sees the same moment. It ends with the connection.
     pub(super) async fn begin_snapshot(&mut self) -> Result<(), DatabaseError> {
-        match &mut self.link {
-            Link::MySql(connection) => {
-                // A server may be set to a weaker level, at which there is no snapshot.
-                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
-                connection.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-            }
-            Link::Sqlite(connection) => {
-                connection.execute("BEGIN").await?;
-            }
+        let statements: &[&'static str] = if self.is_sqlite() {
+            &["BEGIN"]
+        } else {
+            // A server may be set to a weaker level, at which there is no snapshot.
+            &[
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+            ]
+        };
+        for statement in statements {
+            self.execute(statement).await?;
         }
         Ok(())
     }
@@ -75,107 +74,102 @@ impl Connection {
         sql: &str,
         mut take: impl FnMut(RawRow<'_>),
     ) -> Result<(), DatabaseError> {
-        let budget = &mut self.budget;
-        match &mut self.link {
-            Link::MySql(connection) => {
-                let take = |row: &[Option<&[u8]>], bytes| {
-                    budget.take(bytes)?;
-                    take(RawRow::of_mysql(row)?);
-                    Ok::<_, DatabaseError>(())
+        match self {
+            Self::MySql(connection) => {
+                let take = |row: RawRow<'_>| {
+                    take(row);
+                    Ok(())
                 };
-                connection.each(sql, 4, take).await
+                let read = each::<MySql>(&mut connection.sqlx, sql, take).await;
+                read.map_err(|error| connection.reason(error))
             }
-            Link::Sqlite(connection) => {
-                let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
-                while let Some(row) = rows.try_next().await? {
-                    let row = RawRow::of_sqlite(&row)?;
+            Self::Sqlite(connection, budget) => {
+                let take = |row: RawRow<'_>| {
                     budget.take(row.domain.len())?;
                     take(row);
-                }
-                Ok(())
+                    Ok(())
+                };
+                each::<Sqlite>(connection, sql, take).await
             }
         }
     }
 
     /// Runs a statement made as in [`Self::each`], and returns how many rows it wrote.
     pub(super) async fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        Ok(match &mut self.link {
-            Link::MySql(connection) => connection.execute(sql).await?,
-            Link::Sqlite(connection) => {
-                connection.execute(AssertSqlSafe(sql)).await?.rows_affected()
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql));
+        Ok(match self {
+            Self::MySql(connection) => {
+                let done = connection.sqlx.execute(statement).await;
+                done.map_err(|error| connection.reason(error))?.rows_affected()
             }
+            Self::Sqlite(connection, _) => connection.execute(statement).await?.rows_affected(),
         })
     }
 
     /// The only column of every row of a query made as in [`Self::each`].
     pub(super) async fn texts(&mut self, sql: &str) -> Result<Vec<String>, DatabaseError> {
-        let budget = &mut self.budget;
-        match &mut self.link {
-            Link::MySql(connection) => {
-                let mut texts = Vec::new();
-                let take = |row: &[Option<&[u8]>], bytes| {
-                    budget.take(bytes)?;
-                    let value = row.first().copied().flatten().unwrap_or_default();
-                    texts.push(String::from_utf8_lossy(value).into_owned());
-                    Ok::<_, DatabaseError>(())
-                };
-                connection.each(sql, 1, take).await?;
-                Ok(texts)
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql));
+        match self {
+            Self::MySql(connection) => {
+                let rows = connection.sqlx.fetch_all(statement).await;
+                let rows = rows.map_err(|error| connection.reason(error))?;
+                Ok(rows.iter().map(|row| row.try_get_unchecked(0)).collect::<sqlx::Result<_>>()?)
             }
-            Link::Sqlite(connection) => {
-                Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await?)
+            Self::Sqlite(connection, _) => {
+                let rows = connection.fetch_all(statement).await?;
+                Ok(rows.iter().map(|row| row.try_get_unchecked(0)).collect::<sqlx::Result<_>>()?)
             }
         }
     }
 
     /// An SQL expression: `column` in Unix seconds.
     pub(super) fn unix_seconds(&self, column: &str) -> String {
-        match self.link {
+        match self {
             // UNIX_TIMESTAMP would depend on time zones. Zero dates become NULL.
-            Link::MySql(_) => format!("TIMESTAMPDIFF(SECOND, '1970-01-01', {column})"),
-            Link::Sqlite(_) => format!("CAST(strftime('%s', {column}) AS INTEGER)"),
+            Self::MySql(_) => format!("TIMESTAMPDIFF(SECOND, '1970-01-01', {column})"),
+            Self::Sqlite(..) => format!("CAST(strftime('%s', {column}) AS INTEGER)"),
         }
     }
 
     /// An SQL expression: the time now in UTC, as WordPress writes it.
     pub(super) fn now(&self) -> &'static str {
-        match self.link {
-            Link::MySql(_) => "UTC_TIMESTAMP()",
-            Link::Sqlite(_) => "datetime('now')",
+        match self {
+            Self::MySql(_) => "UTC_TIMESTAMP()",
+            Self::Sqlite(..) => "datetime('now')",
         }
     }
 
     pub(super) async fn close(self) {
-        match self.link {
-            Link::MySql(connection) => connection.close().await,
+        match self {
+            Self::MySql(connection) => connection.close().await,
             // Whatever goes wrong while saying good-bye, the work is done.
-            Link::Sqlite(connection) => drop(connection.close().await),
+            Self::Sqlite(connection, _) => drop(connection.close().await),
         }
     }
 }
 
-impl<'r> RawRow<'r> {
-    fn of_mysql(row: &[Option<&'r [u8]>]) -> Result<Self, MySqlError> {
-        let value = |index: usize| row.get(index).copied().flatten();
-        let number = |index: usize, what| {
-            let parse = |value: &[u8]| std::str::from_utf8(value).ok()?.parse().ok();
-            value(index).map(|value| parse(value).ok_or(MySqlError::NoNumber(what))).transpose()
-        };
-        Ok(Self {
-            id: number(0, "id")?.ok_or(MySqlError::NoNumber("id"))?,
-            blog_id: number(1, "blog_id")?.ok_or(MySqlError::NoNumber("blog_id"))?,
-            domain: value(2).unwrap_or_default(),
-            modified: number(3, "date")?,
-        })
-    }
-
-    fn of_sqlite(row: &'r SqliteRow) -> sqlx::Result<Self> {
+async fn each<DB>(
+    connection: &mut DB::Connection,
+    sql: &str,
+    mut take: impl FnMut(RawRow<'_>) -> Result<(), TooMuch>,
+) -> Result<(), DatabaseError>
+where
+    DB: Database,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    usize: ColumnIndex<DB::Row>,
+    for<'r> i64: Decode<'r, DB>,
+    for<'r> Option<i64>: Decode<'r, DB>,
+    for<'r> Option<&'r [u8]>: Decode<'r, DB>,
+{
+    let mut rows = connection.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
+    while let Some(row) = rows.try_next().await? {
         // Unchecked: what SQLite and old schemas declare for a column says little of its values.
-        Ok(Self {
+        take(RawRow {
             id: row.try_get_unchecked(0)?,
             blog_id: row.try_get_unchecked(1)?,
             domain: row.try_get_unchecked::<Option<&[u8]>, _>(2)?.unwrap_or_default(),
             modified: row.try_get_unchecked(3)?,
-        })
+        })?;
     }
+    Ok(())
 }

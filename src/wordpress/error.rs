@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use sqlx::mysql::MySqlDatabaseError;
 use thiserror::Error;
 
 use super::{budget::TooMuch, mysql::MySqlError};
@@ -136,8 +137,8 @@ fn hint(similar: &[String]) -> String {
 pub(super) enum DatabaseError {
     #[error(transparent)]
     MySql(#[from] MySqlError),
-    #[error("{}", sqlite_reason(.0))]
-    Sqlite(#[from] sqlx::Error),
+    #[error("{}", sqlx_reason(.0))]
+    Sqlx(#[from] sqlx::Error),
     #[error(transparent)]
     TooMuch(#[from] TooMuch),
 }
@@ -145,8 +146,8 @@ pub(super) enum DatabaseError {
 /// The most of what a database said that is repeated, in characters.
 const REASON: usize = 500;
 
-/// What SQLite said, without what our library puts around it.
-fn sqlite_reason(error: &sqlx::Error) -> String {
+/// What the database said, without what our library puts around it.
+fn sqlx_reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => secrets::excerpt(error.message(), REASON),
         sqlx::Error::Io(error) => error.to_string(),
@@ -154,7 +155,7 @@ fn sqlite_reason(error: &sqlx::Error) -> String {
             "a row has a value that is not of its column's kind: is this the network's database?"
                 .to_owned()
         }
-        _ => "SQLite gives no answer that makes sense; is the file well?".to_owned(),
+        _ => "the database gives no answer that makes sense; is it well?".to_owned(),
     }
 }
 
@@ -176,7 +177,7 @@ impl Kind {
             DatabaseError::MySql(MySqlError::Io(_)) => Self::Unreachable,
             DatabaseError::MySql(MySqlError::Server { code, .. }) => Self::of_mysql(*code),
             DatabaseError::MySql(_) | DatabaseError::TooMuch(_) => Self::Other,
-            DatabaseError::Sqlite(error) => Self::of_sqlite(error),
+            DatabaseError::Sqlx(error) => Self::of_sqlx(error),
         }
     }
 
@@ -192,14 +193,14 @@ impl Kind {
         }
     }
 
-    fn of_sqlite(error: &sqlx::Error) -> Self {
+    fn of_sqlx(error: &sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = error else {
-            return if matches!(error, sqlx::Error::Io(_)) {
-                Self::Unreachable
-            } else {
-                Self::Other
-            };
+            let is_io = matches!(error, sqlx::Error::Io(_));
+            return if is_io { Self::Unreachable } else { Self::Other };
         };
+        if let Some(error) = database.try_downcast_ref::<MySqlDatabaseError>() {
+            return Self::of_mysql(error.number());
+        }
         // https://sqlite.org/rescode.html: the low byte is the primary code.
         let code =
             database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);

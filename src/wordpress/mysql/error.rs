@@ -21,11 +21,6 @@ pub(in super::super) enum MySqlError {
         "what answers does not speak MySQL's protocol as it should: {0}; is this a MySQL or MariaDB server, and is it well?"
     )]
     Garbled(&'static str),
-    /// A value that is not of its column's kind.
-    #[error(
-        "the {0} of a row is no number: is this the network's database, and is the table well?"
-    )]
-    NoNumber(&'static str),
     /// A single row is too large.
     #[error(
         "it sends a row of 16 MiB or more, which no table of a network has; is this the network's database?"

@@ -72,6 +72,20 @@ impl Greeting {
     }
 }
 
+/// What our relay says first: it asks for no proof, and takes only what the server was asked for.
+pub(super) fn of_relay() -> Vec<u8> {
+    let [one, two, three, four] =
+        (LONG_PASSWORD | FOUND_ROWS | PROTOCOL_41 | TRANSACTIONS | SECURE_CONNECTION).to_le_bytes();
+    let mut packet = b"\n8.0.0\0".to_vec();
+    // The connection's number, eight random bytes, and a zero.
+    packet.extend([0; 4 + 8 + 1]);
+    // Capabilities in two halves, a character set and a status between them.
+    packet.extend([one, two, 0, 0, 0, three, four]);
+    // Ten bytes for later, and the rest of the random bytes.
+    packet.extend([0; 1 + 10 + 13]);
+    packet
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

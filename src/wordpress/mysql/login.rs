@@ -110,7 +110,7 @@ pub(super) async fn log_in(
     wire.send(&packet).await?;
 
     for _ in 0..MOST_ROUNDS {
-        match wire.receive().await? {
+        match wire.receive_no_error().await? {
             [0x00, ..] => return Ok(()),
             // A server of before MySQL 4.1, or a user from that time.
             [0xfe] => return Err(MySqlError::Plugin("mysql_old_password".to_owned())),
@@ -210,7 +210,7 @@ async fn give_password(
         })?,
         key if security.may_trust_shown_key(key) => {
             wire.send(&[asked.ask_for_key]).await?;
-            match wire.receive().await? {
+            match wire.receive_no_error().await? {
                 [0x01, key @ ..] => key.to_vec(),
                 _ => return Err(MySqlError::BadKey),
             }
