@@ -215,10 +215,7 @@ async fn run_cycles(
         let started = Instant::now();
         let alive = |_, _| vitals.pulse.sync_is_alive();
         // In a box, because the compiler gives up on futures that are nested as deep as all of this.
-        // A panic costs this cycle; what it may have left half done, the next one reads again.
-        let cycle = AssertUnwindSafe(Box::pin(sync.cycle(stop, &alive))).catch_unwind();
-        let mut outcome =
-            cycle.await.unwrap_or_else(|panic| Err(CycleError::Fault(panics::reason(&*panic))));
+        let mut outcome = unbroken(Box::pin(sync.cycle(stop, &alive))).await;
         let took = started.elapsed();
         let now = tokio::time::Instant::now();
         memory.note(&mut outcome, now);
@@ -230,6 +227,15 @@ async fn run_cycles(
         let next = memory.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
         until_stopped.run_until_cancelled(rest(next, vitals)).await;
     }
+}
+
+/// Makes an error of a panic, which costs this cycle only: what it may have left half done, the next
+/// one reads again.
+async fn unbroken(
+    cycle: impl Future<Output = Result<Report, CycleError>>,
+) -> Result<Report, CycleError> {
+    let outcome = AssertUnwindSafe(cycle).catch_unwind().await;
+    outcome.unwrap_or_else(|panic| Err(CycleError::Fault(panics::reason(&*panic))))
 }
 
 /// Pauses, and shows meanwhile that the loop is alive.
@@ -324,6 +330,17 @@ mod tests {
         assert_eq!(note(Err(cut)), (false, 2, Some(600)), "a reload forgets no Retry-After");
         assert_eq!(note(Ok(Report { tried: 1, ..waiting() })), (false, 0, None));
         assert_eq!(note(Ok(waiting())), (false, 0, None));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failed_cycle() {
+        let outcome = unbroken(async { panic!("no such row: {}", 7) }).await;
+        let error = outcome.as_ref().unwrap_err().to_string();
+        assert!(error.contains("no such row: 7"), "{error}");
+        let mut troubles = Troubles::default();
+        let events = troubles.judge(&outcome, Timestamp::UNIX_EPOCH);
+        let names: Vec<_> = events.iter().map(Event::name).collect();
+        assert_eq!(names, ["state.failed"]);
     }
 
     #[test]

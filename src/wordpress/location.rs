@@ -392,4 +392,18 @@ mod tests {
         assert_eq!(place("localhost:3307", &["/var/lib/mysql/mysql.sock"]), socket);
         assert_eq!(place("localhost:3307", &[]), "mysql://wp@localhost:3307/w");
     }
+
+    #[test]
+    fn localhost_without_a_socket_is_told_how_to_name_it() {
+        let hint = |host| DatabaseUrl::from_parts(host, "wp", "s3cret", "w").unwrap().socket_hint();
+        assert_eq!((hint("db"), hint("/run/my.sock")), (String::new(), String::new()));
+        let url: DatabaseUrl = "mysql://wp@localhost/w".parse().unwrap();
+        assert!(url.socket_hint().contains("DB_HOST='localhost:/"), "{}", url.socket_hint());
+    }
+
+    #[test]
+    fn names_are_quoted_for_a_statement() {
+        assert_eq!(quoted("1e5_site"), "`1e5_site`");
+        assert_eq!(quoted("odd`name"), "`odd``name`");
+    }
 }

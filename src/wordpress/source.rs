@@ -431,3 +431,17 @@ fn account_in(reason: &str) -> Option<String> {
     let account = rest.split_whitespace().next()?;
     account.contains('@').then(|| account.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_the_read() {
+        let database = "mysql://wp:pw@db/wordpress".parse().unwrap();
+        let source = Source::new(database, "wp_".parse().unwrap(), None);
+        let error = source.unbroken::<()>(async { panic!("cannot be") }).await.unwrap_err();
+        assert!(matches!(&error, SourceError::Fault { reason, .. } if reason == "cannot be"));
+        assert!(error.to_string().contains("please report this"), "{error}");
+    }
+}

@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod commands;
 mod daemon;
+mod database;
 mod facts;
 mod http;
 mod output;

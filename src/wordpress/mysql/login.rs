@@ -231,7 +231,9 @@ fn xor(bytes: &[u8], pad: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::{super::Address, *};
 
     const FAR: Security = Security { over_socket: false, tls: false, verified: false, near: false };
 
@@ -266,6 +268,50 @@ mod tests {
             );
             assert!(security.may_trust_shown_key(&ServerKey::Asked));
         }
+    }
+
+    /// What becomes of a login where a server that greets with caching_sha2_password asks for the
+    /// password itself, and all that was sent.
+    async fn ask_for_password(
+        security: Security,
+        server_key: ServerKey,
+    ) -> (Result<(), MySqlError>, Vec<u8>) {
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        let address = Address::Host { name: "db".to_owned(), port: 3306 };
+        let mut options = MySqlOptions::new(address, "wp".to_owned(), "w".to_owned());
+        options.password = "a-secret".to_owned();
+        options.server_key = server_key;
+        let greeting = Greeting {
+            capabilities: u32::MAX,
+            plugin: CACHING_SHA2.to_vec(),
+            nonce: Nonce::new(&[7; 20]).unwrap(),
+        };
+        theirs.write_all(&[2, 0, 0, 1, 1, 4]).await.unwrap();
+        let login = async {
+            let mut wire = Wire::resumed(Box::new(ours), 0);
+            log_in(&mut wire, &greeting, &options, security).await
+        };
+        let mut sent = Vec::new();
+        let (outcome, _) = tokio::join!(login, theirs.read_to_end(&mut sent));
+        (outcome, sent)
+    }
+
+    #[tokio::test]
+    async fn a_server_far_away_does_not_get_the_password_by_a_key_of_its_own() {
+        let says = |outcome: Result<(), MySqlError>| outcome.unwrap_err().to_string();
+        let (outcome, sent) = ask_for_password(FAR, ServerKey::Unknown).await;
+        assert!(says(outcome).contains("get-server-public-key=true"));
+        assert!(sent.ends_with(b"caching_sha2_password\0"), "its key was asked for: {sent:?}");
+        let unverified = Security { tls: true, ..FAR };
+        let (outcome, sent) = ask_for_password(unverified, ServerKey::Unknown).await;
+        assert!(says(outcome).contains("was not verified"));
+        assert!(!sent.windows(8).any(|part| part == b"a-secret"));
+        // It is asked for where the operator says so, and the password goes over verified TLS.
+        let (_, sent) = ask_for_password(FAR, ServerKey::Asked).await;
+        assert!(sent.ends_with(&[1, 0, 0, 2, 2]), "{sent:?}");
+        let verified = Security { tls: true, verified: true, ..FAR };
+        let (_, sent) = ask_for_password(verified, ServerKey::Unknown).await;
+        assert!(sent.ends_with(b"a-secret\0"), "{sent:?}");
     }
 
     /// The server knows SHA1(SHA1(password)), and SHA256(SHA256(password)).

@@ -1,6 +1,7 @@
 //! What the tests stand on: a real MariaDB, networks in it or in SQLite, and the real program.
 
-mod mariadb;
+pub mod fake_database;
+pub mod mariadb;
 mod network;
 mod outside;
 mod program;
