@@ -35,6 +35,9 @@ use vitals::Vitals;
 
 /// The longest pause that failures make of `sync.interval`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The next list shows whether Closte did what it said, and is asked for after this long.
+const LIST_AGAIN: Duration = Duration::from_secs(3);
+
 /// How long it may take to write an event down: signals are not kept waiting by a busy state database.
 const LONGEST_TELLING: Duration = Duration::from_secs(2);
 
@@ -223,7 +226,7 @@ async fn run_cycles(
         service::status(&outcome, &mut memory.status, vitals.refusal());
         let news = News::of(memory.troubles.judge(&outcome, Timestamp::now()));
         note_end(state, &outcome, &news).await;
-        let next = now + pause(interval, memory.failures);
+        let next = now + pause(interval, memory.failures).min(until_list(&outcome));
         let next = memory.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
         until_stopped.run_until_cancelled(rest(next, vitals)).await;
     }
@@ -285,6 +288,14 @@ fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
         }
         Ok(Report { outage: Some(error), .. }) => error.retry_after(),
         _ => None,
+    }
+}
+
+/// The most time to the next cycle, where Closte's list has something to show.
+fn until_list(outcome: &Result<Report, CycleError>) -> Duration {
+    match outcome {
+        Ok(report) if report.outage.is_none() && report.awaits_a_list() => LIST_AGAIN,
+        _ => Duration::MAX,
     }
 }
 

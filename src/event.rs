@@ -103,12 +103,24 @@ events! {
     INFO "domain.unmapped" Unmapped(domain) { blog_id: Option<i64> }
     /// The name is wanted again, before it was removed.
     INFO "domain.mapped_again" MappedAgain(domain) { blog_id: Option<i64> }
-    /// Closte no longer lists the name, and nobody here removed it. It is added again.
+    /// Two lists of Closte lack the name, and nobody here removed it. It is added again.
     WARN "domain.lost" Lost(domain) { blog_id: Option<i64> }
+    /// The same of many names at once.
+    WARN "sync.domains_lost" DomainsLost { domains: u64, examples: String, remedy: String }
+    /// So many of these were added again.
+    INFO "sync.domains_restored" DomainsRestored { domains: u64 }
     /// Closte said yes, but does not list the name.
     WARN "domain.not_listed" NotListed(domain) { blog_id: Option<i64>, attempt: u32 }
+    /// The same of many names at once.
+    WARN "sync.domains_not_listed" DomainsNotListed {
+        domains: u64, examples: String, remedy: String,
+    }
     /// Closte said that the name is removed, but still lists it.
     WARN "domain.still_listed" StillListed(domain) { blog_id: Option<i64>, attempt: u32 }
+    /// The same of many names at once.
+    WARN "sync.domains_still_listed" DomainsStillListed {
+        domains: u64, examples: String, remedy: String,
+    }
     /// The name could not be added; it is tried again.
     WARN "domain.add_failed" AddFailed(domain) {
         blog_id: Option<i64>, attempt: u32, error: String, next_attempt: String,
@@ -116,6 +128,10 @@ events! {
     /// The name could not be removed; it is tried again.
     WARN "domain.remove_failed" RemoveFailed(domain) {
         blog_id: Option<i64>, attempt: u32, error: String, next_attempt: String,
+    }
+    /// Many calls of one cycle failed: the first ones were told each, these are all of them.
+    WARN "sync.calls_failed" CallsFailed {
+        domains: u64, examples: String, error: String, remedy: String,
     }
     /// Closte will not take the name.
     ERROR "domain.refused" Refused(domain) { blog_id: Option<i64>, error: String, asked_again: String }

@@ -2,7 +2,7 @@
 //!
 //! | the name is | at Closte | not at Closte |
 //! | --- | --- | --- |
-//! | wanted | in place | **add**, unless *covered*, *refused* or *waiting* after a failure |
+//! | wanted | in place | **add**, unless *covered*, *refused*, *waiting* after a failure, or *missing* from one list only |
 //! | managed, no longer wanted | **remove**, unless *held* by a [`Guard`] or *waiting* | forgotten, in time |
 //! | neither | *foreign*: never touched | |
 //!
@@ -64,6 +64,8 @@ pub struct Policy {
     pub back_off: BackOff,
     /// `apply --allow-removals`: the operator has seen how many names go, and insists.
     pub allow_removals: bool,
+    /// `apply DOMAIN…`: these are tried at once, whatever came of the last attempt.
+    pub named: HashSet<DomainName>,
 }
 
 /// What one cycle would do, and why.
@@ -98,6 +100,13 @@ pub enum Decision {
         /// Why the last call failed.
         error: String,
     },
+    /// Closte said yes, and its list does not show it yet.
+    Unconfirmed {
+        /// Until when it may take.
+        until: Timestamp,
+    },
+    /// It was at Closte, and this list lacks it. It is added again when another list does, too.
+    Missing,
     /// Wanted, and a present wildcard already serves it.
     Covered {
         /// That wildcard.
@@ -169,10 +178,11 @@ impl Plan {
     pub fn look_again_at(&self, now: Timestamp) -> Option<Timestamp> {
         let due = |(_, decision): &(DomainName, Decision)| match decision {
             // The next list must show it.
-            Decision::Add(_) | Decision::Remove { .. } => Some(now),
+            Decision::Add(_) | Decision::Remove { .. } | Decision::Missing => Some(now),
             Decision::Held(Guard::ListIncomplete | Guard::StillServing(_)) => Some(now),
             Decision::Held(Guard::Grace { until })
             | Decision::Waiting { until, .. }
+            | Decision::Unconfirmed { until }
             | Decision::Refused { until, .. } => Some(*until),
             Decision::Held(_) | Decision::Covered { .. } | Decision::Foreign => None,
         };
@@ -182,7 +192,11 @@ impl Plan {
     /// Whether both ends agree as far as they ever will: nothing to add, nothing to remove.
     pub fn is_settled(&self) -> bool {
         self.decisions.iter().all(|(_, decision)| match decision {
-            Decision::Add(_) | Decision::Remove { .. } | Decision::Waiting { .. } => false,
+            Decision::Add(_)
+            | Decision::Remove { .. }
+            | Decision::Waiting { .. }
+            | Decision::Unconfirmed { .. }
+            | Decision::Missing => false,
             Decision::Held(guard) => guard.is_lasting(),
             Decision::Covered { .. } | Decision::Refused { .. } | Decision::Foreign => true,
         })
@@ -216,11 +230,11 @@ pub enum Notice {
     Unmapped,
     /// Wanted again before it was removed.
     MappedAgain,
-    /// Closte no longer lists it, and nobody here removed it.
+    /// Two of Closte's lists lack it, and nobody here removed it.
     Lost,
-    /// Closte said yes, and its list says no.
+    /// Closte said yes, and its list has not shown it in time.
     NotListed,
-    /// Closte said that it removed the name, and still lists it.
+    /// Closte said that it removed the name, and its list has not lost it in time.
     StillListed,
     /// Neither wanted nor present: no longer managed.
     Forgotten,

@@ -2,6 +2,7 @@
 
 mod calls;
 mod certificates;
+mod news;
 mod records;
 mod report;
 mod stop;
@@ -19,10 +20,11 @@ pub use wanted::{Rules, Www};
 
 use crate::{
     closte::{self, ClosteError},
+    domain::DomainName,
     event::{Event, News},
     lasting::Lasting,
-    ledger::{Entry, Ledger, later},
-    plan::{Change, Notice, Plan, Present, plan},
+    ledger::{Ledger, later},
+    plan::{Plan, Present, plan},
     state::{FileLock, LedgerId, Rejected, State, StateError},
     wordpress::{self, Network, Source, SourceError},
 };
@@ -58,6 +60,8 @@ struct Seen {
     listed_at: Timestamp,
     /// When there will be more to do even if nothing changes.
     look_again_at: Option<Timestamp>,
+    /// [`State::others_wrote`] then: an `apply` beside this process may have left something to see to.
+    version: i64,
 }
 
 /// The ledger in memory: at 100,000 names, reading it would be half of a cycle.
@@ -204,7 +208,7 @@ impl Sync {
         let fingerprint = fingerprint(&wanted, &network);
         self.report_plugin(&network, now).await?;
         self.report_tls(&network, now).await?;
-        if self.nothing_calls_for_more(fingerprint, now) {
+        if self.nothing_calls_for_more(fingerprint, now).await? {
             return Ok(Report { wanted: wanted.names.len(), quiet: true, ..Report::default() });
         }
 
@@ -240,8 +244,9 @@ impl Sync {
         if stop.no_more().is_cancelled() {
             return Err(CycleError::Stopped { outage: report.outage });
         }
+        let version = remembered.version;
         self.ledger = Some(remembered);
-        self.seen = Some(Seen { wanted: fingerprint, listed_at: now, look_again_at });
+        self.seen = Some(Seen { wanted: fingerprint, listed_at: now, look_again_at, version });
         Ok(report)
     }
 
@@ -283,12 +288,31 @@ impl Sync {
         Ok(Preview { plan, rejected, records, odd_elements })
     }
 
-    fn nothing_calls_for_more(&self, wanted: u64, now: Timestamp) -> bool {
-        self.seen.as_ref().is_some_and(|seen| {
-            seen.wanted == wanted
-                && seen.look_again_at.is_none_or(|at| now < at)
-                && now < later(seen.listed_at, self.rules.list_interval)
-        })
+    async fn nothing_calls_for_more(
+        &self,
+        wanted: u64,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
+        let Some(seen) = &self.seen else { return Ok(false) };
+        Ok(seen.wanted == wanted
+            && seen.look_again_at.is_none_or(|at| now < at)
+            && now < later(seen.listed_at, self.rules.list_interval)
+            && seen.version == self.state.others_wrote().await?)
+    }
+
+    /// Those of these names that the network does not want, and that are not managed either.
+    ///
+    /// # Errors
+    /// Any [`CycleError`].
+    pub async fn strangers(&self, names: &[DomainName]) -> Result<Vec<DomainName>, CycleError> {
+        let network = self.source.read().await?;
+        let wanted = self.rules.wanted(&network).names;
+        let ledger = match self.state.find_ledger(&network_label(&network), &self.account).await? {
+            Some(id) => self.state.load(id).await?,
+            None => Ledger::new(),
+        };
+        let is_known = |name: &&DomainName| wanted.contains_key(name) || ledger.contains_key(name);
+        Ok(names.iter().filter(|name| !is_known(name)).cloned().collect())
     }
 
     async fn start_ledger(
@@ -340,13 +364,7 @@ impl Sync {
         plan: &Plan,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let mut events: Vec<Event> = plan.changes.iter().filter_map(notice).collect();
-        let adopted =
-            plan.changes.iter().filter(|change| change.notice == Some(Notice::Adopted)).count();
-        if adopted > 0 {
-            events.push(Event::Adopted { domains: adopted as u64 });
-        }
-        self.state.record(ledger, &plan.changes, &News::of(events), now).await
+        self.state.record(ledger, &plan.changes, &news::of_changes(&plan.changes), now).await
     }
 
     /// Logs what happened and writes it down.
@@ -370,18 +388,4 @@ async fn ask_for_list(closte: &closte::Client) -> Result<closte::List, ClosteErr
 /// What tells this network from others: the ledger belongs to it.
 fn network_label(network: &Network) -> String {
     format!("{} ({})", network.domain, network.id)
-}
-
-fn notice(change: &Change) -> Option<Event> {
-    let domain = change.name.clone();
-    let blog_id = change.entry.as_ref().and_then(|entry| entry.origin.blog_id);
-    let attempt = change.entry.as_ref().map_or(0, Entry::attempts);
-    match change.notice? {
-        Notice::Unmapped => Some(Event::Unmapped { domain, blog_id }),
-        Notice::MappedAgain => Some(Event::MappedAgain { domain, blog_id }),
-        Notice::Lost => Some(Event::Lost { domain, blog_id }),
-        Notice::NotListed => Some(Event::NotListed { domain, blog_id, attempt }),
-        Notice::StillListed => Some(Event::StillListed { domain, blog_id, attempt }),
-        Notice::Adopted | Notice::Forgotten => None,
-    }
 }

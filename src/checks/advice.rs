@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::settle::Patience;
 use crate::{
     domain::DomainName,
-    ledger::later,
+    ledger::{Progress, later},
     span::span_between,
     standing::{Blocker, Caa, DnsVerdict, Facts, Observation, SslVerdict, Stage, Standing},
 };
@@ -81,8 +81,13 @@ pub fn advise(name: &DomainName, standing: &Standing, facts: &Facts, now: Timest
     if let Some(since) = issuing_since(standing, facts, now) {
         return about.being_issued(since, now);
     }
-    if facts.at_closte_since.is_none() && facts.added_at.is_some() {
-        return about.not_at_closte();
+    // A certificate that was issued says that Closte had the name.
+    let was_issued = matches!(
+        latest.ssl.verdict,
+        SslVerdict::Expired | SslVerdict::NotYetValid | SslVerdict::IncompleteChain
+    );
+    if facts.at_closte_since.is_none() && facts.added_at.is_some() && !was_issued {
+        return about.not_at_closte(&facts.progress);
     }
     about.ssl()
 }
@@ -277,16 +282,33 @@ impl About<'_> {
         }
     }
 
-    fn not_at_closte(&self) -> Advice {
+    fn not_at_closte(&self, progress: &Progress) -> Advice {
         let name = self.name;
-        Advice {
-            short: "see status",
-            owner: format!(
-                "Closte does not list {name} yet, so it issues no certificate: `closte-sync status \
-                 {name}` says why"
+        let (short, owner) = match progress {
+            Progress::Accepted(attempt) if attempt.count <= 1 => (
+                "wait",
+                format!("Wait: {name} was added a moment ago, and Closte's next list confirms it"),
             ),
-            customer: format!("Your DNS is right. We are setting {name} up."),
-        }
+            Progress::Accepted(_) => {
+                ("wait", format!("Wait: Closte took {name} again, and its list is to show it"))
+            }
+            Progress::Idle => {
+                ("wait", format!("Wait: Closte does not have {name} yet, and it is added soon"))
+            }
+            Progress::Failed(_, error) => (
+                "see below",
+                format!(
+                    "Closte does not have {name} yet, so it issues no certificate; it is tried \
+                     again: {error}"
+                ),
+            ),
+            Progress::Refused { error, .. } => (
+                "see below",
+                format!("Closte will not take {name}, so it issues no certificate: {error}"),
+            ),
+        };
+        let customer = format!("Your DNS is right. We are setting {name} up.");
+        Advice { short, owner, customer }
     }
 
     fn ssl(&self) -> Advice {

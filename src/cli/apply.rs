@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     daemon,
+    domain::DomainName,
     settings::Settings,
     state::State,
     sync::{Report, Stop, Sync},
@@ -13,12 +14,20 @@ use crate::{
 
 pub(super) async fn execute(
     settings: &Settings,
+    named: Vec<DomainName>,
     allow_removals: bool,
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let Ends { source, closte, account, rules } = Ends::of(settings, allow_removals)?;
+    let Ends { source, closte, account, mut rules } = Ends::of(settings, allow_removals)?;
+    rules.policy.named = named.iter().cloned().collect();
     let state = State::open(&settings.state_path).await?;
     let mut sync = Sync::new(source, closte, account, state.clone(), rules);
+    if !named.is_empty() {
+        let strangers = sync.strangers(&named).await?;
+        if !strangers.is_empty() {
+            return Err(CommandError::Strangers(strangers));
+        }
+    }
 
     let stop = Stop::default();
     let asked_to_stop = stop.clone();
@@ -61,6 +70,8 @@ fn to_text(report: &Report) -> String {
         (report.refused, "refused"),
         (report.rejected, "rejected"),
         (report.failed, "failed or waiting"),
+        (report.missing, "missing"),
+        (report.unconfirmed, "to be confirmed by Closte's next list"),
         (report.held, "held"),
     ] {
         if number > 0 {
@@ -81,6 +92,13 @@ fn to_text(report: &Report) -> String {
         ));
     } else if report.held > 0 {
         note("held: see `closte-sync plan` for the reason of each".to_owned());
+    }
+    if report.missing > 0 {
+        note(
+            "missing: Closte listed them before; they are added again if its next list lacks them, \
+             too"
+                .to_owned(),
+        );
     }
     if let Some(error) = &report.outage {
         note(format!("broken off: {error}"));

@@ -14,6 +14,7 @@ mod run;
 mod status;
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     io::{self, IsTerminal as _},
     path::PathBuf,
@@ -114,6 +115,8 @@ enum Command {
     ///
     /// Exit status: 0 all done, 3 done in part or held, 1 error. It may be run beside the daemon.
     Apply {
+        /// These are tried at once, even if Closte refused them or it is not time for the next attempt
+        domain: Vec<DomainName>,
         /// Lets removals through, once, that are held because there are so many
         #[arg(long)]
         allow_removals: bool,
@@ -196,11 +199,23 @@ enum CommandError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    #[error(
+        "{} neither wanted by the network nor managed, so nothing was done: see Network Admin → \
+         Domains, sync.extra_domains and sync.exclude",
+        are(.0)
+    )]
+    Strangers(Vec<DomainName>),
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[cfg(feature = "demo")]
     #[error("the practice network: {0}")]
     Practice(#[from] sqlx::Error),
+}
+
+/// `a.example is`, `a.example, b.example are`.
+fn are(names: &[DomainName]) -> String {
+    let listed = names.iter().map(DomainName::as_str).collect::<Vec<_>>().join(", ");
+    format!("{listed} {}", if names.len() == 1 { "is" } else { "are" })
 }
 
 /// A variable as text. One that is none must be refused where it is used, and not passed over.
@@ -326,8 +341,8 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
             }
         }
         Command::Plan { json } => plan::execute(&settings, json).await,
-        Command::Apply { allow_removals, json } => {
-            apply::execute(&settings, allow_removals, json).await
+        Command::Apply { domain, allow_removals, json } => {
+            apply::execute(&settings, domain, allow_removals, json).await
         }
         Command::Status { domain, json } => status::execute(&settings, &domain, json).await,
         Command::Check { domain, json } => check::execute(&settings, &domain, json).await,
@@ -396,6 +411,7 @@ fn rules(settings: &Settings, allow_removals: bool) -> Rules {
             exclude: sync.exclude.clone(),
             back_off: BackOff::default(),
             allow_removals,
+            named: HashSet::new(),
         },
         extra_domains: sync.extra_domains.clone(),
         create_records: settings.wordpress.create_domain_records,

@@ -42,13 +42,14 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
         number(|d| matches!(d, Decision::Add(_))),
         number(|d| matches!(d, Decision::Remove { .. })),
         number(|d| matches!(d, Decision::Held(_))),
-        number(|d| matches!(d, Decision::Waiting { .. })),
+        number(|d| matches!(d, Decision::Waiting { .. } | Decision::Unconfirmed { .. })),
         plan.in_place,
     );
     for (number, word) in [
         (number(|d| matches!(d, Decision::Covered { .. })), "covered"),
         (number(|d| matches!(d, Decision::Foreign)), "foreign"),
         (number(|d| matches!(d, Decision::Refused { .. })), "refused"),
+        (number(|d| matches!(d, Decision::Missing)), "missing"),
         (preview.rejected.len(), "rejected"),
     ] {
         if number > 0 {
@@ -95,7 +96,11 @@ fn sign(decision: &Decision) -> char {
     match decision {
         Decision::Add(_) => '+',
         Decision::Remove { .. } => '-',
-        Decision::Held(_) | Decision::Waiting { .. } | Decision::Refused { .. } => '!',
+        Decision::Held(_)
+        | Decision::Waiting { .. }
+        | Decision::Unconfirmed { .. }
+        | Decision::Missing
+        | Decision::Refused { .. } => '!',
         Decision::Covered { .. } | Decision::Foreign => ' ',
     }
 }
@@ -112,6 +117,12 @@ fn reason(decision: &Decision, now: Timestamp) -> String {
         Decision::Held(guard) => format!("held: {}", guard_reason(guard, now)),
         Decision::Waiting { until: at, error } => {
             format!("tried again in {}: {error}", until(*at, now))
+        }
+        Decision::Unconfirmed { .. } => {
+            "Closte said yes a moment ago, and its next list confirms it".to_owned()
+        }
+        Decision::Missing => {
+            "missing from this list of Closte; added again if the next one lacks it, too".to_owned()
         }
         Decision::Covered { by } => format!("served by {by}"),
         Decision::Refused { error, .. } => format!("refused: {error}"),
@@ -153,7 +164,9 @@ fn to_json(preview: &Preview) -> Value {
             Decision::Covered { by } => {
                 fields.insert("by".into(), json!(by));
             }
-            Decision::Waiting { until, .. } | Decision::Refused { until, .. } => {
+            Decision::Waiting { until, .. }
+            | Decision::Unconfirmed { until }
+            | Decision::Refused { until, .. } => {
                 fields.insert("until".into(), json!(until));
             }
             _ => {}
@@ -181,6 +194,8 @@ fn word(decision: &Decision) -> &'static str {
         Decision::Remove { .. } => "remove",
         Decision::Held(_) => "held",
         Decision::Waiting { .. } => "waiting",
+        Decision::Unconfirmed { .. } => "unconfirmed",
+        Decision::Missing => "missing",
         Decision::Covered { .. } => "covered",
         Decision::Refused { .. } => "refused",
         Decision::Foreign => "foreign",

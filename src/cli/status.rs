@@ -99,7 +99,7 @@ impl Row {
             (Standing::Refused | Standing::Failing, _) => Severity::Bad,
             (Standing::Gone, _) => Severity::Gone,
             (_, Some(seen)) if !seen.latest.works() => Severity::Bad,
-            (Standing::Adding | Standing::Removing, _) => Severity::Fair,
+            (Standing::Adding | Standing::Missing | Standing::Removing, _) => Severity::Fair,
             (_, Some(seen))
                 if seen.latest.ssl.verdict == SslVerdict::Expiring
                     || !seen.latest.blockers.is_empty() =>
@@ -173,6 +173,7 @@ enum Standing {
     Refused,
     Failing,
     Adding,
+    Missing,
     Removing,
     Gone,
     Added,
@@ -187,6 +188,7 @@ fn standing(entry: &Entry) -> Standing {
         (Progress::Accepted(_), true) => Standing::Gone,
         (_, true) if entry.present_since.is_some() => Standing::Removing,
         (_, true) => Standing::Gone,
+        (_, false) if entry.is_missing() => Standing::Missing,
         (_, false) if entry.present_since.is_some() => Standing::Present,
         (Progress::Accepted(_), false) => Standing::Added,
         (_, false) if entry.covered_by.is_some() => Standing::Covered,
@@ -200,6 +202,7 @@ impl Standing {
             Self::Refused => "refused",
             Self::Failing => "failing",
             Self::Adding => "adding",
+            Self::Missing => "missing",
             Self::Removing => "removing",
             Self::Gone => "gone",
             Self::Added => "added",
@@ -315,6 +318,18 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
                 text,
                 "{served} of {all} wanted domains are served by Closte, as of {ago} ago"
             );
+            for (which, what) in [
+                (Standing::Added, "added a moment ago: Closte's next list confirms that"),
+                (
+                    Standing::Missing,
+                    "missing from Closte's last list: added again if the next one lacks them, too",
+                ),
+            ] {
+                let number = wanted().filter(|row| standing(&row.entry) == which).count();
+                if number > 0 {
+                    let _ = writeln!(text, "{number} {what}");
+                }
+            }
             if wanted().any(|row| row.seen().is_some()) {
                 let working = wanted().filter(works).count();
                 let _ = writeln!(text, "{working} of {all} work, seen from outside");

@@ -97,6 +97,8 @@ impl Metrics {
                 ("covered", report.covered),
                 ("foreign", report.foreign),
                 ("failing", report.failed),
+                ("missing", report.missing),
+                ("unconfirmed", report.unconfirmed),
                 ("refused", report.refused),
                 ("held", report.held),
                 ("rejected", report.rejected),

@@ -72,9 +72,12 @@ pub(super) fn status(
             let served = report.in_place + report.covered + report.added;
             let mut line =
                 format!("{served} of {} wanted domains are served by Closte", report.wanted);
-            for (number, word) in
-                [(report.failed, "failing"), (report.refused, "refused"), (report.held, "held")]
-            {
+            for (number, word) in [
+                (report.failed, "failing"),
+                (report.missing, "missing"),
+                (report.refused, "refused"),
+                (report.held, "held"),
+            ] {
                 if number > 0 {
                     line.push_str(&format!(", {number} {word}"));
                 }

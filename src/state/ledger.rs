@@ -118,8 +118,8 @@ impl State {
         // A row at a time through the driver would take several times as long.
         let mut batches = sqlx::query_scalar(
             "SELECT json_group_array(json_array(domain, row_id, blog_id, row_modified,
-                 managed_since, present_since, unwanted_since, covered_by, progress, attempts,
-                 next_attempt, refused_at, error))
+                 managed_since, present_since, missing_since, unwanted_since, covered_by, progress,
+                 attempts, next_attempt, refused_at, error))
              FROM (SELECT *, row_number() OVER () AS number FROM managed WHERE ledger_id = ?)
              GROUP BY number / ?",
         )
@@ -245,6 +245,7 @@ struct Line<'a> {
     row_modified: Option<i64>,
     managed_since: i64,
     present_since: Option<i64>,
+    missing_since: Option<i64>,
     unwanted_since: Option<i64>,
     covered_by: Option<Cow<'a, str>>,
     progress: Cow<'a, str>,
@@ -269,6 +270,7 @@ impl<'a> Line<'a> {
             row_modified: entry.origin.modified,
             managed_since: to_millis(entry.managed_since),
             present_since: entry.present_since.map(to_millis),
+            missing_since: entry.missing_since.map(to_millis),
             unwanted_since: entry.unwanted_since.map(to_millis),
             covered_by: entry.covered_by.as_ref().map(|wildcard| wildcard.as_str().into()),
             progress: progress.into(),
@@ -285,20 +287,14 @@ impl<'a> Line<'a> {
             text.parse().map_err(|error| format!("{text:?}: {error}"))
         };
         let incomplete = || format!("the entry of {} is incomplete", self.domain);
-        let attempt = || {
-            let next = from_millis(self.next_attempt.ok_or_else(incomplete)?);
-            Ok::<_, String>(Attempt { count: self.attempts, next })
-        };
-        let error = self.error.map(|error| secrets::mask(&error)).unwrap_or_default();
-        let progress = match self.progress.as_ref() {
-            "accepted" => Progress::Accepted(attempt()?),
-            "failed" => Progress::Failed(attempt()?, error),
-            "refused" => {
-                let at = from_millis(self.refused_at.ok_or_else(incomplete)?);
-                Progress::Refused { at, error }
-            }
-            _ => Progress::Idle,
-        };
+        let progress = progress(
+            &self.progress,
+            self.attempts,
+            self.next_attempt.map(from_millis),
+            self.refused_at.map(from_millis),
+            self.error.as_deref(),
+        )
+        .ok_or_else(incomplete)?;
         let entry = Entry {
             origin: Origin {
                 row_id: self.row_id,
@@ -307,12 +303,31 @@ impl<'a> Line<'a> {
             },
             managed_since: from_millis(self.managed_since),
             present_since: self.present_since.map(from_millis),
+            missing_since: self.missing_since.map(from_millis),
             unwanted_since: self.unwanted_since.map(from_millis),
             covered_by: self.covered_by.map(name).transpose()?,
             progress,
         };
         Ok((name(self.domain)?, entry))
     }
+}
+
+/// How the call for a name stands; none where the columns make no sense together.
+pub(super) fn progress(
+    word: &str,
+    attempts: u32,
+    next_attempt: Option<Timestamp>,
+    refused_at: Option<Timestamp>,
+    error: Option<&str>,
+) -> Option<Progress> {
+    let attempt = || Some(Attempt { count: attempts, next: next_attempt? });
+    let error = || error.map(secrets::mask).unwrap_or_default();
+    Some(match word {
+        "accepted" => Progress::Accepted(attempt()?),
+        "failed" => Progress::Failed(attempt()?, error()),
+        "refused" => Progress::Refused { at: refused_at?, error: error() },
+        _ => Progress::Idle,
+    })
 }
 
 async fn write_entries(
@@ -331,11 +346,11 @@ async fn write_entries(
     if !lines.is_empty() {
         sqlx::query(
             "INSERT OR REPLACE INTO managed (ledger_id, domain, row_id, blog_id, row_modified,
-                 managed_since, present_since, unwanted_since, covered_by, progress, attempts,
-                 next_attempt, refused_at, error)
+                 managed_since, present_since, missing_since, unwanted_since, covered_by, progress,
+                 attempts, next_attempt, refused_at, error)
              SELECT ?, value->>'domain', value->>'row_id', value->>'blog_id',
                  value->>'row_modified', value->>'managed_since', value->>'present_since',
-                 value->>'unwanted_since', value->>'covered_by', value->>'progress',
+                 value->>'missing_since', value->>'unwanted_since', value->>'covered_by', value->>'progress',
                  value->>'attempts', value->>'next_attempt', value->>'refused_at', value->>'error'
              FROM json_each(?)",
         )

@@ -4,7 +4,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 
-use super::{LedgerId, State, StateError, from_millis, ledger::json, to_millis};
+use super::{
+    LedgerId, State, StateError, from_millis,
+    ledger::{json, progress},
+    to_millis,
+};
 use crate::{
     domain::DomainName,
     event::News,
@@ -44,6 +48,7 @@ const GAP: i64 = 100;
 
 const COLUMNS: &str = "m.domain, m.blog_id, m.managed_since,
     coalesce(m.present_since, iif(m.covered_by IS NULL, NULL, m.managed_since)) AS at_closte_since,
+    m.progress, m.attempts, m.next_attempt, m.refused_at, m.error,
     s.due_at, s.looked_at, s.latest, s.dns_since, s.ssl_since, s.since, s.doubted_at, s.told_at,
     s.lacks_certificate_since, r.asked_at, r.answer";
 
@@ -257,6 +262,14 @@ impl State {
                 blog_id: row.try_get("blog_id")?,
                 added_at: time("managed_since")?,
                 at_closte_since: time("at_closte_since")?,
+                progress: progress(
+                    row.try_get("progress")?,
+                    row.try_get("attempts")?,
+                    time("next_attempt")?,
+                    time("refused_at")?,
+                    row.try_get("error")?,
+                )
+                .unwrap_or_default(),
             };
             let latest: Option<String> = row.try_get("latest")?;
             // An observation in the words of another version is none: it is made anew.

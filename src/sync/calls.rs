@@ -7,13 +7,13 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Report, Stop, Sync};
+use super::{Report, Stop, Sync, news::Tally};
 use crate::{
     closte::ClosteError,
     domain::DomainName,
     event::{Event, News},
     ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
-    plan::{Change, Decision},
+    plan::{Change, Decision, Reason},
     state::{LedgerId, StateError},
 };
 
@@ -37,7 +37,11 @@ impl Sync {
     ) -> Result<(), StateError> {
         let calls = |verb: Verb| {
             let call = move |(name, decision): &(DomainName, Decision)| {
-                (Verb::of(decision) == Some(verb)).then(|| Call { verb, name: name.clone() })
+                (Verb::of(decision) == Some(verb)).then(|| Call {
+                    verb,
+                    name: name.clone(),
+                    was_lost: *decision == Decision::Add(Reason::Lost),
+                })
             };
             decisions.iter().filter_map(call).collect::<Vec<_>>()
         };
@@ -46,7 +50,10 @@ impl Sync {
         let total = stages.iter().map(Vec::len).sum();
         let mut done = 0;
         let mut breaker = Breaker::new(stop);
+        let lost = stages.iter().flatten().filter(|call| call.was_lost).count();
+        let mut tally = Tally::new(lost);
         let mut unrecorded = Unrecorded::default();
+        let mut failure = None;
         for stage in stages {
             let enough = breaker.enough.clone();
             let outcomes = stream::iter(stage)
@@ -63,14 +70,16 @@ impl Sync {
                     let name = outcome.call.name.clone();
                     let Some(entry) = ledger.get_mut(&name) else { continue };
                     let back_off = &self.rules.policy.back_off;
-                    unrecorded.news.told.extend(outcome.note(entry, report, back_off, now));
+                    if let Some(event) = outcome.note(entry, report, back_off, now) {
+                        tally.say(event, outcome.call.was_lost, &mut unrecorded.news);
+                    }
                     let change = Change { name, entry: Some(entry.clone()), notice: None };
                     unrecorded.changes.push(change);
                 }
-                if unrecorded.failure.is_none() {
-                    self.write(ledger_id, &mut unrecorded).await;
+                if failure.is_none() {
+                    failure = self.write(ledger_id, &mut unrecorded).await.err();
                 }
-                if unrecorded.failure.is_some() {
+                if failure.is_some() {
                     // What is in flight is waited for: its answers must not be lost.
                     enough.cancel();
                 }
@@ -79,22 +88,21 @@ impl Sync {
         }
         report.tried = done;
         report.outage = breaker.outage;
-        match unrecorded.failure.take() {
-            Some(failure) => {
-                self.write(ledger_id, &mut unrecorded).await;
-                Err(failure)
-            }
-            None => Ok(()),
-        }
+        unrecorded.news.told.extend(tally.sum());
+        let written = self.write(ledger_id, &mut unrecorded).await;
+        failure.map_or(written, Err)
     }
 
     /// Writes outcomes down. What cannot be written is logged all the same, and stays.
-    async fn write(&self, ledger_id: LedgerId, unrecorded: &mut Unrecorded) {
-        let Unrecorded { changes, news, failure } = unrecorded;
-        match self.state.record(ledger_id, changes, news, Timestamp::now()).await {
-            Ok(()) => *unrecorded = Unrecorded::default(),
-            Err(error) => *failure = Some(error),
-        }
+    async fn write(
+        &self,
+        ledger_id: LedgerId,
+        unrecorded: &mut Unrecorded,
+    ) -> Result<(), StateError> {
+        let Unrecorded { changes, news } = unrecorded;
+        self.state.record(ledger_id, changes, news, Timestamp::now()).await?;
+        *unrecorded = Unrecorded::default();
+        Ok(())
     }
 
     async fn call(&self, call: Call, stop: &Stop) -> Outcome {
@@ -115,8 +123,6 @@ impl Sync {
 struct Unrecorded {
     changes: Vec<Change>,
     news: News,
-    /// Why they could not be.
-    failure: Option<StateError>,
 }
 
 /// What a call comes to that the daemon's end cut off. Whether Closte did it shows in its list.
@@ -175,6 +181,8 @@ impl Verb {
 struct Call {
     verb: Verb,
     name: DomainName,
+    /// It is added again, because Closte lost it.
+    was_lost: bool,
 }
 
 #[derive(Debug)]

@@ -22,6 +22,10 @@ pub struct Report {
     pub removed: usize,
     /// How many calls failed, or wait for another attempt.
     pub failed: usize,
+    /// How many names were at Closte, and are missing from this list: the next one decides.
+    pub missing: usize,
+    /// How many calls Closte said yes to, and its list does not show it yet.
+    pub unconfirmed: usize,
     /// How many names Closte will not take.
     pub refused: usize,
     /// How many removals a guard stopped that will not stop them for good.
@@ -72,7 +76,14 @@ impl Surprise {
 impl Report {
     /// Whether both ends agree as far as they ever will.
     pub fn is_settled(&self) -> bool {
-        self.failed == 0 && self.held == 0 && self.outage.is_none() && self.odd_elements.is_none()
+        self.failed + self.missing + self.unconfirmed + self.held == 0
+            && self.outage.is_none()
+            && self.odd_elements.is_none()
+    }
+
+    /// Whether the next list has something to show, and should be asked for soon.
+    pub fn awaits_a_list(&self) -> bool {
+        self.added + self.removed + self.missing > 0
     }
 }
 
@@ -88,6 +99,8 @@ impl Report {
             match decision {
                 Decision::Add(_) | Decision::Remove { .. } => {}
                 Decision::Waiting { .. } => report.failed += 1,
+                Decision::Missing => report.missing += 1,
+                Decision::Unconfirmed { .. } => report.unconfirmed += 1,
                 Decision::Covered { .. } => report.covered += 1,
                 Decision::Refused { .. } => report.refused += 1,
                 Decision::Foreign => report.foreign += 1,

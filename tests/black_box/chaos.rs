@@ -39,6 +39,7 @@ fn rules() -> Rules {
             back_off: at_once,
             // Nobody is there to insist.
             allow_removals: true,
+            named: Default::default(),
         },
         extra_domains: Vec::new(),
         create_records: true,

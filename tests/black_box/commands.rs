@@ -1,6 +1,9 @@
 //! The commands as people and scripts meet them.
 
-use closte_sync::{event::Event, simulator::Simulator};
+use closte_sync::{
+    event::Event,
+    simulator::{Call, Fault, Simulator, Target},
+};
 use serde_json::{Value, json};
 
 use crate::support::{KEY, Network, Outside, Program, ends};
@@ -278,4 +281,37 @@ async fn doctor_tries_the_resolvers_and_the_target() {
         program.with("CLOSTE_SYNC__CHECKS__RESOLVERS", &deaf.to_string()).run(&["doctor"]).await;
     assert_eq!(none.status, 1, "{none:?}");
     assert!(none.out.contains("-       targets    not tried: no resolver answers"), "{none:?}");
+}
+
+#[tokio::test]
+async fn apply_tries_named_domains_at_once() {
+    let (_network, closte, program) =
+        ends(&["bad.example", "slow.example", "slower.example"]).await;
+    closte.refuse("bad.example");
+    for name in ["slow.example", "slower.example"] {
+        closte.fail(Target::Domain(name.to_owned()), Fault::Failure("not now".to_owned()));
+    }
+    assert_eq!(program.run(&["apply"]).await.status, 3);
+    let asked = closte.count(Call::Add);
+    assert_eq!(program.run(&["apply"]).await.status, 3);
+    assert_eq!(closte.count(Call::Add), asked, "it is too early for another attempt");
+
+    closte.heal();
+    let named = program.run(&["apply", "bad.example", "SLOW.example"]).await;
+    assert!(named.out.starts_with("1 added"), "{named:?}");
+    assert!(named.err.contains("domain.refused domain=bad.example"), "{named:?}");
+    assert_eq!((named.status, closte.count(Call::Add)), (3, asked + 2), "{named:?}");
+    assert_eq!(closte.domains(), ["slow.example"]);
+}
+
+#[tokio::test]
+async fn apply_of_a_name_that_nobody_knows_does_nothing() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let applied = program.run(&["apply", "a.example", "stranger.example"]).await;
+    assert_eq!((applied.status, closte.requests().len()), (1, 0), "{applied:?}");
+    let said = "stranger.example is neither wanted by the network nor managed, so nothing was done";
+    assert!(applied.err.contains(said) && !applied.err.contains("a.example is"), "{applied:?}");
+    assert_eq!(program.run(&["apply", "no name"]).await.status, 64);
+    let events = program.run(&["events"]).await;
+    assert_eq!(events.out, "", "{events:?}");
 }

@@ -74,6 +74,37 @@ async fn the_list_is_asked_for_now_and_then_and_what_it_lost_added_again() {
 }
 
 #[tokio::test]
+async fn the_list_is_asked_for_soon_after_an_addition_and_after_a_name_is_missing() {
+    let (_network, closte, program) = ends(&["a.example", "b.example"]).await;
+    let program = program.with("CLOSTE_SYNC__SYNC__INTERVAL", "1h");
+    let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    let daemon = program.start_daemon();
+    eventually("the addition is confirmed", async || closte.count(Call::List) == 2).await;
+    assert_eq!(daemon.stop().await, 0);
+    closte.take_away("a.example");
+    let daemon = program.start_daemon();
+    daemon.logs("WARN  domain.lost domain=a.example").await;
+    eventually("it is confirmed, too", async || closte.count(Call::List) == 5).await;
+    assert_eq!(closte.domains(), ["a.example", "b.example"]);
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn what_an_apply_beside_it_added_is_confirmed_by_its_next_cycle() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    closte.fail(Target::Only(Call::Add), Fault::Failure("no".to_owned()));
+    let daemon = program.start_daemon();
+    daemon.logs("domain.add_failed domain=a.example").await;
+    closte.heal();
+    assert_eq!(program.run(&["apply", "a.example"]).await.status, 0);
+    let confirmed =
+        async || program.run(&["status", "--json"]).await.json()[0]["at_closte"] == "yes";
+    eventually("the daemon confirms it", confirmed).await;
+    drop((daemon, network));
+}
+
+#[tokio::test]
 async fn a_signal_ends_it_after_the_call_in_flight_which_is_recorded() {
     for signal in ["-TERM", "-INT"] {
         let (_network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;

@@ -115,6 +115,49 @@ async fn rule_2_a_list_that_is_not_understood_in_full_removes_nothing_and_stops_
 }
 
 #[tokio::test]
+async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() {
+    let names = numbered(20);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (_network, closte, program) = ends(&names).await;
+    settle(&program).await;
+    let odd = Fault::Body(r#"{"success": true, "domains": []}"#.to_owned());
+    closte.fail(Target::Only(Call::List), odd);
+    let missing = program.run(&["apply"]).await;
+    assert_eq!((missing.status, closte.count(Call::Add)), (3, 20), "{missing:?}");
+    assert!(missing.out.contains(", 20 missing"), "{missing:?}");
+    assert!(!missing.err.contains("WARN"), "{missing:?}");
+    let status = program.run(&["status"]).await;
+    assert!(status.out.contains("20 missing from Closte's last list"), "{status:?}");
+    let plan = program.run(&["plan"]).await;
+    assert_eq!(plan.status, 2, "{plan:?}");
+    closte.heal();
+    let healed = program.run(&["apply"]).await;
+    assert_eq!((healed.status, closte.count(Call::Add)), (0, 20), "{healed:?}");
+
+    for name in &names {
+        closte.take_away(name);
+    }
+    assert_eq!(program.run(&["apply"]).await.status, 3);
+    assert_eq!(closte.count(Call::Add), 20);
+    let restored = program.run(&["apply"]).await;
+    assert_eq!((restored.status, closte.domains().len()), (0, 20), "{restored:?}");
+    let log = &restored.err;
+    assert!(log.contains("WARN  sync.domains_lost domains=20 examples=\"shop00.example,"), "{log}");
+    assert!(log.contains("INFO  sync.domains_restored domains=20"), "{log}");
+    assert!(!log.contains("domain.lost") && !log.contains("domain.added"), "{log}");
+    let events = program.run(&["events", "shop07.example"]).await;
+    for event in ["domain.lost shop07.example", "domain.added shop07.example"] {
+        assert!(events.out.contains(event), "{events:?}");
+    }
+
+    closte.take_away(names[3]);
+    program.run(&["apply"]).await;
+    let restored = program.run(&["apply"]).await;
+    assert!(restored.err.contains("WARN  domain.lost domain=shop03.example"), "{restored:?}");
+    assert!(restored.err.contains("INFO  domain.added domain=shop03.example"), "{restored:?}");
+}
+
+#[tokio::test]
 async fn rule_2_no_broken_answer_to_the_list_removes_anything() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     settle(&program).await;

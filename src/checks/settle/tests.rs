@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::standing::{DnsObservation, SslObservation};
+use crate::{
+    ledger::{Attempt, Progress},
+    standing::{DnsObservation, SslObservation},
+};
 
 fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
     let certificate = Certificate {
@@ -43,7 +46,12 @@ fn at(second: i64) -> Timestamp {
 
 fn look(previous: Option<&Standing>, seen: Observation, now: Timestamp) -> Settled {
     let name = "shop.example".parse().unwrap();
-    let facts = Facts { blog_id: Some(2), added_at: Some(at(0)), at_closte_since: Some(at(5)) };
+    let facts = Facts {
+        blog_id: Some(2),
+        added_at: Some(at(0)),
+        at_closte_since: Some(at(5)),
+        ..Facts::default()
+    };
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
     settle(&name, previous, seen, &facts, &patience, now)
 }
@@ -82,8 +90,11 @@ fn a_name_that_was_there_and_works_is_no_news() {
     let name = "shop.example".parse().unwrap();
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
     let told = |at_closte: i64, ssl| {
-        let facts =
-            Facts { added_at: Some(at(0)), at_closte_since: Some(at(at_closte)), blog_id: None };
+        let facts = Facts {
+            added_at: Some(at(0)),
+            at_closte_since: Some(at(at_closte)),
+            ..Facts::default()
+        };
         let seen = seen(DnsVerdict::Ok, ssl, &[]);
         names(&settle(&name, None, seen, &facts, &patience, at(10)))
     };
@@ -105,6 +116,30 @@ fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
     assert!(advice(301).ends_with("usually takes 5 to 10 minutes"), "{}", advice(301));
     assert!(advice(899).ends_with("(so far 9m 59s)"), "{}", advice(899));
     assert!(advice(900).starts_with("No certificate was issued"), "{}", advice(900));
+}
+
+#[test]
+fn what_keeps_a_name_from_closte_is_said_and_nobody_is_sent_to_status() {
+    let attempt = |count| Attempt { count, next: at(400) };
+    let said = |progress: Progress, ssl| {
+        let settled = look(None, seen(DnsVerdict::Ok, ssl, &[]), at(300));
+        let facts = Facts { added_at: Some(at(290)), progress, ..Facts::default() };
+        let advice = advise(&"shop.example".parse().unwrap(), &settled.standing, &facts, at(301));
+        (advice.short, advice.owner)
+    };
+    let error = || "Invalid or empty domain".to_owned();
+    for (progress, short, words) in [
+        (Progress::Accepted(attempt(1)), "wait", "was added a moment ago, and Closte's next list"),
+        (Progress::Accepted(attempt(3)), "wait", "Closte took shop.example again"),
+        (Progress::Idle, "wait", "it is added soon"),
+        (Progress::Failed(attempt(2), error()), "see below", "it is tried again: Invalid"),
+        (Progress::Refused { at: at(0), error: error() }, "see below", "will not take shop.exam"),
+    ] {
+        let (told, owner) = said(progress.clone(), SslVerdict::WrongName);
+        assert!(told == short && owner.contains(words), "{told}: {owner}");
+        let (_, owner) = said(progress, SslVerdict::Expired);
+        assert!(owner.contains("has expired"), "{owner}");
+    }
 }
 
 #[test]
