@@ -318,6 +318,10 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
                 text,
                 "{served} of {all} wanted domains are served by Closte, as of {ago} ago"
             );
+            if wanted().any(|row| row.seen().is_some()) {
+                let working = wanted().filter(works).count();
+                let _ = writeln!(text, "{working} of {all} work, seen from outside");
+            }
             for (which, what) in [
                 (Standing::Added, "added a moment ago: Closte's next list confirms that"),
                 (
@@ -329,10 +333,6 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
                 if number > 0 {
                     let _ = writeln!(text, "{number} {what}");
                 }
-            }
-            if wanted().any(|row| row.seen().is_some()) {
-                let working = wanted().filter(works).count();
-                let _ = writeln!(text, "{working} of {all} work, seen from outside");
             }
         }
         None => text.push_str("No cycle has been completed yet.\n"),

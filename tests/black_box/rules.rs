@@ -150,6 +150,7 @@ async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() 
         assert!(events.out.contains(event), "{events:?}");
     }
 
+    settle(&program).await;
     closte.take_away(names[3]);
     program.run(&["apply"]).await;
     let restored = program.run(&["apply"]).await;
