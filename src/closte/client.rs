@@ -126,15 +126,20 @@ impl Client {
         if !answer.success.0 {
             return Err(self.declined(answer));
         }
-        match answer.domains {
-            Domains::List(list) => {
-                Ok(List { example: list.example.map(|example| clean(&example)), ..list })
-            }
+        let list = match answer.domains {
+            Domains::List(list) => list,
             // An account without a domain, perhaps. Names can be added to it; none is removed.
-            Domains::Null => Ok(List { odd: 1, example: Some("null".into()), ..List::default() }),
-            Domains::Missing => Err(no_list("it has no field `domains`")),
-            Domains::NoList => Err(no_list("its field `domains` is no list")),
-        }
+            Domains::Null => List { odd: 1, example: Some("null".into()), ..List::default() },
+            Domains::Missing | Domains::NoList(_) => {
+                let why = format!("its `domains` is no list; the answer has {}", answer.keys);
+                return Err(ClosteError::NotUnderstood(clean(&why)));
+            }
+        };
+        Ok(List {
+            example: list.example.map(|example| clean(&example)),
+            shape: list.shape.within(answer.keys),
+            ..list
+        })
     }
 
     /// Adds a name. Harmless where it is there already.
@@ -347,10 +352,6 @@ impl Client {
 /// Text from Closte as it may be shown: without a secret, on one line, not too long.
 fn clean(text: &str) -> String {
     secrets::excerpt(text, EXCERPT)
-}
-
-fn no_list(why: &str) -> ClosteError {
-    ClosteError::NotUnderstood(why.to_owned())
 }
 
 /// The policy sees no method, but only the call for the list is a GET.

@@ -2,7 +2,7 @@
 
 use closte_sync::{
     event::Event,
-    simulator::{Call, Fault, Simulator, Target},
+    simulator::{Call, Fault, Shape, Simulator, Target},
 };
 use serde_json::{Value, json};
 
@@ -165,6 +165,30 @@ async fn doctor_tries_everything_and_names_the_remedy() {
         (failed[0]["check"].as_str(), failed[1]["check"].as_str()),
         (Some("database"), Some("key"))
     );
+}
+
+#[tokio::test]
+async fn doctor_shows_what_clostes_list_looks_like_and_nothing_of_what_is_in_it() {
+    let (_network, closte, program) = ends(&[]).await;
+    closte.put(["a.example"]);
+    closte.set_shape(Shape::With(vec![
+        json!({"Domain": "b.example", "ssl": {"state": "on"}, KEY: 7}),
+        json!(["c.example"]),
+    ]));
+    let shape = "an array of 1 string, 1 array, 1 object; in the objects Domain (1 string), *** (1 \
+                 number), ssl (1 object); the answer has domains (1 array), success (1 boolean)";
+    let doctor = program.run(&["doctor"]).await;
+    assert!(doctor.out.contains(&format!("ok      shape      {shape}\n")), "{doctor:?}");
+    assert!(doctor.out.contains("please report the line below"), "{doctor:?}");
+    let findings = program.run(&["doctor", "--json"]).await.json();
+    let findings = findings.as_array().unwrap();
+    let found = findings.iter().find(|one| one["check"] == "shape").unwrap();
+    assert_eq!(found["found"], shape);
+
+    closte.fail(Target::Only(Call::List), Fault::Body(r#"{"success":1,"data":[]}"#.to_owned()));
+    let doctor = program.run(&["doctor"]).await;
+    let why = "its `domains` is no list; the answer has success (1 number), data (1 array)";
+    assert!(doctor.out.contains(why), "{doctor:?}");
 }
 
 #[tokio::test]
