@@ -136,7 +136,11 @@ events! {
     /// Closte will not take the name.
     ERROR "domain.refused" Refused(domain) { blog_id: Option<i64>, error: String, asked_again: String }
     /// A row that is no domain name.
-    ERROR "row.rejected" Rejected { origin: String, blog_id: i64, value: String, reason: String }
+    ERROR "row.rejected" Rejected {
+        origin: String, blog_id: i64, value: String, reason: String, remedy: String,
+    }
+    /// A row holds a name that is never sent to Closte.
+    INFO "domain.not_wanted" NotWanted(domain) { origin: String, blog_id: i64, reason: String }
     /// A site had no domain record and got one.
     INFO "record.created" RecordCreated(domain) { blog_id: i64 }
     /// Domain records could not be written, most often for want of a right.

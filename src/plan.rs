@@ -142,6 +142,8 @@ pub enum Reason {
 pub enum Guard {
     /// It matches `sync.exclude`.
     Excluded,
+    /// It is one of Closte's own names.
+    ClostesOwn,
     /// It is the network's own name.
     OwnName,
     /// It matches `sync.keep`.
@@ -206,7 +208,10 @@ impl Plan {
 impl Guard {
     /// Whether the name stays for good: a rule of the operator or of nature, and no work left.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Excluded | Self::OwnName | Self::Kept | Self::UpsertOnly)
+        matches!(
+            self,
+            Self::Excluded | Self::ClostesOwn | Self::OwnName | Self::Kept | Self::UpsertOnly
+        )
     }
 }
 

@@ -104,7 +104,7 @@ const LONG_WAIT: Duration = Duration::from_secs(20);
 pub struct Preview {
     /// What becomes of each name.
     pub plan: Plan,
-    /// Rows that are no domain name.
+    /// What is never sent to Closte, with the reason.
     pub rejected: Vec<Rejected>,
     /// Sites that would get a domain record.
     pub records: Vec<wordpress::Site>,
@@ -225,7 +225,7 @@ impl Sync {
         let ledger = &mut remembered.ledger;
         let plan = plan(&wanted, &present, ledger, &self.rules.policy, now);
         let mut report = Report {
-            rejected: rejected.len(),
+            rejected: rejected.iter().filter(|one| one.clostes_own().is_none()).count(),
             records,
             odd_elements,
             ..Report::of(&plan, wanted.names.len())

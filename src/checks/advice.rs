@@ -47,6 +47,11 @@ pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
     }
 }
 
+/// Whether the name has a certificate, though browsers do not accept it: then none is on its way.
+fn has_certificate(ssl: SslVerdict) -> bool {
+    matches!(ssl, SslVerdict::Expired | SslVerdict::NotYetValid | SslVerdict::IncompleteChain)
+}
+
 /// Since when Closte has had all that it needs to issue the certificate, while it may still be at it.
 fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<Timestamp> {
     let latest = &standing.latest;
@@ -59,10 +64,17 @@ fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<T
     may_be.then_some(since)
 }
 
-/// What to do about a name.
-pub fn advise(name: &DomainName, standing: &Standing, facts: &Facts, now: Timestamp) -> Advice {
+/// What to do about a name. `panel` is the address of Closte's page where certificates are seen to, if
+/// it is known.
+pub fn advise(
+    name: &DomainName,
+    standing: &Standing,
+    facts: &Facts,
+    panel: Option<&str>,
+    now: Timestamp,
+) -> Advice {
     let latest = &standing.latest;
-    let about = About { name, latest, place: place(latest) };
+    let about = About { name, latest, place: place(latest), panel };
     if latest.dns.verdict == DnsVerdict::Unknown {
         return about.unknown_dns();
     }
@@ -78,16 +90,14 @@ pub fn advise(name: &DomainName, standing: &Standing, facts: &Facts, now: Timest
     if latest.works() {
         return about.works(now);
     }
+    if has_certificate(latest.ssl.verdict) {
+        return about.ssl();
+    }
     if let Some(since) = issuing_since(standing, facts, now) {
         return about.being_issued(since, now);
     }
-    // A certificate that was issued says that Closte had the name.
-    let was_issued = matches!(
-        latest.ssl.verdict,
-        SslVerdict::Expired | SslVerdict::NotYetValid | SslVerdict::IncompleteChain
-    );
-    if facts.at_closte_since.is_none() && facts.added_at.is_some() && !was_issued {
-        return about.not_at_closte(&facts.progress);
+    if facts.at_closte_since.is_none() && facts.added_at.is_some() {
+        return about.not_at_closte(&facts.progress, now);
     }
     about.ssl()
 }
@@ -97,6 +107,8 @@ struct About<'a> {
     latest: &'a Observation,
     /// What the name should point at, as part of a sentence.
     place: String,
+    /// Closte's page for it, where that is known.
+    panel: Option<&'a str>,
 }
 
 /// The best of the expected places: an address, if there is one.
@@ -239,14 +251,15 @@ impl About<'_> {
 
     fn works(&self, now: Timestamp) -> Advice {
         let name = self.name;
-        let days = self.latest.ssl.certificate.as_ref().map(|one| one.days_left(now));
-        match (self.latest.ssl.verdict, days) {
-            (SslVerdict::Expiring, Some(days)) => Advice {
+        let ends = self.latest.ssl.certificate.as_ref().map(|one| one.not_after);
+        match (self.latest.ssl.verdict, ends) {
+            (SslVerdict::Expiring, Some(ends)) => Advice {
                 short: "renew",
-                owner: format!(
-                    "The certificate of {name} ends in {days} days and was not renewed: ask \
-                     Closte's support why"
-                ),
+                owner: self.with_panel(format!(
+                    "The certificate of {name} ends in {} and was not renewed: ask Closte's support \
+                     why",
+                    span_between(now, ends)
+                )),
                 customer: format!("{name} works. We see to the renewal of its certificate."),
             },
             _ if self.latest.dns.verdict == DnsVerdict::Proxied => Advice {
@@ -282,9 +295,11 @@ impl About<'_> {
         }
     }
 
-    fn not_at_closte(&self, progress: &Progress) -> Advice {
+    /// Whoever reads it may have nothing but this sentence: it says why itself.
+    fn not_at_closte(&self, progress: &Progress, now: Timestamp) -> Advice {
         let name = self.name;
         let (short, owner) = match progress {
+            Progress::Idle => ("wait", format!("Wait: the next cycle adds {name} to Closte")),
             Progress::Accepted(attempt) if attempt.count <= 1 => (
                 "wait",
                 format!("Wait: {name} was added a moment ago, and Closte's next list confirms it"),
@@ -292,23 +307,31 @@ impl About<'_> {
             Progress::Accepted(_) => {
                 ("wait", format!("Wait: Closte took {name} again, and its list is to show it"))
             }
-            Progress::Idle => {
-                ("wait", format!("Wait: Closte does not have {name} yet, and it is added soon"))
-            }
-            Progress::Failed(_, error) => (
-                "see below",
+            Progress::Failed(attempt, error) => (
+                "not added",
                 format!(
-                    "Closte does not have {name} yet, so it issues no certificate; it is tried \
-                     again: {error}"
+                    "{name} could not be added to Closte, so there is no certificate ({error}); it \
+                     is tried again in {}",
+                    span_between(now, attempt.next)
                 ),
             ),
             Progress::Refused { error, .. } => (
-                "see below",
-                format!("Closte will not take {name}, so it issues no certificate: {error}"),
+                "refused",
+                format!(
+                    "Closte refuses {name}, so there is no certificate ({error}). Does another \
+                     account have it?"
+                ),
             ),
         };
-        let customer = format!("Your DNS is right. We are setting {name} up.");
-        Advice { short, owner, customer }
+        Advice { short, owner, customer: format!("Your DNS is right. We are setting {name} up.") }
+    }
+
+    /// Advice about a certificate, with the page where it is seen to.
+    fn with_panel(&self, owner: String) -> String {
+        match self.panel {
+            Some(panel) => format!("{owner} (Closte's panel: {panel})"),
+            None => owner,
+        }
     }
 
     fn ssl(&self) -> Advice {
@@ -377,6 +400,7 @@ impl About<'_> {
             }
             SslVerdict::Valid | SslVerdict::Expiring => ("", format!("{name} works")),
         };
+        let owner = self.with_panel(owner);
         let customer = format!(
             "Your DNS is right. We see to the certificate of {name}; there is nothing to do."
         );

@@ -44,6 +44,8 @@ pub struct Clock {
     checks: Arc<Checks>,
     state: State,
     patience: Patience,
+    /// Closte's page where certificates are seen to.
+    panel: Option<String>,
     pace: Pace,
     /// How often every name is looked at now.
     interval: Duration,
@@ -103,11 +105,13 @@ impl Work {
 }
 
 impl Clock {
-    /// Joins the parts. `concurrency` is how many names are looked at at once.
+    /// Joins the parts. `panel` is Closte's page where certificates are seen to, if it is known;
+    /// `concurrency` is how many names are looked at at once.
     pub fn new(
         checks: Checks,
         state: State,
         patience: Patience,
+        panel: Option<String>,
         pace: Pace,
         concurrency: usize,
         time: Time,
@@ -116,6 +120,7 @@ impl Clock {
             checks: Arc::new(checks),
             state,
             patience,
+            panel,
             interval: pace.interval,
             pace,
             concurrency,
@@ -296,7 +301,8 @@ impl Clock {
     fn settle(&mut self, work: &mut Work, now: Timestamp) {
         for (looked, seen) in std::mem::take(&mut work.done) {
             let previous = looked.standing.as_ref();
-            let settled = settle(&looked.name, previous, seen, &looked.facts, &self.patience, now);
+            let (facts, panel) = (&looked.facts, self.panel.as_deref());
+            let settled = settle(&looked.name, previous, seen, facts, panel, &self.patience, now);
             let due_at = if settled.is_doubt() {
                 later(now, SECOND_LOOK.min(self.interval))
             } else {

@@ -20,6 +20,7 @@ pub use clock::Clock;
 pub use dns::ResolverAddress;
 pub use look::{Checks, Depth, Options};
 pub use settle::{Patience, Settled, depth, settle};
+pub use suspicion::is_suspicious;
 pub use targets::{Expected, Network, Target};
 pub use time::{Pace, Time};
 pub use tls::RootsError;

@@ -260,7 +260,8 @@ async fn check_checks(
         );
         Finding { check: "resolvers", result, found }
     });
-    if options.expected_targets.is_empty() && own_domain.is_none() {
+    let needs_own_domain = options.expected_targets.is_empty() && options.public_address.is_none();
+    if needs_own_domain && own_domain.is_none() {
         findings.push(Finding::skipped("targets", "the network cannot be read"));
         return;
     }

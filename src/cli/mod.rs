@@ -32,7 +32,7 @@ use thiserror::Error;
 
 use crate::{
     checks::{Checks, Clock, Pace, Patience, RootsError, Time},
-    closte::{Client, ClosteError},
+    closte::{AppId, Client, ClosteError},
     daemon::EndpointError,
     domain::DomainName,
     escape::escape_line,
@@ -361,7 +361,13 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
 fn clock(settings: &Settings, state: &State, pace: Pace, time: Time) -> Result<Clock, RootsError> {
     let checks = Checks::new(settings.checks.options.clone())?;
     let concurrency = settings.checks.concurrency;
-    Ok(Clock::new(checks, state.clone(), patience(settings), pace, concurrency, time))
+    let (state, patience, panel) = (state.clone(), patience(settings), panel(settings));
+    Ok(Clock::new(checks, state, patience, panel, pace, concurrency, time))
+}
+
+/// Closte's page for the app's domains, if the app is known.
+fn panel(settings: &Settings) -> Option<String> {
+    settings.closte.app_id.as_ref().map(AppId::domains_page)
 }
 
 fn patience(settings: &Settings) -> Patience {

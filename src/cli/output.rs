@@ -131,9 +131,13 @@ pub(super) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How a row that is no domain name is shown.
+/// How a row that is not sent is shown.
 pub(super) fn rejected_line(one: &Rejected) -> String {
-    format!("! {} {:?}  rejected: {}", one.origin, one.value, one.reason)
+    let Rejected { origin, value, reason, .. } = one;
+    match one.clostes_own() {
+        Some(_) => format!("! {origin} {value:?}  not wanted: {reason}"),
+        None => format!("! {origin} {value:?}  rejected: {reason}; correct it in {}", one.screen()),
+    }
 }
 
 #[cfg(test)]

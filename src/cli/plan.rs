@@ -11,7 +11,7 @@ use crate::{
     domain::DomainName,
     plan::{Decision, Guard, Reason},
     settings::Settings,
-    state::State,
+    state::{Rejected, State},
     sync::{Preview, Sync},
 };
 
@@ -32,6 +32,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
 
 fn to_text(preview: &Preview, now: Timestamp) -> String {
     let plan = &preview.plan;
+    let (not_wanted, rejected) = by_reason(&preview.rejected);
     let number = |matches: fn(&Decision) -> bool| {
         plan.decisions.iter().filter(|(_, decision)| matches(decision)).count()
     };
@@ -50,7 +51,8 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
         (number(|d| matches!(d, Decision::Foreign)), "foreign"),
         (number(|d| matches!(d, Decision::Refused { .. })), "refused"),
         (number(|d| matches!(d, Decision::Missing)), "missing"),
-        (preview.rejected.len(), "rejected"),
+        (rejected.len(), "rejected"),
+        (not_wanted.len(), "not wanted"),
     ] {
         if number > 0 {
             let _ = write!(text, ", {number} {word}");
@@ -89,6 +91,11 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
         let _ = writeln!(text, "{}", paint(FAIR, line));
     }
     text
+}
+
+/// Those that hold one of Closte's own names, and those that hold no name.
+fn by_reason(rejected: &[Rejected]) -> (Vec<&Rejected>, Vec<&Rejected>) {
+    rejected.iter().partition(|one| one.clostes_own().is_some())
 }
 
 /// What a line of the diff begins with; a blank for what is only counted.
@@ -133,6 +140,7 @@ fn reason(decision: &Decision, now: Timestamp) -> String {
 fn guard_reason(guard: &Guard, now: Timestamp) -> String {
     match guard {
         Guard::Excluded => "it matches sync.exclude".to_owned(),
+        Guard::ClostesOwn => "it is one of Closte's own names".to_owned(),
         Guard::OwnName => "it is the network's own name".to_owned(),
         Guard::Kept => "it matches sync.keep".to_owned(),
         Guard::UpsertOnly => "sync.policy is upsert-only".to_owned(),
@@ -173,9 +181,8 @@ fn to_json(preview: &Preview) -> Value {
         }
         Value::Object(fields)
     };
-    let rejected = preview.rejected.iter().map(|one| {
-        json!({"origin": one.origin, "blog_id": one.blog_id, "value": one.value, "reason": one.reason})
-    });
+    let row = |one: &&Rejected| json!({"origin": one.origin, "blog_id": one.blog_id, "value": one.value, "reason": one.reason});
+    let (not_wanted, rejected) = by_reason(&preview.rejected);
     let records =
         preview.records.iter().map(|site| json!({"blog_id": site.blog_id, "domain": site.domain}));
     json!({
@@ -183,7 +190,8 @@ fn to_json(preview: &Preview) -> Value {
         "managed": preview.plan.managed,
         "list_complete": preview.odd_elements.is_none(),
         "decisions": preview.plan.decisions.iter().map(decision).collect::<Vec<_>>(),
-        "rejected": rejected.collect::<Vec<_>>(),
+        "rejected": rejected.iter().map(row).collect::<Vec<_>>(),
+        "not_wanted": not_wanted.iter().map(row).collect::<Vec<_>>(),
         "records": records.collect::<Vec<_>>(),
     })
 }
@@ -205,6 +213,7 @@ fn word(decision: &Decision) -> &'static str {
 fn guard_word(guard: &Guard) -> &'static str {
     match guard {
         Guard::Excluded => "excluded",
+        Guard::ClostesOwn => "clostes-own",
         Guard::OwnName => "own-name",
         Guard::Kept => "kept",
         Guard::UpsertOnly => "upsert-only",

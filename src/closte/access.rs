@@ -85,6 +85,14 @@ pub struct AppId(String);
 #[error("it must be the app's id, 24 hexadecimal digits")]
 pub struct InvalidAppId;
 
+impl AppId {
+    /// The panel's page for the app's domains, their DNS and their certificates. There is no secret in
+    /// it.
+    pub fn domains_page(&self) -> String {
+        format!("https://app.closte.com/sites/domains/{self}")
+    }
+}
+
 impl FromStr for AppId {
     type Err = InvalidAppId;
 

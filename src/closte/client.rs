@@ -14,7 +14,10 @@ use super::{
     redirect::is_followed,
     wire::{Answer, Domains, is_web_page},
 };
-use crate::{domain::DomainName, secrets};
+use crate::{
+    domain::{CLOSTES_OWN, DomainName},
+    secrets,
+};
 
 /// The largest answer that is read, in bytes.
 const BODY_LIMIT: usize = 64 << 20;
@@ -200,7 +203,11 @@ impl Client {
     ) -> CertificateRequest {
         let form =
             [("apikey", self.key.expose()), ("domain", name.as_str()), ("type", "letsencrypt")];
-        let mut request = CertificateRequest { absent: Vec::new(), answer: Ok(None) };
+        let answer = may_be_sent(name).map(|()| None);
+        let mut request = CertificateRequest { absent: Vec::new(), answer };
+        if request.answer.is_err() {
+            return request;
+        }
         for path in CERTIFICATE_CALLS.iter().filter(|path| !absent.contains(*path)) {
             match self.send(self.http.post(self.base.join(path)).form(&form)).await {
                 // No client of Closte's own makes these calls: a page is no answer to one.
@@ -230,6 +237,7 @@ impl Client {
     }
 
     async fn change(&self, path: &str, name: &DomainName) -> Result<(), ClosteError> {
+        may_be_sent(name)?;
         let wildcard = if name.is_wildcard() { "1" } else { "0" };
         let form =
             [("apikey", self.key.expose()), ("domain", name.as_str()), ("wildcard", wildcard)];
@@ -347,6 +355,14 @@ impl Client {
             ClosteError::Declined(text)
         }
     }
+}
+
+/// The last line of defence: whoever asks should know by then.
+fn may_be_sent(name: &DomainName) -> Result<(), ClosteError> {
+    if name.is_clostes_own() {
+        return Err(ClosteError::NameRefused(CLOSTES_OWN.to_owned()));
+    }
+    Ok(())
 }
 
 /// Text from Closte as it may be shown: without a secret, on one line, not too long.

@@ -224,7 +224,8 @@ impl<'a> Planner<'a> {
         let unwanted_since = *entry.unwanted_since.get_or_insert(self.now);
         if old.unwanted_since.is_none() {
             entry.progress = Progress::Idle;
-            notice = Some(Notice::Unmapped);
+            // A row may want it all the same, and it will not be removed.
+            notice = (!name.is_clostes_own()).then_some(Notice::Unmapped);
         }
         if listed {
             if self.list_is_sound
@@ -309,6 +310,8 @@ impl<'a> Planner<'a> {
     fn lasting_guard(&self, name: &DomainName) -> Option<Guard> {
         if matches_any(&self.policy.exclude, name) {
             Some(Guard::Excluded)
+        } else if name.is_clostes_own() {
+            Some(Guard::ClostesOwn)
         } else if self.wanted.own_names.contains(name) {
             Some(Guard::OwnName)
         } else if matches_any(&self.policy.keep, name) {

@@ -501,3 +501,17 @@ fn a_managed_name_is_forgotten_when_it_is_surely_gone() {
     });
     assert!(forgets(&last), "we removed the last name ourselves");
 }
+
+#[test]
+fn a_name_of_clostes_own_that_an_older_version_managed_is_held_for_good() {
+    const OWN: &str = "app-0123456789abcdef01234567.closte.com";
+    let mut case = case().in_place(&[OWN]).with(|case| case.policy.allow_removals = true);
+    case.wanted.names.clear();
+    let plan = case.plan();
+    assert_eq!(plan.decisions, [(name(OWN), Decision::Held(Guard::ClostesOwn))]);
+    assert!(plan.is_settled());
+    // Nothing is said of it: its row is there.
+    assert_eq!(plan.changes[0].notice, None);
+    // The checks and the requests for certificates leave it alone.
+    assert_eq!(entry_after(&plan, OWN).unwanted_since, Some(now()));
+}

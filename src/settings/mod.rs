@@ -23,7 +23,7 @@ use std::{
 pub use error::SettingsError;
 use error::{database_is_not_set, key_is_not_set};
 pub use layers::{Entry, Layers};
-use words::{NetworkId, StateUrl};
+use words::{ExtraDomain, NetworkId, StateUrl};
 pub use wp_config::WpConfigFile;
 
 use crate::{
@@ -210,7 +210,7 @@ impl Settings {
         let policy = values.parse("sync.policy");
         let removal_grace = values.duration("sync.removal_grace", Duration::ZERO);
         let max_removal_percent = values.number("sync.max_removal_percent", 0..=100);
-        let extra_domains = values.list("sync.extra_domains");
+        let extra_domains = values.list::<ExtraDomain>("sync.extra_domains");
         let exclude = values.list("sync.exclude");
         let keep = values.list("sync.keep");
         let www = values.parse("sync.www");
@@ -269,7 +269,10 @@ impl Settings {
                     policy: policy?,
                     removal_grace: removal_grace?,
                     max_removal_percent: max_removal_percent?,
-                    extra_domains: extra_domains?,
+                    extra_domains: extra_domains?
+                        .into_iter()
+                        .map(|ExtraDomain(name)| name)
+                        .collect(),
                     exclude: exclude?,
                     keep: keep?,
                     www: www?,
@@ -286,6 +289,7 @@ impl Settings {
                     options: checks::Options {
                         resolvers: resolvers?,
                         expected_targets: expected_targets?,
+                        public_address: public_address?,
                         proxies: proxies?.into_iter().map(|Network(network)| network).collect(),
                         certificate_authorities: certificate_authorities?,
                         port: port?,

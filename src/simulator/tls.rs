@@ -46,6 +46,8 @@ pub struct Tls {
 pub enum Face {
     /// A certificate for the name that ends in so many days.
     Valid(i64),
+    /// A certificate for the name that was issued so many days ago and ends in so many.
+    Issued(i64, i64),
     /// A certificate that ended yesterday.
     Expired,
     /// A certificate whose time begins in some days.
@@ -134,6 +136,7 @@ impl Tls {
         let trusted = &self.shelf.trusted;
         let config = match face {
             Face::Valid(days) => trusted.certificate(name, -1, days, true)?,
+            Face::Issued(ago, days) => trusted.certificate(name, -ago, days, true)?,
             Face::Expired => trusted.certificate(name, -90, -1, true)?,
             Face::NotYetValid => trusted.certificate(name, 3, 90, true)?,
             Face::WrongName => trusted.certificate("other.example", -1, 90, true)?,

@@ -31,7 +31,8 @@ impl LedgerId {
     }
 }
 
-/// Something in the network's tables that is no domain name.
+/// Something in the network's tables that is never sent to Closte: it is no domain name, or one of
+/// Closte's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Where it stands: `row 17` or `site 4`.
@@ -40,17 +41,33 @@ pub struct Rejected {
     pub blog_id: i64,
     /// What stands there.
     pub value: String,
-    /// Why it is no name.
+    /// Why it is not sent.
     pub reason: String,
 }
 
 impl Rejected {
+    /// The name, where it is one after all, but one of Closte's own.
+    pub fn clostes_own(&self) -> Option<DomainName> {
+        self.value.parse().ok().filter(DomainName::is_clostes_own)
+    }
+
+    /// The screen where it is corrected.
+    pub fn screen(&self) -> &'static str {
+        if self.origin.starts_with("site ") {
+            "Network Admin > Sites > Edit"
+        } else {
+            "Network Admin > Ultimate Multisite > Domains"
+        }
+    }
+
     fn event(&self) -> Event {
-        Event::Rejected {
-            origin: self.origin.clone(),
-            blog_id: self.blog_id,
-            value: self.value.clone(),
-            reason: self.reason.clone(),
+        let Self { origin, blog_id, value, reason } = self.clone();
+        match self.clostes_own() {
+            Some(domain) => Event::NotWanted { domain, origin, blog_id, reason },
+            None => {
+                let remedy = format!("correct it in {}", self.screen());
+                Event::Rejected { origin, blog_id, value, reason, remedy }
+            }
         }
     }
 }
@@ -166,14 +183,15 @@ impl State {
         Ok(())
     }
 
-    /// What was rejected when it was noted last, by origin.
+    /// What was rejected when it was noted last: rows, then sites, by their numbers.
     ///
     /// # Errors
     /// Any [`StateError`].
     pub async fn rejected(&self, id: LedgerId) -> Result<Vec<Rejected>, StateError> {
         let rows = sqlx::query_as(
             "SELECT origin, blog_id, value, reason FROM rejected WHERE ledger_id = ?
-             ORDER BY origin",
+             ORDER BY substr(origin, 1, instr(origin, ' ')),
+                 CAST(substr(origin, instr(origin, ' ')) AS INTEGER)",
         );
         let rows: Vec<(String, i64, String, String)> =
             rows.bind(id.0).fetch_all(&self.pool).await.map_err(self.failed())?;

@@ -4,7 +4,7 @@ use std::{
 };
 
 use crate::{
-    domain::{DomainName, Pattern},
+    domain::{CLOSTES_OWN, DomainName, Pattern},
     ledger::Origin,
     plan::{Policy, Wanted},
     state::Rejected,
@@ -89,8 +89,9 @@ impl Rules {
             ..Wanted::default()
         };
         wanted.names.reserve(network.mappings.len());
-        let excluded =
-            |name: &DomainName| self.policy.exclude.iter().any(|p: &Pattern| p.matches(name));
+        let excluded = |name: &DomainName| {
+            self.policy.exclude.iter().any(|p: &Pattern| p.matches(name)) || name.is_clostes_own()
+        };
         let mut want = |name: &DomainName, origin: Origin| {
             if !excluded(name) {
                 // The first row counts where several hold one name: rows come in their order.
@@ -145,6 +146,7 @@ fn rejected_row(one: &wordpress::Rejected) -> Option<i64> {
     }
 }
 
+/// What is never sent to Closte, with the reason.
 pub(super) fn rejected(network: &Network) -> Vec<Rejected> {
     let one = |one: &wordpress::Rejected| Rejected {
         origin: one.origin.to_string(),
@@ -152,5 +154,21 @@ pub(super) fn rejected(network: &Network) -> Vec<Rejected> {
         value: one.value.clone(),
         reason: one.reason.to_string(),
     };
-    network.rejected.iter().map(one).collect()
+    let own = |origin: wordpress::Origin, blog_id: i64, name: &DomainName| {
+        name.is_clostes_own().then(|| Rejected {
+            origin: origin.to_string(),
+            blog_id,
+            value: name.to_string(),
+            reason: CLOSTES_OWN.to_owned(),
+        })
+    };
+    let rows = network
+        .mappings
+        .iter()
+        .filter_map(|row| own(wordpress::Origin::Row(row.row_id), row.blog_id, &row.domain));
+    let sites = network
+        .lacking
+        .iter()
+        .filter_map(|site| own(wordpress::Origin::Site(site.blog_id), site.blog_id, &site.domain));
+    network.rejected.iter().map(one).chain(rows).chain(sites).collect()
 }

@@ -28,10 +28,10 @@ async fn plan_shows_a_diff_and_changes_nothing() {
 + xn--blmen-lva.example
 + never-recorded.agency.example  a domain record for site 4, which has none
 + twins.agency.example  a domain record for site 10, which has none
-! row 11 \"https://pasted.example/\"  rejected: it is a web address; only the host name belongs here
-! row 12 \"\"  rejected: it is empty
-! row 13 \"evil.example&domain=victim.example\"  rejected: the character '&' cannot be part of a host name
-! site 9 \"localhost\"  rejected: it has one label only, and a domain needs two, such as shop.example
+! row 11 \"https://pasted.example/\"  rejected: it is a web address; only the host name belongs here; correct it in Network Admin > Ultimate Multisite > Domains
+! row 12 \"\"  rejected: it is empty; correct it in Network Admin > Ultimate Multisite > Domains
+! row 13 \"evil.example&domain=victim.example\"  rejected: the character '&' cannot be part of a host name; correct it in Network Admin > Ultimate Multisite > Domains
+! site 9 \"localhost\"  rejected: it has one label only, and a domain needs two, such as shop.example; correct it in Network Admin > Sites > Edit
 "
     );
     assert_eq!(closte.domains().len(), 3);
@@ -189,6 +189,61 @@ async fn doctor_shows_what_clostes_list_looks_like_and_nothing_of_what_is_in_it(
     let doctor = program.run(&["doctor"]).await;
     let why = "its `domains` is no list; the answer has success (1 number), data (1 array)";
     assert!(doctor.out.contains(why), "{doctor:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_name_is_told_with_the_screen_where_it_stands_and_in_order() {
+    let (network, _closte, program) = ends(&[]).await;
+    network
+        .sql(
+            "INSERT INTO wp_wu_domain_mappings (id, blog_id, domain) VALUES (10, 2, 'b b');
+             INSERT INTO wp_wu_domain_mappings (id, blog_id, domain) VALUES (9, 2, 'a a');
+             INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (30, 1, 'd d');
+             INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (4, 1, 'c c')",
+        )
+        .await;
+    program.run(&["apply"]).await;
+    let (rows, sites) =
+        ("Network Admin > Ultimate Multisite > Domains", "Network Admin > Sites > Edit");
+    let status = program.run(&["status", "--json"]).await.json();
+    let status = status.as_array().unwrap();
+    let advice =
+        |one: &Value| one["advice"].as_str().unwrap().split_once(": ").unwrap().0.to_owned();
+    let expected = [("row 9", rows), ("row 10", rows), ("site 4", sites), ("site 30", sites)];
+    let expected = expected.map(|(origin, screen)| format!("Correct {origin} in {screen}"));
+    assert_eq!(status.iter().map(advice).collect::<Vec<_>>(), expected);
+    for command in ["status", "plan"] {
+        let shown = program.run(&[command]).await.out;
+        let origins =
+            shown.lines().filter_map(|line| Some(line.strip_prefix("! ")?.split_once(" \"")?.0));
+        let origins: Vec<&str> = origins.collect();
+        assert_eq!(origins, ["row 9", "row 10", "site 4", "site 30"], "{command}: {shown}");
+    }
+    let doctor = program.run(&["doctor"]).await;
+    let line = "2 mappings, 2 of them no domain name, 2 sites whose own domain is none (`closte-sync \
+                plan` lists them)";
+    assert!(doctor.out.contains(line), "{doctor:?}");
+    let events = program.run(&["events", "--json"]).await.out;
+    let events: Vec<Value> =
+        events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let remedy = |origin: &str| {
+        let one = events.iter().find(|one| one["origin"] == origin).unwrap();
+        one["remedy"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(remedy("row 9"), format!("correct it in {rows}"));
+    assert_eq!(remedy("site 4"), format!("correct it in {sites}"));
+}
+
+#[tokio::test]
+async fn the_table_of_status_is_80_columns_wide_when_it_is_piped() {
+    let long = format!("{}.{}.example", "a".repeat(60), "b".repeat(60));
+    let (_network, _closte, program) = ends(&[&long, "c.example"]).await;
+    program.run(&["apply"]).await;
+    let status = program.run(&["status"]).await;
+    let table = status.out.lines().skip_while(|line| !line.starts_with("DOMAIN"));
+    assert!(table.clone().all(|line| line.len() <= 80), "{status:?}");
+    let names: String = table.skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains(&long) && names.contains("c.example"), "{status:?}");
 }
 
 #[tokio::test]

@@ -320,3 +320,38 @@ async fn rule_10_the_daemon_outlives_whatever_the_other_ends_do() {
     daemon.logs("domain.added domain=late.example").await;
     assert_eq!(daemon.stop().await, 0);
 }
+
+#[tokio::test]
+async fn names_below_closte_com_are_never_sent() {
+    const OWN: &str = "app-0123456789abcdef01234567.closte.com";
+    let (network, closte, program) = ends(&["a.example", OWN]).await;
+    let program = program.with("CLOSTE_SYNC__WORDPRESS__CREATE_DOMAIN_RECORDS", "false");
+    network
+        .sql("INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (5, 1, 'site5.closte.com')")
+        .await;
+    closte.put([OWN, "cdn-7.closte.com"]);
+    let plan = program.run(&["plan"]).await.out;
+    let head = "1 to add, 0 to remove, 0 held, 0 waiting; 0 in place, 2 foreign, 2 not wanted\n";
+    assert!(plan.starts_with(head), "{plan}");
+    let reason = "not wanted: it is one of Closte's own names, which are never sent to it";
+    assert!(plan.contains(&format!("! row 2 \"{OWN}\"  {reason}\n")), "{plan}");
+    assert!(plan.contains(&format!("! site 5 \"site5.closte.com\"  {reason}\n")), "{plan}");
+    for _ in 0..2 {
+        assert_eq!(program.run(&["apply"]).await.status, 0);
+    }
+    network.unmap(OWN).await;
+    assert_eq!(program.run(&["apply"]).await.status, 0);
+    let sent = closte.requests().into_iter().filter_map(|request| request.domain);
+    assert_eq!(sent.collect::<Vec<_>>(), ["a.example"]);
+    let events = program.run(&["events"]).await.out;
+    assert_eq!(events.matches("domain.not_wanted").count(), 2, "{events}");
+    assert!(!events.contains("row.rejected"), "{events}");
+    let status = program.run(&["status", "--json"]).await.json();
+    let own: Vec<_> =
+        status.as_array().unwrap().iter().filter(|one| one["domain"] != "a.example").collect();
+    assert_eq!((own.len(), &own[0]["at_closte"]), (1, &json!("not-wanted")), "{status}");
+
+    let extra =
+        program.with("CLOSTE_SYNC__SYNC__EXTRA_DOMAINS", "*.closte.com").run(&["plan"]).await;
+    assert!(extra.status == 1 && extra.err.contains("one of Closte's own names"), "{extra:?}");
+}

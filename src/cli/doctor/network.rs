@@ -6,7 +6,7 @@ use crate::{
     escape::escape_line,
     settings::{Entry, Settings, SettingsError},
     span::span,
-    wordpress::{Network, SourceError, TLS_REMEDY},
+    wordpress::{Network, Origin, SourceError, TLS_REMEDY},
 };
 
 /// The network's own domain is the result, if it could be read.
@@ -118,8 +118,17 @@ fn describe(settings: &Settings, network: &Network) -> String {
         escape_line(&network.domain),
         count(network.rows, "mapping")
     );
+    let (rows, sites): (Vec<_>, Vec<_>) =
+        network.rejected.iter().partition(|one| matches!(one.origin, Origin::Row(_)));
+    if !rows.is_empty() {
+        let _ = write!(text, ", {} of them no domain name", rows.len());
+    }
+    if !sites.is_empty() {
+        let sites = count(sites.len(), "site");
+        let _ = write!(text, ", {sites} whose own domain is none");
+    }
     if !network.rejected.is_empty() {
-        let _ = write!(text, ", {} of them no domain name", network.rejected.len());
+        text.push_str(" (`closte-sync plan` lists them)");
     }
     if !network.lacking.is_empty() {
         let _ = write!(text, ", {} without a domain record", count(network.lacking.len(), "site"));
