@@ -287,6 +287,8 @@ mod tests {
             nonce: Nonce::new(&[7; 20]).unwrap(),
         };
         theirs.write_all(&[2, 0, 0, 1, 1, 4]).await.unwrap();
+        // It says no more.
+        theirs.shutdown().await.unwrap();
         let login = async {
             let mut wire = Wire::resumed(Box::new(ours), 0);
             log_in(&mut wire, &greeting, &options, security).await
