@@ -130,7 +130,7 @@ impl Client {
             return Err(self.declined(answer));
         }
         let list = match answer.domains {
-            Domains::List(list) => list,
+            Domains::List(list) => *list,
             // An account without a domain, perhaps. Names can be added to it; none is removed.
             Domains::Null => List { odd: 1, example: Some("null".into()), ..List::default() },
             Domains::Missing | Domains::NoList(_) => {

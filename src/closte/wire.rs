@@ -142,7 +142,7 @@ pub(super) enum Domains {
     #[default]
     Missing,
     Null,
-    List(List),
+    List(Box<List>),
     /// Neither an array nor an object.
     NoList(Kind),
 }
@@ -151,7 +151,7 @@ impl Domains {
     fn kind(&self) -> Kind {
         match self {
             Self::Missing | Self::Null => Kind::Null,
-            Self::List(List { shape, .. }) if shape.is_object() => Kind::Object,
+            Self::List(list) if list.shape.is_object() => Kind::Object,
             Self::List(_) => Kind::Array,
             Self::NoList(kind) => *kind,
         }
@@ -178,7 +178,7 @@ impl<'de> Visitor<'de> for DomainsVisitor {
         while let Some(element) = elements.next_element::<Element>()? {
             list.take(element);
         }
-        Ok(Domains::List(list))
+        Ok(Domains::List(Box::new(list)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
@@ -187,7 +187,7 @@ impl<'de> Visitor<'de> for DomainsVisitor {
             list.shape.add_key(&key);
             list.take(element);
         }
-        Ok(Domains::List(list))
+        Ok(Domains::List(Box::new(list)))
     }
 
     fn visit_unit<E>(self) -> Result<Domains, E> {
@@ -382,7 +382,7 @@ mod tests {
     fn list(domains: &str) -> List {
         let body = format!(r#"{{"success": true, "domains": {domains}}}"#);
         match Answer::parse(body.as_bytes()).unwrap().domains {
-            Domains::List(list) => list,
+            Domains::List(list) => *list,
             other => panic!("{domains}: {other:?}"),
         }
     }
