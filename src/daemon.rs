@@ -1,5 +1,6 @@
 //! The daemon: both loops until it is told to stop, whatever the other ends do.
 
+mod connections;
 mod endpoint;
 mod metrics;
 mod service;
@@ -110,7 +111,7 @@ pub async fn run(
         let stop = Stop::default();
         let ended = CancellationToken::new();
         let run = async {
-            run_parts(parts, state, &stop, &vitals, &mut memory).await;
+            run_parts(parts, state, lock, &stop, &vitals, &mut memory).await;
             ended.cancel();
         };
         let attend = attend(&mut signals, state, &stop, &ended, &vitals, &mut reload);
@@ -175,6 +176,7 @@ async fn attend(
 async fn run_parts(
     parts: Parts,
     state: &State,
+    lock: &FileLock,
     stop: &Stop,
     vitals: &Arc<Vitals>,
     memory: &mut Memory,
@@ -193,7 +195,7 @@ async fn run_parts(
             tell(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
-    tokio::join!(run_cycles(sync, state, interval, stop, vitals, memory), checks);
+    tokio::join!(run_cycles(sync, state, lock, interval, stop, vitals, memory), checks);
     // It answers to the last.
     closed.cancel();
     if let Some(Err(error)) = futures_util::future::OptionFuture::from(endpoint).await {
@@ -204,6 +206,7 @@ async fn run_parts(
 async fn run_cycles(
     mut sync: Sync,
     state: &State,
+    lock: &FileLock,
     interval: Duration,
     stop: &Stop,
     vitals: &Vitals,
@@ -218,7 +221,10 @@ async fn run_cycles(
         let started = Instant::now();
         let alive = |_, _| vitals.pulse.sync_is_alive();
         // In a box, because the compiler gives up on futures that are nested as deep as all of this.
-        let mut outcome = unbroken(Box::pin(sync.cycle(stop, &alive))).await;
+        let mut outcome = match hold(state, lock).await {
+            Ok(()) => unbroken(Box::pin(sync.cycle(stop, &alive))).await,
+            Err(error) => Err(error.into()),
+        };
         let took = started.elapsed();
         let now = tokio::time::Instant::now();
         memory.note(&mut outcome, now);
@@ -239,6 +245,12 @@ async fn unbroken(
 ) -> Result<Report, CycleError> {
     let outcome = AssertUnwindSafe(cycle).catch_unwind().await;
     outcome.unwrap_or_else(|panic| Err(CycleError::Fault(panics::reason(&*panic))))
+}
+
+/// Makes sure that the state database and the lock beside it are still those at their names.
+async fn hold(state: &State, lock: &FileLock) -> Result<(), StateError> {
+    state.attend().await?;
+    lock.keep(state)
 }
 
 /// Pauses, and shows meanwhile that the loop is alive.

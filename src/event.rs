@@ -232,6 +232,10 @@ events! {
     INFO "checks.in_time" ChecksInTime { after_s: u64 }
     /// The state database could not be written.
     ERROR "state.failed" StateFailed { error: String, for_s: u64 }
+    /// The state database was deleted while the daemon runs.
+    ERROR "state.deleted" StateDeleted { file: String, outcome: String, for_s: u64 }
+    /// Another file is at its name. Nothing is added or removed any more.
+    ERROR "state.replaced" StateReplaced { file: String, remedy: String, for_s: u64 }
     /// It can be written again.
     INFO "state.recovered" StateRecovered { after_s: u64 }
     /// The daemon runs.

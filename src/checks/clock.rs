@@ -149,6 +149,7 @@ impl Clock {
 
     /// Records what was seen, and finds out what to look at next.
     async fn step(&mut self, work: &mut Work, stop: &CancellationToken) -> Result<(), StateError> {
+        self.state.attend().await?;
         self.record(work).await?;
         let Some(ledger) = self.enrol().await? else {
             return Ok(());
@@ -333,6 +334,7 @@ impl Clock {
                 let after_s = self.troubles.ends(Area::State, now);
                 after_s.map(|after_s| Event::StateRecovered { after_s })
             }
+            Err(error) if error.is_told() => None,
             Err(error) => {
                 let error = error.to_string();
                 let event = |for_s| Event::StateFailed { error, for_s };

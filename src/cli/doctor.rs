@@ -162,7 +162,7 @@ async fn check_state(settings: &Settings) -> Finding {
 /// Whether the endpoint's address is to be had, unless a daemon has it already.
 fn check_endpoint(settings: &Settings) -> Option<Finding> {
     let address = settings.http.listen?;
-    if FileLock::last_beat_of_daemon(&settings.state_path).is_ok_and(|beat| beat.is_some()) {
+    if FileLock::daemon(&settings.state_path).is_ok_and(|daemon| daemon.is_some()) {
         return Some(Finding::skipped("http", "a daemon runs"));
     }
     let opened = Listener::open(address).map(|_| format!("{address} can be listened on"));

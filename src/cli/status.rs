@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{
     CommandError, exit,
     output::{
-        BAD, FAINT, FAIR, GOOD, STRONG, paint, print, print_json, rejected_line, since, under,
-        until, width,
+        BAD, FAINT, FAIR, GOOD, STRONG, complain, paint, print, print_json, rejected_line, since,
+        under, until, width,
     },
     panel, patience,
 };
@@ -20,7 +20,7 @@ use crate::{
     ledger::{Entry, Ledger, Progress},
     settings::Settings,
     standing::{Observation, SslVerdict, Standing as Seen},
-    state::{LastCycle, Looked, Rejected, State},
+    state::{FileLock, LastCycle, Looked, Rejected, State},
 };
 
 /// The table is not wider than this, in characters: it gets into mails and tickets.
@@ -33,7 +33,12 @@ pub(super) async fn execute(
     only: &[DomainName],
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let Some(state) = State::open_existing(&settings.state_path).await? else {
+    let path = &settings.state_path;
+    let daemon = FileLock::daemon(path).ok().flatten();
+    if let Some(trouble) = daemon.and_then(|daemon| daemon.trouble(path)) {
+        complain(&format!("{}\n", paint(BAD, trouble)));
+    }
+    let Some(state) = State::open_existing(path).await? else {
         if as_json {
             print_json(&Vec::<Value>::new())?;
         } else {
