@@ -65,17 +65,33 @@ fn mask_all(known: &[Secret], text: &str) -> String {
             return WITHHELD.to_owned();
         }
     }
-    let mut masked = text.to_owned();
+    let letters = letters(text);
+    let mut places = Vec::new();
     for secret in known {
-        let places = secret.places_in(&letters(&masked));
-        if !places.is_empty() && !secret.is_unmistakable {
+        let found = secret.places_in(&letters);
+        if !found.is_empty() && !secret.is_unmistakable {
             return WITHHELD.to_owned();
         }
-        for place in places.into_iter().rev() {
-            masked.replace_range(place, "***");
-        }
+        places.extend(found);
+    }
+    let mut masked = text.to_owned();
+    for place in merged(places).into_iter().rev() {
+        masked.replace_range(place, "***");
     }
     masked
+}
+
+/// What several secrets have in common is masked once.
+fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.sort_unstable_by_key(|place| place.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for place in places {
+        match merged.last_mut() {
+            Some(last) if place.start < last.end => last.end = last.end.max(place.end),
+            _ => merged.push(place),
+        }
+    }
+    merged
 }
 
 fn disguises_undone(text: &str) -> Vec<String> {
@@ -196,6 +212,13 @@ mod tests {
             assert_eq!(masked("s3cret+Key/1==", "", text), shown);
         }
         assert_eq!(masked("Gröẞe+12345", "", "it is grÖßE+12345"), "it is ***");
+    }
+
+    #[test]
+    fn what_secrets_have_in_common_is_masked_once() {
+        let known = ["a-s3cret-key", "s3cret-key-of-another"];
+        let known: Vec<Secret> = known.iter().filter_map(|one| Secret::new(one, "")).collect();
+        assert_eq!(mask_all(&known, "bad a-s3cret-key-of-another!"), "bad ***!");
     }
 
     #[test]

@@ -42,10 +42,11 @@ async fn check_explains_in_plain_words() {
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[1], "1 of 2 work, seen from outside");
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(words(lines[2]), ["DOMAIN", "AT", "CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"]);
-    assert_eq!(words(lines[3])[..4], ["b.example", "added", "elsewhere", "refused"]);
-    assert_eq!(words(lines[3])[5..], ["point", "A"]);
-    assert_eq!(words(lines[4])[..5], ["a.example", "added", "ok", "valid", "89d"]);
+    assert_eq!(lines[2], "2 added a moment ago: Closte's next list confirms that");
+    assert_eq!(words(lines[3]), ["DOMAIN", "AT", "CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"]);
+    assert_eq!(words(lines[4])[..4], ["b.example", "added", "elsewhere", "refused"]);
+    assert_eq!(words(lines[4])[5..], ["point", "A"]);
+    assert_eq!(words(lines[5])[..5], ["a.example", "added", "ok", "valid", "89d"]);
 }
 
 #[tokio::test]
@@ -136,7 +137,7 @@ async fn advice_says_itself_why_a_name_is_not_at_closte() {
         let all = program.run(&[command, "--json"]).await.json();
         assert_eq!(
             of(&all, "a.example"),
-            "Wait: a.example was added a moment ago, and Closte's next list is to show it"
+            "Wait: a.example was added a moment ago, and Closte's next list confirms it"
         );
         let refused = of(&all, "b.example");
         let why = "(Invalid or empty domain: b.example). Does another account have it?";
