@@ -149,6 +149,8 @@ events! {
     WARN "plugin.settings_unread" PluginUnread { error: String }
     /// A ledger begins: the first start, another network or another key.
     INFO "ledger.started" LedgerStarted { network: String, left_behind: u64 }
+    /// The network's domain has changed, and it is the same network by its names: the ledger is kept.
+    INFO "ledger.network_renamed" NetworkRenamed { from: String, to: String }
     /// Another process has been in the middle of a cycle for long, and this one waits for it.
     WARN "sync.waits" Waits { remedy: String, for_s: u64 }
     /// It has ended.

@@ -32,10 +32,22 @@ pub struct Wanted {
     pub own_names: HashSet<DomainName>,
     /// Rows that are there but are no domain name. A name that such a row held before stays.
     pub rejected_rows: HashSet<i64>,
+    /// The domains of archived, spam and deleted sites: those of them that are managed are wanted.
+    pub asleep: HashMap<DomainName, Origin>,
+    /// Names that no row wants, but that live sites still have. Those of them that are managed stay.
+    pub carried: HashMap<DomainName, Origin>,
     /// Names that may be wanted: the plugin's setting, which decides it, is not known.
     pub perhaps: HashSet<DomainName>,
     /// The domain table had no row at all, which is no reason to remove anything.
     pub table_was_empty: bool,
+}
+
+impl Wanted {
+    /// The row that wants a name. An archived, spam or deleted site wants what is managed already.
+    fn origin(&self, name: &DomainName, ledger: &Ledger) -> Option<Origin> {
+        let asleep = || self.asleep.get(name).filter(|_| ledger.contains_key(name));
+        self.names.get(name).or_else(asleep).copied()
+    }
 }
 
 /// What Closte lists.
@@ -75,7 +87,9 @@ pub struct Plan {
     pub decisions: Vec<(DomainName, Decision)>,
     /// What to write into the ledger before the first call, sorted.
     pub changes: Vec<Change>,
-    /// How many names are wanted and present.
+    /// How many names are wanted.
+    pub wanted: usize,
+    /// How many of them are present.
     pub in_place: usize,
     /// How many names are managed, with the changes.
     pub managed: usize,
@@ -146,6 +160,8 @@ pub enum Guard {
     ClostesOwn,
     /// It is the network's own name.
     OwnName,
+    /// A live site still has it, though the plugin would write no domain record for that site.
+    Carried,
     /// It matches `sync.keep`.
     Kept,
     /// `sync.policy` is `upsert-only`.
@@ -210,7 +226,12 @@ impl Guard {
     pub fn is_lasting(&self) -> bool {
         matches!(
             self,
-            Self::Excluded | Self::ClostesOwn | Self::OwnName | Self::Kept | Self::UpsertOnly
+            Self::Excluded
+                | Self::ClostesOwn
+                | Self::OwnName
+                | Self::Carried
+                | Self::Kept
+                | Self::UpsertOnly
         )
     }
 }

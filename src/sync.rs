@@ -2,18 +2,23 @@
 
 mod calls;
 mod certificates;
+mod identity;
 mod news;
 mod records;
 mod report;
 mod stop;
 mod wanted;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::time::timeout;
 
+pub use records::RecordDecision;
 pub use report::{Report, Surprise};
 pub use stop::Stop;
 pub use wanted::{Rules, Www};
@@ -28,6 +33,7 @@ use crate::{
     state::{FileLock, LedgerId, Rejected, State, StateError},
     wordpress::{self, Network, Source, SourceError},
 };
+use identity::Identity;
 use report::odd_elements;
 use wanted::{fingerprint, rejected};
 
@@ -44,8 +50,10 @@ pub struct Sync {
     seen: Option<Seen>,
     /// The ledger, between cycles; none when it has to be read again.
     ledger: Option<Remembered>,
-    /// Whether it was told that domain records cannot be written.
-    told_of_records: bool,
+    /// What is remembered of domain records, between cycles; none when it has to be read again.
+    records: Option<records::Memory>,
+    /// Why domain records are not written, as it was told.
+    told_of_records: HashSet<String>,
     /// Why the plugin's settings cannot be read, as it was told.
     told_of_plugin: Option<String>,
     /// Why the connection with the network's database is plain, as it was told.
@@ -54,8 +62,10 @@ pub struct Sync {
 
 #[derive(Debug)]
 struct Seen {
-    /// A hash of all that was wanted.
-    wanted: u64,
+    /// A hash of all that it acted upon.
+    fingerprint: u64,
+    /// How many names were wanted.
+    wanted: usize,
     /// When Closte was asked for its list.
     listed_at: Timestamp,
     /// When there will be more to do even if nothing changes.
@@ -106,8 +116,13 @@ pub struct Preview {
     pub plan: Plan,
     /// What is never sent to Closte, with the reason.
     pub rejected: Vec<Rejected>,
-    /// Sites that would get a domain record.
-    pub records: Vec<wordpress::Site>,
+    /// What becomes of the domain records of sites that have none, in the order of
+    /// [`Network::lacking`].
+    pub records: Vec<RecordDecision>,
+    /// Why domain records that are to be written cannot be.
+    pub records_refused: Option<SourceError>,
+    /// The network.
+    pub network: Network,
     /// How many elements of Closte's list were not understood, with an example.
     pub odd_elements: Option<(usize, String)>,
 }
@@ -129,7 +144,8 @@ impl Sync {
             rules,
             seen: None,
             ledger: None,
-            told_of_records: false,
+            records: None,
+            told_of_records: HashSet::new(),
             told_of_plugin: None,
             told_of_tls: None,
         }
@@ -204,18 +220,21 @@ impl Sync {
     ) -> Result<Report, CycleError> {
         let now = Timestamp::now();
         let network = stop.unless_asked(self.source.read()).await??;
+        let decisions = self.decide_records(&network, now).await?;
         let wanted = self.rules.wanted(&network);
-        let fingerprint = fingerprint(&wanted, &network);
+        let fingerprint = fingerprint(&wanted, &network, &decisions);
         self.report_plugin(&network, now).await?;
         self.report_tls(&network, now).await?;
-        if self.nothing_calls_for_more(fingerprint, now).await? {
-            return Ok(Report { wanted: wanted.names.len(), quiet: true, ..Report::default() });
+        if let Some(seen) = &self.seen
+            && self.nothing_calls_for_more(seen, fingerprint, now).await?
+        {
+            return Ok(Report { wanted: seen.wanted, quiet: true, ..Report::default() });
         }
 
         let ledger_id = self.start_ledger(&network, now).await?;
         let rejected = rejected(&network);
         self.state.note_rejected(ledger_id, &rejected, now).await?;
-        let records = stop.unless_asked(self.create_records(&network, now)).await??;
+        let records = self.create_records(&network, &decisions, stop, now).await?;
         let list = stop.unless_in_a_hurry(ask_for_list(&self.closte)).await??;
         let odd_elements = odd_elements(&list);
         let present = Present { complete: list.is_complete(), names: list.names };
@@ -226,12 +245,14 @@ impl Sync {
         let plan = plan(&wanted, &present, ledger, &self.rules.policy, now);
         let mut report = Report {
             rejected: rejected.iter().filter(|one| one.clostes_own().is_none()).count(),
-            records,
+            records: records.written,
+            records_waiting: records.waiting,
+            record_refused: records.refused,
             odd_elements,
-            ..Report::of(&plan, wanted.names.len())
+            ..Report::of(&plan)
         };
         self.record_changes(ledger_id, &plan, now).await?;
-        let look_again_at = plan.look_again_at(now);
+        let (look_again_at, wanted) = (plan.look_again_at(now), plan.wanted);
         for change in plan.changes {
             match change.entry {
                 Some(entry) => ledger.insert(change.name, entry),
@@ -246,7 +267,7 @@ impl Sync {
         }
         let version = remembered.version;
         self.ledger = Some(remembered);
-        self.seen = Some(Seen { wanted: fingerprint, listed_at: now, look_again_at, version });
+        self.seen = Some(Seen { fingerprint, wanted, listed_at: now, look_again_at, version });
         Ok(report)
     }
 
@@ -274,7 +295,7 @@ impl Sync {
         let list = ask_for_list(closte).await?;
         let odd_elements = odd_elements(&list);
         let ledger = match state {
-            Some(state) => match state.find_ledger(&network_label(&network), account).await? {
+            Some(state) => match Identity::of(&network, account, state).await?.ledger(&network)? {
                 Some(id) => state.load(id).await?,
                 None => Ledger::new(),
             },
@@ -282,19 +303,25 @@ impl Sync {
         };
         let present = Present { complete: list.is_complete(), names: list.names };
         let wanted = rules.wanted(&network);
-        let plan = plan(&wanted, &present, &ledger, &rules.policy, Timestamp::now());
+        let now = Timestamp::now();
+        let plan = plan(&wanted, &present, &ledger, &rules.policy, now);
         let rejected = rejected(&network);
-        let records = rules.records_to_create(&network);
-        Ok(Preview { plan, rejected, records, odd_elements })
+        let records = rules.preview_records(&network, state, now).await?;
+        let records_refused = match records.contains(&RecordDecision::Write) {
+            true => source.check_insert().await.err(),
+            false => None,
+        };
+        Ok(Preview { plan, rejected, records, records_refused, odd_elements, network })
     }
 
+    /// Whether nothing calls for more than the last cycle did.
     async fn nothing_calls_for_more(
         &self,
-        wanted: u64,
+        seen: &Seen,
+        fingerprint: u64,
         now: Timestamp,
     ) -> Result<bool, StateError> {
-        let Some(seen) = &self.seen else { return Ok(false) };
-        Ok(seen.wanted == wanted
+        Ok(seen.fingerprint == fingerprint
             && seen.look_again_at.is_none_or(|at| now < at)
             && now < later(seen.listed_at, self.rules.list_interval)
             && seen.version == self.state.others_wrote().await?)
@@ -307,28 +334,13 @@ impl Sync {
     pub async fn strangers(&self, names: &[DomainName]) -> Result<Vec<DomainName>, CycleError> {
         let network = self.source.read().await?;
         let wanted = self.rules.wanted(&network).names;
-        let ledger = match self.state.find_ledger(&network_label(&network), &self.account).await? {
+        let identity = Identity::of(&network, &self.account, &self.state).await?;
+        let ledger = match identity.ledger(&network)? {
             Some(id) => self.state.load(id).await?,
             None => Ledger::new(),
         };
         let is_known = |name: &&DomainName| wanted.contains_key(name) || ledger.contains_key(name);
         Ok(names.iter().filter(|name| !is_known(name)).cloned().collect())
-    }
-
-    async fn start_ledger(
-        &self,
-        network: &Network,
-        now: Timestamp,
-    ) -> Result<LedgerId, StateError> {
-        let label = network_label(network);
-        let id = self.state.start_ledger(&label, &self.account, now).await?;
-        let interval = match &network.plugin {
-            Ok(plugin) => plugin.dns_check_interval,
-            // What cannot be read changes nothing.
-            Err(_) => self.state.network(id).await?.1,
-        };
-        self.state.note_network(id, &network.domain, interval).await?;
-        Ok(id)
     }
 
     /// Settings that cannot be read change nothing, and are told once.
@@ -383,9 +395,4 @@ async fn ask_for_list(closte: &closte::Client) -> Result<closte::List, ClosteErr
         }
         other => other,
     }
-}
-
-/// What tells this network from others: the ledger belongs to it.
-fn network_label(network: &Network) -> String {
-    format!("{} ({})", network.domain, network.id)
 }

@@ -16,10 +16,12 @@ pub(super) async fn execute(
     settings: &Settings,
     named: Vec<DomainName>,
     allow_removals: bool,
+    create_record: Option<DomainName>,
     as_json: bool,
 ) -> Result<u8, CommandError> {
     let Ends { source, closte, account, mut rules } = Ends::of(settings, allow_removals)?;
     rules.policy.named = named.iter().cloned().collect();
+    rules.record_asked_for.clone_from(&create_record);
     let state = State::open(&settings.state_path).await?;
     let mut sync = Sync::new(source, closte, account, state.clone(), rules);
     if !named.is_empty() {
@@ -54,12 +56,12 @@ pub(super) async fn execute(
     if as_json {
         print_json(&report)?;
     } else {
-        print(&to_text(&report))?;
+        print(&to_text(&report, create_record.as_ref()))?;
     }
     Ok(if report.is_settled() { exit::OK } else { exit::DONE_IN_PART })
 }
 
-fn to_text(report: &Report) -> String {
+fn to_text(report: &Report, create_record: Option<&DomainName>) -> String {
     let mut text = format!(
         "{} added, {} removed; {} of {} wanted names were in place",
         report.added, report.removed, report.in_place, report.wanted
@@ -67,6 +69,7 @@ fn to_text(report: &Report) -> String {
     for (number, word) in [
         (report.covered, "covered"),
         (report.records, "domain records written"),
+        (report.records_waiting, "domain records not written yet"),
         (report.refused, "refused"),
         (report.rejected, "rejected"),
         (report.failed, "failed or waiting"),
@@ -97,6 +100,16 @@ fn to_text(report: &Report) -> String {
         note(
             "missing: Closte listed them before; they are added again if its next list lacks them, \
              too"
+                .to_owned(),
+        );
+    }
+    if let (Some(domain), Some(reason)) = (create_record, &report.record_refused) {
+        note(format!("no domain record for {domain}: {reason}"));
+    }
+    if report.records_waiting > 0 {
+        note(
+            "domain records are written when their sites have lacked them for sync.record_grace: \
+             see `closte-sync plan`"
                 .to_owned(),
         );
     }

@@ -120,6 +120,9 @@ enum Command {
         /// Lets removals through, once, that are held because there are so many
         #[arg(long)]
         allow_removals: bool,
+        /// Writes the domain record of the site with this domain now, also where one was written before
+        #[arg(long, value_name = "DOMAIN")]
+        create_record: Option<DomainName>,
         /// Prints JSON
         #[arg(long)]
         json: bool,
@@ -341,8 +344,8 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
             }
         }
         Command::Plan { json } => plan::execute(&settings, json).await,
-        Command::Apply { domain, allow_removals, json } => {
-            apply::execute(&settings, domain, allow_removals, json).await
+        Command::Apply { domain, allow_removals, create_record, json } => {
+            apply::execute(&settings, domain, allow_removals, create_record, json).await
         }
         Command::Status { domain, json } => status::execute(&settings, &domain, json).await,
         Command::Check { domain, json } => check::execute(&settings, &domain, json).await,
@@ -403,7 +406,8 @@ fn source(settings: &Settings) -> Result<Source, SettingsError> {
     let wordpress = &settings.wordpress;
     let database = settings.database()?.clone();
     let source = Source::new(database, wordpress.table_prefix.clone(), wordpress.network_id);
-    Ok(source.with_most_rows(wordpress.max_rows))
+    let source = source.with_most_rows(wordpress.max_rows);
+    Ok(source.with_current_site(settings.current_site()))
 }
 
 fn rules(settings: &Settings, allow_removals: bool) -> Rules {
@@ -421,6 +425,8 @@ fn rules(settings: &Settings, allow_removals: bool) -> Rules {
         },
         extra_domains: sync.extra_domains.clone(),
         create_records: settings.wordpress.create_domain_records,
+        record_grace: sync.record_grace,
+        record_asked_for: None,
         list_interval: settings.closte.list_interval,
         concurrency: settings.closte.concurrency,
         www: sync.www,

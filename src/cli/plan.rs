@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -12,8 +12,12 @@ use crate::{
     plan::{Decision, Guard, Reason},
     settings::Settings,
     state::{Rejected, State},
-    sync::{Preview, Sync},
+    sync::{Preview, RecordDecision, Sync},
+    wordpress::{NoRecord, Site, SourceError},
 };
+
+/// So many sites without a domain record are shown one by one.
+const LISTED: usize = 20;
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
     let ends = Ends::of(settings, false)?;
@@ -26,7 +30,10 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
     } else {
         print(&to_text(&preview, Timestamp::now()))?;
     }
-    let settled = preview.plan.is_settled() && preview.records.is_empty();
+    let is_to_do = |record: &RecordDecision| {
+        matches!(record, RecordDecision::Write | RecordDecision::NotYet { .. })
+    };
+    let settled = preview.plan.is_settled() && !preview.records.iter().any(is_to_do);
     Ok(if settled { exit::OK } else { exit::SOMETHING_TO_DO })
 }
 
@@ -75,11 +82,7 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
             let _ = writeln!(text, "{}", paint(style, line.trim_end()));
         }
     }
-    for site in &preview.records {
-        let line =
-            format!("+ {}  a domain record for site {}, which has none", site.domain, site.blog_id);
-        let _ = writeln!(text, "{}", paint(GOOD, line));
-    }
+    records_to_text(preview, &mut text, now);
     for one in &preview.rejected {
         let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
     }
@@ -96,6 +99,47 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
 /// Those that hold one of Closte's own names, and those that hold no name.
 fn by_reason(rejected: &[Rejected]) -> (Vec<&Rejected>, Vec<&Rejected>) {
     rejected.iter().partition(|one| one.clostes_own().is_some())
+}
+
+/// Which domain records are written, and why others are not: each site at first, then by reason.
+fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
+    let network = &preview.network;
+    let sites = network.lacking.iter().zip(&preview.records);
+    let (written, mut others): (Vec<_>, Vec<_>) = sites.partition(|(_, record)| {
+        **record == RecordDecision::Write && preview.records_refused.is_none()
+    });
+    for (Site { blog_id, domain, .. }, _) in written {
+        let line = format!("+ {domain}  a domain record for site {blog_id}, which has none");
+        let _ = writeln!(text, "{}", paint(GOOD, line));
+    }
+    // What an operator may want to change comes first.
+    others.sort_by_key(|(_, record)| match record {
+        RecordDecision::Never(NoRecord::Gone) => 3,
+        RecordDecision::Never(reason) if !NoRecord::DOUBTS.contains(reason) => 2,
+        RecordDecision::Never(_) => 1,
+        _ => 0,
+    });
+    for (Site { blog_id, domain, path, .. }, record) in others.iter().take(LISTED) {
+        let reason = match &preview.records_refused {
+            Some(error) if **record == RecordDecision::Write => error.to_string(),
+            _ => record.reason(network, now),
+        };
+        let path = path.trim_end_matches('/');
+        let line = format!("! {domain}{path}  no domain record for site {blog_id}: {reason}");
+        let _ = writeln!(text, "{}", paint(FAIR, line));
+    }
+    let mut counts = BTreeMap::new();
+    for (_, record) in others.iter().skip(LISTED) {
+        *counts.entry(record.word()).or_insert(0_usize) += 1;
+    }
+    if !counts.is_empty() {
+        let more: usize = counts.values().sum();
+        let counts: Vec<_> =
+            counts.into_iter().map(|(word, number)| format!("{number} {word}")).collect();
+        let more = count(more, "more site");
+        let line = format!("! no domain record for {more}: {}", counts.join(", "));
+        let _ = writeln!(text, "{}", paint(FAIR, line));
+    }
 }
 
 /// What a line of the diff begins with; a blank for what is only counted.
@@ -142,6 +186,10 @@ fn guard_reason(guard: &Guard, now: Timestamp) -> String {
         Guard::Excluded => "it matches sync.exclude".to_owned(),
         Guard::ClostesOwn => "it is one of Closte's own names".to_owned(),
         Guard::OwnName => "it is the network's own name".to_owned(),
+        Guard::Carried => {
+            "a site still has it, though the plugin would write no domain record for that"
+                .to_owned()
+        }
         Guard::Kept => "it matches sync.keep".to_owned(),
         Guard::UpsertOnly => "sync.policy is upsert-only".to_owned(),
         Guard::EmptyTable => {
@@ -183,8 +231,23 @@ fn to_json(preview: &Preview) -> Value {
     };
     let row = |one: &&Rejected| json!({"origin": one.origin, "blog_id": one.blog_id, "value": one.value, "reason": one.reason});
     let (not_wanted, rejected) = by_reason(&preview.rejected);
-    let records =
-        preview.records.iter().map(|site| json!({"blog_id": site.blog_id, "domain": site.domain}));
+    let network = &preview.network;
+    let sites = network.lacking.iter().zip(&preview.records);
+    let record = |(site, record): (&Site, &RecordDecision)| {
+        let written = json!({"blog_id": site.blog_id, "domain": site.domain});
+        (*record == RecordDecision::Write).then_some(written)
+    };
+    let records: Vec<Value> = sites.clone().filter_map(record).collect();
+    let no_record = |(site, record): (&Site, &RecordDecision)| {
+        let reason = || record.reason(network, now);
+        (*record != RecordDecision::Write).then(|| {
+            json!({
+                "blog_id": site.blog_id, "domain": site.domain, "path": site.path,
+                "decision": record.word(), "reason": reason(),
+            })
+        })
+    };
+    let no_records: Vec<Value> = sites.filter_map(no_record).collect();
     json!({
         "in_place": preview.plan.in_place,
         "managed": preview.plan.managed,
@@ -192,7 +255,10 @@ fn to_json(preview: &Preview) -> Value {
         "decisions": preview.plan.decisions.iter().map(decision).collect::<Vec<_>>(),
         "rejected": rejected.iter().map(row).collect::<Vec<_>>(),
         "not_wanted": not_wanted.iter().map(row).collect::<Vec<_>>(),
-        "records": records.collect::<Vec<_>>(),
+        "records": records,
+        "records_refused": preview.records_refused.as_ref().map(SourceError::to_string),
+        "no_records": no_records,
+        "sites_on_own_domain": network.on_own_domain,
     })
 }
 
@@ -215,6 +281,7 @@ fn guard_word(guard: &Guard) -> &'static str {
         Guard::Excluded => "excluded",
         Guard::ClostesOwn => "clostes-own",
         Guard::OwnName => "own-name",
+        Guard::Carried => "carried",
         Guard::Kept => "kept",
         Guard::UpsertOnly => "upsert-only",
         Guard::EmptyTable => "empty-table",

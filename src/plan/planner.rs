@@ -57,7 +57,7 @@ impl<'a> Planner<'a> {
             known: 0,
             gone: 0,
             still_serving: HashMap::new(),
-            plan: Plan { managed: ledger.len(), ..Plan::default() },
+            plan: Plan { wanted: wanted.names.len(), managed: ledger.len(), ..Plan::default() },
         }
     }
 
@@ -66,17 +66,23 @@ impl<'a> Planner<'a> {
         for (name, origin) in &wanted.names {
             self.wanted_name(name, *origin);
         }
+        for (name, origin) in &wanted.asleep {
+            if !wanted.names.contains_key(name) && ledger.contains_key(name) {
+                self.plan.wanted += 1;
+                self.wanted_name(name, *origin);
+            }
+        }
         // In most cycles everything was met already, and there is nobody left to look for.
         if self.known < ledger.len() {
             for (name, entry) in ledger {
-                if !wanted.names.contains_key(name) {
+                if !self.is_wanted(name) {
                     self.unwanted_name(name, entry);
                 }
             }
         }
         if self.plan.in_place < present.names.len() {
             for name in &present.names {
-                if !wanted.names.contains_key(name) && !ledger.contains_key(name) {
+                if !self.is_wanted(name) && !ledger.contains_key(name) {
                     self.decide(name, Decision::Foreign);
                 }
             }
@@ -85,6 +91,10 @@ impl<'a> Planner<'a> {
         self.plan.decisions.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         self.plan.changes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         self.plan
+    }
+
+    fn is_wanted(&self, name: &DomainName) -> bool {
+        self.wanted.origin(name, self.ledger).is_some()
     }
 
     fn wanted_name(&mut self, name: &DomainName, origin: Origin) {
@@ -205,7 +215,7 @@ impl<'a> Planner<'a> {
 
     /// Whether a present name is one that no cycle is going to remove.
     fn stays(&self, name: &DomainName) -> bool {
-        self.wanted.names.contains_key(name)
+        self.is_wanted(name)
             || !self.ledger.contains_key(name)
             || self.lasting_guard(name).is_some()
     }
@@ -216,6 +226,17 @@ impl<'a> Planner<'a> {
             if listed {
                 self.decide(name, Decision::Held(Guard::Excluded));
             }
+            return;
+        }
+        if listed && self.wanted.carried.contains_key(name) {
+            let guard = self.lasting_guard(name).unwrap_or(Guard::Carried);
+            self.decide(name, Decision::Held(guard));
+            // It stands as it did: nobody unmapped it.
+            let present_since = old.present_since.or(Some(self.now));
+            let mut entry = Entry { present_since, ..old.clone() };
+            (entry.unwanted_since, entry.covered_by) = (None, None);
+            entry.progress = Progress::Idle;
+            self.change(name, Some(old), entry, None);
             return;
         }
 
@@ -314,6 +335,8 @@ impl<'a> Planner<'a> {
             Some(Guard::ClostesOwn)
         } else if self.wanted.own_names.contains(name) {
             Some(Guard::OwnName)
+        } else if self.wanted.carried.contains_key(name) {
+            Some(Guard::Carried)
         } else if matches_any(&self.policy.keep, name) {
             Some(Guard::Kept)
         } else {
@@ -325,10 +348,10 @@ impl<'a> Planner<'a> {
     /// wait for another attempt count too: they were part of the same surprise.
     fn hold_a_surprise(&mut self) {
         // What is gone already makes the rest no more.
-        let (managed, wanted) = (self.plan.managed - self.gone, self.wanted);
+        let (managed, wanted, ledger) = (self.plan.managed - self.gone, self.wanted, self.ledger);
         let is_removal = |(name, decision): &(DomainName, Decision)| match decision {
             Decision::Remove { .. } => true,
-            Decision::Waiting { .. } => !wanted.names.contains_key(name),
+            Decision::Waiting { .. } => wanted.origin(name, ledger).is_none(),
             _ => false,
         };
         let removals = self.plan.decisions.iter().filter(|one| is_removal(one)).count();

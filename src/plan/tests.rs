@@ -197,6 +197,10 @@ fn each_guard_holds_a_removal() {
     for (guard, case) in [
         (Guard::OwnName, due.clone().with(|case| case.wanted.own_names.insert(own))),
         (
+            Guard::Carried,
+            due.clone().with(|c| c.wanted.carried.insert(name("old.shop.example"), site())),
+        ),
+        (
             Guard::Kept,
             due.clone().with(|c| c.policy.keep = vec!["*.shop.example".parse().unwrap()]),
         ),
@@ -222,6 +226,48 @@ fn each_guard_holds_a_removal() {
         assert_eq!(insist.decision(), insisted);
     }
     assert_eq!(due.decision(), Decision::Remove { unwanted_since: ago(9_000) });
+}
+
+fn site() -> Origin {
+    Origin { blog_id: Some(5), ..Origin::default() }
+}
+
+#[test]
+fn a_managed_name_that_a_live_site_still_has_stays_as_it_is() {
+    let case = case().in_place(&["shared.example"]).with(|case| {
+        case.wanted.names.clear();
+        case.wanted.carried.insert(name("shared.example"), site());
+    });
+    assert_eq!(case.decision(), Decision::Held(Guard::Carried));
+    assert_eq!(case.plan().changes, [], "nobody unmapped it");
+    assert!(case.plan().is_settled());
+    // It is not wanted: neither added where it is unknown, nor again where it is lost.
+    let unknown = case.clone().with(|case| case.ledger.clear());
+    assert_eq!(unknown.decision(), Decision::Foreign);
+    let lost = case.with(|case| case.present.names.clear()).present(&["x.example"]);
+    assert_eq!(lost.of("shared.example"), None);
+}
+
+#[test]
+fn what_was_wanted_of_an_archived_site_stays_wanted_and_nothing_new_is() {
+    let asleep = |case: &mut Case| {
+        case.wanted.asleep.insert(name("asleep.example"), site());
+    };
+    let case = case().in_place(&["asleep.example", "a.example"]).with(|case| {
+        case.wanted.names.remove(&name("asleep.example"));
+        asleep(case);
+    });
+    let plan = case.plan();
+    assert_eq!((plan.decisions.len(), plan.wanted, plan.in_place), (0, 2, 2));
+    let lost = case.with(|case| case.present.names.remove(&name("asleep.example")));
+    assert_eq!(lost.of("asleep.example"), Some(Decision::Missing));
+    let twice = lost.with(|case| {
+        let entry = case.ledger.get_mut(&name("asleep.example")).unwrap();
+        entry.missing_since = Some(ago(60));
+    });
+    assert_eq!(twice.of("asleep.example"), Some(Decision::Add(Reason::Lost)));
+    let new = super::tests::case().with(asleep);
+    assert_eq!((new.plan().decisions.len(), new.plan().wanted), (0, 0));
 }
 
 #[test]

@@ -33,7 +33,7 @@ use crate::{
     domain::{DomainName, Pattern},
     sync::Www,
     telemetry::{Filter, Format},
-    wordpress::{DatabaseUrl, TablePrefix},
+    wordpress::{CurrentSite, DatabaseUrl, TablePrefix},
 };
 
 /// `closte.timeout` at most: three tries of two calls in a row must be over before the daemon looks as
@@ -120,6 +120,8 @@ pub struct SyncSettings {
     pub policy: SyncPolicy,
     /// `removal_grace`
     pub removal_grace: Duration,
+    /// `record_grace`
+    pub record_grace: Duration,
     /// `max_removal_percent`
     pub max_removal_percent: u8,
     /// `extra_domains`
@@ -209,6 +211,7 @@ impl Settings {
         let sync_interval = values.duration("sync.interval", Duration::from_secs(1));
         let policy = values.parse("sync.policy");
         let removal_grace = values.duration("sync.removal_grace", Duration::ZERO);
+        let record_grace = values.duration("sync.record_grace", Duration::ZERO);
         let max_removal_percent = values.number("sync.max_removal_percent", 0..=100);
         let extra_domains = values.list::<ExtraDomain>("sync.extra_domains");
         let exclude = values.list("sync.exclude");
@@ -268,6 +271,7 @@ impl Settings {
                     interval: sync_interval?,
                     policy: policy?,
                     removal_grace: removal_grace?,
+                    record_grace: record_grace?,
                     max_removal_percent: max_removal_percent?,
                     extra_domains: extra_domains?
                         .into_iter()
@@ -338,6 +342,24 @@ impl Settings {
             problems.extend(self.not_known());
             SettingsError { problems }
         })
+    }
+
+    /// `DOMAIN_CURRENT_SITE`, as far as it is known.
+    pub fn current_site(&self) -> CurrentSite {
+        if let Some(domain) = &self.wordpress.current_site {
+            return CurrentSite::Known(domain.clone());
+        }
+        match self.wp_config.as_ref().map(|file| &file.config) {
+            None => CurrentSite::Unset,
+            Some(Ok(config))
+                if config.not_followed.is_empty()
+                    && config.unknown.iter().all(|one| one.name != "DOMAIN_CURRENT_SITE") =>
+            {
+                CurrentSite::Unset
+            }
+            // Or it stands in a file that is required.
+            Some(_) => CurrentSite::Unknown,
+        }
     }
 
     /// The Closte account's key.

@@ -31,6 +31,15 @@ impl LedgerId {
     }
 }
 
+/// A ledger of a network's id and an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The ledger.
+    pub id: LedgerId,
+    /// The network's domain, in lower case.
+    pub domain: String,
+}
+
 /// Something in the network's tables that is never sent to Closte: it is no domain name, or one of
 /// Closte's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,51 +82,57 @@ impl Rejected {
 }
 
 impl State {
-    /// Finds the ledger of this network and account; none when there is none yet.
+    /// The ledgers of the networks with this id and of this account, the oldest first. They belong to
+    /// different networks, or to one whose domain has changed.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn find_ledger(
-        &self,
-        network: &str,
-        account: &str,
-    ) -> Result<Option<LedgerId>, StateError> {
-        sqlx::query_scalar("SELECT id FROM ledger WHERE network = ? AND account = ?")
-            .bind(network)
+    pub async fn ledgers(&self, network_id: i64, account: &str) -> Result<Vec<Known>, StateError> {
+        let rows = sqlx::query_as(
+            "SELECT id, domain FROM ledger WHERE network_id = ? AND account = ? ORDER BY id",
+        );
+        let rows: Vec<(i64, String)> = rows
+            .bind(network_id)
             .bind(account)
-            .fetch_optional(&self.pool)
+            .fetch_all(&self.pool)
             .await
-            .map(|id| id.map(LedgerId))
-            .map_err(self.failed())
+            .map_err(self.failed())?;
+        let known = |(id, domain)| Known { id: LedgerId(id), domain };
+        Ok(rows.into_iter().map(known).collect())
     }
 
-    /// Finds the ledger of this network and account, or begins it and tells that.
+    /// Begins a ledger of a network and an account, and tells that. The network's domain is in lower
+    /// case.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn start_ledger(
+    pub async fn begin_ledger(
         &self,
-        network: &str,
+        network_id: i64,
+        domain: &str,
         account: &str,
         now: Timestamp,
     ) -> Result<LedgerId, StateError> {
-        if let Some(id) = self.find_ledger(network, account).await? {
-            return Ok(id);
-        }
+        // By ledgers of other accounts, and of other networks with this id.
         let left_behind: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM managed JOIN ledger ON ledger.id = ledger_id WHERE network = ?",
+            "SELECT count(*) FROM managed JOIN ledger ON ledger.id = ledger_id
+             WHERE network_id = ?",
         )
-        .bind(network)
+        .bind(network_id)
         .fetch_one(&self.pool)
         .await
         .map_err(self.failed())?;
         let left_behind = left_behind.try_into().unwrap_or_default();
-        let news = News::of([Event::LedgerStarted { network: network.to_owned(), left_behind }]);
+        let network = label(network_id, domain);
+        let news = News::of([Event::LedgerStarted { network: network.clone(), left_behind }]);
         let mut recording = self.recording(&news, now).await?;
         let id = sqlx::query_scalar(
-            "INSERT INTO ledger (network, account, started_at) VALUES (?, ?, ?) RETURNING id",
+            "INSERT INTO ledger (network, network_id, domain, account, started_at)
+             VALUES (?, ?, ?, ?, ?) RETURNING id",
         )
         .bind(network)
+        .bind(network_id)
+        .bind(domain)
         .bind(account)
         .bind(to_millis(now))
         .fetch_one(recording.connection())
@@ -125,6 +140,30 @@ impl State {
         .map_err(self.failed())?;
         recording.commit().await?;
         Ok(LedgerId(id))
+    }
+
+    /// The network of a ledger has another domain now, in lower case: notes and tells that.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn rename_network(
+        &self,
+        known: &Known,
+        network_id: i64,
+        domain: &str,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let (from, to) = (label(network_id, &known.domain), label(network_id, domain));
+        let news = News::of([Event::NetworkRenamed { from, to: to.clone() }]);
+        let mut recording = self.recording(&news, now).await?;
+        sqlx::query("UPDATE ledger SET network = ?, domain = ? WHERE id = ?")
+            .bind(to)
+            .bind(domain)
+            .bind(known.id.0)
+            .execute(recording.connection())
+            .await
+            .map_err(self.failed())?;
+        recording.commit().await
     }
 
     /// Every managed name.
@@ -251,6 +290,11 @@ impl State {
         }
         recording.commit().await
     }
+}
+
+/// How a network is called.
+fn label(network_id: i64, domain: &str) -> String {
+    format!("{domain} ({network_id})")
 }
 
 /// An entry on its way in or out: thousands of them travel in one JSON text, in which SQLite takes

@@ -9,6 +9,7 @@ mod ledger;
 mod lock;
 mod place;
 mod recording;
+mod records;
 mod standings;
 
 use std::{
@@ -32,10 +33,11 @@ pub use census::Alike;
 pub use certificates::{Asked, Lacking};
 pub use error::StateError;
 pub use events::{LastCycle, Recorded};
-pub use ledger::{LedgerId, Rejected};
+pub use ledger::{Known, LedgerId, Rejected};
 pub use lock::{FileLock, RunningDaemon};
 use place::{Place, is_sound};
 use recording::Unrecorded;
+pub use records::{Lack, RecordNotes, Written};
 pub use standings::{Looked, Outcome};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();

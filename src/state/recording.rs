@@ -190,15 +190,15 @@ mod tests {
         let (log, _guard) = Log::start();
         other.execute(FAIL).await.unwrap();
         for _ in 0..3 {
-            state.start_ledger("agency.example (1)", "key", Timestamp::now()).await.unwrap_err();
+            state.begin_ledger(1, "agency.example", "key", Timestamp::now()).await.unwrap_err();
         }
         assert_eq!(log.take(), ["ledger.started"], "it is not repeated at every cycle");
-        assert_eq!(state.find_ledger("agency.example (1)", "key").await.unwrap(), None);
+        assert_eq!(state.ledgers(1, "key").await.unwrap(), []);
         state.record_events(&news(), Timestamp::now()).await.unwrap_err();
         assert_eq!(log.take().len(), 3, "nothing else stands for it now");
 
         other.execute("DROP TRIGGER fail").await.unwrap();
-        state.start_ledger("agency.example (1)", "key", Timestamp::now()).await.unwrap();
+        state.begin_ledger(1, "agency.example", "key", Timestamp::now()).await.unwrap();
         state.record_events(&news(), Timestamp::now()).await.unwrap();
         assert_eq!(log.take(), [""; 0], "it was logged before");
         assert_eq!(recorded(&state).await.len(), 4);

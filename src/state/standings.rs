@@ -57,22 +57,19 @@ const REQUESTS: &str =
     "LEFT JOIN certificate_request r ON r.ledger_id = m.ledger_id AND r.domain = m.domain";
 
 impl State {
-    /// Notes what the checks need to know of the network that a ledger belongs to.
+    /// Notes the check interval of the plugin of the network that a ledger belongs to.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn note_network(
+    pub async fn note_check_interval(
         &self,
         ledger: LedgerId,
-        domain: &str,
         check_interval: Option<Duration>,
     ) -> Result<(), StateError> {
         sqlx::query(
-            "UPDATE ledger SET domain = ?2, check_interval = ?3
-             WHERE id = ?1 AND (domain IS NOT ?2 OR check_interval IS NOT ?3)",
+            "UPDATE ledger SET check_interval = ?2 WHERE id = ?1 AND check_interval IS NOT ?2",
         )
         .bind(ledger.number())
-        .bind(domain)
         .bind(check_interval.map(millis))
         .execute(&self.pool)
         .await

@@ -34,6 +34,11 @@ pub struct Report {
     pub rejected: usize,
     /// How many domain records were written.
     pub records: usize,
+    /// How many are written when `sync.record_grace` is over.
+    pub records_waiting: usize,
+    /// Why the domain record that was asked for was not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_refused: Option<String>,
     /// Removals that only a person can let through.
     #[serde(skip)]
     pub surprise: Option<Surprise>,
@@ -76,7 +81,8 @@ impl Surprise {
 impl Report {
     /// Whether both ends agree as far as they ever will.
     pub fn is_settled(&self) -> bool {
-        self.failed + self.missing + self.unconfirmed + self.held == 0
+        self.failed + self.missing + self.unconfirmed + self.held + self.records_waiting == 0
+            && self.record_refused.is_none()
             && self.outage.is_none()
             && self.odd_elements.is_none()
     }
@@ -92,8 +98,8 @@ pub(super) fn odd_elements(list: &closte::List) -> Option<(usize, String)> {
 }
 
 impl Report {
-    pub(super) fn of(plan: &Plan, wanted: usize) -> Self {
-        let mut report = Self { wanted, in_place: plan.in_place, ..Self::default() };
+    pub(super) fn of(plan: &Plan) -> Self {
+        let mut report = Self { wanted: plan.wanted, in_place: plan.in_place, ..Self::default() };
         let mut empty_table = 0;
         for (_, decision) in &plan.decisions {
             match decision {

@@ -26,6 +26,8 @@ pub(super) struct RawRow<'r> {
     /// As bytes: what is no text must not stop the rows after it.
     pub(super) domain: &'r [u8],
     pub(super) modified: Option<i64>,
+    /// As bytes, too.
+    pub(super) path: &'r [u8],
 }
 
 impl Connection {
@@ -67,8 +69,18 @@ impl Connection {
         Ok(())
     }
 
+    /// Begins a transaction that writes. Without [`Self::commit`] nothing of it is done.
+    pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
+        let begin = if self.is_sqlite() { "BEGIN IMMEDIATE" } else { "START TRANSACTION" };
+        self.execute(begin).await.map(drop)
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), DatabaseError> {
+        self.execute("COMMIT").await.map(drop)
+    }
+
     /// Hands every row of a query to `take`, one by one. `sql` is made of our own words, of
-    /// [`TablePrefix`](super::TablePrefix)es and of numbers only.
+    /// [`TablePrefix`](super::TablePrefix)es, of numbers and of [`Self::literal`]s only.
     pub(super) async fn each(
         &mut self,
         sql: &str,
@@ -85,7 +97,7 @@ impl Connection {
             }
             Self::Sqlite(connection, budget) => {
                 let take = |row: RawRow<'_>| {
-                    budget.take(row.domain.len())?;
+                    budget.take(row.domain.len() + row.path.len())?;
                     take(row);
                     Ok(())
                 };
@@ -119,6 +131,19 @@ impl Connection {
                 let rows = connection.fetch_all(statement).await?;
                 Ok(rows.iter().map(|row| row.try_get_unchecked(0)).collect::<sqlx::Result<_>>()?)
             }
+        }
+    }
+
+    /// An SQL expression: a text, whatever is in it.
+    pub(super) fn literal(&self, text: &str) -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "./-_*".contains(c);
+        if text.chars().all(is_plain) {
+            return format!("'{text}'");
+        }
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        match self {
+            Self::MySql(_) => format!("_utf8mb4 X'{hex}'"),
+            Self::Sqlite(..) => format!("CAST(X'{hex}' AS TEXT)"),
         }
     }
 
@@ -169,6 +194,7 @@ where
             blog_id: row.try_get_unchecked(1)?,
             domain: row.try_get_unchecked::<Option<&[u8]>, _>(2)?.unwrap_or_default(),
             modified: row.try_get_unchecked(3)?,
+            path: row.try_get_unchecked::<Option<&[u8]>, _>(4)?.unwrap_or_default(),
         })?;
     }
     Ok(())

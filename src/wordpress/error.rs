@@ -93,6 +93,18 @@ pub enum SourceError {
         /// The `site` table.
         table: String,
     },
+    /// Nothing tells whether it is the network that it was, or another one.
+    #[error(
+        "the network was {from} and is {to} now, and its domain table is empty, so it is not certain \
+         that it is the same network: nothing is done until a domain is mapped again (or start with \
+         another state.url)"
+    )]
+    RenamedAndEmpty {
+        /// Its domain, as it was.
+        from: String,
+        /// Its domain, as it is.
+        to: String,
+    },
     /// The database takes too long.
     #[error("{database} did not answer within {} s", .limit.as_secs())]
     TimedOut {

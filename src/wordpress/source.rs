@@ -1,16 +1,22 @@
-use std::{collections::HashSet, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
+    time::Duration,
+};
 
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 use super::{
-    DatabaseUrl, Mapping, Network, Origin, PluginSettings, Rejected, Site, SourceError,
+    CurrentSite, DatabaseUrl, Mapping, Network, Origin, PluginSettings, Rejected, SourceError,
     TablePrefix,
     budget::{Budget, MOST_ROWS},
     database::{Connection, RawRow},
     error::{DatabaseError, Kind},
+    forms::{self, BaseDomains},
     location::{Location, quoted},
     plugin::{self, closte_integration},
+    sites::{Blog, Facts, NetworkRow, Sorted},
 };
 use crate::{
     domain::{DomainName, InvalidDomain},
@@ -21,17 +27,16 @@ use crate::{
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long a whole read or write may take.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
-/// How many domain records are written in one statement.
-const BATCH: usize = 500;
 /// The most of a rejected value that is kept, in characters.
 const VALUE_KEPT: usize = 200;
 
 /// The network's database.
 #[derive(Debug, Clone)]
 pub struct Source {
-    database: DatabaseUrl,
-    prefix: TablePrefix,
+    pub(super) database: DatabaseUrl,
+    pub(super) prefix: TablePrefix,
     network_id: Option<i64>,
+    current_site: CurrentSite,
     most_rows: u64,
 }
 
@@ -39,7 +44,13 @@ impl Source {
     /// Names the database. `network_id` is that of the `site` table; none is the main network, the
     /// one with the lowest id. Nothing is opened before the first read.
     pub fn new(database: DatabaseUrl, prefix: TablePrefix, network_id: Option<i64>) -> Self {
-        Self { database, prefix, network_id, most_rows: MOST_ROWS }
+        let current_site = CurrentSite::Unset;
+        Self { database, prefix, network_id, current_site, most_rows: MOST_ROWS }
+    }
+
+    /// The same, where `DOMAIN_CURRENT_SITE` is set.
+    pub fn with_current_site(self, current_site: CurrentSite) -> Self {
+        Self { current_site, ..self }
     }
 
     /// A read takes no more rows than this, and no more bytes than so many rows have.
@@ -56,28 +67,8 @@ impl Source {
         self.on(async |connection| self.read_with(connection).await).await
     }
 
-    /// Writes the domain records of these sites as the plugin does. A site that has got a record in
-    /// the meantime is passed over. Returns how many were written.
-    ///
-    /// # Errors
-    /// [`SourceError::InsertDenied`] with the statement that would help, or any other.
-    pub async fn create_records(&self, sites: &[Site]) -> Result<u64, SourceError> {
-        let fitting = sites.iter().filter(|site| site.fits_a_record());
-        let ids: Vec<i64> = fitting.map(|site| site.blog_id).collect();
-        self.on(async |connection| self.create_with(connection, &ids).await).await
-    }
-
-    /// Finds out whether domain records could be written, writing none.
-    ///
-    /// # Errors
-    /// [`SourceError::InsertDenied`] with the statement that would help, or any other.
-    pub async fn check_insert(&self) -> Result<(), SourceError> {
-        // The server checks the right before it finds that no site has the id 0.
-        self.on(async |connection| self.create_with(connection, &[0]).await).await.map(|_| ())
-    }
-
     /// Does some work on a connection of its own.
-    async fn on<T>(
+    pub(super) async fn on<T>(
         &self,
         work: impl AsyncFnOnce(&mut Connection) -> Result<T, SourceError>,
     ) -> Result<T, SourceError> {
@@ -142,38 +133,45 @@ impl Source {
 
         let site_table = self.prefix.table("site");
         let mut networks = Vec::new();
-        let take = |row: RawRow<'_>| networks.push((row.id, lossy(row.domain)));
-        let sql = format!("SELECT id, 0, domain, NULL FROM {} ORDER BY id", quoted(&site_table));
+        let take = |row: RawRow<'_>| {
+            let (domain, path) = (lossy(row.domain), lossy(row.path));
+            networks.push(NetworkRow { id: row.id, domain, path });
+        };
+        let sql =
+            format!("SELECT id, 0, domain, NULL, path FROM {} ORDER BY id", quoted(&site_table));
         self.query(connection, &site_table, &sql, take).await?;
-        let main = networks.first().map(|(id, _)| *id);
+        let main = networks.first().map(|network| network.id);
         let main = main.ok_or(SourceError::NoNetwork { table: site_table.clone() })?;
         let id = self.network_id.unwrap_or(main);
-        let Some((_, domain)) = networks.iter().find(|(known, _)| *known == id).cloned() else {
-            let known: Vec<_> = networks.iter().map(|(id, _)| id.to_string()).collect();
+        let Some(kept) = networks.iter().find(|network| network.id == id) else {
+            let known: Vec<_> = networks.iter().map(|network| network.id.to_string()).collect();
             let known = known.join(", ");
             return Err(SourceError::UnknownNetwork { id, table: site_table, known });
         };
-        let own_names = networks.iter().filter_map(|(_, domain)| domain.parse().ok()).collect();
 
         // What stops these stops nothing else.
         let settings = self.network_option(connection, id, plugin::SETTINGS).await;
         let integrations = self.network_option(connection, id, plugin::INTEGRATIONS).await;
-        let mapping_table = self.mapping_table(id, main);
+        let bases = self.base_domains(connection, id, main).await;
+        let mapping_table = self.plugin_table("domain_mappings", id, main);
         let mut network = Network {
             id,
-            domain,
-            own_names,
+            domain: kept.domain.clone(),
+            path: kept.path.clone(),
+            own_names: Vec::new(),
             mappings: Vec::new(),
             lacking: Vec::new(),
+            on_own_domain: 0,
             rejected: Vec::new(),
             rows: 0,
             plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
             closte_integration: integrations.and_then(|row| closte_integration(row.as_deref())),
+            base_domains: bases.as_ref().map(drop).map_err(Clone::clone),
             tls_failed: connection.tls_failed().map(str::to_owned),
         };
         let modified = connection.unix_seconds("date_modified");
         let sql = format!(
-            "SELECT id, blog_id, domain, {modified} FROM {} ORDER BY id",
+            "SELECT id, blog_id, domain, {modified}, NULL FROM {} ORDER BY id",
             quoted(&mapping_table)
         );
         let mut recorded = HashSet::new();
@@ -184,23 +182,93 @@ impl Source {
         self.query(connection, &mapping_table, &sql, take).await?;
 
         // Sorted out here: at 100,000 rows, the server's own join takes three times as long.
-        let blogs_table = self.prefix.table("blogs");
+        let blogs = self.blogs(connection).await?;
+        let main_sites = self.main_sites(connection).await?;
+        let facts = Facts {
+            network: kept,
+            networks: &networks,
+            current_site: &self.current_site,
+            main_sites: &main_sites,
+            bases: bases.as_ref().ok(),
+            mappings: &network.mappings,
+            recorded: &recorded,
+        };
+        let Sorted { lacking, on_own_domain, rejected, own_names } = facts.sort_out(&blogs);
+        network.lacking = lacking;
+        network.on_own_domain = on_own_domain;
+        network.own_names = own_names;
+        for (blog_id, value, reason) in rejected {
+            network.reject(Origin::Site(blog_id), blog_id, &value, reason);
+        }
+        Ok(network)
+    }
+
+    /// All sites of the installation.
+    async fn blogs(&self, connection: &mut Connection) -> Result<Vec<Blog>, SourceError> {
+        let table = self.prefix.table("blogs");
         let sql = format!(
-            "SELECT blog_id, blog_id, domain, NULL FROM {}
-             WHERE site_id = {id} AND deleted = 0 AND archived = 0 AND spam = 0 ORDER BY blog_id",
-            quoted(&blogs_table)
+            "SELECT blog_id, site_id, domain, {}, path FROM {} ORDER BY blog_id",
+            is_gone(""),
+            quoted(&table)
         );
-        let mut candidates = Vec::new();
+        let mut blogs = Vec::new();
         let take = |row: RawRow<'_>| {
-            // A site on its network's own domain never has a record of its own.
-            let on_its_network = row.domain.eq_ignore_ascii_case(network.domain.as_bytes());
-            if !on_its_network && !recorded.contains(&row.id) {
-                candidates.push((row.id, row.domain.to_vec()));
+            blogs.push(Blog {
+                id: row.id,
+                network: row.blog_id,
+                domain: row.domain.into(),
+                path: row.path.into(),
+                is_gone: row.modified != Some(0),
+            });
+        };
+        self.query(connection, &table, &sql, take).await?;
+        Ok(blogs)
+    }
+
+    /// The main site of each network, where WordPress has noted it.
+    async fn main_sites(
+        &self,
+        connection: &mut Connection,
+    ) -> Result<HashMap<i64, i64>, SourceError> {
+        let table = self.prefix.table("sitemeta");
+        let sql = format!(
+            "SELECT site_id, 0, meta_value, NULL, NULL FROM {} WHERE meta_key = 'main_site'",
+            quoted(&table)
+        );
+        let mut main_sites = HashMap::new();
+        let take = |row: RawRow<'_>| {
+            main_sites.extend(lossy(row.domain).trim().parse().ok().map(|site| (row.id, site)));
+        };
+        match self.query(connection, &table, &sql, take).await {
+            // The same is told where the plugin's settings are read.
+            Ok(()) | Err(SourceError::TableMissing { .. } | SourceError::SelectDenied { .. }) => {
+                Ok(main_sites)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The base domains of all checkout forms, or why they are not known.
+    async fn base_domains(
+        &self,
+        connection: &mut Connection,
+        network: i64,
+        main: i64,
+    ) -> Result<BaseDomains, String> {
+        let table = self.plugin_table("forms", network, main);
+        let sql = format!("SELECT id, 0, settings, NULL, NULL FROM {} ORDER BY id", quoted(&table));
+        let (mut bases, mut odd) = (BaseDomains::new(), None);
+        let take = |row: RawRow<'_>| {
+            if let Err(reason) = forms::add_base_domains(row.domain, &mut bases) {
+                odd.get_or_insert(format!("the checkout form {} in {table}: {reason}", row.id));
             }
         };
-        self.query(connection, &blogs_table, &sql, take).await?;
-        network.take_sites(candidates);
-        Ok(network)
+        match self.query(connection, &table, &sql, take).await {
+            // The plugin finds no form then, either.
+            Err(SourceError::TableMissing { .. }) => Ok(bases),
+            Err(error) => Err(error.to_string()),
+            Ok(()) => odd.map_or(Ok(bases), Err),
+        }
     }
 
     /// One of the network's options, as it is stored. `key` is one of our own words.
@@ -212,7 +280,7 @@ impl Source {
     ) -> Result<Option<Vec<u8>>, String> {
         let table = self.prefix.table("sitemeta");
         let sql = format!(
-            "SELECT 0, 0, meta_value, NULL FROM {}
+            "SELECT 0, 0, meta_value, NULL, NULL FROM {}
              WHERE meta_key = '{key}' AND site_id = {network} ORDER BY meta_id LIMIT 1",
             quoted(&table)
         );
@@ -225,12 +293,13 @@ impl Source {
         }
     }
 
-    /// The main network's table has no number in its name, any other network's has.
-    fn mapping_table(&self, network: i64, main: i64) -> String {
+    /// The main network's tables of the plugin have no number in their names, any other network's
+    /// have.
+    fn plugin_table(&self, name: &str, network: i64, main: i64) -> String {
         if network == main {
-            self.prefix.table("wu_domain_mappings")
+            self.prefix.table(&format!("wu_{name}"))
         } else {
-            self.prefix.table(&format!("wu_{network}_domain_mappings"))
+            self.prefix.table(&format!("wu_{network}_{name}"))
         }
     }
 
@@ -269,52 +338,18 @@ impl Source {
         })
     }
 
-    async fn create_with(
+    /// The domain table of the network, for a write.
+    pub(super) async fn find_mapping_table(
         &self,
         connection: &mut Connection,
-        blog_ids: &[i64],
-    ) -> Result<u64, SourceError> {
-        let mappings = self.find_mapping_table(connection).await?;
-        let into = quoted(&mappings);
-        let blogs = quoted(&self.prefix.table("blogs"));
-        let now = connection.now();
-        let mut written = 0;
-        for batch in blog_ids.chunks(BATCH) {
-            let ids: Vec<_> = batch.iter().map(i64::to_string).collect();
-            let ids = ids.join(", ");
-            let sql = format!(
-                "INSERT INTO {into} (blog_id, domain, active, primary_domain, secure, stage,
-                     date_created, date_modified)
-                 SELECT blog_id, domain, 1, 1, 0, 'checking-dns', {now}, {now} FROM {blogs} b
-                 WHERE blog_id IN ({ids})
-                 AND NOT EXISTS (SELECT 1 FROM {into} m WHERE m.blog_id = b.blog_id)"
-            );
-            match connection.execute(&sql).await {
-                Ok(rows) => written += rows,
-                Err(error) => {
-                    return Err(match Kind::of(&error) {
-                        Kind::Denied => {
-                            let account = self.account(connection).await;
-                            let grant = self.grant("INSERT", &mappings, account.as_deref());
-                            SourceError::InsertDenied { grant }
-                        }
-                        Kind::ReadOnly => SourceError::ReadOnly { reason: error.to_string() },
-                        _ => self.other(&error),
-                    });
-                }
-            }
-        }
-        Ok(written)
-    }
-
-    /// The domain table of the network, for a write.
-    async fn find_mapping_table(&self, connection: &mut Connection) -> Result<String, SourceError> {
+    ) -> Result<String, SourceError> {
         let table = self.prefix.table("site");
         let mut main = None;
-        let sql = format!("SELECT id, 0, NULL, NULL FROM {} ORDER BY id LIMIT 1", quoted(&table));
+        let sql =
+            format!("SELECT id, 0, NULL, NULL, NULL FROM {} ORDER BY id LIMIT 1", quoted(&table));
         self.query(connection, &table, &sql, |row| main = Some(row.id)).await?;
         let main = main.ok_or(SourceError::NoNetwork { table })?;
-        Ok(self.mapping_table(self.network_id.unwrap_or(main), main))
+        Ok(self.plugin_table("domain_mappings", self.network_id.unwrap_or(main), main))
     }
 
     /// Under which prefixes a table like this one exists: a wrong prefix is the usual cause of a
@@ -337,7 +372,7 @@ impl Source {
     }
 
     /// The account that the server takes this user for, as in `'wp'@'%'`.
-    async fn account(&self, connection: &mut Connection) -> Option<String> {
+    pub(super) async fn account(&self, connection: &mut Connection) -> Option<String> {
         if connection.is_sqlite() {
             return None;
         }
@@ -349,17 +384,19 @@ impl Source {
     /// The statements that give an account all rights that are needed.
     fn grants(&self, account: Option<&str>) -> String {
         // Which network is the main one stands in a table that cannot be read: it is the first.
-        let mappings = self.mapping_table(self.network_id.unwrap_or(1), 1);
+        let plugins = |name| self.plugin_table(name, self.network_id.unwrap_or(1), 1);
         let tables =
             ["site", "blogs", "sitemeta"].map(|table| (self.prefix.table(table), "SELECT"));
-        let tables = tables.into_iter().chain([(mappings, "SELECT, INSERT")]);
+        let tables = tables
+            .into_iter()
+            .chain([(plugins("domain_mappings"), "SELECT, INSERT"), (plugins("forms"), "SELECT")]);
         let grants: Vec<String> =
             tables.map(|(table, right)| self.grant(right, &table, account)).collect();
         grants.join("; ")
     }
 
     /// The statement that gives an account a right on a table.
-    fn grant(&self, right: &str, table: &str, account: Option<&str>) -> String {
+    pub(super) fn grant(&self, right: &str, table: &str, account: Option<&str>) -> String {
         let Location::MySql(options) = &self.database.location else {
             return format!(
                 "chmod/chown, so that this user may write {} and its folder",
@@ -372,7 +409,7 @@ impl Source {
         format!("GRANT {right} ON {database}.{table} TO {}", account.unwrap_or(&guess))
     }
 
-    fn other(&self, error: &DatabaseError) -> SourceError {
+    pub(super) fn other(&self, error: &DatabaseError) -> SourceError {
         SourceError::Other { database: self.database.to_string(), reason: error.to_string() }
     }
 }
@@ -391,34 +428,18 @@ impl Network {
         }
     }
 
-    /// Sorts out the sites without a record: one that shares its domain with another site or with a
-    /// row gets none, for the domain could serve only one of them.
-    fn take_sites(&mut self, candidates: Vec<(i64, Vec<u8>)>) {
-        if candidates.is_empty() {
-            return;
-        }
-        let mut taken: HashSet<&DomainName> = self.own_names.iter().collect();
-        taken.extend(self.mappings.iter().map(|mapping| &mapping.domain));
-        let mut lacking: Vec<Site> = Vec::new();
-        let mut rejected = Vec::new();
-        let mut seen = HashSet::new();
-        for (blog_id, value) in candidates {
-            match DomainName::from_bytes(&value) {
-                Ok(domain) if taken.contains(&domain) || !seen.insert(domain.clone()) => {}
-                Ok(domain) => lacking.push(Site { blog_id, domain }),
-                Err(reason) => rejected.push((blog_id, value, reason)),
-            }
-        }
-        self.lacking = lacking;
-        for (blog_id, value, reason) in rejected {
-            self.reject(Origin::Site(blog_id), blog_id, &value, reason);
-        }
-    }
-
     fn reject(&mut self, origin: Origin, blog_id: i64, value: &[u8], reason: InvalidDomain) {
         let value = secrets::mask(&lossy(value)).chars().take(VALUE_KEPT).collect();
         self.rejected.push(Rejected { origin, blog_id, value, reason });
     }
+}
+
+/// An SQL expression: whether a site is archived, spam or deleted; 0 if not. By value: old dumps have
+/// enum columns, whose numbers are something else. `table` is the alias with its dot.
+pub(super) fn is_gone(table: &str) -> String {
+    let is_set = |column| format!("CAST(COALESCE({table}{column}, '') AS CHAR) NOT IN ('', '0')");
+    let [archived, spam, deleted] = ["archived", "spam", "deleted"].map(is_set);
+    format!("({archived} OR {spam} OR {deleted})")
 }
 
 fn lossy(bytes: &[u8]) -> String {

@@ -43,6 +43,8 @@ fn rules() -> Rules {
         },
         extra_domains: Vec::new(),
         create_records: true,
+        record_grace: Duration::ZERO,
+        record_asked_for: None,
         list_interval: Duration::ZERO,
         concurrency: 3,
         request_certificate_after: None,

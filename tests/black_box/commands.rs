@@ -19,15 +19,20 @@ async fn plan_shows_a_diff_and_changes_nothing() {
     assert_eq!(
         plan.out,
         "\
-6 to add, 0 to remove, 0 held, 0 waiting; 1 in place, 4 covered, 2 foreign, 4 rejected
+6 to add, 0 to remove, 0 held, 0 waiting; 1 in place, 3 covered, 2 foreign, 4 rejected
 + *.roses.example
 + agency.example
 + orphan.example
 + roses.example
 + taken.example
 + xn--blmen-lva.example
-+ never-recorded.agency.example  a domain record for site 4, which has none
-+ twins.agency.example  a domain record for site 10, which has none
+! never-recorded.agency.example  no domain record for site 4: not yet: it must lack it in 2 more reads
+! twins.agency.example  no domain record for site 10: another site has its domain too
+! twins.agency.example/b  no domain record for site 11: its path is not the network's
+! taken.example  no domain record for site 12: the domain table has its domain for another site
+! archived.agency.example  no domain record for site 5: it is archived, spam or deleted
+! spam.agency.example  no domain record for site 6: it is archived, spam or deleted
+! deleted.agency.example  no domain record for site 7: it is archived, spam or deleted
 ! row 11 \"https://pasted.example/\"  rejected: it is a web address; only the host name belongs here; correct it in Network Admin > Ultimate Multisite > Domains
 ! row 12 \"\"  rejected: it is empty; correct it in Network Admin > Ultimate Multisite > Domains
 ! row 13 \"evil.example&domain=victim.example\"  rejected: the character '&' cannot be part of a host name; correct it in Network Admin > Ultimate Multisite > Domains
@@ -35,13 +40,17 @@ async fn plan_shows_a_diff_and_changes_nothing() {
 "
     );
     assert_eq!(closte.domains().len(), 3);
-    assert_eq!(network.source(None).read().await.unwrap().lacking.len(), 2);
+    assert_eq!(network.source(None).read().await.unwrap().lacking.len(), 7);
 
     let plan = program.run(&["plan", "--json"]).await.json();
     let decisions: Vec<_> = plan["decisions"].as_array().unwrap().iter().collect();
-    assert_eq!(decisions.len(), 12);
+    assert_eq!(decisions.len(), 11);
     let covered = decisions.iter().find(|one| one["decision"] == "covered").unwrap();
     assert_eq!(covered["by"], "*.agency.example");
+    let no_records = plan["no_records"].as_array().unwrap();
+    assert_eq!((no_records.len(), &plan["records"]), (7, &json!([])));
+    assert_eq!(no_records[4]["decision"], "shared-domain", "{plan}");
+    assert_eq!(plan["sites_on_own_domain"], 1, "{plan}");
 }
 
 #[tokio::test]

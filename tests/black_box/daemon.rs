@@ -27,7 +27,7 @@ async fn it_follows_the_table_of_a_mariadb_network() {
     let network = Network::mariadb().await;
     let closte = Simulator::start(KEY).await.unwrap();
     let daemon = Program::new(&network, &closte).start_daemon();
-    eventually("all names are there", async || closte.domains().len() == 11).await;
+    eventually("all names are there", async || closte.domains().len() == 10).await;
     daemon.logs("WARN  record.not_created").await;
     network.map("new.example").await;
     eventually("the new name is there", async || closte.domains().contains(&"new.example".into()))

@@ -15,6 +15,7 @@ mod facts;
 mod http;
 mod output;
 mod plugin;
+mod records;
 mod reload;
 mod rules;
 mod secrets;

@@ -60,8 +60,54 @@ async fn rule_1_another_network_has_a_ledger_of_its_own() {
     let other = Network::with_domains(&["d.example"]).await;
     other.sql("UPDATE wp_site SET domain = 'other.example'").await;
     let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &other.url);
+    let applied = program.run(&["apply"]).await;
+    assert!(applied.err.contains("network=\"other.example (1)\" left_behind=3"), "{applied:?}");
     settle(&program).await;
     assert_eq!(closte.domains(), ["a.example", "b.example", "c.example", "d.example"]);
+}
+
+#[tokio::test]
+async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
+    let (network, closte, program) = ends(&["a.example", "b.agency.example", "c.example"]).await;
+    settle(&program).await;
+    // Only its letter case: that is no change.
+    network.sql("UPDATE wp_site SET domain = 'AGENCY.example'").await;
+    let applied = program.run(&["apply"]).await;
+    assert!(!applied.err.contains("ledger."), "{applied:?}");
+    // Nothing tells what it is while nothing is mapped: nothing is done, and nothing forgotten.
+    network
+        .sql(
+            "CREATE TABLE away AS SELECT * FROM wp_wu_domain_mappings;
+             DELETE FROM wp_wu_domain_mappings;
+             UPDATE wp_site SET domain = 'New.example'; UPDATE wp_blogs SET domain = 'new.example'",
+        )
+        .await;
+    for command in ["apply", "plan"] {
+        let finished = program.run(&[command]).await;
+        assert_eq!(finished.status, 1, "{finished:?}");
+        assert!(finished.err.contains("was agency.example and is New.example now"), "{finished:?}");
+    }
+    // A name below the old domain has moved below the new one, another is gone: it is the same.
+    network
+        .sql(
+            "INSERT INTO wp_wu_domain_mappings SELECT * FROM away;
+             UPDATE wp_wu_domain_mappings SET domain = 'b.new.example' WHERE domain LIKE 'b.%';
+             DELETE FROM wp_wu_domain_mappings WHERE domain = 'a.example'",
+        )
+        .await;
+    let plan = program.run(&["plan"]).await;
+    assert!(plan.out.contains("a.example") && plan.status == 2, "{plan:?}");
+    let applied = program.run(&["apply"]).await;
+    let renamed = "ledger.network_renamed from=\"agency.example (1)\" to=\"new.example (1)\"";
+    assert!(applied.err.contains(renamed), "{applied:?}");
+    assert!(!applied.err.contains("ledger.started"), "{applied:?}");
+    program.run(&["apply", "--allow-removals"]).await;
+    settle(&program).await;
+    assert_eq!(closte.domains(), ["b.new.example", "c.example"]);
+    // And back again.
+    network.sql("UPDATE wp_site SET domain = 'agency.example'").await;
+    let applied = program.run(&["apply"]).await;
+    assert!(applied.err.contains("ledger.network_renamed from=\"new.example (1)\""), "{applied:?}");
 }
 
 #[tokio::test]
@@ -259,6 +305,33 @@ async fn rule_5_the_networks_own_names_and_kept_ones_are_never_removed() {
 }
 
 #[tokio::test]
+async fn rule_5_own_names_are_those_of_wp_config_and_of_main_sites_too_with_and_without_www() {
+    let own = [
+        "agency.example",
+        "www.agency.example",
+        "live.example",
+        "www.live.example",
+        "main.example",
+        "www.main.example",
+    ];
+    let (network, closte, program) = ends(&own).await;
+    let program = program.with("CLOSTE_SYNC__WORDPRESS__CURRENT_SITE", "Live.example");
+    network
+        .sql(
+            "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (2, 1, 'main.example', '/');
+             INSERT INTO wp_sitemeta (site_id, meta_key, meta_value) VALUES (1, 'main_site', '2')",
+        )
+        .await;
+    network.map("stays.example").await;
+    settle(&program).await;
+    network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain <> 'stays.example'").await;
+    let applied = program.run(&["apply", "--allow-removals"]).await;
+    assert_eq!((applied.status, closte.count(Call::Remove)), (0, 0), "{applied:?}");
+    let plan = program.run(&["plan"]).await;
+    assert_eq!(plan.out.matches("held: it is the network's own name").count(), 6, "{plan:?}");
+}
+
+#[tokio::test]
 async fn rule_6_a_crash_in_the_middle_of_a_call_forgets_no_name() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     closte.fail(Target::Only(Call::Add), Fault::Hang);
@@ -288,7 +361,6 @@ async fn rule_8_only_domain_names_are_sent() {
         "roses.example",
         "taken.example",
         "the-bakery.example",
-        "twins.agency.example",
         "xn--blmen-lva.example",
     ];
     let mut sent: Vec<_> = closte.requests().into_iter().filter_map(|one| one.domain).collect();

@@ -6,10 +6,14 @@ use std::{
     path::Path,
 };
 
-use closte_sync::{simulator::Call, state::State};
-use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
+use closte_sync::{
+    closte::{ApiKey, BaseUrl},
+    simulator::Call,
+    state::State,
+};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteConnectOptions};
 
-use crate::support::{client, ends, eventually};
+use crate::support::{KEY, client, ends, eventually};
 
 #[tokio::test]
 async fn a_second_daemon_on_the_same_file_is_turned_away() {
@@ -197,6 +201,57 @@ async fn a_file_of_a_newer_version_is_an_error() {
         let finished = program.run(&[command]).await;
         assert!(finished.status == 1 && finished.err.contains("newer version"), "{finished:?}");
     }
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_version_keeps_its_ledgers_and_those_that_differ_in_letter_case_are_one()
+{
+    let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    // What the version before wrote.
+    let migrations = tempfile::tempdir().unwrap();
+    for file in ["0001_ledger.sql", "0002_checks.sql"] {
+        fs::copy(format!("migrations/{file}"), migrations.path().join(file)).unwrap();
+    }
+    let options = SqliteConnectOptions::new().filename(program.state_path());
+    let mut connection = options.create_if_missing(true).connect().await.unwrap();
+    let old = sqlx::migrate::Migrator::new(migrations.path()).await.unwrap();
+    old.run(&mut connection).await.unwrap();
+    let (base, key): (BaseUrl, ApiKey) = (closte.base_url().parse().unwrap(), KEY.parse().unwrap());
+    let account = key.fingerprint(&base);
+    let ledgers = format!(
+        "INSERT INTO ledger (id, network, account, started_at, domain) VALUES
+           (1, 'Agency.Example (1)', '{account}', 1, 'Agency.Example'),
+           (2, 'agency.example (1)', '{account}', 2, NULL),
+           (3, 'agency.example (1)', 'another account', 3, NULL),
+           (4, 'odd (name) (12)', '{account}', 4, NULL);
+         INSERT INTO managed (ledger_id, domain, row_id, blog_id, managed_since, present_since, progress)
+           VALUES (1, 'a.example', 1, 1, 1, 1, 'idle'), (1, 'gone.example', 9, 1, 1, 1, 'idle'),
+             (2, 'a.example', 1, 1, 2, 2, 'idle'), (2, 'b.example', 2, 1, 2, 2, 'idle'),
+             (4, 'z.example', 1, 1, 2, 2, 'idle');
+         INSERT INTO standing (ledger_id, domain, due_at) VALUES (1, 'a.example', 1), (2, 'a.example', 1);
+         INSERT INTO rejected VALUES (1, 'row 5', 1, 'x', 'y', 1);
+         INSERT INTO last_cycle VALUES (1, 1, 1, NULL, NULL, NULL)"
+    );
+    connection.execute(sqlx::AssertSqlSafe(ledgers)).await.unwrap();
+    connection.close().await.unwrap();
+
+    let state = State::open(&program.state_path()).await.unwrap();
+    let known = state.ledgers(1, &account).await.unwrap();
+    assert_eq!((known.len(), known[0].domain.as_str()), (1, "agency.example"));
+    let mut names: Vec<String> =
+        state.load(known[0].id).await.unwrap().into_keys().map(String::from).collect();
+    names.sort();
+    assert_eq!(names, ["a.example", "b.example", "gone.example"]);
+    assert_eq!(state.ledgers(12, &account).await.unwrap()[0].domain, "odd (name)");
+    assert_eq!(state.current_ledger().await.unwrap(), Some(known[0].id));
+    state.close().await;
+
+    // A managed name goes, though it stood in the other ledger only.
+    network.sql("UPDATE wp_site SET domain = 'AGENCY.example'").await;
+    closte.put(["a.example", "b.example", "gone.example"]);
+    let applied = program.run(&["apply"]).await;
+    assert!(!applied.err.contains("ledger."), "{applied:?}");
+    assert_eq!(closte.domains(), ["a.example", "b.example", "c.example"]);
 }
 
 #[tokio::test]

@@ -91,6 +91,10 @@ fn check_plugin(network: &Network) -> Finding {
         }
         Err(_) => {}
     }
+    if let Err(error) = &network.base_domains {
+        result = Verdict::Warning;
+        found.push(format!("no domain record is written: {error}"));
+    }
     Finding { check: "plugin", result, found: found.join("; ") }
 }
 
@@ -130,8 +134,9 @@ fn describe(settings: &Settings, network: &Network) -> String {
     if !network.rejected.is_empty() {
         text.push_str(" (`closte-sync plan` lists them)");
     }
-    if !network.lacking.is_empty() {
-        let _ = write!(text, ", {} without a domain record", count(network.lacking.len(), "site"));
+    let lacking = network.lacking.iter().filter(|site| site.record.is_ok()).count();
+    if lacking > 0 {
+        let _ = write!(text, ", {} without a domain record", count(lacking, "site"));
     }
     text
 }

@@ -42,6 +42,8 @@ prop_compose! {
         allow_removals in any::<bool>(),
         own in prop::collection::hash_set(any_name(), 0..2),
         perhaps in prop::collection::hash_set(any_name(), 0..2),
+        asleep in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
+        carried in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
     ) -> Case {
         let table_was_empty = table_was_empty && wanted.is_empty();
         Case {
@@ -49,6 +51,8 @@ prop_compose! {
                 names: wanted,
                 own_names: own,
                 perhaps,
+                asleep,
+                carried,
                 table_was_empty,
                 ..Wanted::default()
             },
@@ -74,11 +78,15 @@ proptest! {
                 prop_assert!(case.present.complete);
                 prop_assert!(!case.wanted.own_names.contains(name));
                 prop_assert!(!case.wanted.perhaps.contains(name));
+                prop_assert!(!case.wanted.asleep.contains_key(name));
+                prop_assert!(!case.wanted.carried.contains_key(name));
                 prop_assert!(*unwanted_since <= ago(120), "in the blink of an eye");
                 prop_assert!(!case.wanted.table_was_empty || case.policy.allow_removals);
             }
             if let Decision::Add(_) = decision {
-                prop_assert!(case.wanted.names.contains_key(name));
+                let is_asleep =
+                    case.wanted.asleep.contains_key(name) && case.ledger.contains_key(name);
+                prop_assert!(case.wanted.names.contains_key(name) || is_asleep);
                 prop_assert!(!case.present.names.contains(name));
                 let known = plan.changes.iter().any(|change| change.name == *name)
                     || case.ledger.contains_key(name);

@@ -166,8 +166,8 @@ impl Peer {
 
     /// The description of as many columns as are asked for, and its end.
     pub async fn columns(&mut self) -> io::Result<()> {
-        self.send(&[4]).await?;
-        for _ in 0..4 {
+        self.send(&[5]).await?;
+        for _ in 0..5 {
             self.send(COLUMN).await?;
         }
         self.send(&[0xfe, 0, 0, 2, 0]).await

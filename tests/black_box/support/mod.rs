@@ -6,7 +6,7 @@ mod network;
 mod outside;
 mod program;
 
-pub use network::{Network, PASSWORD};
+pub use network::{Network, PASSWORD, fitting};
 pub use outside::{Outside, SERVER};
 pub use program::{Daemon, Finished, KEY, Program};
 

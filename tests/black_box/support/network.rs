@@ -6,7 +6,7 @@ use std::{
     },
 };
 
-use closte_sync::wordpress::{DatabaseUrl, Source};
+use closte_sync::wordpress::{self, DatabaseUrl, Site, Source};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Executor, MySqlConnection,
     mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions,
@@ -44,6 +44,26 @@ impl Network {
         network.sql(include_str!("../../data/network.sql")).await;
         network.sql(&format!("SET sql_mode = ''; {}", include_str!("../../data/sites.sql"))).await;
         network
+    }
+
+    /// The user may write domain records as well.
+    pub async fn allow_records(&self) {
+        let (user, database) = self.user_and_database();
+        for host in ["%", "localhost"] {
+            let table = format!("{database}.wp_wu_domain_mappings");
+            self.sql(&format!("GRANT INSERT ON {table} TO {user}@'{host}'")).await;
+        }
+    }
+
+    fn user_and_database(&self) -> (&str, &str) {
+        let (head, database) = self.url.rsplit_once('/').unwrap();
+        let (_, user) = head.split_once("://").unwrap();
+        (user.split(':').next().unwrap(), database)
+    }
+
+    /// With nothing in it, in MariaDB.
+    pub async fn empty_mariadb() -> Self {
+        Self::empty_on(mariadb::server()).await
     }
 
     /// With nothing in it.
@@ -167,4 +187,9 @@ impl Network {
         let url: DatabaseUrl = self.url.parse().unwrap();
         Source::new(url, "wp_".parse().unwrap(), network_id)
     }
+}
+
+/// The sites that lack the domain record that the plugin would have written.
+pub fn fitting(read: &wordpress::Network) -> Vec<Site> {
+    read.lacking.iter().filter(|site| site.record.is_ok()).cloned().collect()
 }
