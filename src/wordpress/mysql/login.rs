@@ -217,12 +217,16 @@ async fn give_password(
         }
         _ => return Err(MySqlError::UnknownKey("RSA, without TLS")),
     };
-    let key =
-        std::str::from_utf8(&key).ok().and_then(|pem| PublicKey::from_public_key_pem(pem).ok());
-    let key = key.ok_or(MySqlError::BadKey)?;
+    let key = public_key(&key).ok_or(MySqlError::BadKey)?;
     let masked = xor(&password, nonce.bytes());
     let encrypted = key.encrypt(&mut rand::rng(), Oaep::<Sha1>::new(), &masked);
     wire.send(&encrypted.map_err(|_| MySqlError::BadKey)?).await
+}
+
+fn public_key(pem: &[u8]) -> Option<PublicKey> {
+    // MySQL 9 ends the file that it makes with a zero byte.
+    let pem = std::str::from_utf8(pem).ok()?.trim_end_matches('\0');
+    PublicKey::from_public_key_pem(pem).ok()
 }
 
 fn xor(bytes: &[u8], pad: &[u8]) -> Vec<u8> {
@@ -314,6 +318,20 @@ mod tests {
         let verified = Security { tls: true, verified: true, ..FAR };
         let (_, sent) = ask_for_password(verified, ServerKey::Unknown).await;
         assert!(sent.ends_with(b"a-secret\0"), "{sent:?}");
+    }
+
+    #[test]
+    fn a_key_is_read_from_the_file_that_mysql_makes() {
+        let pem = "-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCipPleGmEE1s1w815KiBur1XgR
+kgkkVNtmEtHEH+HZeIe2X0nSLKgJlI0zYqZ7rL6K5fAwivRgkeoMC28WriKLmkwp
+gCKa1L2RUivoQfHchmRW6po14gw8aYzS5brCQPeBIuF6wKim1QsUjqTwOweYpPIu
+fA+xxZlTs875jXRaEQIDAQAB
+-----END PUBLIC KEY-----
+";
+        assert!(public_key(pem.as_bytes()).is_some());
+        assert!(public_key(format!("{pem}\0").as_bytes()).is_some());
+        assert!(public_key(b"\xff").is_none());
     }
 
     /// The server knows SHA1(SHA1(password)), and SHA256(SHA256(password)).
