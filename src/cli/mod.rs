@@ -91,7 +91,8 @@ struct SettingsArguments {
     /// The configuration file [default: /etc/closte-sync/config.toml where it exists]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// The network's wp-config.php [default: the first of ./, ../ and /var/www/html/wp-config.php]
+    /// The network's wp-config.php [default: the first of ./, ../, /var/www/html/,
+    /// /home/$CLOSTE_APP_ID/public_html/ and ~/public_html/]
     #[arg(long, value_name = "FILE", global = true)]
     wp_config: Option<PathBuf>,
     /// Sets one setting, as in --set sync.interval=1m; may be repeated
@@ -235,10 +236,6 @@ mod exit {
     pub(super) const USAGE: u8 = 64;
 }
 
-/// Where a wp-config.php usually is, as seen from where the program is started.
-const WP_CONFIG_PLACES: [&str; 3] =
-    ["./wp-config.php", "../wp-config.php", "/var/www/html/wp-config.php"];
-
 /// The commands and their flags, for the man page and the shells' completions.
 pub fn command() -> clap::Command {
     Arguments::command()
@@ -257,12 +254,13 @@ pub async fn main() -> ExitCode {
             return ExitCode::from(if is_help { exit::OK } else { exit::USAGE });
         }
     };
+    let environment = std::env::vars_os().filter_map(in_text).collect();
     let layers = Layers {
         config_file: arguments.settings.config,
         system_folder: Some(PathBuf::from("/etc/closte-sync")),
         wp_config: arguments.settings.wp_config,
-        wp_config_places: WP_CONFIG_PLACES.map(PathBuf::from).into(),
-        environment: std::env::vars_os().filter_map(in_text).collect(),
+        wp_config_places: Layers::usual_places(&environment),
+        environment,
         overrides: arguments.settings.set,
     };
     match execute(arguments.command, &layers).await {
@@ -406,8 +404,10 @@ fn source(settings: &Settings) -> Result<Source, SettingsError> {
     let wordpress = &settings.wordpress;
     let database = settings.database()?.clone();
     let source = Source::new(database, wordpress.table_prefix.clone(), wordpress.network_id);
-    let source = source.with_most_rows(wordpress.max_rows);
-    Ok(source.with_current_site(settings.current_site()))
+    Ok(source
+        .with_most_rows(wordpress.max_rows)
+        .with_current_site(settings.current_site())
+        .with_primary_network(wordpress.primary_network_id, settings.network_doubts()))
 }
 
 fn rules(settings: &Settings, allow_removals: bool) -> Rules {

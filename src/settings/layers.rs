@@ -124,10 +124,15 @@ impl Layers {
             Ok(None)
         };
         let database = parts.and_then(|parts| {
-            let url = |(parts, source): (DatabaseParts, String)| match parts.url() {
-                Ok(url) => Ok((url, source)),
-                Err(error) => Err(format!("the database's address ({source}): {error}")),
+            let connection = |url| match &wp_config {
+                Some(file) => file.connection(url),
+                None => Ok(url),
             };
+            let url =
+                |(parts, source): (DatabaseParts, String)| match parts.url().and_then(connection) {
+                    Ok(url) => Ok((url, source)),
+                    Err(error) => Err(format!("the database's address ({source}): {error}")),
+                };
             parts.map(url).transpose()
         });
         let database = database.unwrap_or_else(|problem| {

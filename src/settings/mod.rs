@@ -40,6 +40,9 @@ use crate::{
 /// if it hung.
 const LONGEST_CALL: Duration = Duration::from_secs(60);
 
+/// Without it nothing is read.
+const PREFIX: &str = "wordpress.table_prefix";
+
 /// Everything that can be set. `config/default.toml` says what each setting does.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -65,8 +68,8 @@ pub struct Settings {
     pub exposed_secrets: Vec<PathBuf>,
     /// Every setting as it stands, with its source, in the order of `config/default.toml`.
     pub entries: Vec<Entry>,
-    /// Why it is not certain which tables are the network's.
-    doubts: Vec<String>,
+    /// Why it is not certain which tables are the network's, by setting.
+    doubts: Vec<(&'static str, String)>,
     /// Files with secrets that are there, but not for this user.
     unreadable: Vec<String>,
     /// systemd handed files over, so there is a unit to edit.
@@ -334,8 +337,8 @@ impl Settings {
     /// [`SettingsError`] when it is not set, or when it is not certain which of its tables are the
     /// network's.
     pub fn database(&self) -> Result<&DatabaseUrl, SettingsError> {
-        if !self.doubts.is_empty() {
-            return Err(SettingsError { problems: self.doubts.clone() });
+        if let Some((_, doubt)) = self.doubts.iter().find(|(setting, _)| *setting == PREFIX) {
+            return Err(SettingsError::one(doubt));
         }
         self.wordpress.database.as_ref().ok_or_else(|| {
             let mut problems = vec![database_is_not_set(self.is_systemd_service)];
@@ -360,6 +363,12 @@ impl Settings {
             // Or it stands in a file that is required.
             Some(_) => CurrentSite::Unknown,
         }
+    }
+
+    /// Why it is not certain which network is meant, where the database has several.
+    pub fn network_doubts(&self) -> Vec<String> {
+        let others = self.doubts.iter().filter(|(setting, _)| *setting != PREFIX);
+        others.map(|(_, doubt)| doubt.clone()).collect()
     }
 
     /// The Closte account's key.

@@ -76,14 +76,36 @@ pub enum SourceError {
         grant: String,
     },
     /// The `site` table does not have the network.
-    #[error("there is no network {id} in {table} (there is {known}); check wordpress.network_id")]
+    #[error(
+        "there is no network {id} in {table} (there is {known}); check wordpress.network_id and wordpress.primary_network_id"
+    )]
     UnknownNetwork {
-        /// `wordpress.network_id`.
+        /// The network that is meant.
         id: i64,
         /// The `site` table.
         table: String,
         /// The networks that there are.
         known: String,
+    },
+    /// There are several networks, and which is meant is not certain.
+    #[error("there are networks {known} in {table}, and which is meant is not certain: {doubts}")]
+    NetworkInDoubt {
+        /// The `site` table.
+        table: String,
+        /// The networks that there are.
+        known: String,
+        /// Why, and what to set.
+        doubts: String,
+    },
+    /// The database knows no such character set.
+    #[error(
+        "{database}: {reason}; DB_CHARSET in wp-config.php names the character set, or ?charset= in wordpress.database_url"
+    )]
+    UnknownCharset {
+        /// The address, without its password.
+        database: String,
+        /// What the server said.
+        reason: String,
     },
     /// The `site` table is empty, so nothing else in the database can be trusted.
     #[error(
@@ -180,6 +202,7 @@ pub(super) enum Kind {
     TableMissing,
     Denied,
     ReadOnly,
+    UnknownCharset,
     Other,
 }
 
@@ -201,6 +224,7 @@ impl Kind {
             1146 => Self::TableMissing,
             1044 | 1142 | 1143 => Self::Denied,
             1290 | 1836 => Self::ReadOnly,
+            1115 | 1231 => Self::UnknownCharset,
             _ => Self::Other,
         }
     }

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use thiserror::Error;
 use url::Url;
 
-use super::mysql::{Address, InvalidOption, MySqlOptions};
+use super::mysql::{Address, InvalidOption, MySqlOptions, SslMode};
 use crate::secrets;
 
 /// Where the network's database is. Shown without its password.
@@ -89,6 +89,43 @@ impl DatabaseUrl {
         let mut options = MySqlOptions::new(address, user.to_owned(), name.to_owned());
         options.password = password.to_owned();
         Ok(Self::my_sql(options, &[host, user, password, name]))
+    }
+
+    /// The same by the `DB_CHARSET` and `DB_COLLATE` of WordPress, unless the address names a character
+    /// set itself: the tables hold what PHP wrote through a connection of that one.
+    ///
+    /// # Errors
+    /// [`InvalidDatabaseUrl::Option`] when it is no name of a character set.
+    pub fn with_charset(
+        mut self,
+        db_charset: Option<&str>,
+        db_collate: Option<&str>,
+    ) -> Result<Self, InvalidDatabaseUrl> {
+        if let Location::MySql(options) = &mut self.location
+            && options.charset.is_none()
+        {
+            options.charset = db_charset.map(str::parse).transpose()?;
+            let collation = db_collate.filter(|name| !name.is_empty());
+            options.collation = collation.and_then(|name| name.parse().ok());
+            let parts = [db_charset, db_collate].map(Option::unwrap_or_default);
+            self.digest_more(&format!("{parts:?}"));
+        }
+        Ok(self)
+    }
+
+    /// The same with TLS required, unless the address has an `ssl-mode` of its own.
+    pub fn with_tls(mut self) -> Self {
+        if let Location::MySql(options) = &mut self.location
+            && options.ssl.mode.is_none()
+        {
+            options.ssl.mode = Some(SslMode::Required);
+            self.digest_more("tls");
+        }
+        self
+    }
+
+    fn digest_more(&mut self, made_from: &str) {
+        self.digest = Sha256::digest([&self.digest[..], made_from.as_bytes()].concat()).into();
     }
 
     /// What else there is to know where `localhost` does not answer. To PHP it is always a socket.

@@ -7,6 +7,7 @@
 //! and `PREFIXsitemeta`.
 
 mod budget;
+mod choice;
 mod database;
 mod error;
 mod forms;

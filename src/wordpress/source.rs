@@ -11,6 +11,7 @@ use super::{
     CurrentSite, DatabaseUrl, Mapping, Network, Origin, PluginSettings, Rejected, SourceError,
     TablePrefix,
     budget::{Budget, MOST_ROWS},
+    choice::{Chosen, NetworkChoice},
     database::{Connection, RawRow},
     error::{DatabaseError, Kind},
     forms::{self, BaseDomains},
@@ -35,17 +36,25 @@ const VALUE_KEPT: usize = 200;
 pub struct Source {
     pub(super) database: DatabaseUrl,
     pub(super) prefix: TablePrefix,
-    network_id: Option<i64>,
+    choice: NetworkChoice,
     current_site: CurrentSite,
     most_rows: u64,
 }
 
 impl Source {
-    /// Names the database. `network_id` is that of the `site` table; none is the main network, the
-    /// one with the lowest id. Nothing is opened before the first read.
+    /// Names the database. `network_id` is that of the `site` table; none is the primary network. Nothing
+    /// is opened before the first read.
     pub fn new(database: DatabaseUrl, prefix: TablePrefix, network_id: Option<i64>) -> Self {
+        let choice = NetworkChoice { id: network_id, ..NetworkChoice::default() };
         let current_site = CurrentSite::Unset;
-        Self { database, prefix, network_id, current_site, most_rows: MOST_ROWS }
+        Self { database, prefix, choice, current_site, most_rows: MOST_ROWS }
+    }
+
+    /// For installations with several networks: the id of the primary one, where that is not the lowest,
+    /// and why it is not certain which network is meant.
+    pub fn with_primary_network(mut self, id: Option<i64>, doubts: Vec<String>) -> Self {
+        (self.choice.primary, self.choice.doubts) = (id, doubts);
+        self
     }
 
     /// The same, where `DOMAIN_CURRENT_SITE` is set.
@@ -110,6 +119,7 @@ impl Source {
                     }
                     Kind::AccessDenied => SourceError::AccessDenied { database, reason },
                     Kind::UnknownDatabase => SourceError::UnknownDatabase { database, reason },
+                    Kind::UnknownCharset => SourceError::UnknownCharset { database, reason },
                     Kind::Denied => {
                         let grant = self.grants(account_in(&reason).as_deref());
                         let reason = format!("{reason}: is that its name?");
@@ -140,20 +150,17 @@ impl Source {
         let sql =
             format!("SELECT id, 0, domain, NULL, path FROM {} ORDER BY id", quoted(&site_table));
         self.query(connection, &site_table, &sql, take).await?;
-        let main = networks.first().map(|network| network.id);
-        let main = main.ok_or(SourceError::NoNetwork { table: site_table.clone() })?;
-        let id = self.network_id.unwrap_or(main);
-        let Some(kept) = networks.iter().find(|network| network.id == id) else {
-            let known: Vec<_> = networks.iter().map(|network| network.id.to_string()).collect();
-            let known = known.join(", ");
-            return Err(SourceError::UnknownNetwork { id, table: site_table, known });
-        };
+        let ids: Vec<i64> = networks.iter().map(|network| network.id).collect();
+        let chosen = self.choice.among(&ids, &site_table)?;
+        let id = chosen.id;
+        let kept = networks.iter().find(|network| network.id == id);
+        let kept = kept.ok_or(SourceError::NoNetwork { table: site_table })?;
 
         // What stops these stops nothing else.
         let settings = self.network_option(connection, id, plugin::SETTINGS).await;
         let integrations = self.network_option(connection, id, plugin::INTEGRATIONS).await;
-        let bases = self.base_domains(connection, id, main).await;
-        let mapping_table = self.plugin_table("domain_mappings", id, main);
+        let bases = self.base_domains(connection, chosen).await;
+        let mapping_table = self.plugin_table("domain_mappings", chosen);
         let mut network = Network {
             id,
             domain: kept.domain.clone(),
@@ -252,10 +259,9 @@ impl Source {
     async fn base_domains(
         &self,
         connection: &mut Connection,
-        network: i64,
-        main: i64,
+        network: Chosen,
     ) -> Result<BaseDomains, String> {
-        let table = self.plugin_table("forms", network, main);
+        let table = self.plugin_table("forms", network);
         let sql = format!("SELECT id, 0, settings, NULL, NULL FROM {} ORDER BY id", quoted(&table));
         let (mut bases, mut odd) = (BaseDomains::new(), None);
         let take = |row: RawRow<'_>| {
@@ -293,13 +299,13 @@ impl Source {
         }
     }
 
-    /// The main network's tables of the plugin have no number in their names, any other network's
+    /// The primary network's tables of the plugin have no number in their names, any other network's
     /// have.
-    fn plugin_table(&self, name: &str, network: i64, main: i64) -> String {
-        if network == main {
+    fn plugin_table(&self, name: &str, network: Chosen) -> String {
+        if network.is_primary {
             self.prefix.table(&format!("wu_{name}"))
         } else {
-            self.prefix.table(&format!("wu_{network}_{name}"))
+            self.prefix.table(&format!("wu_{}_{name}", network.id))
         }
     }
 
@@ -344,12 +350,10 @@ impl Source {
         connection: &mut Connection,
     ) -> Result<String, SourceError> {
         let table = self.prefix.table("site");
-        let mut main = None;
-        let sql =
-            format!("SELECT id, 0, NULL, NULL, NULL FROM {} ORDER BY id LIMIT 1", quoted(&table));
-        self.query(connection, &table, &sql, |row| main = Some(row.id)).await?;
-        let main = main.ok_or(SourceError::NoNetwork { table })?;
-        Ok(self.plugin_table("domain_mappings", self.network_id.unwrap_or(main), main))
+        let mut networks = Vec::new();
+        let sql = format!("SELECT id, 0, NULL, NULL, NULL FROM {} ORDER BY id", quoted(&table));
+        self.query(connection, &table, &sql, |row| networks.push(row.id)).await?;
+        Ok(self.plugin_table("domain_mappings", self.choice.among(&networks, &table)?))
     }
 
     /// Under which prefixes a table like this one exists: a wrong prefix is the usual cause of a
@@ -383,8 +387,8 @@ impl Source {
 
     /// The statements that give an account all rights that are needed.
     fn grants(&self, account: Option<&str>) -> String {
-        // Which network is the main one stands in a table that cannot be read: it is the first.
-        let plugins = |name| self.plugin_table(name, self.network_id.unwrap_or(1), 1);
+        // Which ids there are stands in a table that cannot be read: the lowest is usually 1.
+        let plugins = |name| self.plugin_table(name, self.choice.with_lowest(1));
         let tables =
             ["site", "blogs", "sitemeta"].map(|table| (self.prefix.table(table), "SELECT"));
         let tables = tables

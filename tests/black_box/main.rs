@@ -13,6 +13,7 @@ mod daemon;
 mod database;
 mod facts;
 mod http;
+mod installation;
 mod output;
 mod plugin;
 mod records;

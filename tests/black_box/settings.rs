@@ -214,11 +214,9 @@ fn no_network_is_guessed() {
         settings.unwrap().database().map(ToString::to_string).map_err(|error| error.to_string())
     };
     let prefix = [("WORDPRESS_TABLE_PREFIX", "wp_")];
-    let id = [("CLOSTE_SYNC__WORDPRESS__NETWORK_ID", "2")];
     for (text, remedy, why) in [
         ("$table_prefix = strtolower('SHOP_');", prefix, "it calls a function, which is not run"),
         ("", prefix, "sets no $table_prefix; perhaps it is only half written. Set"),
-        ("$table_prefix = 'wp_'; define('SITE_ID_CURRENT_SITE', f());", id, "it calls a function"),
     ] {
         let error = of_file(text, &[]).unwrap_err();
         assert!(error.contains(" is not known: ") && error.contains(why), "{text}: {error}");
@@ -281,6 +279,18 @@ fn a_wp_config_says_which_network_it_is_and_where_at_closte() {
     ] {
         let lost = of_file(text).lost_since(&settings).unwrap();
         assert!(lost.starts_with(&format!("{key} was set by ")), "{lost}");
+    }
+    let connection = "define('DB_CHARSET', 'latin1'); define('MYSQL_CLIENT_FLAGS', 2048);";
+    let before = of_file(connection);
+    for (text, expected) in [
+        ("define('DB_CHARSET', 'latin1');", Some("MYSQL_CLIENT_FLAGS was set by ")),
+        ("define('MYSQL_CLIENT_FLAGS', 0);", Some("DB_CHARSET was set by ")),
+        ("define('DB_CHARSET', f()); define('MYSQL_CLIENT_FLAGS', 0);", Some("DB_CHARSET was")),
+        ("define('DB_CHARSET', 'utf8'); define('MYSQL_CLIENT_FLAGS', f());", None),
+    ] {
+        let lost = of_file(text).lost_since(&before).unwrap_or_default();
+        assert!(lost.starts_with(expected.unwrap_or_default()), "{text}: {lost}");
+        assert_eq!(lost.is_empty(), expected.is_none(), "{text}: {lost}");
     }
 
     // What is for advice only stops nothing.
@@ -434,6 +444,31 @@ async fn nothing_need_be_set_beside_a_wp_config() {
     let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/tmp/other");
     let config = program.with("CLOSTE_SYNC__WORDPRESS__CONFIG_FILE", &file).run(&["config"]).await;
     assert!(config.out.contains("sqlite:/tmp/other"), "{config:?}");
+}
+
+#[tokio::test]
+async fn a_wp_config_is_found_where_closte_keeps_it() {
+    let places = |variables: &[(&str, &str)]| Layers::usual_places(&layers(variables).environment);
+    let app = ("CLOSTE_APP_ID", "5f3e0f2a9b1c4d6e8f7a0b12");
+    assert_eq!(
+        places(&[app, ("HOME", "/home/me")])[2..],
+        [
+            "/var/www/html/wp-config.php",
+            "/home/5f3e0f2a9b1c4d6e8f7a0b12/public_html/wp-config.php",
+            "/home/me/public_html/wp-config.php",
+        ]
+        .map(PathBuf::from)
+    );
+    assert_eq!(places(&[("CLOSTE_APP_ID", "../etc"), ("HOME", "")]).len(), 3);
+
+    let program = Program::bare();
+    let folder = program.file("wp-config.php", "<?php $table_prefix = 'home_';");
+    let home = Path::new(&folder).parent().unwrap().to_owned();
+    std::fs::create_dir(home.join("public_html")).unwrap();
+    std::fs::rename(&folder, home.join("public_html/wp-config.php")).unwrap();
+    let config = program.with("HOME", home.to_str().unwrap()).run(&["config"]).await;
+    assert!(config.out.contains("home_"), "{config:?}");
+    assert!(config.out.contains("public_html/wp-config.php"), "{config:?}");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use tokio::{
 
 pub(super) use error::MySqlError;
 pub use options::InvalidOption;
-pub(super) use options::{Address, MySqlOptions, SslMode};
+pub(super) use options::{Address, Charset, MySqlOptions, SslMode};
 
 use super::{budget::Budget, error::DatabaseError};
 use greeting::Greeting;
@@ -67,7 +67,15 @@ impl MySqlConnection {
         });
         let mut connection = Self { sqlx, tls_failed, broken_off };
         // Whatever the server's init_connect has set: what is written here is to stay.
-        let settings = format!("SET autocommit = 1, NAMES {}", options.charset);
+        let Charset(charset) = options.charset.clone().unwrap_or_default();
+        let settings = format!("SET autocommit = 1, NAMES {charset}");
+        // As PHP does, which goes on without a collation that is not one of the character set.
+        if let Some(Charset(collation)) = &options.collation {
+            let collated = AssertSqlSafe(format!("{settings} COLLATE {collation}"));
+            if connection.sqlx.execute(sqlx::raw_sql(collated)).await.is_ok() {
+                return Ok(connection);
+            }
+        }
         match connection.sqlx.execute(sqlx::raw_sql(AssertSqlSafe(settings))).await {
             Ok(_) => Ok(connection),
             Err(error) => Err(connection.reason(error)),
@@ -90,13 +98,13 @@ impl MySqlConnection {
 async fn reach(options: &MySqlOptions) -> Result<(Wire, Option<String>), MySqlError> {
     // A socket leaves the machine no more than a file does.
     let over_socket = matches!(options.address, Address::Socket(_));
-    let try_tls = match options.ssl.mode {
+    let try_tls = match options.ssl.mode() {
         SslMode::Disabled => false,
         SslMode::Preferred => !over_socket,
         SslMode::Required | SslMode::VerifyCa | SslMode::VerifyIdentity => true,
     };
     match log_in(options, try_tls).await {
-        Err(MySqlError::TlsFailed(reason)) if options.ssl.mode == SslMode::Preferred => {
+        Err(MySqlError::TlsFailed(reason)) if options.ssl.mode() == SslMode::Preferred => {
             // The server may insist on TLS, and says so in many ways.
             let plain = log_in(options, false).await;
             Ok((plain.map_err(|error| error.after_tls_failed(&reason))?, Some(reason)))
@@ -123,7 +131,7 @@ async fn log_in(options: &MySqlOptions, try_tls: bool) -> Result<Wire, MySqlErro
         let (encrypted, verified) = start_tls(wire, &greeting, options).await?;
         wire = encrypted;
         security = Security { tls: true, verified, ..security };
-    } else if options.ssl.mode.is_required() {
+    } else if options.ssl.mode().is_required() {
         return Err(MySqlError::NoTls);
     }
     login::log_in(&mut wire, &greeting, options, security).await?;

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use thiserror::Error;
 use url::Url;
@@ -10,8 +10,10 @@ pub(in super::super) struct MySqlOptions {
     pub(in super::super) user: String,
     pub(in super::super) password: String,
     pub(in super::super) database: String,
-    /// The character set of the connection: letters, digits and underscores.
-    pub(in super::super) charset: String,
+    /// The character set of the connection, where one is asked for.
+    pub(in super::super) charset: Option<Charset>,
+    /// Its collation, where the character set has that one.
+    pub(in super::super) collation: Option<Charset>,
     pub(in super::super) ssl: Ssl,
     pub(super) server_key: ServerKey,
 }
@@ -22,12 +24,44 @@ pub(in super::super) enum Address {
     Host { name: String, port: u16 },
 }
 
+/// A character set or collation, as `SET NAMES` takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Charset(pub(super) String);
+
+impl FromStr for Charset {
+    type Err = InvalidOption;
+
+    /// As WordPress takes `DB_CHARSET`: none is the server's own, and utf8 is utf8mb4.
+    fn from_str(text: &str) -> Result<Self, InvalidOption> {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        match text {
+            "" => Ok(Self("DEFAULT".to_owned())),
+            name if name.eq_ignore_ascii_case("utf8") => Ok(Self::default()),
+            name if name.bytes().all(is_word) => Ok(Self(name.to_owned())),
+            _ => Err(InvalidOption::Charset),
+        }
+    }
+}
+
+impl Default for Charset {
+    fn default() -> Self {
+        Self("utf8mb4".to_owned())
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(in super::super) struct Ssl {
-    pub(in super::super) mode: SslMode,
+    /// None where nobody asked for one.
+    pub(in super::super) mode: Option<SslMode>,
     pub(super) ca: Option<PathBuf>,
     pub(super) cert: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
+}
+
+impl Ssl {
+    pub(super) fn mode(&self) -> SslMode {
+        self.mode.unwrap_or_default()
+    }
 }
 
 /// Whether a connection is to be encrypted, in MySQL's own words.
@@ -71,7 +105,9 @@ pub enum InvalidOption {
     #[error("its ssl-mode must be disabled, preferred, required, verify-ca or verify-identity")]
     SslMode,
     /// `charset` has other characters than names of character sets have.
-    #[error("its charset must be the name of a character set, such as utf8mb4")]
+    #[error(
+        "its charset (DB_CHARSET in wp-config.php) must be the name of a character set, such as utf8mb4"
+    )]
     Charset,
     /// `get-server-public-key` is neither true nor false.
     #[error("its get-server-public-key must be true or false")]
@@ -88,7 +124,8 @@ impl MySqlOptions {
             user,
             password: String::new(),
             database,
-            charset: "utf8mb4".to_owned(),
+            charset: None,
+            collation: None,
             ssl: Ssl::default(),
             server_key: ServerKey::default(),
         }
@@ -101,7 +138,7 @@ impl MySqlOptions {
             match name.replace('_', "-").to_ascii_lowercase().as_str() {
                 "socket" => self.address = Address::Socket(PathBuf::from(value.as_ref())),
                 "ssl-mode" | "sslmode" => {
-                    self.ssl.mode = match value.replace('-', "_").to_ascii_lowercase().as_str() {
+                    let mode = match value.replace('-', "_").to_ascii_lowercase().as_str() {
                         "disabled" => SslMode::Disabled,
                         "preferred" => SslMode::Preferred,
                         "required" => SslMode::Required,
@@ -109,17 +146,12 @@ impl MySqlOptions {
                         "verify_identity" => SslMode::VerifyIdentity,
                         _ => return Err(InvalidOption::SslMode),
                     };
+                    self.ssl.mode = Some(mode);
                 }
                 "ssl-ca" | "sslca" => self.ssl.ca = path(),
                 "ssl-cert" | "sslcert" => self.ssl.cert = path(),
                 "ssl-key" | "sslkey" => self.ssl.key = path(),
-                "charset" => {
-                    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-                    if value.is_empty() || !value.bytes().all(is_word) {
-                        return Err(InvalidOption::Charset);
-                    }
-                    self.charset = value.into_owned();
-                }
+                "charset" => self.charset = Some(value.parse()?),
                 "server-public-key-path" => {
                     self.server_key = ServerKey::File(PathBuf::from(value.as_ref()));
                 }
@@ -151,7 +183,7 @@ mod tests {
 
     #[test]
     fn options_are_taken_in_the_words_of_mysql() {
-        let mode = |query: &str| options(query).map(|options| options.ssl.mode);
+        let mode = |query: &str| options(query).map(|options| options.ssl.mode());
         assert_eq!(mode(""), Ok(SslMode::Preferred));
         assert_eq!(mode("ssl-mode=required"), Ok(SslMode::Required));
         assert_eq!(mode("ssl_mode=VERIFY_CA&ssl-ca=/ca.pem"), Ok(SslMode::VerifyCa));
@@ -160,6 +192,15 @@ mod tests {
         assert_eq!(mode("tls=1"), Err(InvalidOption::Unknown));
         assert_eq!(mode("ssl-cert=/c.pem"), Err(InvalidOption::HalfACertificate));
         assert_eq!(mode("charset=utf8mb4;DROP"), Err(InvalidOption::Charset));
+        for (query, charset) in [
+            ("charset=latin1", Some("latin1")),
+            ("charset=UTF8", Some("utf8mb4")),
+            ("charset=", Some("DEFAULT")),
+            ("", None),
+        ] {
+            let expected = charset.map(|name| Charset(name.to_owned()));
+            assert_eq!(options(query).ok().and_then(|options| options.charset), expected);
+        }
         assert_eq!(mode("get-server-public-key=yes"), Err(InvalidOption::GetServerPublicKey));
         let asked = options("get-server-public-key=true").ok().map(|options| options.server_key);
         assert!(matches!(asked, Some(ServerKey::Asked)));

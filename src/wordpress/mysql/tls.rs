@@ -141,7 +141,7 @@ impl Verifier {
         Ok(Self {
             roots: roots.build().ok(),
             provider,
-            mode: ssl.mode,
+            mode: ssl.mode(),
             own_authority: ssl.ca.is_some(),
             distrusted: AtomicBool::new(false),
         })
