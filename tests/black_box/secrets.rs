@@ -489,6 +489,10 @@ fn a_secret_in_a_wp_config_is_seen_however_it_is_written() {
     }
     let text = php("'m4rker'");
     assert!(is_told(&[text.as_bytes(), b" // \xe9"].concat()), "Latin-1");
+    // To PHP that is no PHP.
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert!(is_told(&[b"\xff\xfe".to_vec(), utf16].concat()), "UTF-16");
+    std::fs::write(&path, [b"\xff\xfe".to_vec(), utf16].concat()).unwrap();
+    let layers = Layers { wp_config: Some(path.clone()), ..Layers::default() };
+    let error = Settings::load(&layers).unwrap_err().to_string();
+    assert!(error.contains("is not text") && !error.contains("m4rker"), "{error}");
 }
