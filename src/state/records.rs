@@ -20,10 +20,10 @@ pub struct Lack {
     pub reads: u32,
 }
 
-/// A domain record that was written once.
+/// A domain record that was there once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// When.
+    /// When it was written, or missed for the first time if somebody else had written it.
     pub at: Timestamp,
     /// Whether it was seen to be there. If not, it was begun at least.
     pub is_sure: bool,
@@ -34,8 +34,17 @@ pub struct Written {
 pub struct RecordNotes {
     /// The sites that lack theirs.
     pub lacking: HashMap<i64, Lack>,
-    /// Those that were written, by site and domain.
+    /// Those that were there, by site and domain.
     pub written: HashMap<(i64, DomainName), Written>,
+}
+
+impl RecordNotes {
+    /// Somebody has taken these back.
+    pub fn take_back(&mut self, sites: Vec<(i64, DomainName)>, now: Timestamp) {
+        for site in sites {
+            self.written.entry(site).or_insert(Written { at: now, is_sure: true });
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -69,11 +78,7 @@ impl State {
             .await
             .map_err(self.failed())?;
         let written = |(blog_id, domain, at, is_sure): (i64, String, i64, bool)| {
-            let name = domain.parse().map_err(|error| StateError::Damaged {
-                path: self.path.clone(),
-                detail: format!("{domain:?}: {error}"),
-            })?;
-            Ok(((blog_id, name), Written { at: from_millis(at), is_sure }))
+            Ok(((blog_id, self.name(domain)?), Written { at: from_millis(at), is_sure }))
         };
         let written = rows.into_iter().map(written).collect::<Result<_, StateError>>()?;
         Ok(RecordNotes { lacking, written })
@@ -122,6 +127,66 @@ impl State {
         .await
         .map_err(self.failed())?;
         transaction.commit().await.map_err(self.failed())
+    }
+
+    /// Those of these sites without a record that had one when the ledger was written last: somebody has
+    /// deleted it since.
+    ///
+    /// # Errors
+    /// Any [`StateError`]; [`StateError::Damaged`] when a name makes no sense.
+    pub async fn taken_back(
+        &self,
+        network: i64,
+        sites: &[(i64, &DomainName)],
+    ) -> Result<Vec<(i64, DomainName)>, StateError> {
+        if sites.is_empty() {
+            return Ok(Vec::new());
+        }
+        // In this order: there are many managed names, and few such sites.
+        let query = "SELECT blog_id, managed.domain
+             FROM json_each(?) site CROSS JOIN ledger CROSS JOIN managed
+             WHERE network_id = ? AND ledger_id = ledger.id AND managed.domain = site.value->>1
+                 AND blog_id = site.value->>0 AND row_id IS NOT NULL";
+        let rows: Vec<(i64, String)> = sqlx::query_as(query)
+            .bind(json(&sites))
+            .bind(network)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        rows.into_iter().map(|(site, domain)| Ok((site, self.name(domain)?))).collect()
+    }
+
+    /// Notes the domain records that somebody has taken back.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn note_taken_back(
+        &self,
+        network: i64,
+        sites: &[(i64, DomainName)],
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        if sites.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "INSERT OR IGNORE INTO written_record (network_id, blog_id, domain, at, is_sure)
+             SELECT ?, value->>0, value->>1, ?, 1 FROM json_each(?)",
+        )
+        .bind(network)
+        .bind(to_millis(now))
+        .bind(json(&sites))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(self.failed())
+    }
+
+    fn name(&self, text: String) -> Result<DomainName, StateError> {
+        text.parse().map_err(|error| StateError::Damaged {
+            path: self.path.clone(),
+            detail: format!("{text:?}: {error}"),
+        })
     }
 
     /// Notes that the domain records of these sites are about to be written.

@@ -6,11 +6,14 @@
 //! | its domain matches `sync.exclude` | never |
 //! | the operator asks for it by name | **written** |
 //! | `wordpress.create_domain_records` is off | not written |
-//! | its record was written once, and somebody took it back | not written |
+//! | its record was there once, whoever wrote it, and somebody took it back | not written |
 //! | has not lacked it, in the same state, for `sync.record_grace` and [`READS`] reads | not yet |
 //! | any other | **written** |
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -47,7 +50,7 @@ pub enum RecordDecision {
     Excluded,
     /// `wordpress.create_domain_records` is off.
     SwitchedOff,
-    /// It was written once.
+    /// It was there once.
     TakenBack(Written),
 }
 
@@ -77,9 +80,13 @@ impl RecordDecision {
             Self::Never(reason) => network.why_not(reason),
             Self::Excluded => "it matches sync.exclude".to_owned(),
             Self::SwitchedOff => "wordpress.create_domain_records is off".to_owned(),
-            Self::TakenBack(Written { at, is_sure }) => format!(
-                "{} {at:.0} and is not there; if it is meant to be: apply --create-record",
-                if is_sure { "it was written" } else { "its writing was begun" }
+            Self::TakenBack(Written { at, is_sure: true }) => format!(
+                "it had one ({at:.0}), and somebody took it back; if it is to have it again: apply \
+                 --create-record"
+            ),
+            Self::TakenBack(Written { at, is_sure: false }) => format!(
+                "its writing was begun {at:.0} and it is not there; if it is to have it: apply \
+                 --create-record"
             ),
         }
     }
@@ -199,13 +206,21 @@ impl Rules {
         state: Option<&State>,
         now: Timestamp,
     ) -> Result<Vec<RecordDecision>, StateError> {
-        let mut notes = match state {
-            Some(state) => state.record_notes(network.id).await?,
-            None => RecordNotes::default(),
-        };
+        let mut notes = RecordNotes::default();
+        if let Some(state) = state {
+            notes = state.record_notes(network.id).await?;
+            let taken_back = state.taken_back(network.id, &sites(network, |_| true)).await?;
+            notes.take_back(taken_back, now);
+        }
         notes.lacking = one_more_read(network, &notes.lacking, now);
         Ok(self.decide_records(network, &notes, now))
     }
+}
+
+/// The sites without a record that are of interest.
+fn sites(network: &Network, is_of_interest: impl Fn(i64) -> bool) -> Vec<(i64, &DomainName)> {
+    let sites = network.lacking.iter().filter(|site| is_of_interest(site.blog_id));
+    sites.map(|site| (site.blog_id, &site.domain)).collect()
 }
 
 /// The notes in memory: at 100,000 sites, reading them would be half of a cycle.
@@ -213,6 +228,8 @@ impl Rules {
 pub(super) struct Memory {
     network: i64,
     notes: RecordNotes,
+    /// The sites that had no record in the read before, whatever the reason.
+    without: HashSet<i64>,
     /// [`State::others_wrote`] when they were read.
     version: i64,
 }
@@ -236,6 +253,12 @@ impl Sync {
         now: Timestamp,
     ) -> Result<Vec<RecordDecision>, StateError> {
         let mut memory = self.remember_records(network, now).await?;
+        // The ledger still knows of a record that was there in the read before.
+        let new = sites(network, |site| !memory.without.contains(&site));
+        let taken_back = self.state.taken_back(network.id, &new).await?;
+        self.state.note_taken_back(network.id, &taken_back, now).await?;
+        memory.notes.take_back(taken_back, now);
+        memory.without = network.lacking.iter().map(|site| site.blog_id).collect();
         let lacking = one_more_read(network, &memory.notes.lacking, now);
         let known = &memory.notes.lacking;
         let changed: Vec<(i64, &Lack)> = lacking
@@ -279,7 +302,7 @@ impl Sync {
             }
             self.state.end_records(network.id, &sites, &[], now).await?;
         }
-        Ok(Memory { network: network.id, notes, version })
+        Ok(Memory { network: network.id, notes, without: HashSet::new(), version })
     }
 
     /// Writes the records that were decided upon. Their names are wanted whether it works or not, so

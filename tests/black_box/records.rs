@@ -1,6 +1,6 @@
 //! The domain records that sites lack: through the real program and MariaDB.
 
-use closte_sync::simulator::{Call, Simulator};
+use closte_sync::simulator::{Call, Fault, Simulator, Target};
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 
@@ -144,6 +144,38 @@ async fn a_record_that_was_taken_back_is_written_again_by_name_only() {
     assert!(asked.status == 0 && asked.out.contains("1 domain records written"), "{asked:?}");
     let created = program.run(&["events", "alpha.network.example"]).await;
     assert_eq!(created.out.matches("record.created").count(), 2, "{created:?}");
+}
+
+#[tokio::test]
+async fn a_record_of_the_plugins_that_was_taken_back_is_not_replaced_by_one_of_ours() {
+    let (network, closte, program) = network(
+        "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (6, 1, 'b.network.example', '/');
+         INSERT INTO wp_wu_domain_mappings (blog_id, domain)
+           VALUES (5, 'alpha.network.example'), (6, 'b.network.example')",
+    )
+    .await;
+    program.run(&["apply"]).await;
+    let delete = |site| format!("DELETE FROM wp_wu_domain_mappings WHERE blog_id = {site}");
+    // While its site is archived.
+    let archived =
+        |is_archived: u8| format!("UPDATE wp_blogs SET archived = {is_archived} WHERE blog_id = 6");
+    network.sql(&format!("{}; {}", archived(1), delete(6))).await;
+    cycles(&program).await;
+    network.sql(&archived(0)).await;
+    // While Closte cannot be asked.
+    closte.fail(Target::Everything, Fault::Status(503));
+    network.sql(&delete(5)).await;
+    cycles(&program).await;
+    closte.heal();
+    cycles(&program).await;
+    assert_eq!(recorded(&network).await, []);
+    let taken_back = |site| (site, "taken-back".to_owned());
+    assert_eq!(decisions(&program).await, [taken_back(5), taken_back(6)]);
+    assert_eq!(closte.domains().len(), 3, "their sites are there all the same");
+    let plan = program.run(&["plan"]).await;
+    assert!(plan.status == 0 && plan.out.contains("somebody took it back"), "{plan:?}");
+    program.run(&["apply", "--create-record", "alpha.network.example"]).await;
+    assert_eq!(recorded(&network).await, [alpha()]);
 }
 
 #[tokio::test]
