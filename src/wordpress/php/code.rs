@@ -7,8 +7,8 @@ use tree_sitter::Node;
 use super::{
     CONSTANTS, TABLE_PREFIX,
     syntax::{
-        Walk, arguments, element_of_environment, function_name, index_of, is_read, line_of,
-        literal, parts, source, squeezed,
+        DEEPEST, Walk, arguments, element_of_environment, function_name, index_of, is_function,
+        is_read, line_of, literal, parts, source, squeezed,
     },
 };
 
@@ -41,6 +41,51 @@ const HARMLESS: [&str; 24] = [
     "strpos",
     "trim",
 ];
+/// Functions that run what they are given, at this place of their arguments.
+const TAKE_A_FUNCTION: [(&str, usize); 20] = [
+    ("array_filter", 1),
+    ("array_map", 0),
+    ("array_reduce", 1),
+    ("array_walk", 1),
+    ("array_walk_recursive", 1),
+    ("call_user_func", 0),
+    ("call_user_func_array", 0),
+    ("forward_static_call", 0),
+    ("forward_static_call_array", 0),
+    ("iterator_apply", 1),
+    ("ob_start", 0),
+    ("preg_replace_callback", 1),
+    ("register_shutdown_function", 0),
+    ("register_tick_function", 0),
+    ("set_error_handler", 0),
+    ("set_exception_handler", 0),
+    ("spl_autoload_register", 0),
+    ("uasort", 1),
+    ("uksort", 1),
+    ("usort", 1),
+];
+/// Functions that run what nobody sees.
+const RUN_CODE: [&str; 19] = [
+    "array_diff_uassoc",
+    "array_diff_ukey",
+    "array_intersect_uassoc",
+    "array_intersect_ukey",
+    "array_udiff",
+    "array_udiff_assoc",
+    "array_udiff_uassoc",
+    "array_uintersect",
+    "array_uintersect_assoc",
+    "array_uintersect_uassoc",
+    "assert",
+    "create_function",
+    "header_register_callback",
+    "mb_ereg_replace",
+    "mb_ereg_replace_callback",
+    "pcntl_signal",
+    "preg_replace_callback_array",
+    "spl_autoload",
+    "spl_autoload_call",
+];
 /// How WordPress is loaded in the end.
 const WORDPRESS: [&str; 4] = [
     "ABSPATH.'wp-settings.php'",
@@ -60,6 +105,9 @@ pub(super) struct Event {
     /// Its place; none in a function, which may be called at any time.
     pub(super) at: Option<usize>,
 }
+
+/// What is called, or runs in the call, is only known while it runs.
+const WORKED_OUT: What = What::Runs("a call that is worked out");
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -90,7 +138,7 @@ pub(super) struct Code<'t> {
     pub(super) text: &'t str,
     pub(super) events: Vec<Event>,
     pub(super) mentions: Vec<Mention<'t>>,
-    /// The functions that it defines or imports, in lower case, as they stand there.
+    /// The functions that it defines, and all that it imports, in lower case, as they stand there.
     pub(super) functions: HashMap<String, String>,
 }
 
@@ -143,10 +191,16 @@ fn function(text: &str, node: Node<'_>) -> Option<String> {
 fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
     let is_in_function = walk.is_in_function();
     match node.kind() {
-        // Whether that begins PHP is a setting of PHP.
+        // Whether that begins PHP is a setting of PHP, or it does not.
         "php_tag" if source(text, node) == "<?" => Some(What::Error),
+        "php_tag" if source(text, node) != "<?=" => {
+            let next = text.as_bytes().get(node.end_byte());
+            next.is_some_and(|byte| !b" \t\r\n".contains(byte)).then_some(What::Error)
+        }
         "namespace_definition" => Some(What::Renames),
-        "return_statement" | "exit_statement" | "goto_statement" if !is_in_function => {
+        "return_statement" | "exit_statement" | "goto_statement" | "throw_expression"
+            if !is_in_function =>
+        {
             Some(What::Ends)
         }
         "name" if !is_in_function => {
@@ -167,13 +221,14 @@ fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
         "member_call_expression"
         | "nullsafe_member_call_expression"
         | "object_creation_expression"
-        | "scoped_call_expression" => (!is_in_function).then_some(What::Calls),
+        | "scoped_call_expression" => Some(What::Runs("the call of a method")),
         "function_call_expression" => Some(call(text, node, walk)?),
         "string" | "encapsed_string" => {
             let name = literal(text, node)?.to_ascii_lowercase();
+            // As in `array_map('define', …)`.
             match name.trim_start_matches('\\') {
-                // As in `call_user_func('define', …)`.
                 "define" => Some(What::Runs("a call of define")),
+                name if TAKE_A_FUNCTION.iter().any(|(one, _)| *one == name) => Some(WORKED_OUT),
                 name => setter(name),
             }
         }
@@ -184,7 +239,7 @@ fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
 
 fn call(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
     let Some(name) = function_name(text, node) else {
-        return Some(What::Runs("a call that is worked out"));
+        return Some(WORKED_OUT);
     };
     let arguments = arguments(node);
     let first = arguments.as_ref().and_then(|all| all.first());
@@ -197,19 +252,27 @@ fn call(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
         "define" if first.and_then(|name| literal(text, *name)).is_none() => {
             Some(What::Runs("a define of a name that is worked out"))
         }
-        "parse_str" if arguments.is_some_and(|all| all.len() > 1) => None,
+        "parse_str" | "mb_parse_str" if arguments.as_ref().is_some_and(|all| all.len() > 1) => None,
         name => {
+            if let Some((_, place)) = TAKE_A_FUNCTION.iter().find(|(one, _)| *one == name) {
+                let is_none = name == "ob_start" && arguments.as_ref().is_some_and(Vec::is_empty);
+                let given = arguments.as_ref().and_then(|all| all.get(*place));
+                let is_seen = given
+                    .is_some_and(|given| is_function(*given) || literal(text, *given).is_some());
+                return (!is_seen && !is_none).then_some(WORKED_OUT);
+            }
             let is_harmless = HARMLESS.contains(&name) || walk.is_in_function();
             setter(name).or((!is_harmless).then_some(What::Calls))
         }
     }
 }
 
-/// Functions of PHP's own that set more than is seen.
+/// Functions of PHP's own that set or run more than is seen.
 fn setter(name: &str) -> Option<What> {
     match name {
-        "extract" | "parse_str" => Some(What::SetsAnyVariable),
-        "putenv" => Some(What::SetsEnvironment(None)),
+        "extract" | "mb_parse_str" | "parse_str" => Some(What::SetsAnyVariable),
+        "apache_setenv" | "putenv" => Some(What::SetsEnvironment(None)),
+        name if RUN_CODE.contains(&name) => Some(WORKED_OUT),
         _ => None,
     }
 }
@@ -222,7 +285,9 @@ fn superglobal(text: &str, node: Node<'_>, path: &[Node<'_>]) -> Option<What> {
         "$_ENV" | "$_SERVER" if index.is_some() && is_read(text, *parent, above) => None,
         "$_ENV" | "$_SERVER" => Some(What::SetsEnvironment(index)),
         // One that is the name of a variable is found as such.
-        "$GLOBALS" if index.is_some_and(|index| !index.starts_with('_')) => None,
+        "$GLOBALS" if index.is_some_and(|index| !index.starts_with('_') && index != "GLOBALS") => {
+            None
+        }
         "$GLOBALS" => Some(What::SetsAnyVariable),
         _ => None,
     }
@@ -254,13 +319,32 @@ fn mention<'t>(text: &str, node: Node<'t>, path: &[Node<'t>]) -> Option<Mention<
             };
             let call = path.iter().rev().nth(2).and_then(|call| function_name(text, *call));
             let is_asked = call.is_some_and(|name| READERS.contains(&&*name));
-            if is_asked || element_of_environment(text, *path.last()?).is_some() {
+            let is_element = element_of_environment(text, *path.last()?).is_some();
+            if is_asked || is_element || is_in_own_value(text, node, path, name) {
                 return None;
             }
             of(name, definition(text, node, path, name).filter(|_| said == name))
         }
         _ => None,
     }
+}
+
+/// Whether a text stands in the value of what has the same name, as in `define('DB_NAME', 'db_name')`.
+fn is_in_own_value(text: &str, node: Node<'_>, path: &[Node<'_>], name: &str) -> bool {
+    let is_of_name = |place: &Node<'_>| match place.kind() {
+        "function_call_expression" => {
+            let is_define = function_name(text, *place).as_deref() == Some("define");
+            let first = arguments(*place).and_then(|all| all.first().copied());
+            let first = first.filter(|first| is_define && *first != node);
+            first.and_then(|first| literal(text, first)).is_some_and(|first| first == name)
+        }
+        "const_element" => parts(*place).first().is_some_and(|it| source(text, *it) == name),
+        "assignment_expression" => {
+            place.child_by_field_name("left").is_some_and(|it| source(text, it) == name)
+        }
+        _ => false,
+    };
+    path.iter().rev().take(DEEPEST).any(is_of_name)
 }
 
 /// The constant of that name. PHP 7 can define them without regard to letter case.
@@ -275,7 +359,9 @@ fn definition<'t>(text: &str, node: Node<'t>, path: &[Node<'t>], name: &str) -> 
     let [first, value] = arguments(*call)?[..] else { return None };
     let is_guarded = || match place {
         [_, guard] => is_guard(text, *guard, *statement, name),
-        [_, guard, block] => is_guard(text, *guard, *block, name),
+        [_, guard, block] if matches!(block.kind(), "compound_statement" | "colon_block") => {
+            is_guard(text, *guard, *block, name)
+        }
         _ => false,
     };
     let counts = place.len() == 1 || is_guarded();

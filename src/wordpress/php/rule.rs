@@ -7,11 +7,11 @@ use tree_sitter::Node;
 use super::{
     FLAGS, Setting, TABLE_PREFIX, Unknown,
     code::{CONFIG_EXTRA, Code, Event, What},
-    syntax::{arguments, element_of_environment, function_name, literal, parts, source, squeezed},
+    syntax::{
+        DEEPEST, arguments, element_of_environment, function_name, literal, parts, source, squeezed,
+    },
 };
 
-/// Deeper nesting than this is no configuration that a person wrote.
-const DEEPEST: usize = 100;
 /// The official image's function, without white space.
 const GETENV_DOCKER: &str = concat!(
     "functiongetenv_docker($env,$default){if($fileEnv=getenv($env.'_FILE')){",
@@ -248,6 +248,9 @@ impl<'a> Rule<'a> {
             return Err("it calls a function, which is not run".to_owned());
         };
         if let Some(path) = self.look_up(&format!("{name}_FILE"), node)?.filter(|it| is_true(it)) {
+            if !path.starts_with('/') {
+                return Err(format!("{name}_FILE: it names no file by its whole path"));
+            }
             return match std::fs::read_to_string(path) {
                 Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
                 Err(error) => {
@@ -288,7 +291,11 @@ impl<'a> Rule<'a> {
         let name = source(self.code.text, node).trim_start_matches('\\');
         let is_or = || field("operator").is_some_and(|it| source(self.code.text, it) == "|");
         match (node.kind(), field("left"), field("right")) {
-            ("name" | "qualified_name", ..) if name.starts_with("MYSQLI_CLIENT_") => {
+            // `use const` may make another one of it.
+            ("name" | "qualified_name", ..)
+                if name.starts_with("MYSQLI_CLIENT_")
+                    && !self.code.functions.contains_key(&name.to_ascii_lowercase()) =>
+            {
                 Ok(name.to_owned())
             }
             ("integer", ..) if name == "0" => Ok(String::new()),

@@ -4,6 +4,9 @@ use tree_sitter::{Node, TreeCursor};
 
 use super::strings::{double_quoted, single_quoted};
 
+/// Deeper nesting than this is no configuration that a person wrote.
+pub(super) const DEEPEST: usize = 100;
+
 /// Every node, each before those within it.
 pub(super) struct Walk<'t> {
     cursor: TreeCursor<'t>,
@@ -42,10 +45,14 @@ impl<'t> Walk<'t> {
     }
 }
 
-fn is_function(node: Node<'_>) -> bool {
+pub(super) fn is_function(node: Node<'_>) -> bool {
     matches!(
         node.kind(),
-        "anonymous_function" | "arrow_function" | "function_definition" | "method_declaration"
+        "anonymous_function"
+            | "arrow_function"
+            | "function_definition"
+            | "method_declaration"
+            | "property_hook"
     )
 }
 

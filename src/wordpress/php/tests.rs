@@ -61,6 +61,11 @@ fn bytes_are_what_php_makes_of_them() {
         read(b"<?php // caf\xE9\ndefine('DB_NAME', 'n'); define('DB_USER', '\xFF');").unwrap();
     assert_eq!(known(&latin).into_iter().collect::<Vec<_>>(), [("DB_NAME", "n")]);
     assert_eq!(latin.unknown[0].why, "it has bytes that are not UTF-8");
+    // What does not begin PHP, or does so by a setting.
+    for start in ["<?php/**/", "<?php//\n", "<?php", "<?phP\u{b}", "<? "] {
+        let text = format!("{start}define('DB_NAME', 'n');");
+        assert!(parse(&text).known.is_empty(), "{text}");
+    }
     // A blank that is none to PHP is a part of the name.
     for text in ["define\u{a0}('DB_NAME', 'n');", "$table_prefix\u{a0} = 'wp_';"] {
         assert!(parse(&format!("<?php {text}")).known.is_empty(), "{text}");
@@ -233,6 +238,22 @@ fn what_only_a_request_knows_decides_nothing() {
         "$e = &$_ENV; define('DB_NAME', $_ENV['NOT'] ?? 'd');",
         "$GLOBALS['_ENV']['NOT'] = 'x'; define('DB_NAME', $_ENV['NOT'] ?? 'd');",
         "array_map('putenv', $all); define('DB_NAME', getenv('NOT') ?: 'd');",
+        "if (!defined('DB_NAME')) if ($x) define('DB_NAME', 'n');",
+        "if (!defined('DB_NAME')) while ($x) define('DB_NAME', 'n');",
+        "if ($x) throw new E; define('DB_NAME', 'n');",
+        "array_map('def' . 'ine', ['DB' . '_NAME'], ['m']); define('DB_NAME', 'n');",
+        "array_walk($all, $f); define('DB_NAME', 'n');",
+        "array_map(callback: $f, array: $all); define('DB_NAME', 'n');",
+        "call_user_func(...$all); define('DB_NAME', 'n');",
+        "array_map('call_user_func', $all, $more); define('DB_NAME', 'n');",
+        "ob_start($f); define('DB_NAME', 'n');",
+        "spl_autoload_register(); class_exists('A'); define('DB_NAME', 'n');",
+        "(new ReflectionFunction($f))->invoke($a, $b); define('DB_NAME', 'n');",
+        "$class::run(); define('DB_NAME', 'n');",
+        "assert($code); define('DB_NAME', 'n');",
+        "class A { public $x { get { include 'a.php'; } } } define('DB_NAME', 'n');",
+        "$a = new A; define('DB_NAME', 'n'); class A { public $x { get { include 'a.php'; } } }",
+        "apache_setenv('NOT', 'x'); define('DB_NAME', getenv('NOT') ?: 'd');",
     ];
     let others = others.iter().map(|text| format!("<?php {text}"));
     for text in branches.iter().map(|one| live_or_staging(one)).chain(others) {
@@ -283,6 +304,10 @@ fn what_only_a_request_knows_decides_nothing() {
         "$table_prefix = 'wp_'; foreach ($all as $k => $v) { $$k = $v; }",
         "$table_prefix = 'wp_'; ${'table' . '_prefix'} = 'x';",
         "$table_prefix = 'wp_'; parse_str($x);",
+        "$table_prefix = 'wp_'; mb_parse_str($x);",
+        "$table_prefix = 'wp_'; $GLOBALS['GLOBALS'][$x] = 'x';",
+        "$table_prefix = 'wp_'; array_map('ext' . 'ract', $all);",
+        "$table_prefix = 'wp_'; $x->run();",
         "$x['table_prefix'] = 'a'; $table_prefix = 'wp_';",
         "function f() { include 'a.php'; } $table_prefix = 'wp_';",
     ] {
@@ -323,6 +348,13 @@ fn what_is_stated_beyond_doubt_is_known() {
         ("define('DB_NAME', 'n'); require 'more.php'; eval($x);", "n"),
         ("function f() { return 1; } define('DB_NAME', 'n');", "n"),
         ("$x = 'define it'; f($x); define('DB_NAME', 'n');", "n"),
+        ("define('DB_NAME', 'db_name');", "db_name"),
+        ("const DB_NAME = 'DB_' . 'NAME' . 'DB_NAME';", "DB_NAMEDB_NAME"),
+        (
+            "ob_start(); array_map('trim', $x); usort($x, fn($a, $b) => 1); define('DB_NAME', 'n');",
+            "n",
+        ),
+        ("array_walk($x, function ($y) {}); define('DB_NAME', 'n');", "n"),
         (
             "if ($_SERVER['HTTPS'] == 'on') {} define('DB_NAME', $_ENV['SITE_DB'] ?? 'd');",
             "db-from-environment",
@@ -341,6 +373,7 @@ fn what_is_stated_beyond_doubt_is_known() {
         "require 'a.php'; define('DB_NAME', 'n'); $table_prefix = 'wp_'; if (!defined('X')) define('X', dirname(__FILE__));",
         "require 'a.php'; $table_prefix = 'wp_'; require_once(ABSPATH . \"wp-settings.php\");",
         "$table_prefix = 'wp_'; require_once __DIR__ . '/wp-settings.php';",
+        "$x = 'table'; $table_prefix = 'wp' . '_';  # 'table_prefix'",
         "extract($x); $table_prefix = 'wp_'; $GLOBALS['other'] = 'x';",
         "parse_str($x, $y); $table_prefix = 'wp_'; parse_str($x, $y);",
     ] {
@@ -365,6 +398,11 @@ fn flags_are_phps_own_constants() {
     for value in ["2048", "MYSQLI_CLIENT_SSL & X", "$x", "MY_FLAG", "'MYSQLI_CLIENT_SSL'"] {
         assert_eq!(flags(value).unknown.len(), 1, "{value}");
     }
+    let other = parse(
+        "<?php use const A\\B as MYSQLI_CLIENT_COMPRESS;
+         define('MYSQL_CLIENT_FLAGS', MYSQLI_CLIENT_COMPRESS);",
+    );
+    assert_eq!(other.unknown.len(), 1, "{other:?}");
 }
 
 #[test]
@@ -386,6 +424,9 @@ fn a_secret_file_of_the_docker_image_is_read() {
         config.unknown[0].why.contains("_FILE: cannot read the file that it names"),
         "{config:?}"
     );
+    environment.insert("WORDPRESS_DB_PASSWORD_FILE".to_owned(), "Cargo.toml".to_owned());
+    let config = WpConfig::read(&file("docker-image"), &environment).unwrap();
+    assert!(config.unknown[0].why.contains("_FILE: it names no file by its whole path"));
 
     // What it is given to run may set the prefix, and what it calls must be its own.
     let environment =

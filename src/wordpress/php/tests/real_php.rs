@@ -126,7 +126,7 @@ const VALUES: [&str; 24] = [
     "<<<'E'\n\t\n\n\tE",
 ];
 /// `@` stands for a value.
-const EXPRESSIONS: [&str; 26] = [
+const EXPRESSIONS: [&str; 33] = [
     "(isset($_ENV['NOT']) ? $_ENV['NOT'] : @)",
     "(isset($_ENV['SITE_KEY']) ? $_ENV['SITE_KEY'] : @)",
     "(!empty($_ENV['SITE_KEY']) ? $_ENV['SITE_KEY'] : @)",
@@ -141,6 +141,13 @@ const EXPRESSIONS: [&str; 26] = [
     "($_ENV['NOT'] ?? @)",
     "($_SERVER['SCRIPT_NAME'] ?? @)",
     "(@ . @)",
+    "@ . @",
+    "@ ?? @",
+    "@ ?: @",
+    "getenv('NOT') ?: @ . @",
+    "$_ENV['NOT'] ?? @ . @",
+    "@ . $_ENV['SITE_KEY'] ?? @",
+    "isset($_ENV['NOT']) ? $_ENV['NOT'] : @ . @",
     "(@ ?: @)",
     "(@ ?? @)",
     "(@ === @)",
@@ -155,7 +162,7 @@ const EXPRESSIONS: [&str; 26] = [
     "/* c */ ($a = @)",
 ];
 /// What a configuration may have, and some that none should.
-const STATEMENTS: [&str; 78] = [
+const STATEMENTS: [&str; 86] = [
     "define('DB_NAME', 'plain');",
     "define('DB_USER', 'plain');",
     "$table_prefix = 'plain_';",
@@ -179,6 +186,14 @@ const STATEMENTS: [&str; 78] = [
     "foreach (['_NAME', '_USER'] as $k) { define('DB' . $k, @); }",
     "foreach (['table_prefix' => @] as $k => $v) { $$k = $v; }",
     "call_user_func('define', 'DB' . '_NAME', @);",
+    "array_map('def' . 'ine', ['DB' . '_NAME'], [@]);",
+    "$f = 'def' . 'ine'; $f('DB' . '_USER', @);",
+    "(new ReflectionFunction('def' . 'ine'))->invoke('DB' . '_NAME', @);",
+    "spl_autoload_register(); class_exists('Missing');",
+    "if (!defined('DB_NAME')) if (@) define('DB_NAME', @);",
+    "if (!defined('DB_USER')) foreach (@ ? ['x'] : [] as $a) define('DB_USER', 'w');",
+    "?><?php/**/ define('DB_USER', 'no'); ?><?php",
+    "if (@) throw new Exception;",
     "$x = \"{$table_prefix}x\"; define('OTHER', $table_prefix . 'users');",
     "$e = &$_ENV; $e['NOT'] = @; $GLOBALS['_ENV']['SITE_DB'] = @;",
     "array_map('putenv', ['NOT=mapped']);",
