@@ -335,7 +335,9 @@ fn is_in_own_value(text: &str, node: Node<'_>, path: &[Node<'_>], name: &str) ->
         "function_call_expression" => {
             let is_define = function_name(text, *place).as_deref() == Some("define");
             let first = arguments(*place).and_then(|all| all.first().copied());
-            let first = first.filter(|first| is_define && *first != node);
+            // A long text is no such name, and would be copied again and again.
+            let is_short = |first: &Node<'_>| first.byte_range().len() < 100;
+            let first = first.filter(|first| is_define && *first != node && is_short(first));
             first.and_then(|first| literal(text, first)).is_some_and(|first| first == name)
         }
         "const_element" => parts(*place).first().is_some_and(|it| source(text, *it) == name),

@@ -451,6 +451,9 @@ fn hostile_files_end_soon() {
         "}".repeat(5_000)
     );
     assert!(parse(&ifs).known.is_empty());
+    let long_name = format!("'{}'", "x".repeat(1 << 20));
+    let named = format!("<?php define({long_name}, [{}]);", "'DB_NAME', ".repeat(100_000));
+    assert_eq!(parse(&named).unknown.len(), 1);
     let many: String = (0..20_000).map(|n| format!("define('C{n}', 'v');\n")).collect();
     let config = parse(&format!("<?php\n{many} if ($x) {{ define('DB_NAME', 'a'); }}"));
     assert_eq!(config.unknown.len(), 1);
