@@ -49,7 +49,11 @@ const HELPERS: [&str; 2] = ["-wal", "-shm"];
 
 /// The files that this process has open, and what was told of their fate.
 #[derive(Debug, Default)]
-pub(super) struct Place(Mutex<Files>);
+pub(super) struct Place {
+    files: Mutex<Files>,
+    /// Held by the loop that looks after the file: what it found is told before another one looks.
+    turn: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Files {
@@ -74,7 +78,7 @@ enum Fate {
 
 impl Place {
     fn files(&self) -> std::sync::MutexGuard<'_, Files> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The database that this process works with.
@@ -129,12 +133,14 @@ impl State {
     /// [`StateError::Deleted`] where it cannot be written anew. [`StateError::Replaced`], for good: what
     /// is at its name is left alone.
     pub async fn attend(&self) -> Result<(), StateError> {
+        let turn = self.place.turn.lock().await;
         let was_replaced = self.is_replaced();
         let result = self.find_or_write_anew().await;
         let (event, result) = self.judge_fate(result, Timestamp::now());
         if self.is_replaced() && !was_replaced {
             self.leave().await;
         }
+        drop(turn);
         if let Some(event) = event {
             // Of one that was replaced nobody will read it; the log has it.
             let written = self.record_events(&News::of([event]), Timestamp::now()).await;
@@ -155,23 +161,15 @@ impl State {
         if self.is_replaced() {
             return Err(self.replaced());
         }
-        let find = || {
-            FileId::at(&self.path).map_err(|error| StateError::NotWritable {
-                path: self.path.clone(),
-                detail: error.to_string(),
-            })
-        };
-        match find()? {
-            found if found == self.place.database() => return Ok(false),
-            None => {}
-            Some(_) => return Err(self.replaced()),
-        }
-        let connection = self.pool.acquire().await.map_err(self.failed())?;
-        // The other loop may have done it while this one waited.
-        match find()? {
+        let found = FileId::at(&self.path).map_err(|error| StateError::NotWritable {
+            path: self.path.clone(),
+            detail: error.to_string(),
+        })?;
+        match found {
             found if found == self.place.database() => Ok(false),
             Some(_) => Err(self.replaced()),
             None => {
+                let connection = self.pool.acquire().await.map_err(self.failed())?;
                 let detail = |detail| StateError::Deleted { path: self.path.clone(), detail };
                 self.write_anew(connection).await.map_err(detail)?;
                 Ok(true)
