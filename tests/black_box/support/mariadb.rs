@@ -59,7 +59,7 @@ impl Server {
             .spawn()
             .unwrap();
         let socket = format!("{path}/s.sock");
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(180);
         let answers = || {
             let mut ping = Command::new("mariadb-admin");
             ping.args(["--no-defaults", "-uroot", "-S", &socket, "ping"]);
