@@ -77,6 +77,7 @@ async fn measure() {
     let options = Options {
         resolvers: vec![dns.parse().unwrap()],
         expected_targets: vec!["127.0.0.1".parse().unwrap()],
+        public_address: None,
         proxies: Vec::new(),
         certificate_authorities: vec!["letsencrypt.org".to_owned()],
         port,

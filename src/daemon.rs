@@ -1,5 +1,6 @@
 //! The daemon: both loops until it is told to stop, whatever the other ends do.
 
+mod connections;
 mod endpoint;
 mod metrics;
 mod service;
@@ -8,10 +9,12 @@ mod troubles;
 mod vitals;
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use rand::RngExt as _;
 use tokio::{sync::mpsc, time::timeout};
@@ -23,8 +26,9 @@ pub use signals::{Signal, signals};
 use crate::{
     checks::Clock,
     closte::ClosteError,
-    event::Event,
-    state::{FileLock, State},
+    event::{Event, News},
+    panics,
+    state::{FileLock, State, StateError},
     sync::{CycleError, Report, Stop, Sync},
 };
 use troubles::Troubles;
@@ -32,6 +36,9 @@ use vitals::Vitals;
 
 /// The longest pause that failures make of `sync.interval`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The next list shows whether Closte did what it said, and is asked for after this long.
+const LIST_AGAIN: Duration = Duration::from_secs(3);
+
 /// How long it may take to write an event down: signals are not kept waiting by a busy state database.
 const LONGEST_TELLING: Duration = Duration::from_secs(2);
 
@@ -104,7 +111,7 @@ pub async fn run(
         let stop = Stop::default();
         let ended = CancellationToken::new();
         let run = async {
-            run_parts(parts, state, &stop, &vitals, &mut memory).await;
+            run_parts(parts, state, lock, &stop, &vitals, &mut memory).await;
             ended.cancel();
         };
         let attend = attend(&mut signals, state, &stop, &ended, &vitals, &mut reload);
@@ -169,6 +176,7 @@ async fn attend(
 async fn run_parts(
     parts: Parts,
     state: &State,
+    lock: &FileLock,
     stop: &Stop,
     vitals: &Arc<Vitals>,
     memory: &mut Memory,
@@ -187,7 +195,7 @@ async fn run_parts(
             tell(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
-    tokio::join!(run_cycles(sync, state, interval, stop, vitals, memory), checks);
+    tokio::join!(run_cycles(sync, state, lock, interval, stop, vitals, memory), checks);
     // It answers to the last.
     closed.cancel();
     if let Some(Err(error)) = futures_util::future::OptionFuture::from(endpoint).await {
@@ -198,6 +206,7 @@ async fn run_parts(
 async fn run_cycles(
     mut sync: Sync,
     state: &State,
+    lock: &FileLock,
     interval: Duration,
     stop: &Stop,
     vitals: &Vitals,
@@ -212,19 +221,36 @@ async fn run_cycles(
         let started = Instant::now();
         let alive = |_, _| vitals.pulse.sync_is_alive();
         // In a box, because the compiler gives up on futures that are nested as deep as all of this.
-        let mut outcome = Box::pin(sync.cycle(stop, &alive)).await;
+        let mut outcome = match hold(state, lock).await {
+            Ok(()) => unbroken(Box::pin(sync.cycle(stop, &alive))).await,
+            Err(error) => Err(error.into()),
+        };
         let took = started.elapsed();
         let now = tokio::time::Instant::now();
         memory.note(&mut outcome, now);
         vitals.note_cycle(&outcome, took);
         service::status(&outcome, &mut memory.status, vitals.refusal());
-        for event in memory.troubles.judge(&outcome, Timestamp::now()) {
-            tell(state, event).await;
-        }
-        let next = now + pause(interval, memory.failures);
+        let news = News::of(memory.troubles.judge(&outcome, Timestamp::now()));
+        note_end(state, &outcome, &news).await;
+        let next = now + pause(interval, memory.failures).min(until_list(&outcome));
         let next = memory.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
         until_stopped.run_until_cancelled(rest(next, vitals)).await;
     }
+}
+
+/// Makes an error of a panic, which costs this cycle only: what it may have left half done, the next
+/// one reads again.
+async fn unbroken(
+    cycle: impl Future<Output = Result<Report, CycleError>>,
+) -> Result<Report, CycleError> {
+    let outcome = AssertUnwindSafe(cycle).catch_unwind().await;
+    outcome.unwrap_or_else(|panic| Err(CycleError::Fault(panics::reason(&*panic))))
+}
+
+/// Makes sure that the state database and the lock beside it are still those at their names.
+async fn hold(state: &State, lock: &FileLock) -> Result<(), StateError> {
+    state.attend().await?;
+    lock.keep(state)
 }
 
 /// Pauses, and shows meanwhile that the loop is alive.
@@ -238,11 +264,31 @@ async fn rest(end: tokio::time::Instant, vitals: &Vitals) {
 
 /// Logs what happened and writes it down. Where that fails, the log has it at least.
 pub async fn tell(state: &State, event: Event) {
-    event.log();
-    match timeout(LONGEST_TELLING, state.record_events(&[event], Timestamp::now())).await {
+    unless_busy(state.record_events(&News::of([event]), Timestamp::now())).await;
+}
+
+/// Writes down that a cycle was broken off, for those who print the reason themselves.
+pub async fn note_failure(state: &State, outcome: &Result<Report, CycleError>) {
+    let recorded = Troubles::default().judge(outcome, Timestamp::now());
+    note_end(state, outcome, &News { told: Vec::new(), recorded }).await;
+}
+
+/// Writes down how a cycle ended, and what there is to say after it.
+async fn note_end(state: &State, outcome: &Result<Report, CycleError>, news: &News) {
+    let now = Timestamp::now();
+    match outcome {
+        Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) => {
+            unless_busy(state.cycle_failed(&error.to_string(), news, now)).await;
+        }
+        _ => unless_busy(state.record_events(news, now)).await,
+    }
+}
+
+async fn unless_busy(writing: impl Future<Output = Result<(), StateError>>) {
+    match timeout(LONGEST_TELLING, writing).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "an event was not written down"),
-        Err(_) => tracing::debug!("an event was not written down: the state database is busy"),
+        Ok(Err(error)) => tracing::debug!(%error, "what happened was not written down"),
+        Err(_) => tracing::debug!("what happened was not written down: the state database is busy"),
     }
 }
 
@@ -254,6 +300,14 @@ fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
         }
         Ok(Report { outage: Some(error), .. }) => error.retry_after(),
         _ => None,
+    }
+}
+
+/// The most time to the next cycle, where Closte's list has something to show.
+fn until_list(outcome: &Result<Report, CycleError>) -> Duration {
+    match outcome {
+        Ok(report) if report.outage.is_none() && report.awaits_a_list() => LIST_AGAIN,
+        _ => Duration::MAX,
     }
 }
 
@@ -299,6 +353,17 @@ mod tests {
         assert_eq!(note(Err(cut)), (false, 2, Some(600)), "a reload forgets no Retry-After");
         assert_eq!(note(Ok(Report { tried: 1, ..waiting() })), (false, 0, None));
         assert_eq!(note(Ok(waiting())), (false, 0, None));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failed_cycle() {
+        let outcome = unbroken(async { panic!("no such row: {}", 7) }).await;
+        let error = outcome.as_ref().unwrap_err().to_string();
+        assert!(error.contains("no such row: 7"), "{error}");
+        let mut troubles = Troubles::default();
+        let events = troubles.judge(&outcome, Timestamp::UNIX_EPOCH);
+        let names: Vec<_> = events.iter().map(Event::name).collect();
+        assert_eq!(names, ["state.failed"]);
     }
 
     #[test]

@@ -10,6 +10,9 @@ const MAX_NAME: usize = 253;
 /// The longest label, in bytes (RFC 1035, section 2.3.4).
 const MAX_LABEL: usize = 63;
 
+/// Why a name of [`DomainName::is_clostes_own`] is not sent.
+pub const CLOSTES_OWN: &str = "it is one of Closte's own names, which are never sent to it";
+
 /// A domain name that can be sent to Closte: lower-case ASCII, two labels or more, each of them a
 /// host-name label (RFC 1123, section 2.1), with an optional leading `*.`.
 ///
@@ -88,6 +91,11 @@ impl DomainName {
     /// Whether the name begins with `*.`.
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with("*.")
+    }
+
+    /// Whether it is `closte.com` or a name below it, such as an app's own `app-….closte.com`.
+    pub fn is_clostes_own(&self) -> bool {
+        self.0.strip_suffix("closte.com").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
     /// The name with `www.` in front; none for a wildcard, for a name that has it already, and where
@@ -331,6 +339,15 @@ mod tests {
         assert_eq!(covering("a.www.shop.example").as_deref(), Some("*.www.shop.example"));
         assert_eq!(covering("shop.example"), None);
         assert_eq!(covering("*.shop.example"), None);
+    }
+
+    #[test]
+    fn clostes_own_names_are_those_at_and_below_closte_com() {
+        let is_own = |text: &str| text.parse::<DomainName>().unwrap().is_clostes_own();
+        let own = ["closte.com", "App-0123456789abcdef01234567.Closte.com", "*.closte.com"];
+        assert!(own.into_iter().all(is_own));
+        let others = ["notcloste.com", "closte.com.example", "closte.example", "*.notcloste.com"];
+        assert!(!others.into_iter().any(is_own));
     }
 
     #[test]

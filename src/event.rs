@@ -72,6 +72,28 @@ macro_rules! events {
     };
 }
 
+/// What there is to say at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct News {
+    /// For the state database and for the log.
+    pub told: Vec<Event>,
+    /// For the state database alone: the log has something else in their stead, unless they cannot be
+    /// written.
+    pub recorded: Vec<Event>,
+}
+
+impl News {
+    /// All of it is for the log as well.
+    pub fn of(events: impl IntoIterator<Item = Event>) -> Self {
+        Self { told: events.into_iter().collect(), recorded: Vec::new() }
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty() && self.recorded.is_empty()
+    }
+}
+
 events! {
     /// Closte took the name.
     INFO "domain.added" Added(domain) { blog_id: Option<i64>, attempt: u32, took_ms: u64 }
@@ -81,12 +103,24 @@ events! {
     INFO "domain.unmapped" Unmapped(domain) { blog_id: Option<i64> }
     /// The name is wanted again, before it was removed.
     INFO "domain.mapped_again" MappedAgain(domain) { blog_id: Option<i64> }
-    /// Closte no longer lists the name, and nobody here removed it. It is added again.
+    /// Two lists of Closte lack the name, and nobody here removed it. It is added again.
     WARN "domain.lost" Lost(domain) { blog_id: Option<i64> }
+    /// The same of many names at once.
+    WARN "sync.domains_lost" DomainsLost { domains: u64, examples: String, remedy: String }
+    /// So many of these were added again.
+    INFO "sync.domains_restored" DomainsRestored { domains: u64 }
     /// Closte said yes, but does not list the name.
     WARN "domain.not_listed" NotListed(domain) { blog_id: Option<i64>, attempt: u32 }
+    /// The same of many names at once.
+    WARN "sync.domains_not_listed" DomainsNotListed {
+        domains: u64, examples: String, remedy: String,
+    }
     /// Closte said that the name is removed, but still lists it.
     WARN "domain.still_listed" StillListed(domain) { blog_id: Option<i64>, attempt: u32 }
+    /// The same of many names at once.
+    WARN "sync.domains_still_listed" DomainsStillListed {
+        domains: u64, examples: String, remedy: String,
+    }
     /// The name could not be added; it is tried again.
     WARN "domain.add_failed" AddFailed(domain) {
         blog_id: Option<i64>, attempt: u32, error: String, next_attempt: String,
@@ -95,10 +129,18 @@ events! {
     WARN "domain.remove_failed" RemoveFailed(domain) {
         blog_id: Option<i64>, attempt: u32, error: String, next_attempt: String,
     }
+    /// Many calls of one cycle failed: the first ones were told each, these are all of them.
+    WARN "sync.calls_failed" CallsFailed {
+        domains: u64, examples: String, error: String, remedy: String,
+    }
     /// Closte will not take the name.
     ERROR "domain.refused" Refused(domain) { blog_id: Option<i64>, error: String, asked_again: String }
     /// A row that is no domain name.
-    ERROR "row.rejected" Rejected { origin: String, blog_id: i64, value: String, reason: String }
+    ERROR "row.rejected" Rejected {
+        origin: String, blog_id: i64, value: String, reason: String, remedy: String,
+    }
+    /// A row holds a name that is never sent to Closte.
+    INFO "domain.not_wanted" NotWanted(domain) { origin: String, blog_id: i64, reason: String }
     /// A site had no domain record and got one.
     INFO "record.created" RecordCreated(domain) { blog_id: i64 }
     /// Domain records could not be written, most often for want of a right.
@@ -107,6 +149,8 @@ events! {
     WARN "plugin.settings_unread" PluginUnread { error: String }
     /// A ledger begins: the first start, another network or another key.
     INFO "ledger.started" LedgerStarted { network: String, left_behind: u64 }
+    /// The network's domain has changed, and it is the same network by its names: the ledger is kept.
+    INFO "ledger.network_renamed" NetworkRenamed { from: String, to: String }
     /// Another process has been in the middle of a cycle for long, and this one waits for it.
     WARN "sync.waits" Waits { remedy: String, for_s: u64 }
     /// It has ended.
@@ -123,6 +167,8 @@ events! {
     WARN "wordpress.failed" SourceFailed { error: String, for_s: u64 }
     /// It can be read again.
     INFO "wordpress.recovered" SourceRecovered { after_s: u64 }
+    /// TLS with the network's database failed and nobody asked for it, so the connection is plain.
+    WARN "wordpress.tls_failed" TlsFailed { error: String, remedy: String }
     /// Closte does not accept the key.
     ERROR "closte.key_rejected" KeyRejected { error: String, for_s: u64 }
     /// Closte does not answer, or not as it should.
@@ -192,6 +238,10 @@ events! {
     INFO "checks.in_time" ChecksInTime { after_s: u64 }
     /// The state database could not be written.
     ERROR "state.failed" StateFailed { error: String, for_s: u64 }
+    /// The state database was deleted while the daemon runs.
+    ERROR "state.deleted" StateDeleted { file: String, outcome: String, for_s: u64 }
+    /// Another file is at its name. Nothing is added or removed any more.
+    ERROR "state.replaced" StateReplaced { file: String, remedy: String, for_s: u64 }
     /// It can be written again.
     INFO "state.recovered" StateRecovered { after_s: u64 }
     /// The daemon runs.
@@ -206,6 +256,8 @@ events! {
     WARN "settings.secret_exposed" SecretExposed { file: String, remedy: String }
     /// The daemon was told to stop.
     INFO "daemon.stopping" Stopping { signal: String }
+    /// A fault of this program broke off what it was doing. It is tried again.
+    WARN "daemon.panicked" Panicked { at: String, error: String }
     /// The daemon cannot run.
     ERROR "daemon.failed" Failed { error: String }
     /// The daemon is done.

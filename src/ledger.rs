@@ -28,8 +28,10 @@ pub struct Entry {
     pub origin: Origin,
     /// When the name was first seen wanted.
     pub managed_since: Timestamp,
-    /// Since when Closte lists it, as far as the last list told.
+    /// Since when Closte lists it. One list that lacks it is not believed yet.
     pub present_since: Option<Timestamp>,
+    /// Since when lists lack it, though it was at Closte, or a wildcard served it.
+    pub missing_since: Option<Timestamp>,
     /// Since when no row wants it.
     pub unwanted_since: Option<Timestamp>,
     /// The wildcard at Closte that serves it in its stead, as far as the last list told.
@@ -39,11 +41,12 @@ pub struct Entry {
 }
 
 /// How the call for a name stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Progress {
     /// None is outstanding.
+    #[default]
     Idle,
-    /// Closte said yes, and the next list must agree.
+    /// Closte said yes, and its list must agree before it is time for the next attempt.
     Accepted(Attempt),
     /// It failed, or the list did not agree.
     Failed(Attempt, String),
@@ -99,10 +102,17 @@ impl Entry {
             origin,
             managed_since: now,
             present_since: None,
+            missing_since: None,
             unwanted_since: None,
             covered_by: None,
             progress: Progress::Idle,
         }
+    }
+
+    /// Whether the last list lacked it, and the next one decides.
+    pub fn is_missing(&self) -> bool {
+        let was_there = self.present_since.is_some() || self.covered_by.is_some();
+        was_there && self.missing_since.is_some()
     }
 
     /// How many calls in a row were made for the name without the list agreeing.

@@ -38,11 +38,14 @@ pub mod cli;
 pub mod closte;
 pub mod daemon;
 pub mod domain;
+pub mod escape;
 pub mod event;
 pub mod lasting;
 pub mod ledger;
 pub mod listing;
+mod panics;
 pub mod plan;
+pub mod secrets;
 pub mod settings;
 #[cfg(feature = "demo")]
 pub mod simulator;

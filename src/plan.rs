@@ -2,7 +2,7 @@
 //!
 //! | the name is | at Closte | not at Closte |
 //! | --- | --- | --- |
-//! | wanted | in place | **add**, unless *covered*, *refused* or *waiting* after a failure |
+//! | wanted | in place | **add**, unless *covered*, *refused*, *waiting* after a failure, or *missing* from one list only |
 //! | managed, no longer wanted | **remove**, unless *held* by a [`Guard`] or *waiting* | forgotten, in time |
 //! | neither | *foreign*: never touched | |
 //!
@@ -32,10 +32,22 @@ pub struct Wanted {
     pub own_names: HashSet<DomainName>,
     /// Rows that are there but are no domain name. A name that such a row held before stays.
     pub rejected_rows: HashSet<i64>,
+    /// The domains of archived, spam and deleted sites: those of them that are managed are wanted.
+    pub asleep: HashMap<DomainName, Origin>,
+    /// Names that no row wants, but that live sites still have. Those of them that are managed stay.
+    pub carried: HashMap<DomainName, Origin>,
     /// Names that may be wanted: the plugin's setting, which decides it, is not known.
     pub perhaps: HashSet<DomainName>,
     /// The domain table had no row at all, which is no reason to remove anything.
     pub table_was_empty: bool,
+}
+
+impl Wanted {
+    /// The row that wants a name. An archived, spam or deleted site wants what is managed already.
+    fn origin(&self, name: &DomainName, ledger: &Ledger) -> Option<Origin> {
+        let asleep = || self.asleep.get(name).filter(|_| ledger.contains_key(name));
+        self.names.get(name).or_else(asleep).copied()
+    }
 }
 
 /// What Closte lists.
@@ -64,6 +76,8 @@ pub struct Policy {
     pub back_off: BackOff,
     /// `apply --allow-removals`: the operator has seen how many names go, and insists.
     pub allow_removals: bool,
+    /// `apply DOMAIN…`: these are tried at once, whatever came of the last attempt.
+    pub named: HashSet<DomainName>,
 }
 
 /// What one cycle would do, and why.
@@ -73,7 +87,9 @@ pub struct Plan {
     pub decisions: Vec<(DomainName, Decision)>,
     /// What to write into the ledger before the first call, sorted.
     pub changes: Vec<Change>,
-    /// How many names are wanted and present.
+    /// How many names are wanted.
+    pub wanted: usize,
+    /// How many of them are present.
     pub in_place: usize,
     /// How many names are managed, with the changes.
     pub managed: usize,
@@ -98,6 +114,13 @@ pub enum Decision {
         /// Why the last call failed.
         error: String,
     },
+    /// Closte said yes, and its list does not show it yet.
+    Unconfirmed {
+        /// Until when it may take.
+        until: Timestamp,
+    },
+    /// It was at Closte, and this list lacks it. It is added again when another list does, too.
+    Missing,
     /// Wanted, and a present wildcard already serves it.
     Covered {
         /// That wildcard.
@@ -133,8 +156,12 @@ pub enum Reason {
 pub enum Guard {
     /// It matches `sync.exclude`.
     Excluded,
+    /// It is one of Closte's own names.
+    ClostesOwn,
     /// It is the network's own name.
     OwnName,
+    /// A live site still has it, though the plugin would write no domain record for that site.
+    Carried,
     /// It matches `sync.keep`.
     Kept,
     /// `sync.policy` is `upsert-only`.
@@ -169,10 +196,11 @@ impl Plan {
     pub fn look_again_at(&self, now: Timestamp) -> Option<Timestamp> {
         let due = |(_, decision): &(DomainName, Decision)| match decision {
             // The next list must show it.
-            Decision::Add(_) | Decision::Remove { .. } => Some(now),
+            Decision::Add(_) | Decision::Remove { .. } | Decision::Missing => Some(now),
             Decision::Held(Guard::ListIncomplete | Guard::StillServing(_)) => Some(now),
             Decision::Held(Guard::Grace { until })
             | Decision::Waiting { until, .. }
+            | Decision::Unconfirmed { until }
             | Decision::Refused { until, .. } => Some(*until),
             Decision::Held(_) | Decision::Covered { .. } | Decision::Foreign => None,
         };
@@ -182,7 +210,11 @@ impl Plan {
     /// Whether both ends agree as far as they ever will: nothing to add, nothing to remove.
     pub fn is_settled(&self) -> bool {
         self.decisions.iter().all(|(_, decision)| match decision {
-            Decision::Add(_) | Decision::Remove { .. } | Decision::Waiting { .. } => false,
+            Decision::Add(_)
+            | Decision::Remove { .. }
+            | Decision::Waiting { .. }
+            | Decision::Unconfirmed { .. }
+            | Decision::Missing => false,
             Decision::Held(guard) => guard.is_lasting(),
             Decision::Covered { .. } | Decision::Refused { .. } | Decision::Foreign => true,
         })
@@ -192,7 +224,15 @@ impl Plan {
 impl Guard {
     /// Whether the name stays for good: a rule of the operator or of nature, and no work left.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Excluded | Self::OwnName | Self::Kept | Self::UpsertOnly)
+        matches!(
+            self,
+            Self::Excluded
+                | Self::ClostesOwn
+                | Self::OwnName
+                | Self::Carried
+                | Self::Kept
+                | Self::UpsertOnly
+        )
     }
 }
 
@@ -216,11 +256,11 @@ pub enum Notice {
     Unmapped,
     /// Wanted again before it was removed.
     MappedAgain,
-    /// Closte no longer lists it, and nobody here removed it.
+    /// Two of Closte's lists lack it, and nobody here removed it.
     Lost,
-    /// Closte said yes, and its list says no.
+    /// Closte said yes, and its list has not shown it in time.
     NotListed,
-    /// Closte said that it removed the name, and still lists it.
+    /// Closte said that it removed the name, and its list has not lost it in time.
     StillListed,
     /// Neither wanted nor present: no longer managed.
     Forgotten,

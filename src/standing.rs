@@ -6,6 +6,8 @@ use std::{fmt, net::IpAddr};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use crate::ledger::Progress;
+
 /// Enums whose every case is a fixed word: in tables, in JSON, in the state database.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal,)* })*) => {$(
@@ -363,7 +365,7 @@ pub struct Standing {
 }
 
 /// What the ledger knows of a name that is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
     /// The site.
     pub blog_id: Option<i64>,
@@ -371,4 +373,6 @@ pub struct Facts {
     pub added_at: Option<Timestamp>,
     /// Since when Closte has it, itself or through a wildcard.
     pub at_closte_since: Option<Timestamp>,
+    /// How the call to add it stands.
+    pub progress: Progress,
 }

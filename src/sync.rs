@@ -2,30 +2,38 @@
 
 mod calls;
 mod certificates;
+mod identity;
+mod news;
 mod records;
 mod report;
 mod stop;
 mod wanted;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::time::timeout;
 
+pub use records::RecordDecision;
 pub use report::{Report, Surprise};
 pub use stop::Stop;
 pub use wanted::{Rules, Www};
 
 use crate::{
     closte::{self, ClosteError},
-    event::Event,
+    domain::DomainName,
+    event::{Event, News},
     lasting::Lasting,
-    ledger::{Entry, Ledger, later},
-    plan::{Change, Notice, Plan, Present, plan},
+    ledger::{Ledger, later},
+    plan::{Plan, Present, plan},
     state::{FileLock, LedgerId, Rejected, State, StateError},
     wordpress::{self, Network, Source, SourceError},
 };
+use identity::Identity;
 use report::odd_elements;
 use wanted::{fingerprint, rejected};
 
@@ -42,20 +50,28 @@ pub struct Sync {
     seen: Option<Seen>,
     /// The ledger, between cycles; none when it has to be read again.
     ledger: Option<Remembered>,
-    /// Whether it was told that domain records cannot be written.
-    told_of_records: bool,
+    /// What is remembered of domain records, between cycles; none when it has to be read again.
+    records: Option<records::Memory>,
+    /// Why domain records are not written, as it was told.
+    told_of_records: HashSet<String>,
     /// Why the plugin's settings cannot be read, as it was told.
     told_of_plugin: Option<String>,
+    /// Why the connection with the network's database is plain, as it was told.
+    told_of_tls: Option<String>,
 }
 
 #[derive(Debug)]
 struct Seen {
-    /// A hash of all that was wanted.
-    wanted: u64,
+    /// A hash of all that it acted upon.
+    fingerprint: u64,
+    /// How many names were wanted.
+    wanted: usize,
     /// When Closte was asked for its list.
     listed_at: Timestamp,
     /// When there will be more to do even if nothing changes.
     look_again_at: Option<Timestamp>,
+    /// [`State::others_wrote`] then: an `apply` beside this process may have left something to see to.
+    version: i64,
 }
 
 /// The ledger in memory: at 100,000 names, reading it would be half of a cycle.
@@ -79,6 +95,9 @@ pub enum CycleError {
     /// The state could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A fault of this program.
+    #[error("a cycle was broken off by a fault of closte-sync itself ({0}); please report this")]
+    Fault(String),
     /// The daemon was told to stop.
     #[error("stopped before the cycle was done; the next one goes on from here")]
     Stopped {
@@ -95,10 +114,15 @@ const LONG_WAIT: Duration = Duration::from_secs(20);
 pub struct Preview {
     /// What becomes of each name.
     pub plan: Plan,
-    /// Rows that are no domain name.
+    /// What is never sent to Closte, with the reason.
     pub rejected: Vec<Rejected>,
-    /// Sites that would get a domain record.
-    pub records: Vec<wordpress::Site>,
+    /// What becomes of the domain records of sites that have none, in the order of
+    /// [`Network::lacking`].
+    pub records: Vec<RecordDecision>,
+    /// Why domain records that are to be written cannot be.
+    pub records_refused: Option<SourceError>,
+    /// The network.
+    pub network: Network,
     /// How many elements of Closte's list were not understood, with an example.
     pub odd_elements: Option<(usize, String)>,
 }
@@ -120,8 +144,10 @@ impl Sync {
             rules,
             seen: None,
             ledger: None,
-            told_of_records: false,
+            records: None,
+            told_of_records: HashSet::new(),
             told_of_plugin: None,
+            told_of_tls: None,
         }
     }
 
@@ -150,10 +176,7 @@ impl Sync {
                 let took_ms = started.elapsed().as_millis();
                 tracing::debug!(name: "sync.cycle", quiet, wanted, added, removed, took_ms);
             }
-            Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) => {
-                self.state.cycle_failed(&error.to_string(), Timestamp::now()).await?;
-            }
-            Err(CycleError::State(_) | CycleError::Stopped { .. }) => {}
+            Err(error) => tracing::debug!(name: "sync.broken_off", %error),
         }
         outcome
     }
@@ -197,17 +220,21 @@ impl Sync {
     ) -> Result<Report, CycleError> {
         let now = Timestamp::now();
         let network = stop.unless_asked(self.source.read()).await??;
+        let decisions = self.decide_records(&network, now).await?;
         let wanted = self.rules.wanted(&network);
-        let fingerprint = fingerprint(&wanted, &network);
+        let fingerprint = fingerprint(&wanted, &network, &decisions);
         self.report_plugin(&network, now).await?;
-        if self.nothing_calls_for_more(fingerprint, now) {
-            return Ok(Report { wanted: wanted.names.len(), quiet: true, ..Report::default() });
+        self.report_tls(&network, now).await?;
+        if let Some(seen) = &self.seen
+            && self.nothing_calls_for_more(seen, fingerprint, now).await?
+        {
+            return Ok(Report { wanted: seen.wanted, quiet: true, ..Report::default() });
         }
 
         let ledger_id = self.start_ledger(&network, now).await?;
         let rejected = rejected(&network);
-        self.report_rejected(ledger_id, &rejected, now).await?;
-        let records = stop.unless_asked(self.create_records(&network, now)).await??;
+        self.state.note_rejected(ledger_id, &rejected, now).await?;
+        let records = self.create_records(&network, &decisions, stop, now).await?;
         let list = stop.unless_in_a_hurry(ask_for_list(&self.closte)).await??;
         let odd_elements = odd_elements(&list);
         let present = Present { complete: list.is_complete(), names: list.names };
@@ -217,13 +244,15 @@ impl Sync {
         let ledger = &mut remembered.ledger;
         let plan = plan(&wanted, &present, ledger, &self.rules.policy, now);
         let mut report = Report {
-            rejected: rejected.len(),
-            records,
+            rejected: rejected.iter().filter(|one| one.clostes_own().is_none()).count(),
+            records: records.written,
+            records_waiting: records.waiting,
+            record_refused: records.refused,
             odd_elements,
-            ..Report::of(&plan, wanted.names.len())
+            ..Report::of(&plan)
         };
         self.record_changes(ledger_id, &plan, now).await?;
-        let look_again_at = plan.look_again_at(now);
+        let (look_again_at, wanted) = (plan.look_again_at(now), plan.wanted);
         for change in plan.changes {
             match change.entry {
                 Some(entry) => ledger.insert(change.name, entry),
@@ -236,8 +265,9 @@ impl Sync {
         if stop.no_more().is_cancelled() {
             return Err(CycleError::Stopped { outage: report.outage });
         }
+        let version = remembered.version;
         self.ledger = Some(remembered);
-        self.seen = Some(Seen { wanted: fingerprint, listed_at: now, look_again_at });
+        self.seen = Some(Seen { fingerprint, wanted, listed_at: now, look_again_at, version });
         Ok(report)
     }
 
@@ -265,7 +295,7 @@ impl Sync {
         let list = ask_for_list(closte).await?;
         let odd_elements = odd_elements(&list);
         let ledger = match state {
-            Some(state) => match state.find_ledger(&network_label(&network), account).await? {
+            Some(state) => match Identity::of(&network, account, state).await?.ledger(&network)? {
                 Some(id) => state.load(id).await?,
                 None => Ledger::new(),
             },
@@ -273,38 +303,44 @@ impl Sync {
         };
         let present = Present { complete: list.is_complete(), names: list.names };
         let wanted = rules.wanted(&network);
-        let plan = plan(&wanted, &present, &ledger, &rules.policy, Timestamp::now());
+        let now = Timestamp::now();
+        let plan = plan(&wanted, &present, &ledger, &rules.policy, now);
         let rejected = rejected(&network);
-        let records = rules.records_to_create(&network);
-        Ok(Preview { plan, rejected, records, odd_elements })
-    }
-
-    fn nothing_calls_for_more(&self, wanted: u64, now: Timestamp) -> bool {
-        self.seen.as_ref().is_some_and(|seen| {
-            seen.wanted == wanted
-                && seen.look_again_at.is_none_or(|at| now < at)
-                && now < later(seen.listed_at, self.rules.list_interval)
-        })
-    }
-
-    async fn start_ledger(
-        &self,
-        network: &Network,
-        now: Timestamp,
-    ) -> Result<LedgerId, StateError> {
-        let label = network_label(network);
-        let started = self.state.start_ledger(&label, &self.account, now).await?;
-        let interval = match &network.plugin {
-            Ok(plugin) => plugin.dns_check_interval,
-            // What cannot be read changes nothing.
-            Err(_) => self.state.network(started.id).await?.1,
+        let records = rules.preview_records(&network, state, now).await?;
+        let records_refused = match records.contains(&RecordDecision::Write) {
+            true => source.check_insert().await.err(),
+            false => None,
         };
-        self.state.note_network(started.id, &network.domain, interval).await?;
-        if started.is_new {
-            let event = Event::LedgerStarted { network: label, left_behind: started.left_behind };
-            self.tell(vec![event], now).await?;
-        }
-        Ok(started.id)
+        Ok(Preview { plan, rejected, records, records_refused, odd_elements, network })
+    }
+
+    /// Whether nothing calls for more than the last cycle did.
+    async fn nothing_calls_for_more(
+        &self,
+        seen: &Seen,
+        fingerprint: u64,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
+        Ok(seen.fingerprint == fingerprint
+            && seen.look_again_at.is_none_or(|at| now < at)
+            && now < later(seen.listed_at, self.rules.list_interval)
+            && seen.version == self.state.others_wrote().await?)
+    }
+
+    /// Those of these names that the network does not want, and that are not managed either.
+    ///
+    /// # Errors
+    /// Any [`CycleError`].
+    pub async fn strangers(&self, names: &[DomainName]) -> Result<Vec<DomainName>, CycleError> {
+        let network = self.source.read().await?;
+        let wanted = self.rules.wanted(&network).names;
+        let identity = Identity::of(&network, &self.account, &self.state).await?;
+        let ledger = match identity.ledger(&network)? {
+            Some(id) => self.state.load(id).await?,
+            None => Ledger::new(),
+        };
+        let is_known = |name: &&DomainName| wanted.contains_key(name) || ledger.contains_key(name);
+        Ok(names.iter().filter(|name| !is_known(name)).cloned().collect())
     }
 
     /// Settings that cannot be read change nothing, and are told once.
@@ -313,25 +349,24 @@ impl Sync {
         if self.told_of_plugin.as_ref() == unread {
             return Ok(());
         }
+        let event = unread.map(|error| Event::PluginUnread { error: error.clone() });
+        self.tell(event.into_iter().collect(), now).await?;
         self.told_of_plugin = unread.cloned();
-        let events = unread.map(|error| Event::PluginUnread { error: error.clone() });
-        self.tell(events.into_iter().collect(), now).await
+        Ok(())
     }
 
-    async fn report_rejected(
-        &self,
-        ledger: LedgerId,
-        rejected: &[Rejected],
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        let new = self.state.note_rejected(ledger, rejected, now).await?;
-        let event = |one: Rejected| Event::Rejected {
-            origin: one.origin,
-            blog_id: one.blog_id,
-            value: one.value,
-            reason: one.reason,
+    /// A connection that goes on without TLS is told once, as PHP tells it never.
+    async fn report_tls(&mut self, network: &Network, now: Timestamp) -> Result<(), StateError> {
+        if self.told_of_tls == network.tls_failed {
+            return Ok(());
+        }
+        let event = |error: &String| Event::TlsFailed {
+            error: error.clone(),
+            remedy: wordpress::TLS_REMEDY.to_owned(),
         };
-        self.tell(new.into_iter().map(event).collect(), now).await
+        self.tell(network.tls_failed.iter().map(event).collect(), now).await?;
+        self.told_of_tls = network.tls_failed.clone();
+        Ok(())
     }
 
     /// Writes down what the plan changes, before the first call to Closte.
@@ -341,21 +376,12 @@ impl Sync {
         plan: &Plan,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let mut events: Vec<Event> = plan.changes.iter().filter_map(notice).collect();
-        let adopted =
-            plan.changes.iter().filter(|change| change.notice == Some(Notice::Adopted)).count();
-        if adopted > 0 {
-            events.push(Event::Adopted { domains: adopted as u64 });
-        }
-        self.state.record(ledger, &plan.changes, &events, now).await?;
-        events.iter().for_each(Event::log);
-        Ok(())
+        self.state.record(ledger, &plan.changes, &news::of_changes(&plan.changes), now).await
     }
 
+    /// Logs what happened and writes it down.
     async fn tell(&self, events: Vec<Event>, now: Timestamp) -> Result<(), StateError> {
-        self.state.record_events(&events, now).await?;
-        events.iter().for_each(Event::log);
-        Ok(())
+        self.state.record_events(&News::of(events), now).await
     }
 }
 
@@ -368,24 +394,5 @@ async fn ask_for_list(closte: &closte::Client) -> Result<closte::List, ClosteErr
             Err(ClosteError::Declined(reason))
         }
         other => other,
-    }
-}
-
-/// What tells this network from others: the ledger belongs to it.
-fn network_label(network: &Network) -> String {
-    format!("{} ({})", network.domain, network.id)
-}
-
-fn notice(change: &Change) -> Option<Event> {
-    let domain = change.name.clone();
-    let blog_id = change.entry.as_ref().and_then(|entry| entry.origin.blog_id);
-    let attempt = change.entry.as_ref().map_or(0, Entry::attempts);
-    match change.notice? {
-        Notice::Unmapped => Some(Event::Unmapped { domain, blog_id }),
-        Notice::MappedAgain => Some(Event::MappedAgain { domain, blog_id }),
-        Notice::Lost => Some(Event::Lost { domain, blog_id }),
-        Notice::NotListed => Some(Event::NotListed { domain, blog_id, attempt }),
-        Notice::StillListed => Some(Event::StillListed { domain, blog_id, attempt }),
-        Notice::Adopted | Notice::Forgotten => None,
     }
 }

@@ -31,6 +31,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+use crate::escape::{escape_json, escape_line, is_hidden};
+
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -206,6 +208,7 @@ impl Line<'_> {
         text
     }
 
+    /// Hidden characters are written as JSON has them, so that the values stay the same.
     fn json(&self) -> String {
         let mut text = format!(
             r#"{{"time":"{:.3}","level":"{}","event":{}"#,
@@ -217,7 +220,7 @@ impl Line<'_> {
             text.push_str(&format!(",{}:{value}", Value::from(*key)));
         }
         text.push('}');
-        text
+        escape_json(&text).into_owned()
     }
 }
 
@@ -225,16 +228,16 @@ impl Line<'_> {
 /// escaped that could break the line or the terminal.
 pub(crate) fn write_field(writer: &mut impl fmt::Write, key: &str, value: &Value) -> fmt::Result {
     match value {
-        Value::String(text) if key == "message" => write!(writer, " {}", text.escape_debug()),
+        Value::String(text) if key == "message" => write!(writer, " {}", escape_line(text)),
         Value::String(text) if is_one_word(text) => write!(writer, " {key}={text}"),
-        Value::String(text) => write!(writer, " {key}={text:?}"),
-        other => write!(writer, " {key}={other}"),
+        Value::String(text) => write!(writer, " {key}={}", escape_line(&format!("{text:?}"))),
+        other => write!(writer, " {key}={}", escape_line(&other.to_string())),
     }
 }
 
 fn is_one_word(text: &str) -> bool {
     !text.is_empty()
-        && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"\"=\\".contains(c))
+        && text.chars().all(|c| !c.is_whitespace() && !is_hidden(c) && !"\"=\\".contains(c))
 }
 
 /// An event's fields in their order.
@@ -299,12 +302,25 @@ mod tests {
     #[test]
     fn a_value_cannot_break_the_line() {
         let mut line = String::new();
-        for value in ["plain", "two words", "", "a\nERROR forged=1", "quo\"te", "\u{1b}[31mred"] {
+        let values = [
+            "plain",
+            "two words",
+            "",
+            "a\nERROR forged=1",
+            "quo\"te",
+            "\u{1b}[31mred",
+            "a\u{202e}b",
+        ];
+        for value in values {
             write_field(&mut line, "k", &value.into()).unwrap();
         }
+        write_field(&mut line, "k", &serde_json::json!(["\u{9b}\u{2028}"])).unwrap();
         assert_eq!(
             line,
-            r#" k=plain k="two words" k="" k="a\nERROR forged=1" k="quo\"te" k="\u{1b}[31mred""#
+            concat!(
+                r#" k=plain k="two words" k="" k="a\nERROR forged=1" k="quo\"te" k="\u{1b}[31mred""#,
+                r#" k="a\u{202e}b" k=["\u{9b}\u{2028}"]"#
+            )
         );
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::settle::Patience;
 use crate::{
     domain::DomainName,
-    ledger::later,
+    ledger::{Progress, later},
     listing::listing,
     span::{span_between, whole_days},
     standing::{
@@ -53,6 +53,11 @@ pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
     }
 }
 
+/// Whether the name has a certificate, though browsers do not accept it: then none is on its way.
+fn has_certificate(ssl: SslVerdict) -> bool {
+    matches!(ssl, SslVerdict::Expired | SslVerdict::NotYetValid | SslVerdict::IncompleteChain)
+}
+
 /// Since when Closte has had all that it needs to issue the certificate, while it may still be at it.
 fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<Timestamp> {
     let latest = &standing.latest;
@@ -64,10 +69,17 @@ fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<T
     may_be.then_some(since)
 }
 
-/// What to do about a name.
-pub fn advise(name: &DomainName, standing: &Standing, facts: &Facts, now: Timestamp) -> Advice {
+/// What to do about a name. `panel` is the address of Closte's page where certificates are seen to, if
+/// it is known.
+pub fn advise(
+    name: &DomainName,
+    standing: &Standing,
+    facts: &Facts,
+    panel: Option<&str>,
+    now: Timestamp,
+) -> Advice {
     let latest = &standing.latest;
-    let about = About { name, latest, place: place(latest) };
+    let about = About { name, latest, place: place(latest), panel };
     if latest.dns.verdict == DnsVerdict::Unknown {
         return about.unknown_dns();
     }
@@ -83,11 +95,14 @@ pub fn advise(name: &DomainName, standing: &Standing, facts: &Facts, now: Timest
     if latest.works() {
         return about.works(now);
     }
+    if has_certificate(latest.ssl.verdict) {
+        return about.ssl();
+    }
     if let Some(since) = issuing_since(standing, facts, now) {
         return about.being_issued(since, now);
     }
     if facts.at_closte_since.is_none() && facts.added_at.is_some() {
-        return about.not_at_closte();
+        return about.not_at_closte(&facts.progress, now);
     }
     about.ssl()
 }
@@ -97,6 +112,8 @@ struct About<'a> {
     latest: &'a Observation,
     /// What the name should point at, as part of a sentence.
     place: String,
+    /// Closte's page for it, where that is known.
+    panel: Option<&'a str>,
 }
 
 /// The best of the expected places: an address, if there is one.
@@ -222,11 +239,11 @@ impl About<'_> {
         match (self.latest.ssl.verdict, ends) {
             (SslVerdict::Expiring, Some(ends)) => Advice {
                 short: "renew",
-                owner: format!(
+                owner: self.with_panel(format!(
                     "The certificate of {name} ends in {} and was not renewed: ask Closte's support \
                      why",
                     whole_days(ends.duration_since(now).try_into().unwrap_or_default())
-                ),
+                )),
                 customer: format!("{name} works. We see to the renewal of its certificate."),
             },
             (SslVerdict::OldTls, _) => Advice {
@@ -271,15 +288,42 @@ impl About<'_> {
         }
     }
 
-    fn not_at_closte(&self) -> Advice {
+    /// Whoever reads it may have nothing but this sentence: it says why itself.
+    fn not_at_closte(&self, progress: &Progress, now: Timestamp) -> Advice {
         let name = self.name;
-        Advice {
-            short: "see status",
-            owner: format!(
-                "Closte does not list {name} yet, so it issues no certificate: `closte-sync status \
-                 {name}` says why"
+        let (short, owner) = match progress {
+            Progress::Idle => ("wait", format!("Wait: the next cycle adds {name} to Closte")),
+            Progress::Accepted(attempt) if attempt.count <= 1 => (
+                "wait",
+                format!("Wait: {name} was added a moment ago, and Closte's next list confirms it"),
             ),
-            customer: format!("Your DNS is right. We are setting {name} up."),
+            Progress::Accepted(_) => {
+                ("wait", format!("Wait: Closte took {name} again, and its list is to show it"))
+            }
+            Progress::Failed(attempt, error) => (
+                "not added",
+                format!(
+                    "{name} could not be added to Closte, so there is no certificate ({error}); it \
+                     is tried again in {}",
+                    span_between(now, attempt.next)
+                ),
+            ),
+            Progress::Refused { error, .. } => (
+                "refused",
+                format!(
+                    "Closte refuses {name}, so there is no certificate ({error}). Does another \
+                     account have it?"
+                ),
+            ),
+        };
+        Advice { short, owner, customer: format!("Your DNS is right. We are setting {name} up.") }
+    }
+
+    /// Advice about a certificate, with the page where it is seen to.
+    fn with_panel(&self, owner: String) -> String {
+        match self.panel {
+            Some(panel) => format!("{owner} (Closte's panel: {panel})"),
+            None => owner,
         }
     }
 
@@ -395,6 +439,7 @@ impl About<'_> {
                 ("", format!("{name} works"))
             }
         };
+        let owner = self.with_panel(owner);
         let customer = format!(
             "Your DNS is right. We see to the certificate of {name}; there is nothing to do."
         );

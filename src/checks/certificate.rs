@@ -28,6 +28,13 @@ const WEAK_SIGNATURES: [(&str, &str); 4] = [
     ("1.2.840.113549.1.1.4", "MD5"),
 ];
 
+/// When a certificate should have been renewed: so long before its end as the settings say, but not in
+/// the first two thirds of its time. There are some for six days.
+fn renewed_by(begins: Timestamp, ends: Timestamp, expiry_warning: Duration) -> Timestamp {
+    let lifetime: Duration = ends.duration_since(begins).try_into().unwrap_or_default();
+    ends.checked_sub(expiry_warning.min(lifetime / 3)).unwrap_or(Timestamp::MIN)
+}
+
 /// What a chain means. Trust is judged at a time at which the certificate itself is valid, so that
 /// its age is a matter of its own.
 pub(super) fn judge(
@@ -61,9 +68,7 @@ pub(super) fn judge(
         Ok(_) if now < begins => (SslVerdict::NotYetValid, None),
         Ok(_) => match unfit_key(&parsed) {
             Some((verdict, why)) => (verdict, Some(why)),
-            None if ends.duration_since(now).unsigned_abs() < expiry_warning => {
-                (SslVerdict::Expiring, None)
-            }
+            None if now > renewed_by(begins, ends, expiry_warning) => (SslVerdict::Expiring, None),
             None => (SslVerdict::Valid, None),
         },
         Err(TlsError::InvalidCertificate(wrong)) => {
@@ -227,4 +232,26 @@ fn key_in_words(parsed: &X509Certificate<'_>) -> String {
 /// The parser counts in whole bytes.
 fn ecdsa_bits(bits: usize) -> usize {
     if bits == 528 { 521 } else { bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_expiring_so_long_before_its_end_or_in_the_last_third_of_its_time() {
+        let begins = Timestamp::from_second(1_800_000_000).unwrap();
+        let after = |days: i64| begins + SignedDuration::from_hours(24 * days);
+        let fortnight = Duration::from_secs(14 * 24 * 60 * 60);
+        assert_eq!(renewed_by(begins, after(90), fortnight), after(76));
+        assert_eq!(renewed_by(begins, after(42), fortnight), after(28));
+        assert_eq!(renewed_by(begins, after(6), fortnight), after(4));
+        assert_eq!(renewed_by(begins, after(90), Duration::ZERO), after(90));
+        assert_eq!(renewed_by(begins, after(90), Duration::MAX), after(60));
+        assert_eq!(renewed_by(after(6), begins, fortnight), begins);
+        let all = renewed_by(Timestamp::MIN, Timestamp::MAX, Duration::MAX);
+        assert!(all < Timestamp::MAX);
+    }
 }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    event::Event,
+    event::{Event, News},
     lasting::Lasting,
     ledger::later,
     standing::{Observation, Standing},
@@ -44,6 +44,8 @@ pub struct Clock {
     checks: Arc<Checks>,
     state: State,
     patience: Patience,
+    /// Closte's page where certificates are seen to.
+    panel: Option<String>,
     pace: Pace,
     /// How often every name is looked at now.
     interval: Duration,
@@ -73,8 +75,13 @@ struct Work {
     /// Due, not begun.
     waiting: VecDeque<Looked>,
     in_flight: JoinSet<(Looked, Observation)>,
-    /// Looked at, not recorded.
+    /// Looked at, not settled.
     done: Vec<(Looked, Observation)>,
+    /// Settled, not recorded, and what there is to say of it.
+    settled: Vec<Outcome>,
+    news: News,
+    /// Whether the first of several doubts is among it.
+    has_first_doubt: bool,
     /// The names of all of them.
     names: HashSet<DomainName>,
     /// Whether they are all that is due.
@@ -89,18 +96,22 @@ impl Work {
             Err(error) => {
                 tracing::debug!(%error, "a look broke off");
                 let known = self.waiting.iter().chain(self.done.iter().map(|(looked, _)| looked));
-                self.names = known.map(|looked| looked.name.clone()).collect();
+                let known = known.map(|looked| &looked.name);
+                let settled = self.settled.iter().map(|outcome| &outcome.name);
+                self.names = known.chain(settled).cloned().collect();
             }
         }
     }
 }
 
 impl Clock {
-    /// Joins the parts. `concurrency` is how many names are looked at at once.
+    /// Joins the parts. `panel` is Closte's page where certificates are seen to, if it is known;
+    /// `concurrency` is how many names are looked at at once.
     pub fn new(
         checks: Checks,
         state: State,
         patience: Patience,
+        panel: Option<String>,
         pace: Pace,
         concurrency: usize,
         time: Time,
@@ -109,6 +120,7 @@ impl Clock {
             checks: Arc::new(checks),
             state,
             patience,
+            panel,
             interval: pace.interval,
             pace,
             concurrency,
@@ -137,6 +149,7 @@ impl Clock {
 
     /// Records what was seen, and finds out what to look at next.
     async fn step(&mut self, work: &mut Work, stop: &CancellationToken) -> Result<(), StateError> {
+        self.state.attend().await?;
         self.record(work).await?;
         let Some(ledger) = self.enrol().await? else {
             return Ok(());
@@ -265,18 +278,32 @@ impl Clock {
         }
     }
 
-    /// Settles what was seen, writes it down and says it.
+    /// Settles what was seen, writes it down and says it. What cannot be written waits until it can: those
+    /// names are not looked at meanwhile.
     async fn record(&mut self, work: &mut Work) -> Result<(), StateError> {
-        let Some((ledger, _)) = self.enrolled.filter(|_| !work.done.is_empty()) else {
+        let now = self.time.now();
+        self.settle(work, now);
+        let Some((ledger, _)) = self.enrolled.filter(|_| !work.settled.is_empty()) else {
             return Ok(());
         };
-        let now = self.time.now();
-        let (mut outcomes, mut events) = (Vec::new(), Vec::new());
-        let mut has_first_doubt = false;
+        self.state.record_looks(ledger, &work.settled, &work.news, now).await?;
+        for outcome in work.settled.drain(..) {
+            work.names.remove(&outcome.name);
+        }
+        work.news = News::default();
+        if std::mem::take(&mut work.has_first_doubt) {
+            let controls = self.state.hasten_working(ledger, CONTROLS, now).await?;
+            self.suspicion.has_controls(controls);
+        }
+        Ok(())
+    }
+
+    /// Joins what was seen with what is remembered.
+    fn settle(&mut self, work: &mut Work, now: Timestamp) {
         for (looked, seen) in std::mem::take(&mut work.done) {
-            work.names.remove(&looked.name);
             let previous = looked.standing.as_ref();
-            let settled = settle(&looked.name, previous, seen, &looked.facts, &self.patience, now);
+            let (facts, panel) = (&looked.facts, self.panel.as_deref());
+            let settled = settle(&looked.name, previous, seen, facts, panel, &self.patience, now);
             let due_at = if settled.is_doubt() {
                 later(now, SECOND_LOOK.min(self.interval))
             } else {
@@ -285,7 +312,7 @@ impl Clock {
             let was_beyond_doubt =
                 |before: &Standing| before.latest.works() && before.doubted_at.is_none();
             if previous.is_some_and(was_beyond_doubt) {
-                has_first_doubt |= self.suspicion.note(settled.is_doubt(), now);
+                work.has_first_doubt |= self.suspicion.note(settled.is_doubt(), now);
             }
             let Settled { standing, events: told } = settled;
             if told.is_empty() {
@@ -294,17 +321,10 @@ impl Clock {
                     (standing.latest.dns.verdict.word(), standing.latest.ssl.verdict.word());
                 tracing::debug!(name: "checks.look", domain, dns, ssl, doubt = standing.doubted_at.is_some());
             }
-            events.extend(told);
-            outcomes.push(Outcome { name: looked.name, standing, due_at });
+            work.news.told.extend(told);
+            work.settled.push(Outcome { name: looked.name, standing, due_at });
         }
-        events.extend(self.suspicion.tell(now));
-        self.state.record_looks(ledger, &outcomes, &events, now).await?;
-        events.iter().for_each(Event::log);
-        if has_first_doubt {
-            let controls = self.state.hasten_working(ledger, CONTROLS, now).await?;
-            self.suspicion.has_controls(controls);
-        }
-        Ok(())
+        work.news.told.extend(self.suspicion.tell(now));
     }
 
     async fn judge_state(&mut self, outcome: Result<(), StateError>) {
@@ -314,6 +334,7 @@ impl Clock {
                 let after_s = self.troubles.ends(Area::State, now);
                 after_s.map(|after_s| Event::StateRecovered { after_s })
             }
+            Err(error) if error.is_told() => None,
             Err(error) => {
                 let error = error.to_string();
                 let event = |for_s| Event::StateFailed { error, for_s };
@@ -357,8 +378,7 @@ impl Clock {
     }
 
     async fn tell(&self, event: Event) {
-        event.log();
-        if let Err(error) = self.state.record_events(&[event], self.time.now()).await {
+        if let Err(error) = self.state.record_events(&News::of([event]), self.time.now()).await {
             tracing::debug!(%error, "an event was not written down");
         }
     }

@@ -21,6 +21,8 @@ use hickory_resolver::{
 };
 use tokio::time::Instant;
 
+use super::clean;
+
 /// The time that one query may take, its repetitions included.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// After so many queries in a row without an answer, and so long without any, a resolver is left alone
@@ -218,7 +220,7 @@ fn explain(error: NetError) -> Reply {
         NetError::Dns(DnsError::ResponseCode(code)) => Reply::Silent(format!("it answers {code}")),
         NetError::Timeout => Reply::Silent(no_answer()),
         NetError::Io(error) => Reply::Silent(error.to_string()),
-        other => Reply::Silent(other.to_string()),
+        other => Reply::Silent(clean(&other.to_string())),
     }
 }
 

@@ -82,6 +82,8 @@ fn judge_addresses(
         DnsVerdict::Ok
     } else if all_are(&|address| expected.has_address(address) || contains(proxies, address)) {
         DnsVerdict::Proxied
+    } else if expected.has_perhaps_more() {
+        DnsVerdict::Unknown
     } else {
         DnsVerdict::Elsewhere
     }
@@ -124,7 +126,7 @@ pub(super) fn judge_dns(
         verdict => said.iter().find(|answer| answer.verdict == verdict),
     };
     let error = match verdict {
-        DnsVerdict::Unknown if expected.is_none() && answers.iter().any(|a| a.error.is_none()) => {
+        DnsVerdict::Unknown if answers.iter().any(|answer| answer.error.is_none()) => {
             Some("it is not known where names should point".to_owned())
         }
         DnsVerdict::Unknown => answers
@@ -167,7 +169,7 @@ fn aaaa_elsewhere(
     expected: Option<&Expected>,
     proxies: &[IpNet],
 ) -> Vec<IpAddr> {
-    let Some(expected) = expected else {
+    let Some(expected) = expected.filter(|expected| !expected.has_perhaps_more()) else {
         return Vec::new();
     };
     let mut elsewhere: Vec<IpAddr> = said
@@ -303,6 +305,21 @@ mod tests {
             |answer| judge_dns(vec![judge_answer("r", answer, None, &[])], None, &[]).verdict;
         assert_eq!(judge(found(&["203.0.113.1"])), DnsVerdict::Unknown);
         assert_eq!(judge(Addresses::NoSuchName { cnames: Vec::new() }), DnsVerdict::NoSuchName);
+    }
+
+    #[test]
+    fn where_a_place_could_not_be_found_out_only_what_is_right_is_said() {
+        let target = "203.0.113.1".parse().unwrap();
+        let expected = Expected::new([&target], []).and_perhaps_more();
+        let judge = |addresses: &[&str]| {
+            let answer = judge_answer("r", found(addresses), Some(&expected), &[]);
+            judge_dns(vec![answer], Some(&expected), &[])
+        };
+        let right = judge(&["203.0.113.1", "2001:db8::9"]);
+        assert_eq!((right.verdict, right.aaaa_elsewhere.len()), (DnsVerdict::Ok, 0));
+        let other = judge(&["198.51.100.7"]);
+        assert_eq!(other.verdict, DnsVerdict::Unknown);
+        assert_eq!(other.error.as_deref(), Some("it is not known where names should point"));
     }
 
     fn caa(tag: &str, value: &str, issuer_critical: bool) -> CAA {

@@ -42,6 +42,8 @@ pub struct Options {
     pub resolvers: Vec<ResolverAddress>,
     /// `checks.expected_targets`
     pub expected_targets: Vec<Target>,
+    /// `closte.public_address`, for where those are empty.
+    pub public_address: Option<IpAddr>,
     /// `checks.proxies`
     pub proxies: Vec<IpNet>,
     /// `checks.certificate_authorities`
@@ -76,6 +78,15 @@ pub struct Checks {
     expected: Mutex<Option<Believed>>,
 }
 
+/// Why a host has no address that is known.
+#[derive(Clone)]
+struct Unresolved {
+    /// In words.
+    reason: String,
+    /// Whether all resolvers say that it has none.
+    is_certain: bool,
+}
+
 /// Where names should point, for a while.
 struct Believed {
     expected: Arc<Expected>,
@@ -101,8 +112,8 @@ impl Checks {
         })
     }
 
-    /// Where names should point now: `checks.expected_targets`, or what the network's own domain
-    /// resolves to. Asked for once a minute at most.
+    /// Where names should point now: `checks.expected_targets`, or `closte.public_address` and what
+    /// the network's own domain resolves to. Asked for once a minute at most.
     ///
     /// # Errors
     /// Why it could not be found out, in words.
@@ -128,47 +139,66 @@ impl Checks {
     }
 
     async fn find_expected(&self, own_domain: Option<&str>) -> Result<Expected, String> {
-        let mut targets = self.options.expected_targets.clone();
-        if targets.is_empty() {
-            let own = own_domain.ok_or("the network's own domain is not known yet")?;
-            let host = own.parse().map_err(|error| {
-                format!("the network's own domain {own:?} is no domain name: {error}")
-            })?;
-            targets.push(Target::Host(host));
-        }
-        let mut addresses = Vec::new();
-        let mut problem = None;
-        for target in &targets {
-            let Target::Host(host) = target else { continue };
-            match self.resolve(host).await {
-                Ok(found) => addresses.extend(found),
-                Err(reason) => problem = Some(format!("{host}: {reason}")),
+        let Options { expected_targets, public_address, .. } = &self.options;
+        if !expected_targets.is_empty() {
+            let mut addresses = Vec::new();
+            for target in expected_targets {
+                let Target::Host(host) = target else { continue };
+                // Half of the truth would make other names look wrong.
+                addresses.extend(self.resolve(host).await.map_err(|problem| problem.reason)?);
             }
+            return Ok(Expected::new(expected_targets, addresses));
         }
-        let expected = Expected::new(&targets, addresses);
-        match problem {
-            // Half of the truth would make other names look wrong.
-            Some(problem) => Err(problem),
-            None => Ok(expected),
+        let address = public_address.map(|address| Target::Network(address.into()));
+        let own = match own_domain.map(|own| (own, own.parse())) {
+            Some((_, Ok(host))) => Ok(host),
+            Some((own, Err(error))) => Err(Unresolved {
+                reason: format!("the network's own domain {own:?} is no domain name: {error}"),
+                is_certain: true,
+            }),
+            None => Err(Unresolved {
+                reason: "the network's own domain is not known yet".to_owned(),
+                is_certain: false,
+            }),
+        };
+        let resolved = match &own {
+            Ok(host) => self.resolve(host).await,
+            Err(problem) => Err(problem.clone()),
+        };
+        let targets = address.into_iter().chain(own.ok().map(Target::Host));
+        let targets: Vec<Target> = targets.collect();
+        match resolved {
+            Ok(addresses) => Ok(Expected::new(&targets, addresses)),
+            Err(problem) if public_address.is_none() => Err(problem.reason),
+            Err(problem) if problem.is_certain => Ok(Expected::new(&targets, [])),
+            Err(_) => Ok(Expected::new(&targets, []).and_perhaps_more()),
         }
     }
 
     /// All addresses that any resolver has for a host.
-    async fn resolve(&self, host: &DomainName) -> Result<Vec<IpAddr>, String> {
-        let name = dns_name(host.as_str())?;
+    async fn resolve(&self, host: &DomainName) -> Result<Vec<IpAddr>, Unresolved> {
+        let failed = |reason: &str, is_certain| Unresolved {
+            reason: format!("{host}: {reason}"),
+            is_certain,
+        };
+        let name = dns_name(host.as_str()).map_err(|reason| failed(&reason, true))?;
         let answers = join_all(self.resolvers.iter().map(|one| one.addresses(&name))).await;
         let mut found = Vec::new();
-        let mut problem = "no resolver is set".to_owned();
+        let mut problem = failed("no resolver is set", false);
+        let mut is_certain = !answers.is_empty();
         for answer in answers {
-            match answer {
+            let (reason, says_so) = match answer {
                 Addresses::Found { addresses, .. } if !addresses.is_empty() => {
                     found.extend(addresses);
+                    continue;
                 }
-                Addresses::Found { .. } => problem = "it has no address".to_owned(),
-                Addresses::NoSuchName { .. } => problem = "there is no such name".to_owned(),
-                Addresses::Broken { .. } => problem = "its DNS is broken (SERVFAIL)".to_owned(),
-                Addresses::Silent(reason) => problem = reason,
-            }
+                Addresses::Found { .. } => ("it has no address".to_owned(), true),
+                Addresses::NoSuchName { .. } => ("there is no such name".to_owned(), true),
+                Addresses::Broken { .. } => ("its DNS is broken (SERVFAIL)".to_owned(), false),
+                Addresses::Silent(reason) => (reason, false),
+            };
+            is_certain &= says_so;
+            problem = failed(&reason, is_certain);
         }
         if found.is_empty() { Err(problem) } else { Ok(found) }
     }

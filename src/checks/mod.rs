@@ -23,11 +23,12 @@ pub use clock::Clock;
 pub use dns::ResolverAddress;
 pub use look::{Checks, Depth, Options};
 pub use settle::{Patience, Settled, depth, settle};
+pub use suspicion::is_suspicious;
 pub use targets::{Expected, Network, Target};
 pub use time::{Pace, Time};
 pub use tls::RootsError;
 
-/// Text that a stranger wrote, as it may be shown: on one line, not too long.
+/// Text that a stranger wrote, as it may be shown: without a secret, on one line, not too long.
 fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(120).collect()
+    crate::secrets::excerpt(text, 120)
 }

@@ -53,12 +53,13 @@ pub fn depth(standing: Option<&Standing>) -> Depth {
     if is_beyond_doubt { Depth::Quick } else { Depth::Full }
 }
 
-/// Joins what was seen now with what is remembered.
+/// Joins what was seen now with what is remembered. `panel` is as in [`advise`].
 pub fn settle(
     name: &DomainName,
     previous: Option<&Standing>,
     seen: Observation,
     facts: &Facts,
+    panel: Option<&str>,
     patience: &Patience,
     now: Timestamp,
 ) -> Settled {
@@ -74,7 +75,8 @@ pub fn settle(
             lacks_certificate_since: lacks_certificate(&seen).then_some(now),
             latest: seen,
         };
-        let changes = Changes { name, before: None, standing: &standing, facts, patience, now };
+        let changes =
+            Changes { name, before: None, standing: &standing, facts, panel, patience, now };
         let events = if changes.is_old_hat() { Vec::new() } else { changes.tell() };
         return Settled { standing, events };
     };
@@ -103,7 +105,7 @@ pub fn settle(
         latest,
     };
     let changes =
-        Changes { name, before: Some(previous), standing: &standing, facts, patience, now };
+        Changes { name, before: Some(previous), standing: &standing, facts, panel, patience, now };
     let mut events = changes.tell();
     if could_look && let Some(event) = changes.attention() {
         events.push(event);
@@ -141,6 +143,7 @@ struct Changes<'a> {
     before: Option<&'a Standing>,
     standing: &'a Standing,
     facts: &'a Facts,
+    panel: Option<&'a str>,
     patience: &'a Patience,
     now: Timestamp,
 }
@@ -159,7 +162,7 @@ impl Changes<'_> {
     }
 
     fn advice(&self) -> Advice {
-        advise(self.name, self.standing, self.facts, self.now)
+        advise(self.name, self.standing, self.facts, self.panel, self.now)
     }
 
     fn dns(&self) -> Option<Event> {

@@ -12,6 +12,12 @@ const TOGETHER: Duration = Duration::from_secs(60);
 /// What was said is said again after so long, should it happen again.
 const TELL_AGAIN: Duration = Duration::from_secs(10 * 60);
 
+/// Whether so many of the names that had worked seem to have stopped at once that the fault is
+/// probably on our side.
+pub fn is_suspicious(failing: u64, of: u64) -> bool {
+    failing >= 2 && failing * 2 > of
+}
+
 /// Whether names stop working one by one, or all at once because of us.
 #[derive(Debug, Default)]
 pub(super) struct Suspicion {
@@ -49,8 +55,7 @@ impl Suspicion {
     pub(super) fn tell(&mut self, now: Timestamp) -> Option<Event> {
         let (failing, of) = (self.failing, self.looked);
         let is_suspicious = of > self.controls
-            && failing >= 2
-            && failing * 2 > of
+            && is_suspicious(failing, of)
             && self.told_at.is_none_or(|told| now >= later(told, TELL_AGAIN));
         if is_suspicious {
             self.told_at = Some(now);

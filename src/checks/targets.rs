@@ -52,6 +52,8 @@ pub struct Expected {
     addresses: BTreeSet<IpAddr>,
     /// The hosts, lower-case.
     hosts: Vec<String>,
+    /// Whether there may be other places, which could not be found out.
+    perhaps_more: bool,
 }
 
 impl Expected {
@@ -70,6 +72,16 @@ impl Expected {
         expected
     }
 
+    /// The same, though another place could not be found out.
+    pub(super) fn and_perhaps_more(self) -> Self {
+        Self { perhaps_more: true, ..self }
+    }
+
+    /// Whether what is none of these places may be right all the same.
+    pub(super) fn has_perhaps_more(&self) -> bool {
+        self.perhaps_more
+    }
+
     /// Whether the address is one of those expected.
     pub fn has_address(&self, address: IpAddr) -> bool {
         self.addresses.contains(&address) || contains(&self.networks, address)
@@ -80,15 +92,15 @@ impl Expected {
         self.hosts.iter().any(|host| host == name)
     }
 
-    /// The places in words, the best for an A record first.
+    /// The places in words, the best for an A record first: an address that somebody named, then those
+    /// that hosts resolve to.
     pub fn places(&self) -> Vec<String> {
         let single = |network: &&IpNet| network.prefix_len() == network.max_prefix_len();
         let (singles, networks): (Vec<&IpNet>, Vec<&IpNet>) =
             self.networks.iter().partition(single);
-        let mut addresses: BTreeSet<IpAddr> =
-            singles.iter().map(|network| network.addr()).collect();
-        addresses.extend(&self.addresses);
-        let mut places: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let named: Vec<IpAddr> = singles.iter().map(|network| network.addr()).collect();
+        let resolved = self.addresses.iter().filter(|address| !named.contains(address));
+        let mut places: Vec<String> = named.iter().chain(resolved).map(IpAddr::to_string).collect();
         places.extend(self.hosts.iter().cloned());
         places.extend(networks.iter().map(ToString::to_string));
         places
@@ -233,7 +245,7 @@ mod tests {
         assert!(expected.has_host("edge.closte.example"));
         assert_eq!(
             expected.to_string(),
-            "192.0.2.1, 203.0.113.10, edge.closte.example, 2001:db8::/32, 198.51.100.0/24"
+            "203.0.113.10, 192.0.2.1, edge.closte.example, 2001:db8::/32, 198.51.100.0/24"
         );
         assert!("not a name".parse::<Target>().is_err());
     }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     daemon,
+    domain::DomainName,
     settings::Settings,
     state::State,
     sync::{Report, Stop, Sync},
@@ -13,12 +14,22 @@ use crate::{
 
 pub(super) async fn execute(
     settings: &Settings,
+    named: Vec<DomainName>,
     allow_removals: bool,
+    create_record: Option<DomainName>,
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let Ends { source, closte, account, rules } = Ends::of(settings, allow_removals)?;
+    let Ends { source, closte, account, mut rules } = Ends::of(settings, allow_removals)?;
+    rules.policy.named = named.iter().cloned().collect();
+    rules.record_asked_for.clone_from(&create_record);
     let state = State::open(&settings.state_path).await?;
     let mut sync = Sync::new(source, closte, account, state.clone(), rules);
+    if !named.is_empty() {
+        let strangers = sync.strangers(&named).await?;
+        if !strangers.is_empty() {
+            return Err(CommandError::Strangers(strangers));
+        }
+    }
 
     let stop = Stop::default();
     let asked_to_stop = stop.clone();
@@ -37,17 +48,20 @@ pub(super) async fn execute(
     };
     let report = sync.cycle(&stop, &progress).await;
     bar.finish_and_clear();
+    if report.is_err() {
+        daemon::note_failure(&state, &report).await;
+    }
     state.close().await;
     let report = report?;
     if as_json {
         print_json(&report)?;
     } else {
-        print(&to_text(&report))?;
+        print(&to_text(&report, create_record.as_ref()))?;
     }
     Ok(if report.is_settled() { exit::OK } else { exit::DONE_IN_PART })
 }
 
-fn to_text(report: &Report) -> String {
+fn to_text(report: &Report, create_record: Option<&DomainName>) -> String {
     let mut text = format!(
         "{} added, {} removed; {} of {} wanted names were in place",
         report.added, report.removed, report.in_place, report.wanted
@@ -55,9 +69,12 @@ fn to_text(report: &Report) -> String {
     for (number, word) in [
         (report.covered, "covered"),
         (report.records, "domain records written"),
+        (report.records_waiting, "domain records not written yet"),
         (report.refused, "refused"),
         (report.rejected, "rejected"),
         (report.failed, "failed or waiting"),
+        (report.missing, "missing"),
+        (report.unconfirmed, "to be confirmed by Closte's next list"),
         (report.held, "held"),
     ] {
         if number > 0 {
@@ -78,6 +95,23 @@ fn to_text(report: &Report) -> String {
         ));
     } else if report.held > 0 {
         note("held: see `closte-sync plan` for the reason of each".to_owned());
+    }
+    if report.missing > 0 {
+        note(
+            "missing: Closte listed them before; they are added again if its next list lacks them, \
+             too"
+                .to_owned(),
+        );
+    }
+    if let (Some(domain), Some(reason)) = (create_record, &report.record_refused) {
+        note(format!("no domain record for {domain}: {reason}"));
+    }
+    if report.records_waiting > 0 {
+        note(
+            "domain records are written when their sites have lacked them for sync.record_grace: \
+             see `closte-sync plan`"
+                .to_owned(),
+        );
     }
     if let Some(error) = &report.outage {
         note(format!("broken off: {error}"));

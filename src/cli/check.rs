@@ -7,15 +7,17 @@ use serde_json::{Value, json};
 use super::{
     CommandError, exit,
     output::{
-        BAD, FAIR, GOOD, STRONG, paint, print, print_json, progress_bar, request_json, since,
-        ssl_json, under,
+        BAD, FAIR, GOOD, STRONG, complain, paint, print, print_json, progress_bar, request_json,
+        since, ssl_json, under,
     },
-    patience, rules, source,
+    panel, patience, rules, source,
 };
 use crate::{
-    checks::{Advice, Checks, Depth, Expected, Patience, Settled, advise, settle, stage},
+    checks::{
+        Advice, Checks, Depth, Expected, Patience, Settled, advise, is_suspicious, settle, stage,
+    },
     domain::DomainName,
-    event::Event,
+    event::News,
     listing::listing,
     settings::Settings,
     span::whole_days,
@@ -39,7 +41,8 @@ pub(super) async fn execute(
 
     let bar = progress_bar("domains");
     bar.set_length(names.len() as u64);
-    let looks = Looks { checks: &checks, target, patience: patience(settings), now };
+    let (patience, panel) = (patience(settings), panel(settings));
+    let looks = Looks { checks: &checks, target, patience, panel: panel.as_deref(), now };
     let mut findings: Vec<Finding> = stream::iter(names)
         .map(|looked| looks.look(looked))
         .buffer_unordered(settings.checks.concurrency)
@@ -47,8 +50,6 @@ pub(super) async fn execute(
         .collect()
         .await;
     bar.finish_and_clear();
-    let doubts = findings.iter().filter(|finding| finding.settled.is_doubt()).count();
-    let worked = findings.iter().filter(|finding| finding.worked()).count();
     stream::iter(findings.iter_mut().filter(|finding| finding.settled.is_doubt()))
         .for_each_concurrent(settings.checks.concurrency, |finding| looks.look_again(finding))
         .await;
@@ -69,10 +70,13 @@ pub(super) async fn execute(
             );
             print(&paint(FAIR, under("", &text)))?;
         }
-        if doubts > 2 && doubts * 2 > worked {
+        let had_worked = || findings.iter().filter(|finding| finding.worked());
+        let failing = had_worked().filter(|finding| !finding.seen.works()).count() as u64;
+        let of = had_worked().count() as u64;
+        if is_suspicious(failing, of) {
             let text = format!(
-                "{doubts} of {worked} domains that worked seem not to, and a second look agrees. Is \
-                 the fault on this machine's side?"
+                "{failing} of {of} domains that worked seem not to, and a second look agrees. Is the \
+                 fault on this machine's side?"
             );
             print(&paint(FAIR, under("", &text)))?;
         }
@@ -101,7 +105,7 @@ impl Scope {
             match State::open(path).await {
                 Err(StateError::NotWritable { .. }) => {
                     let note = format!("{} cannot be written: nothing is recorded", path.display());
-                    anstream::eprintln!("{}", paint(FAIR, note));
+                    complain(&format!("{}\n", paint(FAIR, note)));
                     State::open_existing(path).await?.map(|state| (state, false))
                 }
                 opened => Some((opened?, true)),
@@ -124,12 +128,19 @@ impl Scope {
         let needs_target =
             scope.own_domain.is_none() && settings.checks.options.expected_targets.is_empty();
         if needs_names || needs_target {
-            let network = source(settings)?.read().await?;
-            if needs_names {
-                let wanted = rules(settings, false).wanted(&network).names;
-                scope.names = wanted.into_keys().map(unrecorded).collect();
+            let read = async { Ok::<_, CommandError>(source(settings)?.read().await?) };
+            match read.await {
+                Ok(network) => {
+                    if needs_names {
+                        let wanted = rules(settings, false).wanted(&network).names;
+                        scope.names = wanted.into_keys().map(unrecorded).collect();
+                    }
+                    scope.own_domain = Some(network.domain);
+                }
+                // The address alone tells what is right.
+                Err(_) if !needs_names && settings.closte.public_address.is_some() => {}
+                Err(error) => return Err(error),
             }
-            scope.own_domain = Some(network.domain);
         }
         let known: HashSet<_> = scope.names.iter().map(|looked| looked.name.clone()).collect();
         let strangers = only.iter().filter(|name| !known.contains(*name));
@@ -147,6 +158,7 @@ struct Looks<'a> {
     checks: &'a Checks,
     target: Option<&'a Expected>,
     patience: Patience,
+    panel: Option<&'a str>,
     now: Timestamp,
 }
 
@@ -174,7 +186,8 @@ impl Looks<'_> {
 
     fn settle(&self, looked: &Looked, previous: Option<&Standing>, seen: &Observation) -> Settled {
         let seen = seen.clone();
-        settle(&looked.name, previous, seen, &looked.facts, &self.patience, self.now)
+        let (name, facts) = (&looked.name, &looked.facts);
+        settle(name, previous, seen, facts, self.panel, &self.patience, self.now)
     }
 }
 
@@ -191,9 +204,8 @@ async fn record(
         due_at: finding.looked.due_at.unwrap_or(now).max(now),
     };
     let outcomes: Vec<Outcome> = managed.clone().map(outcome).collect();
-    let events: Vec<Event> =
-        managed.flat_map(|finding| finding.settled.events.iter().cloned()).collect();
-    state.record_looks(ledger, &outcomes, &events, now).await?;
+    let news = News::of(managed.flat_map(|finding| finding.settled.events.iter().cloned()));
+    state.record_looks(ledger, &outcomes, &news, now).await?;
     state.close().await;
     Ok(())
 }
@@ -206,7 +218,7 @@ impl Finding {
     /// About what was seen now, be it what counts from now on or not.
     fn advice(&self, looks: &Looks<'_>) -> Advice {
         let shown = Standing { latest: self.seen.clone(), ..self.settled.standing.clone() };
-        advise(&self.looked.name, &shown, &self.looked.facts, looks.now)
+        advise(&self.looked.name, &shown, &self.looked.facts, looks.panel, looks.now)
     }
 
     fn stage(&self, looks: &Looks<'_>) -> &'static str {

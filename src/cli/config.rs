@@ -7,7 +7,10 @@ use super::{
     output::{self, FAINT, FAIR, STRONG, paint, print, print_json},
     source,
 };
-use crate::settings::{Entry, Settings};
+use crate::{
+    escape::escape_line,
+    settings::{Entry, Settings},
+};
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
     let (entries, unread) = with_plugin(settings).await;
@@ -31,7 +34,8 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
             let _ = writeln!(text, "{gap}{}", paint(STRONG, format_args!("[{its_section}]")));
             section = its_section;
         }
-        let value = if value.is_empty() { "(not set)" } else { value };
+        let value = if value.is_empty() { "(not set)".into() } else { escape_line(value) };
+        let source = escape_line(source);
         let setting = format!("{name:<width$} = {value:<24}");
         let length = setting.chars().count() + source.chars().count() + " # ".len();
         let source = paint(FAINT, format_args!("# {source}"));
@@ -44,7 +48,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
         };
     }
     for line in not_known {
-        let _ = writeln!(text, "\n{}", paint(FAIR, line));
+        let _ = writeln!(text, "\n{}", paint(FAIR, escape_line(&line)));
     }
     print(&text)?;
     Ok(exit::OK)

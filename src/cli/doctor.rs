@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     checks::{Checks, RootsError},
-    closte::{Client, ClosteError},
+    closte::{Client, ClosteError, List},
     daemon::Listener,
     settings::{Settings, SettingsError},
     span::span,
@@ -162,7 +162,7 @@ async fn check_state(settings: &Settings) -> Finding {
 /// Whether the endpoint's address is to be had, unless a daemon has it already.
 fn check_endpoint(settings: &Settings) -> Option<Finding> {
     let address = settings.http.listen?;
-    if FileLock::last_beat_of_daemon(&settings.state_path).is_ok_and(|beat| beat.is_some()) {
+    if FileLock::daemon(&settings.state_path).is_ok_and(|daemon| daemon.is_some()) {
         return Some(Finding::skipped("http", "a daemon runs"));
     }
     let opened = Listener::open(address).map(|_| format!("{address} can be listened on"));
@@ -199,23 +199,27 @@ async fn check_closte(settings: &Settings, findings: &mut Vec<Finding>) {
             return;
         }
     }
-    findings.push(match client.list().await {
-        Ok(list) if list.is_complete() => Finding::new::<ClosteError>(
-            "list",
-            Ok(format!("{} at Closte", count(list.names.len(), "name"))),
-        ),
-        Ok(list) => Finding {
-            check: "list",
-            result: Verdict::Warning,
-            found: format!(
-                "{} understood, {} not ({}): nothing will be removed",
-                count(list.names.len(), "name"),
-                list.odd,
-                list.example.unwrap_or_default()
-            ),
-        },
-        Err(error) => Finding::new("list", Err(error)),
-    });
+    match client.list().await {
+        Ok(list) => findings.extend(check_list(list)),
+        Err(error) => findings.push(Finding::new("list", Err(error))),
+    }
+}
+
+/// How much of the list is understood, and what it looks like: nobody has documented that.
+fn check_list(list: List) -> [Finding; 2] {
+    let names = count(list.names.len(), "name");
+    let finding = if list.is_complete() {
+        Finding::new::<ClosteError>("list", Ok(format!("{names} at Closte")))
+    } else {
+        let example = list.example.unwrap_or_default();
+        let found = format!(
+            "{names} understood, {} not ({example}): nothing will be removed; please report the \
+             line below",
+            list.odd
+        );
+        Finding { check: "list", result: Verdict::Warning, found }
+    };
+    [finding, Finding::new::<ClosteError>("shape", Ok(list.shape.to_string()))]
 }
 
 /// The resolvers, and where domains should point.
@@ -256,7 +260,8 @@ async fn check_checks(
         );
         Finding { check: "resolvers", result, found }
     });
-    if options.expected_targets.is_empty() && own_domain.is_none() {
+    let needs_own_domain = options.expected_targets.is_empty() && options.public_address.is_none();
+    if needs_own_domain && own_domain.is_none() {
         findings.push(Finding::skipped("targets", "the network cannot be read"));
         return;
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{
     CommandError, exit,
-    output::{BAD, FAINT, FAIR, GOOD, paint, print},
+    output::{BAD, FAINT, FAIR, GOOD, json_line, paint, print},
 };
 use crate::{
     domain::DomainName,
@@ -35,8 +35,7 @@ pub(super) async fn execute(
         let events = state.events(domain, seen, most).await?;
         let mut text = String::new();
         for event in &events {
-            text.push_str(&if as_json { to_json(event) } else { to_text(event) });
-            text.push('\n');
+            text.push_str(&if as_json { json_line(event)? } else { to_text(event) });
         }
         print(&text)?;
         if !follow {
@@ -45,10 +44,6 @@ pub(super) async fn execute(
         seen = events.last().map(|event| event.id).or(seen).or(Some(0));
         tokio::time::sleep(LOOK_EVERY).await;
     }
-}
-
-fn to_json(event: &Recorded) -> String {
-    serde_json::to_string(event).unwrap_or_default()
 }
 
 fn to_text(event: &Recorded) -> String {
@@ -66,5 +61,5 @@ fn to_text(event: &Recorded) -> String {
         let _ = write_field(&mut fields, key, value);
     }
     let at = paint(FAINT, format_args!("{:.0}", event.at));
-    format!("{at} {}{fields}", paint(style, &event.event))
+    format!("{at} {}{fields}\n", paint(style, &event.event))
 }

@@ -11,8 +11,8 @@ const ALLOWED: Duration = Duration::from_secs(60);
 
 /// Needs no other setting: a daemon goes on with its own while what is written now is wrong.
 pub(super) fn execute(state: &Path) -> Result<u8, CommandError> {
-    let beat = match FileLock::last_beat_of_daemon(state) {
-        Ok(Some(beat)) => beat,
+    let daemon = match FileLock::daemon(state) {
+        Ok(Some(daemon)) => daemon,
         Ok(None) => {
             print(&format!("no daemon runs with {}\n", state.display()))?;
             return Ok(exit::ERROR);
@@ -23,9 +23,13 @@ pub(super) fn execute(state: &Path) -> Result<u8, CommandError> {
         }
     };
     // A clock that was set back meanwhile makes the beat one of the future: just now, that is.
-    let silence = SystemTime::now().duration_since(beat).unwrap_or_default();
+    let silence = SystemTime::now().duration_since(daemon.last_beat).unwrap_or_default();
     if silence > ALLOWED {
         print(&format!("the daemon hangs: no sign of life for {}\n", span(silence)))?;
+        return Ok(exit::ERROR);
+    }
+    if let Some(trouble) = daemon.trouble(state) {
+        print(&format!("{trouble}\n"))?;
         return Ok(exit::ERROR);
     }
     print("alive\n")?;

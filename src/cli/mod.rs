@@ -14,6 +14,7 @@ mod run;
 mod status;
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     io::{self, IsTerminal as _},
     path::PathBuf,
@@ -31,9 +32,10 @@ use thiserror::Error;
 
 use crate::{
     checks::{Checks, Clock, Pace, Patience, RootsError, Time},
-    closte::{Client, ClosteError},
+    closte::{AppId, Client, ClosteError},
     daemon::EndpointError,
     domain::DomainName,
+    escape::escape_line,
     event::Event,
     ledger::BackOff,
     plan::Policy,
@@ -89,7 +91,8 @@ struct SettingsArguments {
     /// The configuration file [default: /etc/closte-sync/config.toml where it exists]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// The network's wp-config.php [default: the first of ./, ../ and /var/www/html/wp-config.php]
+    /// The network's wp-config.php [default: the first of ./, ../, /var/www/html/,
+    /// /home/$CLOSTE_APP_ID/public_html/ and ~/public_html/]
     #[arg(long, value_name = "FILE", global = true)]
     wp_config: Option<PathBuf>,
     /// Sets one setting, as in --set sync.interval=1m; may be repeated
@@ -113,9 +116,14 @@ enum Command {
     ///
     /// Exit status: 0 all done, 3 done in part or held, 1 error. It may be run beside the daemon.
     Apply {
+        /// These are tried at once, even if Closte refused them or it is not time for the next attempt
+        domain: Vec<DomainName>,
         /// Lets removals through, once, that are held because there are so many
         #[arg(long)]
         allow_removals: bool,
+        /// Writes the domain record of the site with this domain now, also where one was written before
+        #[arg(long, value_name = "DOMAIN")]
+        create_record: Option<DomainName>,
         /// Prints JSON
         #[arg(long)]
         json: bool,
@@ -195,11 +203,23 @@ enum CommandError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    #[error(
+        "{} neither wanted by the network nor managed, so nothing was done: see Network Admin → \
+         Domains, sync.extra_domains and sync.exclude",
+        are(.0)
+    )]
+    Strangers(Vec<DomainName>),
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[cfg(feature = "demo")]
     #[error("the practice network: {0}")]
     Practice(#[from] sqlx::Error),
+}
+
+/// `a.example is`, `a.example, b.example are`.
+fn are(names: &[DomainName]) -> String {
+    let listed = names.iter().map(DomainName::as_str).collect::<Vec<_>>().join(", ");
+    format!("{listed} {}", if names.len() == 1 { "is" } else { "are" })
 }
 
 /// A variable as text. One that is none must be refused where it is used, and not passed over.
@@ -216,10 +236,6 @@ mod exit {
     pub(super) const USAGE: u8 = 64;
 }
 
-/// Where a wp-config.php usually is, as seen from where the program is started.
-const WP_CONFIG_PLACES: [&str; 3] =
-    ["./wp-config.php", "../wp-config.php", "/var/www/html/wp-config.php"];
-
 /// The commands and their flags, for the man page and the shells' completions.
 pub fn command() -> clap::Command {
     Arguments::command()
@@ -228,7 +244,7 @@ pub fn command() -> clap::Command {
 /// Runs the command that the process was started with.
 pub async fn main() -> ExitCode {
     keep_secrets();
-    let arguments = match Arguments::try_parse() {
+    let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(error) => {
             // A closed standard output is no reason to say more.
@@ -238,12 +254,13 @@ pub async fn main() -> ExitCode {
             return ExitCode::from(if is_help { exit::OK } else { exit::USAGE });
         }
     };
+    let environment = std::env::vars_os().filter_map(in_text).collect();
     let layers = Layers {
         config_file: arguments.settings.config,
         system_folder: Some(PathBuf::from("/etc/closte-sync")),
         wp_config: arguments.settings.wp_config,
-        wp_config_places: WP_CONFIG_PLACES.map(PathBuf::from).into(),
-        environment: std::env::vars_os().filter_map(in_text).collect(),
+        wp_config_places: Layers::usual_places(&environment),
+        environment,
         overrides: arguments.settings.set,
     };
     match execute(arguments.command, &layers).await {
@@ -261,13 +278,21 @@ pub async fn main() -> ExitCode {
 
 fn print_error(error: &CommandError) {
     if !telemetry::is_journal() {
-        anstream::eprintln!("{}error{}: {error}", output::BAD, output::BAD.render_reset());
-        return;
+        return output::complain(&format!("{}: {error}\n", output::paint(output::BAD, "error")));
     }
     // It takes every line for itself; the prefix says how much it matters (sd-daemon(3)).
     for line in error.to_string().lines() {
-        anstream::eprintln!("<3>{line}");
+        output::complain(&format!("<3>{line}\n"));
     }
+}
+
+/// The command line. An error repeats parts of it: those of one in which nothing is hidden.
+fn arguments() -> Result<Arguments, clap::Error> {
+    Arguments::try_parse().map_err(|error| {
+        let visible = std::env::args_os()
+            .map(|argument| escape_line(&argument.to_string_lossy()).into_owned());
+        Arguments::try_parse_from(visible).err().unwrap_or(error)
+    })
 }
 
 /// Neither a core dump nor another user's eye gets what this process holds in memory or writes.
@@ -317,8 +342,8 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
             }
         }
         Command::Plan { json } => plan::execute(&settings, json).await,
-        Command::Apply { allow_removals, json } => {
-            apply::execute(&settings, allow_removals, json).await
+        Command::Apply { domain, allow_removals, create_record, json } => {
+            apply::execute(&settings, domain, allow_removals, create_record, json).await
         }
         Command::Status { domain, json } => status::execute(&settings, &domain, json).await,
         Command::Check { domain, json } => check::execute(&settings, &domain, json).await,
@@ -337,7 +362,13 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
 fn clock(settings: &Settings, state: &State, pace: Pace, time: Time) -> Result<Clock, RootsError> {
     let checks = Checks::new(settings.checks.options.clone())?;
     let concurrency = settings.checks.concurrency;
-    Ok(Clock::new(checks, state.clone(), patience(settings), pace, concurrency, time))
+    let (state, patience, panel) = (state.clone(), patience(settings), panel(settings));
+    Ok(Clock::new(checks, state, patience, panel, pace, concurrency, time))
+}
+
+/// Closte's page for the app's domains, if the app is known.
+fn panel(settings: &Settings) -> Option<String> {
+    settings.closte.app_id.as_ref().map(AppId::domains_page)
 }
 
 fn patience(settings: &Settings) -> Patience {
@@ -372,7 +403,11 @@ impl Ends {
 fn source(settings: &Settings) -> Result<Source, SettingsError> {
     let wordpress = &settings.wordpress;
     let database = settings.database()?.clone();
-    Ok(Source::new(database, wordpress.table_prefix.clone(), wordpress.network_id))
+    let source = Source::new(database, wordpress.table_prefix.clone(), wordpress.network_id);
+    Ok(source
+        .with_most_rows(wordpress.max_rows)
+        .with_current_site(settings.current_site())
+        .with_primary_network(wordpress.primary_network_id, settings.network_doubts()))
 }
 
 fn rules(settings: &Settings, allow_removals: bool) -> Rules {
@@ -386,9 +421,12 @@ fn rules(settings: &Settings, allow_removals: bool) -> Rules {
             exclude: sync.exclude.clone(),
             back_off: BackOff::default(),
             allow_removals,
+            named: HashSet::new(),
         },
         extra_domains: sync.extra_domains.clone(),
         create_records: settings.wordpress.create_domain_records,
+        record_grace: sync.record_grace,
+        record_asked_for: None,
         list_interval: settings.closte.list_interval,
         concurrency: settings.closte.concurrency,
         www: sync.www,

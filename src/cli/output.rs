@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    escape::{escape, escape_json},
     span::span_between,
     standing::SslObservation,
     state::{Looked, Rejected},
@@ -20,22 +21,54 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const FAINT: Style = Style::new().dimmed();
 pub(super) const STRONG: Style = Style::new().bold();
 
+/// Stands before each escape sequence of our own: all others are made visible. Unicode leaves this
+/// character to programs for their own use.
+const OURS: char = '\u{fdd0}';
+/// All escape sequences that our styles are made of.
+const SEQUENCES: [&str; 6] =
+    ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
+
 /// Prints text. Its colours go only to a terminal, and never under `NO_COLOR`.
 pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(visible(text).as_bytes())?;
     out.flush()
 }
 
+/// The same on standard error. Where that is closed, there is nobody to tell.
+pub(super) fn complain(text: &str) {
+    let _ = anstream::stderr().lock().write_all(visible(text).as_bytes());
+}
+
 pub(super) fn print_json(value: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
-    text.push('\n');
-    print(&text)
+    let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
+    print(&format!("{}\n", escape_json(&text)))
+}
+
+/// A value as JSON on one line.
+pub(super) fn json_line(value: &impl Serialize) -> io::Result<String> {
+    let text = serde_json::to_string(value).map_err(io::Error::from)?;
+    Ok(format!("{}\n", escape_json(&text)))
 }
 
 /// The text in a style.
 pub(super) fn paint(style: Style, text: impl std::fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
+    let ours = |sequence: String| sequence.replace('\u{1b}', &format!("{OURS}\u{1b}"));
+    format!("{}{text}{}", ours(style.to_string()), ours(format!("{style:#}")))
+}
+
+/// The text with every hidden character written out, but for line breaks and our own styles.
+fn visible(text: &str) -> String {
+    let mut pieces = text.split(OURS);
+    let mut visible = escape(pieces.next().unwrap_or_default()).into_owned();
+    for piece in pieces {
+        let sequence =
+            SEQUENCES.iter().find_map(|ours| piece.strip_prefix(ours).map(|rest| (ours, rest)));
+        let (sequence, rest) = sequence.map_or(("", piece), |(ours, rest)| (*ours, rest));
+        visible.push_str(sequence);
+        visible.push_str(&escape(rest));
+    }
+    visible
 }
 
 /// The width of the terminal; none where there is no terminal, and so no edge.
@@ -55,6 +88,8 @@ pub(super) fn progress_bar(things: &str) -> ProgressBar {
 
 /// The text under a heading of its own column, wrapped to the terminal.
 pub(super) fn under(heading: &str, text: &str) -> String {
+    // What is counted here must be what is shown.
+    let text = &escape(text);
     let indent = " ".repeat(heading.chars().count());
     let Some(columns) = width() else {
         return format!("{heading}{text}\n");
@@ -96,7 +131,29 @@ pub(super) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How a row that is no domain name is shown.
+/// How a row that is not sent is shown.
 pub(super) fn rejected_line(one: &Rejected) -> String {
-    format!("! {} {:?}  rejected: {}", one.origin, one.value, one.reason)
+    let Rejected { origin, value, reason, .. } = one;
+    match one.clostes_own() {
+        Some(_) => format!("! {origin} {value:?}  not wanted: {reason}"),
+        None => format!("! {origin} {value:?}  rejected: {reason}; correct it in {}", one.screen()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_styles_are_shown_and_no_other_escape_sequence_is() {
+        for style in [GOOD, FAIR, BAD, FAINT, STRONG] {
+            assert_eq!(visible(&paint(style, "a\nb")), format!("{style}a\nb{style:#}"));
+        }
+        for foreign in ["\u{1b}[31m", "\u{1b}[0m", "\u{9b}1m", "\u{1b}]0;title\u{7}", "\u{202e}"] {
+            let shown = visible(&format!("{}{foreign}", paint(BAD, foreign)));
+            let escaped = escape(foreign);
+            assert_eq!(shown, format!("{BAD}{escaped}{BAD:#}{escaped}"));
+        }
+        assert_eq!(visible("\u{fdd0}\u{1b}[8m"), r"\u{1b}[8m");
+    }
 }

@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -11,9 +11,13 @@ use crate::{
     domain::DomainName,
     plan::{Decision, Guard, Reason},
     settings::Settings,
-    state::State,
-    sync::{Preview, Sync},
+    state::{Rejected, State},
+    sync::{Preview, RecordDecision, Sync},
+    wordpress::{NoRecord, Site, SourceError},
 };
+
+/// So many sites without a domain record are shown one by one.
+const LISTED: usize = 20;
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
     let ends = Ends::of(settings, false)?;
@@ -26,12 +30,16 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
     } else {
         print(&to_text(&preview, Timestamp::now()))?;
     }
-    let settled = preview.plan.is_settled() && preview.records.is_empty();
+    let is_to_do = |record: &RecordDecision| {
+        matches!(record, RecordDecision::Write | RecordDecision::NotYet { .. })
+    };
+    let settled = preview.plan.is_settled() && !preview.records.iter().any(is_to_do);
     Ok(if settled { exit::OK } else { exit::SOMETHING_TO_DO })
 }
 
 fn to_text(preview: &Preview, now: Timestamp) -> String {
     let plan = &preview.plan;
+    let (not_wanted, rejected) = by_reason(&preview.rejected);
     let number = |matches: fn(&Decision) -> bool| {
         plan.decisions.iter().filter(|(_, decision)| matches(decision)).count()
     };
@@ -42,14 +50,16 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
         number(|d| matches!(d, Decision::Add(_))),
         number(|d| matches!(d, Decision::Remove { .. })),
         number(|d| matches!(d, Decision::Held(_))),
-        number(|d| matches!(d, Decision::Waiting { .. })),
+        number(|d| matches!(d, Decision::Waiting { .. } | Decision::Unconfirmed { .. })),
         plan.in_place,
     );
     for (number, word) in [
         (number(|d| matches!(d, Decision::Covered { .. })), "covered"),
         (number(|d| matches!(d, Decision::Foreign)), "foreign"),
         (number(|d| matches!(d, Decision::Refused { .. })), "refused"),
-        (preview.rejected.len(), "rejected"),
+        (number(|d| matches!(d, Decision::Missing)), "missing"),
+        (rejected.len(), "rejected"),
+        (not_wanted.len(), "not wanted"),
     ] {
         if number > 0 {
             let _ = write!(text, ", {number} {word}");
@@ -72,11 +82,7 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
             let _ = writeln!(text, "{}", paint(style, line.trim_end()));
         }
     }
-    for site in &preview.records {
-        let line =
-            format!("+ {}  a domain record for site {}, which has none", site.domain, site.blog_id);
-        let _ = writeln!(text, "{}", paint(GOOD, line));
-    }
+    records_to_text(preview, &mut text, now);
     for one in &preview.rejected {
         let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
     }
@@ -90,12 +96,62 @@ fn to_text(preview: &Preview, now: Timestamp) -> String {
     text
 }
 
+/// Those that hold one of Closte's own names, and those that hold no name.
+fn by_reason(rejected: &[Rejected]) -> (Vec<&Rejected>, Vec<&Rejected>) {
+    rejected.iter().partition(|one| one.clostes_own().is_some())
+}
+
+/// Which domain records are written, and why others are not: each site at first, then by reason.
+fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
+    let network = &preview.network;
+    let sites = network.lacking.iter().zip(&preview.records);
+    let (written, mut others): (Vec<_>, Vec<_>) = sites.partition(|(_, record)| {
+        **record == RecordDecision::Write && preview.records_refused.is_none()
+    });
+    for (Site { blog_id, domain, .. }, _) in written {
+        let line = format!("+ {domain}  a domain record for site {blog_id}, which has none");
+        let _ = writeln!(text, "{}", paint(GOOD, line));
+    }
+    // What an operator may want to change comes first.
+    others.sort_by_key(|(_, record)| match record {
+        RecordDecision::Never(NoRecord::Gone) => 3,
+        RecordDecision::Never(reason) if !NoRecord::DOUBTS.contains(reason) => 2,
+        RecordDecision::Never(_) => 1,
+        _ => 0,
+    });
+    for (Site { blog_id, domain, path, .. }, record) in others.iter().take(LISTED) {
+        let reason = match &preview.records_refused {
+            Some(error) if **record == RecordDecision::Write => error.to_string(),
+            _ => record.reason(network, now),
+        };
+        let path = path.trim_end_matches('/');
+        let line = format!("! {domain}{path}  no domain record for site {blog_id}: {reason}");
+        let _ = writeln!(text, "{}", paint(FAIR, line));
+    }
+    let mut counts = BTreeMap::new();
+    for (_, record) in others.iter().skip(LISTED) {
+        *counts.entry(record.word()).or_insert(0_usize) += 1;
+    }
+    if !counts.is_empty() {
+        let more: usize = counts.values().sum();
+        let counts: Vec<_> =
+            counts.into_iter().map(|(word, number)| format!("{number} {word}")).collect();
+        let more = count(more, "more site");
+        let line = format!("! no domain record for {more}: {}", counts.join(", "));
+        let _ = writeln!(text, "{}", paint(FAIR, line));
+    }
+}
+
 /// What a line of the diff begins with; a blank for what is only counted.
 fn sign(decision: &Decision) -> char {
     match decision {
         Decision::Add(_) => '+',
         Decision::Remove { .. } => '-',
-        Decision::Held(_) | Decision::Waiting { .. } | Decision::Refused { .. } => '!',
+        Decision::Held(_)
+        | Decision::Waiting { .. }
+        | Decision::Unconfirmed { .. }
+        | Decision::Missing
+        | Decision::Refused { .. } => '!',
         Decision::Covered { .. } | Decision::Foreign => ' ',
     }
 }
@@ -113,6 +169,12 @@ fn reason(decision: &Decision, now: Timestamp) -> String {
         Decision::Waiting { until: at, error } => {
             format!("tried again in {}: {error}", until(*at, now))
         }
+        Decision::Unconfirmed { .. } => {
+            "Closte said yes a moment ago, and its next list confirms it".to_owned()
+        }
+        Decision::Missing => {
+            "missing from this list of Closte; added again if the next one lacks it, too".to_owned()
+        }
         Decision::Covered { by } => format!("served by {by}"),
         Decision::Refused { error, .. } => format!("refused: {error}"),
         Decision::Foreign => "not ours".to_owned(),
@@ -122,7 +184,12 @@ fn reason(decision: &Decision, now: Timestamp) -> String {
 fn guard_reason(guard: &Guard, now: Timestamp) -> String {
     match guard {
         Guard::Excluded => "it matches sync.exclude".to_owned(),
+        Guard::ClostesOwn => "it is one of Closte's own names".to_owned(),
         Guard::OwnName => "it is the network's own name".to_owned(),
+        Guard::Carried => {
+            "a site still has it, though the plugin would write no domain record for that"
+                .to_owned()
+        }
         Guard::Kept => "it matches sync.keep".to_owned(),
         Guard::UpsertOnly => "sync.policy is upsert-only".to_owned(),
         Guard::EmptyTable => {
@@ -153,25 +220,45 @@ fn to_json(preview: &Preview) -> Value {
             Decision::Covered { by } => {
                 fields.insert("by".into(), json!(by));
             }
-            Decision::Waiting { until, .. } | Decision::Refused { until, .. } => {
+            Decision::Waiting { until, .. }
+            | Decision::Unconfirmed { until }
+            | Decision::Refused { until, .. } => {
                 fields.insert("until".into(), json!(until));
             }
             _ => {}
         }
         Value::Object(fields)
     };
-    let rejected = preview.rejected.iter().map(|one| {
-        json!({"origin": one.origin, "blog_id": one.blog_id, "value": one.value, "reason": one.reason})
-    });
-    let records =
-        preview.records.iter().map(|site| json!({"blog_id": site.blog_id, "domain": site.domain}));
+    let row = |one: &&Rejected| json!({"origin": one.origin, "blog_id": one.blog_id, "value": one.value, "reason": one.reason});
+    let (not_wanted, rejected) = by_reason(&preview.rejected);
+    let network = &preview.network;
+    let sites = network.lacking.iter().zip(&preview.records);
+    let record = |(site, record): (&Site, &RecordDecision)| {
+        let written = json!({"blog_id": site.blog_id, "domain": site.domain});
+        (*record == RecordDecision::Write).then_some(written)
+    };
+    let records: Vec<Value> = sites.clone().filter_map(record).collect();
+    let no_record = |(site, record): (&Site, &RecordDecision)| {
+        let reason = || record.reason(network, now);
+        (*record != RecordDecision::Write).then(|| {
+            json!({
+                "blog_id": site.blog_id, "domain": site.domain, "path": site.path,
+                "decision": record.word(), "reason": reason(),
+            })
+        })
+    };
+    let no_records: Vec<Value> = sites.filter_map(no_record).collect();
     json!({
         "in_place": preview.plan.in_place,
         "managed": preview.plan.managed,
         "list_complete": preview.odd_elements.is_none(),
         "decisions": preview.plan.decisions.iter().map(decision).collect::<Vec<_>>(),
-        "rejected": rejected.collect::<Vec<_>>(),
-        "records": records.collect::<Vec<_>>(),
+        "rejected": rejected.iter().map(row).collect::<Vec<_>>(),
+        "not_wanted": not_wanted.iter().map(row).collect::<Vec<_>>(),
+        "records": records,
+        "records_refused": preview.records_refused.as_ref().map(SourceError::to_string),
+        "no_records": no_records,
+        "sites_on_own_domain": network.on_own_domain,
     })
 }
 
@@ -181,6 +268,8 @@ fn word(decision: &Decision) -> &'static str {
         Decision::Remove { .. } => "remove",
         Decision::Held(_) => "held",
         Decision::Waiting { .. } => "waiting",
+        Decision::Unconfirmed { .. } => "unconfirmed",
+        Decision::Missing => "missing",
         Decision::Covered { .. } => "covered",
         Decision::Refused { .. } => "refused",
         Decision::Foreign => "foreign",
@@ -190,7 +279,9 @@ fn word(decision: &Decision) -> &'static str {
 fn guard_word(guard: &Guard) -> &'static str {
     match guard {
         Guard::Excluded => "excluded",
+        Guard::ClostesOwn => "clostes-own",
         Guard::OwnName => "own-name",
+        Guard::Carried => "carried",
         Guard::Kept => "kept",
         Guard::UpsertOnly => "upsert-only",
         Guard::EmptyTable => "empty-table",

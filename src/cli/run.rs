@@ -8,6 +8,7 @@ use crate::{
     closte::Calls,
     daemon::{self, Endpoint, Listener, Parts},
     event::Event,
+    panics,
     settings::{Layers, Settings},
     state::State,
     sync::Sync,
@@ -22,6 +23,7 @@ pub(super) async fn execute(
     layers: &Layers,
     log: &Log,
 ) -> Result<u8, CommandError> {
+    panics::log_all();
     let signals = daemon::signals();
     let state = State::open(&settings.state_path).await?;
     let lock = state.lock_for_daemon()?;

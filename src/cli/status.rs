@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::{
     CommandError, exit,
     output::{
-        BAD, FAINT, FAIR, GOOD, STRONG, paint, print, print_json, rejected_line, since, under,
-        until, width,
+        BAD, FAINT, FAIR, GOOD, STRONG, complain, paint, print, print_json, rejected_line, since,
+        under, until, width,
     },
-    patience,
+    panel, patience,
 };
 use crate::{
     checks::{Advice, advise},
@@ -20,9 +20,11 @@ use crate::{
     ledger::{Entry, Ledger, Progress},
     settings::Settings,
     standing::{Observation, SslVerdict, Standing as Seen},
-    state::{LastCycle, Looked, Rejected, State},
+    state::{FileLock, LastCycle, Looked, Rejected, State},
 };
 
+/// The table is not wider than this, in characters: it gets into mails and tickets.
+const WIDEST: usize = 80;
 /// A name gets at least so much of a line, in characters.
 const LEAST_NAME: usize = 12;
 
@@ -31,7 +33,12 @@ pub(super) async fn execute(
     only: &[DomainName],
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let Some(state) = State::open_existing(&settings.state_path).await? else {
+    let path = &settings.state_path;
+    let daemon = FileLock::daemon(path).ok().flatten();
+    if let Some(trouble) = daemon.and_then(|daemon| daemon.trouble(path)) {
+        complain(&format!("{}\n", paint(BAD, trouble)));
+    }
+    let Some(state) = State::open_existing(path).await? else {
         if as_json {
             print_json(&Vec::<Value>::new())?;
         } else {
@@ -60,8 +67,9 @@ pub(super) async fn execute(
     rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
 
     let now = Timestamp::now();
+    let panel = panel(settings);
     if as_json {
-        print_json(&json::to_json(settings, &rows, &rejected, now))?;
+        print_json(&json::to_json(settings, &rows, &rejected, panel.as_deref(), now))?;
     } else {
         print(&to_text(&last_cycle, &rows, &rejected, now))?;
         for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
@@ -99,7 +107,7 @@ impl Row {
             (Standing::Refused | Standing::Failing, _) => Severity::Bad,
             (Standing::Gone, _) => Severity::Gone,
             (_, Some(seen)) if !seen.latest.works() => Severity::Bad,
-            (Standing::Adding | Standing::Removing, _) => Severity::Fair,
+            (Standing::Adding | Standing::Missing | Standing::Removing, _) => Severity::Fair,
             (_, Some(seen))
                 if seen.latest.ssl.verdict != SslVerdict::Valid
                     || !seen.latest.blockers.is_empty() =>
@@ -149,14 +157,14 @@ impl Row {
         }
     }
 
-    fn advice(&self, now: Timestamp) -> Option<Advice> {
+    fn advice(&self, panel: Option<&str>, now: Timestamp) -> Option<Advice> {
         let Looked { name, facts, standing, .. } = self.looked.as_ref()?;
-        Some(advise(name, standing.as_ref()?, facts, now))
+        Some(advise(name, standing.as_ref()?, facts, panel, now))
     }
 
     /// What to do, in a word or two; what Closte said stands below the table.
     fn word_of_advice(&self, now: Timestamp) -> &'static str {
-        match (standing(&self.entry), self.advice(now)) {
+        match (standing(&self.entry), self.advice(None, now)) {
             (Standing::Refused | Standing::Failing, _) => "see below",
             (_, Some(advice)) => advice.short,
             _ => "",
@@ -177,6 +185,7 @@ enum Standing {
     Refused,
     Failing,
     Adding,
+    Missing,
     Removing,
     Gone,
     Added,
@@ -191,6 +200,7 @@ fn standing(entry: &Entry) -> Standing {
         (Progress::Accepted(_), true) => Standing::Gone,
         (_, true) if entry.present_since.is_some() => Standing::Removing,
         (_, true) => Standing::Gone,
+        (_, false) if entry.is_missing() => Standing::Missing,
         (_, false) if entry.present_since.is_some() => Standing::Present,
         (Progress::Accepted(_), false) => Standing::Added,
         (_, false) if entry.covered_by.is_some() => Standing::Covered,
@@ -204,6 +214,7 @@ impl Standing {
             Self::Refused => "refused",
             Self::Failing => "failing",
             Self::Adding => "adding",
+            Self::Missing => "missing",
             Self::Removing => "removing",
             Self::Gone => "gone",
             Self::Added => "added",
@@ -233,6 +244,26 @@ fn note(entry: &Entry, now: Timestamp) -> String {
 
 fn to_text(last_cycle: &LastCycle, rows: &[Row], rejected: &[Rejected], now: Timestamp) -> String {
     let mut text = headline(last_cycle, rows, now);
+    if !rows.is_empty() {
+        let columns = width().map_or(WIDEST, |columns| WIDEST.min(columns.into()));
+        let _ = writeln!(text, "{}", coloured(&table(rows, columns, now), rows));
+    }
+    for row in rows {
+        let note = note(&row.entry, now);
+        if !note.is_empty() {
+            let line =
+                under("", &format!("! {}  {}: {note}", row.name, standing(&row.entry).word()));
+            text.push_str(&paint(row.style(), line));
+        }
+    }
+    for one in rejected {
+        text.push_str(&paint(FAIR, under("", &rejected_line(one))));
+    }
+    text
+}
+
+/// A line for each name, in so many columns. Words stay in one piece; only names are wrapped.
+fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
     const HEADER: [&str; 6] = ["DOMAIN", "AT CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"];
     let cells = |row: &Row| {
         [
@@ -245,17 +276,14 @@ fn to_text(last_cycle: &LastCycle, rows: &[Row], rejected: &[Rejected], now: Tim
         ]
     };
     let mut cells: Vec<[String; 6]> = rows.iter().map(cells).collect();
-    if let Some(columns) = width() {
-        // Words are easier to read in one piece; only names are wrapped.
-        let widest = |index: usize| {
-            let cells = cells.iter().filter_map(|row| row.get(index)).map(String::len);
-            cells.chain(HEADER.get(index).map(|word| word.len())).max().unwrap_or_default()
-        };
-        let words: usize = (1..HEADER.len()).map(|index| 2 + widest(index)).sum();
-        let room = usize::from(columns).saturating_sub(words).max(LEAST_NAME);
-        for [name, ..] in &mut cells {
-            *name = textwrap::fill(name, room);
-        }
+    let widest = |index: usize| {
+        let cells = cells.iter().filter_map(|row| row.get(index)).map(String::len);
+        cells.chain(HEADER.get(index).map(|word| word.len())).max().unwrap_or_default()
+    };
+    let words: usize = (1..HEADER.len()).map(|index| 2 + widest(index)).sum();
+    let room = columns.saturating_sub(words).max(LEAST_NAME);
+    for [name, ..] in &mut cells {
+        *name = textwrap::fill(name, room);
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -263,21 +291,7 @@ fn to_text(last_cycle: &LastCycle, rows: &[Row], rejected: &[Rejected], now: Tim
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    if table.row_count() > 0 {
-        let _ = writeln!(text, "{}", coloured(&table.trim_fmt(), rows));
-    }
-    for row in rows {
-        let note = note(&row.entry, now);
-        if !note.is_empty() {
-            let line =
-                under("", &format!("! {}  {}: {note}", row.name, standing(&row.entry).word()));
-            text.push_str(&paint(row.style(), line));
-        }
-    }
-    for one in rejected {
-        let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
-    }
-    text
+    table.trim_fmt()
 }
 
 /// Colours the header and each domain's first line by how it stands. The table is laid out
@@ -323,12 +337,123 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
                 let working = wanted().filter(works).count();
                 let _ = writeln!(text, "{working} of {all} work, seen from outside");
             }
+            for (which, what) in [
+                (Standing::Added, "added a moment ago: Closte's next list confirms that"),
+                (
+                    Standing::Missing,
+                    "missing from Closte's last list: added again if the next one lacks them, too",
+                ),
+            ] {
+                let number = wanted().filter(|row| standing(&row.entry) == which).count();
+                if number > 0 {
+                    let _ = writeln!(text, "{number} {what}");
+                }
+            }
         }
         None => text.push_str("No cycle has been completed yet.\n"),
     }
     if let Some((at, error)) = &last_cycle.failure {
         let line = format!("The last cycle, {} ago, was broken off: {error}", since(*at, now));
-        let _ = writeln!(text, "{}", paint(BAD, line));
+        text.push_str(&paint(BAD, under("", &line)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        ledger::{Attempt, Origin},
+        standing::{Certificate, DnsObservation, DnsVerdict, Facts, SslObservation},
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn row(name: &str, progress: Progress, dns: DnsVerdict, ssl: SslVerdict) -> Row {
+        let certificate = Certificate {
+            issuer: "Practice R1".to_owned(),
+            names: Vec::new(),
+            more_names: 0,
+            not_before: at(-90 * 86_400),
+            not_after: at(9_999 * 86_400),
+            key: "ECDSA P-256".to_owned(),
+        };
+        let latest = Observation {
+            dns: DnsObservation {
+                verdict: dns,
+                seen: 1,
+                of: 1,
+                addresses: Vec::new(),
+                host: None,
+                aaaa_elsewhere: Vec::new(),
+                strays: Vec::new(),
+                error: None,
+                answers: Vec::new(),
+            },
+            ssl: SslObservation {
+                verdict: ssl,
+                certificate: Some(certificate),
+                ..SslObservation::unknown("")
+            },
+            blockers: Vec::new(),
+            caa: None,
+            expected: vec!["203.0.113.10".to_owned()],
+        };
+        let (name, begun): (DomainName, _) = (name.parse().unwrap(), at(-999 * 86_400));
+        let entry = Entry { progress: progress.clone(), ..Entry::new(Origin::default(), begun) };
+        let facts = Facts { added_at: Some(begun), progress, ..Facts::default() };
+        let seen = Seen {
+            looked_at: begun,
+            latest,
+            dns_since: begun,
+            ssl_since: begun,
+            since: begun,
+            doubted_at: None,
+            told_at: None,
+            lacks_certificate_since: None,
+        };
+        let looked =
+            Looked { name: name.clone(), facts, standing: Some(seen), due_at: None, request: None };
+        Row { name, entry, looked: Some(looked) }
+    }
+
+    #[test]
+    fn an_expired_certificate_is_not_hidden_by_what_is_still_to_come() {
+        let attempt = Attempt { count: 1, next: at(60) };
+        for progress in [Progress::Idle, Progress::Accepted(attempt)] {
+            let row = row("a.example", progress, DnsVerdict::Ok, SslVerdict::Expired);
+            assert_eq!((row.word_of_advice(at(0)), row.severity()), ("renew", Severity::Bad));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_has_80_columns_at_most_and_every_name_in_full(
+            names in prop::collection::vec("([a-z]{1,60}\\.){1,3}example|[a-z-]{1,30}x\\.example", 1..4),
+            dns in prop::sample::select(DnsVerdict::ALL),
+            ssl in prop::sample::select(SslVerdict::ALL),
+            progress in prop::sample::select(vec![
+                Progress::Idle,
+                Progress::Accepted(Attempt { count: 1, next: at(60) }),
+                Progress::Failed(Attempt { count: 1, next: at(60) }, "no".to_owned()),
+                Progress::Refused { at: at(-60), error: "no".to_owned() },
+            ]),
+        ) {
+            let names: Vec<String> = names.iter().map(|name| format!("a{name}")).collect();
+            let rows: Vec<Row> =
+                names.iter().map(|name| row(name, progress.clone(), dns, ssl)).collect();
+            let table = table(&rows, WIDEST, at(0));
+            prop_assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+            let shown: String = table
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split(' ').next())
+                .collect();
+            prop_assert_eq!(shown, names.concat());
+        }
+    }
 }

@@ -14,7 +14,10 @@ use super::{
     redirect::is_followed,
     wire::{Answer, Domains, is_web_page},
 };
-use crate::domain::DomainName;
+use crate::{
+    domain::{CLOSTES_OWN, DomainName},
+    secrets,
+};
 
 /// The largest answer that is read, in bytes.
 const BODY_LIMIT: usize = 64 << 20;
@@ -126,15 +129,20 @@ impl Client {
         if !answer.success.0 {
             return Err(self.declined(answer));
         }
-        match answer.domains {
-            Domains::List(list) => {
-                Ok(List { example: list.example.map(|example| self.clean(&example)), ..list })
-            }
+        let list = match answer.domains {
+            Domains::List(list) => *list,
             // An account without a domain, perhaps. Names can be added to it; none is removed.
-            Domains::Null => Ok(List { odd: 1, example: Some("null".into()), ..List::default() }),
-            Domains::Missing => Err(no_list("it has no field `domains`")),
-            Domains::NoList => Err(no_list("its field `domains` is no list")),
-        }
+            Domains::Null => List { odd: 1, example: Some("null".into()), ..List::default() },
+            Domains::Missing | Domains::NoList(_) => {
+                let why = format!("its `domains` is no list; the answer has {}", answer.keys);
+                return Err(ClosteError::NotUnderstood(clean(&why)));
+            }
+        };
+        Ok(List {
+            example: list.example.map(|example| clean(&example)),
+            shape: list.shape.within(answer.keys),
+            ..list
+        })
     }
 
     /// Adds a name. Harmless where it is there already.
@@ -170,7 +178,7 @@ impl Client {
         if text.starts_with(REFUSAL) {
             Ok(KeyTest { server_time: server_time(&received.headers) })
         } else {
-            Err(ClosteError::KeyRejected(self.clean(&text)))
+            Err(ClosteError::KeyRejected(clean(&text)))
         }
     }
 
@@ -195,7 +203,11 @@ impl Client {
     ) -> CertificateRequest {
         let form =
             [("apikey", self.key.expose()), ("domain", name.as_str()), ("type", "letsencrypt")];
-        let mut request = CertificateRequest { absent: Vec::new(), answer: Ok(None) };
+        let answer = may_be_sent(name).map(|()| None);
+        let mut request = CertificateRequest { absent: Vec::new(), answer };
+        if request.answer.is_err() {
+            return request;
+        }
         for path in CERTIFICATE_CALLS.iter().filter(|path| !absent.contains(*path)) {
             match self.send(self.http.post(self.base.join(path)).form(&form)).await {
                 // No client of Closte's own makes these calls: a page is no answer to one.
@@ -225,6 +237,7 @@ impl Client {
     }
 
     async fn change(&self, path: &str, name: &DomainName) -> Result<(), ClosteError> {
+        may_be_sent(name)?;
         let wildcard = if name.is_wildcard() { "1" } else { "0" };
         let form =
             [("apikey", self.key.expose()), ("domain", name.as_str()), ("wildcard", wildcard)];
@@ -279,8 +292,8 @@ impl Client {
             }
             _ if status.is_redirection() => {
                 let why = match Redirect::of(&response, &method) {
-                    Redirect::OtherHost(host) => Redirect::OtherHost(self.clean(&host)),
-                    Redirect::OtherScheme(scheme) => Redirect::OtherScheme(self.clean(&scheme)),
+                    Redirect::OtherHost(host) => Redirect::OtherHost(clean(&host)),
+                    Redirect::OtherScheme(scheme) => Redirect::OtherScheme(clean(&scheme)),
                     other => other,
                 };
                 ClosteError::Redirected { status: status.as_u16(), why }
@@ -315,13 +328,13 @@ impl Client {
                 page if is_web_page(body) && received.was_led_on => format!(
                     "a redirect on the same host leads to a web page, as to a login page; check \
                      closte.base_url, and the key by `closte-sync doctor`: {}",
-                    self.clean(page)
+                    clean(page)
                 ),
                 page if is_web_page(body) => {
-                    format!("a web page instead of JSON: {}", self.clean(page))
+                    format!("a web page instead of JSON: {}", clean(page))
                 }
                 _ if error.is_eof() => "it is cut short".to_owned(),
-                other => format!("{error} in {}", self.clean(other)),
+                other => format!("{error} in {}", clean(other)),
             })
         })
     }
@@ -330,7 +343,7 @@ impl Client {
         // What it means is judged by what was said, before the key is masked in it.
         let text = answer.error_text();
         let lower = text.to_ascii_lowercase();
-        let text = self.clean(&text);
+        let text = clean(&text);
         if lower.starts_with(&REFUSAL.to_ascii_lowercase()) {
             ClosteError::NameRefused(text)
         } else if ["api key", "apikey", "api_key", "unauthor", "not authenticated"]
@@ -342,22 +355,19 @@ impl Client {
             ClosteError::Declined(text)
         }
     }
-
-    /// Text from Closte as it may be shown: without the key, on one line, not too long.
-    fn clean(&self, text: &str) -> String {
-        // First what could stand between the parts of a key, which would then be joined.
-        let is_shown = |c: &char| !c.is_control() || c.is_whitespace();
-        let masked = self.key.mask(&text.chars().filter(is_shown).collect::<String>());
-        let words = masked.split_whitespace().collect::<Vec<_>>().join(" ");
-        match words.char_indices().nth(EXCERPT) {
-            Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
-            None => words,
-        }
-    }
 }
 
-fn no_list(why: &str) -> ClosteError {
-    ClosteError::NotUnderstood(why.to_owned())
+/// The last line of defence: whoever asks should know by then.
+fn may_be_sent(name: &DomainName) -> Result<(), ClosteError> {
+    if name.is_clostes_own() {
+        return Err(ClosteError::NameRefused(CLOSTES_OWN.to_owned()));
+    }
+    Ok(())
+}
+
+/// Text from Closte as it may be shown: without a secret, on one line, not too long.
+fn clean(text: &str) -> String {
+    secrets::excerpt(text, EXCERPT)
 }
 
 /// The policy sees no method, but only the call for the list is a GET.

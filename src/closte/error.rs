@@ -3,6 +3,10 @@ use std::{error::Error, time::Duration};
 use thiserror::Error;
 
 use super::{Redirect, RetryAfter};
+use crate::secrets;
+
+/// The most of what the network said that is repeated, in characters.
+const REASON: usize = 300;
 
 /// Why a call to Closte did not do what was asked. No case holds the key: texts that came from
 /// Closte are masked before they get here.
@@ -103,7 +107,7 @@ impl ClosteError {
         } else if std::ptr::eq(cause, error as &dyn Error) {
             "the request failed".to_owned()
         } else {
-            cause.to_string()
+            secrets::excerpt(&cause.to_string(), REASON)
         };
         Self::Unreachable { reason, timed_out: error.is_timeout() }
     }

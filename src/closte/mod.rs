@@ -10,6 +10,7 @@ mod client;
 mod error;
 mod redirect;
 mod retry_after;
+mod shape;
 mod wire;
 
 pub use access::{ApiKey, AppId, BaseUrl, InvalidApiKey, InvalidAppId, InvalidBaseUrl};
@@ -18,4 +19,5 @@ pub use client::{CertificateRequest, Client, KeyTest};
 pub use error::ClosteError;
 pub use redirect::Redirect;
 pub use retry_after::RetryAfter;
+pub use shape::ListShape;
 pub use wire::List;

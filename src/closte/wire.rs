@@ -4,11 +4,12 @@ use std::{collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 
-use crate::domain::DomainName;
+use super::shape::{Keys, Kind, ListShape, MOST_KEYS};
+use crate::{domain::DomainName, secrets};
 
 /// The names that Closte lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct List {
     pub odd: usize,
     /// One of those, as it was sent, for the log.
     pub example: Option<String>,
+    /// What it looks like, without what is in it.
+    pub shape: ListShape,
 }
 
 impl List {
@@ -29,16 +32,63 @@ impl List {
 }
 
 /// Any answer of the API.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Answer {
-    #[serde(default)]
     pub(super) success: Truthy,
-    #[serde(default)]
     error: Value,
-    #[serde(default)]
     message: Value,
-    #[serde(default)]
     pub(super) domains: Domains,
+    /// The keys that it has, for whoever has to find out what it means.
+    pub(super) keys: Keys,
+}
+
+impl<'de> Deserialize<'de> for Answer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(AnswerVisitor)
+    }
+}
+
+struct AnswerVisitor;
+
+impl<'de> Visitor<'de> for AnswerVisitor {
+    type Value = Answer;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    /// These keys are spelt as every known client spells them.
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Answer, A::Error> {
+        const KEYS: [&str; 4] = ["success", "error", "message", "domains"];
+        let mut answer = Answer::default();
+        let mut seen = HashSet::new();
+        while let Some(key) = fields.next_key::<String>()? {
+            if let Some(known) = KEYS.into_iter().find(|known| *known == key)
+                && !seen.insert(known)
+            {
+                return Err(A::Error::duplicate_field(known));
+            }
+            let kind = match key.as_str() {
+                "domains" => {
+                    answer.domains = fields.next_value()?;
+                    answer.domains.kind()
+                }
+                "success" | "error" | "message" => {
+                    let value: Value = fields.next_value()?;
+                    let kind = Kind::of(&value);
+                    match key.as_str() {
+                        "success" => answer.success = Truthy::of(&value),
+                        "error" => answer.error = value,
+                        _ => answer.message = value,
+                    }
+                    kind
+                }
+                _ => fields.next_value()?,
+            };
+            answer.keys.add(&key, kind);
+        }
+        Ok(answer)
+    }
 }
 
 impl Answer {
@@ -46,7 +96,7 @@ impl Answer {
         let body = begin(body);
         if body.first().is_some_and(|byte| *byte != b'{') {
             // serde would take an array for an object without its keys, and `[1]` for success.
-            return Err(serde::de::Error::custom("not a JSON object"));
+            return Err(serde_json::Error::custom("not a JSON object"));
         }
         serde_json::from_slice(body)
     }
@@ -54,7 +104,7 @@ impl Answer {
     /// What Closte gave as the reason.
     pub(super) fn error_text(self) -> String {
         match [self.error, self.message].into_iter().find(|value| !value.is_null()) {
-            None => "no reason given".to_owned(),
+            None => format!("no reason given; the answer has {}", self.keys),
             Some(Value::String(text)) => text,
             Some(other) => other.to_string(),
         }
@@ -75,14 +125,14 @@ fn begin(body: &[u8]) -> &[u8] {
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Truthy(pub(super) bool);
 
-impl<'de> Deserialize<'de> for Truthy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match Value::deserialize(deserializer)? {
-            Value::Bool(flag) => flag,
+impl Truthy {
+    fn of(value: &Value) -> Self {
+        Self(match value {
+            Value::Bool(flag) => *flag,
             Value::Number(number) => number.as_i64() == Some(1),
             Value::String(text) => text == "1" || text.eq_ignore_ascii_case("true"),
             _ => false,
-        }))
+        })
     }
 }
 
@@ -92,9 +142,20 @@ pub(super) enum Domains {
     #[default]
     Missing,
     Null,
-    List(List),
+    List(Box<List>),
     /// Neither an array nor an object.
-    NoList,
+    NoList(Kind),
+}
+
+impl Domains {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Missing | Self::Null => Kind::Null,
+            Self::List(list) if list.shape.is_object() => Kind::Object,
+            Self::List(_) => Kind::Array,
+            Self::NoList(kind) => *kind,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Domains {
@@ -117,15 +178,16 @@ impl<'de> Visitor<'de> for DomainsVisitor {
         while let Some(element) = elements.next_element::<Element>()? {
             list.take(element);
         }
-        Ok(Domains::List(list))
+        Ok(Domains::List(Box::new(list)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
         let mut list = List::default();
-        while let Some((_, element)) = elements.next_entry::<IgnoredAny, Element>()? {
+        while let Some((key, element)) = elements.next_entry::<String, Element>()? {
+            list.shape.add_key(&key);
             list.take(element);
         }
-        Ok(Domains::List(list))
+        Ok(Domains::List(Box::new(list)))
     }
 
     fn visit_unit<E>(self) -> Result<Domains, E> {
@@ -133,34 +195,35 @@ impl<'de> Visitor<'de> for DomainsVisitor {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Domains, E> {
-        Ok(Domains::NoList)
+        Ok(Domains::NoList(Kind::Boolean))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Domains, E> {
-        Ok(Domains::NoList)
+        Ok(Domains::NoList(Kind::Number))
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Domains, E> {
-        Ok(Domains::NoList)
+        Ok(Domains::NoList(Kind::Number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Domains, E> {
-        Ok(Domains::NoList)
+        Ok(Domains::NoList(Kind::Number))
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Domains, E> {
-        Ok(Domains::NoList)
+        Ok(Domains::NoList(Kind::String))
     }
 }
 
 impl List {
     fn take(&mut self, element: Element) {
-        match element {
-            Element::Name(name) => {
+        self.shape.add(element.kind, &element.fields, element.other_fields);
+        match element.meaning {
+            Meaning::Name(name) => {
                 self.names.insert(name);
             }
-            Element::NotOurs => {}
-            Element::Odd(example) => {
+            Meaning::NotOurs => {}
+            Meaning::Odd(example) => {
                 self.odd += 1;
                 self.example.get_or_insert(example);
             }
@@ -169,7 +232,15 @@ impl List {
 }
 
 /// One element of the list.
-enum Element {
+struct Element {
+    meaning: Meaning,
+    kind: Kind,
+    /// Of an object: its first keys, and how many others it has.
+    fields: Vec<(String, Kind)>,
+    other_fields: usize,
+}
+
+enum Meaning {
     Name(DomainName),
     /// A DNS name that can never be a mapped domain, such as one with an underscore.
     NotOurs,
@@ -178,7 +249,17 @@ enum Element {
 }
 
 impl Element {
-    fn from_text(text: &str, wildcard: bool) -> Self {
+    fn new(kind: Kind, meaning: Meaning) -> Self {
+        Self { meaning, kind, fields: Vec::new(), other_fields: 0 }
+    }
+
+    fn odd<E>(kind: Kind, example: impl fmt::Display) -> Result<Self, E> {
+        Ok(Self::new(kind, Meaning::Odd(example.to_string())))
+    }
+}
+
+impl Meaning {
+    fn of_text(text: &str, wildcard: bool) -> Self {
         // The API's own rule: a flagged name is one that begins with `*.`, however it is shown.
         let parsed = if wildcard && !text.trim_start().starts_with("*.") {
             format!("*.{}", text.trim()).parse()
@@ -188,7 +269,7 @@ impl Element {
         match parsed {
             Ok(name) => Self::Name(name),
             Err(_) if is_dns_text(text) => Self::NotOurs,
-            Err(_) => Self::Odd(format!("{text:?}")),
+            Err(_) => Self::Odd(format!("{:?}", secrets::mask(text))),
         }
     }
 }
@@ -214,58 +295,81 @@ impl<'de> Visitor<'de> for ElementVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Element, E> {
-        Ok(Element::from_text(text, false))
+        Ok(Element::new(Kind::String, Meaning::of_text(text, false)))
     }
 
-    /// The name stands under one of five keys, whichever is there first in their order.
+    /// The name stands under one of five keys, whichever is there first in their order. Keys are told
+    /// apart without regard to case; where that leaves two that disagree, neither is believed.
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Element, A::Error> {
         const NAME_KEYS: [&str; 5] = ["domain", "name", "hostname", "host", "alias"];
+        let mut element = Element::new(Kind::Object, Meaning::NotOurs);
         let mut best: Option<(usize, String)> = None;
-        let mut wildcard = Truthy(false);
-        let mut keys = Vec::new();
+        let mut wildcard: Option<bool> = None;
+        let mut agree = true;
         while let Some(key) = fields.next_key::<String>()? {
-            if key == "wildcard" {
-                wildcard = fields.next_value()?;
-            } else if let Some(rank) = NAME_KEYS.iter().position(|name| *name == key) {
-                if let Value::String(text) = fields.next_value()?
-                    && best.as_ref().is_none_or(|(other, _)| rank < *other)
-                {
-                    best = Some((rank, text));
+            let rank = NAME_KEYS.iter().position(|name| key.eq_ignore_ascii_case(name));
+            let kind = if let Some(rank) = rank {
+                let value: Value = fields.next_value()?;
+                let kind = Kind::of(&value);
+                if let Value::String(text) = value {
+                    match &best {
+                        Some((known, _)) if *known < rank => {}
+                        Some((known, other)) if *known == rank => {
+                            agree &= other.eq_ignore_ascii_case(&text);
+                        }
+                        _ => best = Some((rank, text)),
+                    }
                 }
+                kind
+            } else if key.eq_ignore_ascii_case("wildcard") {
+                let value: Value = fields.next_value()?;
+                let Truthy(flag) = Truthy::of(&value);
+                agree &= wildcard.replace(flag).is_none_or(|other| other == flag);
+                Kind::of(&value)
             } else {
-                fields.next_value::<IgnoredAny>()?;
+                fields.next_value()?
+            };
+            if element.fields.len() < MOST_KEYS {
+                element.fields.push((key, kind));
+            } else {
+                element.other_fields += 1;
             }
-            keys.push(key);
         }
-        Ok(match best {
-            Some((_, text)) => Element::from_text(&text, wildcard.0),
-            None => Element::Odd(format!("an object with the keys {keys:?}")),
-        })
+        element.meaning = match best {
+            Some((_, text)) if agree => Meaning::of_text(&text, wildcard.unwrap_or_default()),
+            _ => {
+                let keys = element.fields.iter().map(|(key, _)| secrets::mask(key));
+                let keys: Vec<String> = keys.collect();
+                let why = if agree { "" } else { ", two of which disagree" };
+                Meaning::Odd(format!("an object with the keys {keys:?}{why}"))
+            }
+        };
+        Ok(element)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Element, A::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Element::Odd("an array".to_owned()))
+        Element::odd(Kind::Array, "an array")
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<Element, E> {
-        Ok(Element::Odd(flag.to_string()))
+        Element::odd(Kind::Boolean, flag)
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Element, E> {
-        Ok(Element::Odd(number.to_string()))
+        Element::odd(Kind::Number, number)
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Element, E> {
-        Ok(Element::Odd(number.to_string()))
+        Element::odd(Kind::Number, number)
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Element, E> {
-        Ok(Element::Odd(number.to_string()))
+        Element::odd(Kind::Number, number)
     }
 
     fn visit_unit<E>(self) -> Result<Element, E> {
-        Ok(Element::Odd("null".to_owned()))
+        Element::odd(Kind::Null, "null")
     }
 }
 
@@ -278,7 +382,7 @@ mod tests {
     fn list(domains: &str) -> List {
         let body = format!(r#"{{"success": true, "domains": {domains}}}"#);
         match Answer::parse(body.as_bytes()).unwrap().domains {
-            Domains::List(list) => list,
+            Domains::List(list) => *list,
             other => panic!("{domains}: {other:?}"),
         }
     }
@@ -347,6 +451,46 @@ mod tests {
             assert_eq!(names(&list), ["a.example", "b.example"], "{odd}");
             assert_eq!(list.odd, 1, "{odd}");
             assert!(list.example.is_some());
+        }
+    }
+
+    #[test]
+    fn keys_are_told_apart_without_regard_to_case_and_two_that_disagree_are_not_believed() {
+        let list = list(
+            r#"[{"Domain": "one.example"}, {"HOST": "two.example", "WILDCARD": 1},
+                {"Alias": "no.example", "domAIN": "three.example"},
+                {"domain": "four.example", "Domain": "FOUR.example"},
+                {"domain": "five.example", "alias": "x.example", "Alias": "y.example"},
+                {"domain": null, "Domain": "six.example", "wildcard": 0, "Wildcard": "0"}]"#,
+        );
+        let expected = [
+            "*.two.example",
+            "five.example",
+            "four.example",
+            "one.example",
+            "six.example",
+            "three.example",
+        ];
+        assert_eq!(names(&list), expected);
+        assert!(list.is_complete(), "{list:?}");
+        for odd in [
+            r#"{"domain": "a.example", "Domain": "b.example"}"#,
+            r#"{"domain": "a.example", "domain": "b.example"}"#,
+            r#"{"name": "x.example", "domain": "a.example", "DOMAIN": "b.example"}"#,
+            r#"{"domain": "a.example", "wildcard": 0, "Wildcard": 1}"#,
+        ] {
+            let list = self::list(&format!("[{odd}]"));
+            assert_eq!((list.names.len(), list.odd), (0, 1), "{odd}");
+            assert!(list.example.unwrap().ends_with(", two of which disagree"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_stands_twice_in_an_answer_is_not_understood() {
+        for twice in [r#""domains": ["a.example"]"#, r#""success": true"#] {
+            let body = format!(r#"{{"success": true, "domains": [], {twice}}}"#);
+            let error = Answer::parse(body.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with("duplicate field"), "{error}");
         }
     }
 

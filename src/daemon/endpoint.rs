@@ -13,40 +13,29 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tokio::{
-    sync::{Mutex, Semaphore},
-    time::timeout,
-};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    connections::Connections,
     metrics::as_prometheus_text,
     vitals::{ALIVE_WITHIN, Vitals},
 };
 use crate::{
     checks::Patience,
     closte::Calls,
+    escape::{escape_json, escape_line},
+    secrets,
     state::{State, StateError},
 };
 
 /// The newer one of the two formats of metrics
 /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 const OPEN_METRICS: &str = "application/openmetrics-text";
-/// The most connections at once.
-const MOST_CONNECTIONS: usize = 32;
-/// How long a visitor may take to say what he wants.
-const LONGEST_HEADER: Duration = Duration::from_secs(3);
-/// How long a connection may take in all.
-const LONGEST_CONNECTION: Duration = Duration::from_secs(30);
 
 /// The socket of the endpoint, open.
 #[derive(Debug)]
@@ -124,6 +113,7 @@ impl FromStr for Token {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            secrets::learn(text, "");
             Ok(Self(text.into()))
         } else {
             Err("it contains a space or a character that no header may have")
@@ -198,33 +188,20 @@ impl Endpoint {
             .route("/readyz", get(readiness))
             .route("/metrics", get(metrics))
             .with_state(asked);
-        let service = TowerToHyperService::new(router);
-        let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let mut connections = Connections::default();
         loop {
-            let accept = async {
-                let slot = slots.clone().acquire_owned().await;
-                endpoint.listener.accept().await.map(|(stream, _)| (slot, stream))
-            };
-            let (slot, stream) = match closed.run_until_cancelled(accept).await {
+            match closed.run_until_cancelled(endpoint.listener.accept()).await {
                 None => return,
-                Some(Ok(accepted)) => accepted,
+                Some(Ok((stream, _))) => connections.begin(stream, router.clone()),
                 Some(Err(error)) => {
                     tracing::debug!(%error, "a connection was not accepted");
+                    // Where the process is out of file descriptors, this gives one back.
+                    connections.close_one();
                     tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
                 }
-            };
-            let connection = http1::Builder::new()
-                .keep_alive(false)
-                .header_read_timeout(LONGEST_HEADER)
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service.clone());
-            tokio::spawn(async move {
-                let _slot = slot;
-                if let Ok(Err(error)) = timeout(LONGEST_CONNECTION, connection).await {
-                    tracing::debug!(%error, "a connection broke off");
-                }
-            });
+            }
+            // The new one is looked at before the next: it may have asked already.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -249,7 +226,11 @@ struct Asked {
 }
 
 async fn health(Extract(asked): Extract<Asked>) -> Response {
-    if asked.vitals.pulse.beat_within(ALIVE_WITHIN) {
+    if asked.state.is_replaced() {
+        // A restart helps. Where it was deleted, that would forget what is in memory.
+        let trouble = "the state database was replaced: restart the daemon\n";
+        (StatusCode::SERVICE_UNAVAILABLE, trouble).into_response()
+    } else if asked.vitals.pulse.beat_within(ALIVE_WITHIN) {
         "alive\n".into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "a loop hangs\n").into_response()
@@ -260,9 +241,11 @@ async fn readiness(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Respon
     if !asked.endpoint.is_allowed(&headers) {
         return unauthorized();
     }
-    let readiness = asked.vitals.readiness(asked.endpoint.sync_interval);
+    let mut readiness = asked.vitals.readiness(asked.endpoint.sync_interval);
+    readiness.ready &= !asked.state.is_replaced();
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::to_string(&readiness).unwrap_or_default() + "\n";
+    let body = serde_json::to_string(&readiness).unwrap_or_default();
+    let body = format!("{}\n", escape_json(&body));
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
@@ -281,7 +264,10 @@ async fn metrics(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], as_prometheus_text(&text)).into_response()
         }
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", escape_line(&error.to_string())))
+                .into_response()
+        }
     }
 }
 

@@ -81,7 +81,7 @@ impl Metrics {
             Err(CycleError::Stopped { outage: None }) => return,
             Ok(_) => "ok",
             Err(CycleError::Source(_)) => "wordpress_failed",
-            Err(CycleError::State(_)) => "state_failed",
+            Err(CycleError::State(_) | CycleError::Fault(_)) => "state_failed",
         };
         self.cycles.get_or_create(&ByOutcome { outcome: word }).inc();
         self.cycle_duration.observe(took.as_secs_f64());
@@ -97,6 +97,8 @@ impl Metrics {
                 ("covered", report.covered),
                 ("foreign", report.foreign),
                 ("failing", report.failed),
+                ("missing", report.missing),
+                ("unconfirmed", report.unconfirmed),
                 ("refused", report.refused),
                 ("held", report.held),
                 ("rejected", report.rejected),

@@ -7,6 +7,7 @@ use sd_notify::NotifyState;
 
 use super::vitals::{ALIVE_WITHIN, Pulse};
 use crate::{
+    escape::escape_line,
     state::FileLock,
     sync::{CycleError, Report},
 };
@@ -71,9 +72,12 @@ pub(super) fn status(
             let served = report.in_place + report.covered + report.added;
             let mut line =
                 format!("{served} of {} wanted domains are served by Closte", report.wanted);
-            for (number, word) in
-                [(report.failed, "failing"), (report.refused, "refused"), (report.held, "held")]
-            {
+            for (number, word) in [
+                (report.failed, "failing"),
+                (report.missing, "missing"),
+                (report.refused, "refused"),
+                (report.held, "held"),
+            ] {
                 if number > 0 {
                     line.push_str(&format!(", {number} {word}"));
                 }
@@ -96,7 +100,7 @@ pub(super) fn status(
 /// A line break would end it.
 fn notify_status(text: &str) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    notify(&[NotifyState::Status(&lines.join(" "))]);
+    notify(&[NotifyState::Status(&escape_line(&lines.join(" ")))]);
 }
 
 /// A service manager that does not listen is no reason to do anything else.

@@ -18,6 +18,8 @@ pub enum Signal {
 /// settings. After the first one that asks for the end, a second one ends the process at once, with
 /// status 1, whatever it is doing.
 pub fn signals() -> mpsc::Receiver<Signal> {
+    // A limit of the size of files fails the write, and does not end the process.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     // One for new settings, one for the end: where one of a kind waits, another changes nothing.
     let (tell, told) = mpsc::channel(2);
     // Somebody who closes a terminal means the end.

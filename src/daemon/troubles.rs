@@ -46,7 +46,9 @@ impl Troubles {
                 self.ends(Area::WordPress, now, &mut events);
                 self.lasts(Area::Closte, |for_s| closte_event(error, for_s), now, &mut events);
             }
-            Err(CycleError::State(error)) => {
+            Err(CycleError::State(error)) if error.is_told() => {}
+            // Whatever panics in a cycle but the reading of the network, works on the state.
+            Err(error @ (CycleError::State(_) | CycleError::Fault(_))) => {
                 let error = error.to_string();
                 self.lasts(
                     Area::State,

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Change, Decision, Guard, Notice, Plan, Policy, Present, Reason, Wanted};
 use crate::{
     domain::{DomainName, Pattern},
-    ledger::{Entry, Ledger, Origin, Progress, REFUSAL_LASTS, later},
+    ledger::{Attempt, Entry, Ledger, Origin, Progress, REFUSAL_LASTS, later},
 };
 
 /// How long a name that vanished without our doing stays in the ledger. A list that is short for
@@ -25,7 +25,7 @@ pub(super) struct Planner<'a> {
     list_is_sound: bool,
     /// How many wanted names are in the ledger.
     known: usize,
-    /// How many names of the ledger are neither wanted nor listed.
+    /// How many names of the ledger are not wanted, and not listed or as good as gone.
     gone: usize,
     /// Wildcards that are to go, each with a wanted name that they alone serve.
     still_serving: HashMap<DomainName, DomainName>,
@@ -43,7 +43,7 @@ impl<'a> Planner<'a> {
         let should_be_listed = |entry: &Entry| {
             let removed_by_us =
                 entry.unwanted_since.is_some() && matches!(entry.progress, Progress::Accepted(_));
-            entry.present_since.is_some() && !removed_by_us
+            (entry.present_since.is_some() || entry.missing_since.is_some()) && !removed_by_us
         };
         Self {
             wanted,
@@ -57,7 +57,7 @@ impl<'a> Planner<'a> {
             known: 0,
             gone: 0,
             still_serving: HashMap::new(),
-            plan: Plan { managed: ledger.len(), ..Plan::default() },
+            plan: Plan { wanted: wanted.names.len(), managed: ledger.len(), ..Plan::default() },
         }
     }
 
@@ -66,17 +66,23 @@ impl<'a> Planner<'a> {
         for (name, origin) in &wanted.names {
             self.wanted_name(name, *origin);
         }
+        for (name, origin) in &wanted.asleep {
+            if !wanted.names.contains_key(name) && ledger.contains_key(name) {
+                self.plan.wanted += 1;
+                self.wanted_name(name, *origin);
+            }
+        }
         // In most cycles everything was met already, and there is nobody left to look for.
         if self.known < ledger.len() {
             for (name, entry) in ledger {
-                if !wanted.names.contains_key(name) {
+                if !self.is_wanted(name) {
                     self.unwanted_name(name, entry);
                 }
             }
         }
         if self.plan.in_place < present.names.len() {
             for name in &present.names {
-                if !wanted.names.contains_key(name) && !ledger.contains_key(name) {
+                if !self.is_wanted(name) && !ledger.contains_key(name) {
                     self.decide(name, Decision::Foreign);
                 }
             }
@@ -85,6 +91,10 @@ impl<'a> Planner<'a> {
         self.plan.decisions.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         self.plan.changes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         self.plan
+    }
+
+    fn is_wanted(&self, name: &DomainName) -> bool {
+        self.wanted.origin(name, self.ledger).is_some()
     }
 
     fn wanted_name(&mut self, name: &DomainName, origin: Origin) {
@@ -102,6 +112,10 @@ impl<'a> Planner<'a> {
             None => self.plan.managed += 1,
         }
         if entry.unwanted_since.take().is_some() {
+            if matches!(entry.progress, Progress::Accepted(_)) && !listed {
+                // We removed it ourselves.
+                (entry.present_since, entry.missing_since) = (None, None);
+            }
             entry.progress = Progress::Idle;
             notice = Some(Notice::MappedAgain);
         }
@@ -115,66 +129,93 @@ impl<'a> Planner<'a> {
         if listed {
             self.plan.in_place += 1;
             entry.present_since.get_or_insert(self.now);
+            entry.missing_since = None;
             entry.covered_by = None;
             entry.progress = Progress::Idle;
             if old.is_none() {
                 notice = Some(Notice::Adopted);
             }
         } else {
-            let was_present = entry.present_since.is_some();
-            if self.list_is_sound && was_present {
-                entry.present_since = None;
-                notice = Some(Notice::Lost);
-            }
-            if self.list_is_sound
-                && let Progress::Accepted(attempt) = entry.progress
-            {
-                let error = "Closte accepted it, but does not list it".to_owned();
-                entry.progress = Progress::Failed(attempt, error);
-                notice = Some(Notice::NotListed);
-            }
-            let decision = self.missing_name(name, &entry, was_present);
-            entry.covered_by = None;
-            if let Decision::Covered { by } = &decision {
-                entry.covered_by = Some(by.clone());
-                // Somebody put the wildcard in its place: nothing is lost.
-                notice = notice.filter(|notice| *notice != Notice::Lost);
-            }
+            let (decision, found) = self.unlisted_name(name, &mut entry);
+            notice = found.or(notice);
             self.decide(name, decision);
         }
         self.change(name, old, entry, notice);
     }
 
-    fn missing_name(&mut self, name: &DomainName, entry: &Entry, was_present: bool) -> Decision {
+    /// What becomes of a wanted name that is not listed, and what there is to say of it.
+    fn unlisted_name(
+        &mut self,
+        name: &DomainName,
+        entry: &mut Entry,
+    ) -> (Decision, Option<Notice>) {
         if let Some(wildcard) = name.covering_wildcard().filter(|w| self.present.names.contains(w))
         {
             if self.stays(&wildcard) {
-                return Decision::Covered { by: wildcard };
+                // Somebody put the wildcard in its place: nothing is lost.
+                if self.list_is_sound {
+                    entry.present_since = None;
+                }
+                entry.missing_since = None;
+                entry.covered_by = Some(wildcard.clone());
+                return (Decision::Covered { by: wildcard }, None);
             }
+            entry.covered_by = None;
             self.still_serving.insert(wildcard, name.clone());
         }
-        match &entry.progress {
-            Progress::Refused { at, error } if later_by(*at, REFUSAL_LASTS) > self.now => {
+        let mut notice = None;
+        if entry.present_since.is_some() || entry.covered_by.is_some() {
+            let since = *entry.missing_since.get_or_insert(self.now);
+            if since >= self.now && !self.is_named(name) {
+                return (Decision::Missing, None);
+            }
+            notice = entry.present_since.take().map(|_| Notice::Lost);
+            entry.covered_by = None;
+        }
+        if let Progress::Accepted(attempt) = entry.progress
+            && self.list_is_sound
+            && self.is_time(name, attempt)
+        {
+            let error = "Closte accepted it, but does not list it".to_owned();
+            entry.progress = Progress::Failed(attempt, error);
+            notice = Some(Notice::NotListed);
+        }
+        let decision = match &entry.progress {
+            Progress::Refused { at, error }
+                if later_by(*at, REFUSAL_LASTS) > self.now && !self.is_named(name) =>
+            {
                 Decision::Refused { until: later_by(*at, REFUSAL_LASTS), error: error.clone() }
             }
-            Progress::Failed(attempt, error) if attempt.next > self.now => {
+            Progress::Failed(attempt, error) if !self.is_time(name, *attempt) => {
                 Decision::Waiting { until: attempt.next, error: error.clone() }
             }
-            Progress::Accepted(attempt) if attempt.next > self.now => Decision::Waiting {
-                until: attempt.next,
-                error: "waiting for a list that can be read in full".to_owned(),
-            },
+            Progress::Accepted(attempt) if !self.is_time(name, *attempt) => {
+                Decision::Unconfirmed { until: attempt.next }
+            }
             Progress::Failed(attempt, _) | Progress::Accepted(attempt) => {
                 Decision::Add(Reason::Retry { attempts: attempt.count })
             }
-            Progress::Idle | Progress::Refused { .. } if was_present => Decision::Add(Reason::Lost),
+            Progress::Idle | Progress::Refused { .. } if notice == Some(Notice::Lost) => {
+                Decision::Add(Reason::Lost)
+            }
             Progress::Idle | Progress::Refused { .. } => Decision::Add(Reason::New),
-        }
+        };
+        (decision, notice)
+    }
+
+    /// Whether the operator named it, to be tried at once.
+    fn is_named(&self, name: &DomainName) -> bool {
+        self.policy.named.contains(name)
+    }
+
+    /// Whether it is time for the next attempt.
+    fn is_time(&self, name: &DomainName, attempt: Attempt) -> bool {
+        attempt.next <= self.now || self.is_named(name)
     }
 
     /// Whether a present name is one that no cycle is going to remove.
     fn stays(&self, name: &DomainName) -> bool {
-        self.wanted.names.contains_key(name)
+        self.is_wanted(name)
             || !self.ledger.contains_key(name)
             || self.lasting_guard(name).is_some()
     }
@@ -187,23 +228,40 @@ impl<'a> Planner<'a> {
             }
             return;
         }
+        if listed && self.wanted.carried.contains_key(name) {
+            let guard = self.lasting_guard(name).unwrap_or(Guard::Carried);
+            self.decide(name, Decision::Held(guard));
+            // It stands as it did: nobody unmapped it.
+            let present_since = old.present_since.or(Some(self.now));
+            let mut entry = Entry { present_since, ..old.clone() };
+            (entry.unwanted_since, entry.covered_by) = (None, None);
+            entry.progress = Progress::Idle;
+            self.change(name, Some(old), entry, None);
+            return;
+        }
 
         let mut entry = old.clone();
         let mut notice = None;
         let unwanted_since = *entry.unwanted_since.get_or_insert(self.now);
         if old.unwanted_since.is_none() {
             entry.progress = Progress::Idle;
-            notice = Some(Notice::Unmapped);
+            // A row may want it all the same, and it will not be removed.
+            notice = (!name.is_clostes_own()).then_some(Notice::Unmapped);
         }
         if listed {
             if self.list_is_sound
                 && let Progress::Accepted(attempt) = entry.progress
+                && self.is_time(name, attempt)
             {
                 let error = "Closte said that it is removed, but still lists it".to_owned();
                 entry.progress = Progress::Failed(attempt, error);
                 notice = Some(Notice::StillListed);
             }
             let decision = self.surplus_name(name, &entry, unwanted_since);
+            if let Decision::Unconfirmed { .. } = decision {
+                // It is as good as gone.
+                self.gone += 1;
+            }
             self.decide(name, decision);
         } else if self.list_is_sound {
             let long_gone = later_by(unwanted_since, FORGET_AFTER) <= self.now;
@@ -217,7 +275,7 @@ impl<'a> Planner<'a> {
                 });
                 return;
             }
-            entry.present_since = None;
+            (entry.present_since, entry.missing_since) = (None, None);
         }
         if !listed {
             self.gone += 1;
@@ -235,8 +293,11 @@ impl<'a> Planner<'a> {
             return Decision::Held(guard);
         }
         match &entry.progress {
-            Progress::Failed(attempt, error) if attempt.next > self.now => {
+            Progress::Failed(attempt, error) if !self.is_time(name, *attempt) => {
                 Decision::Waiting { until: attempt.next, error: error.clone() }
+            }
+            Progress::Accepted(attempt) if !self.is_time(name, *attempt) => {
+                Decision::Unconfirmed { until: attempt.next }
             }
             _ => Decision::Remove { unwanted_since },
         }
@@ -270,8 +331,12 @@ impl<'a> Planner<'a> {
     fn lasting_guard(&self, name: &DomainName) -> Option<Guard> {
         if matches_any(&self.policy.exclude, name) {
             Some(Guard::Excluded)
+        } else if name.is_clostes_own() {
+            Some(Guard::ClostesOwn)
         } else if self.wanted.own_names.contains(name) {
             Some(Guard::OwnName)
+        } else if self.wanted.carried.contains_key(name) {
+            Some(Guard::Carried)
         } else if matches_any(&self.policy.keep, name) {
             Some(Guard::Kept)
         } else {
@@ -283,10 +348,10 @@ impl<'a> Planner<'a> {
     /// wait for another attempt count too: they were part of the same surprise.
     fn hold_a_surprise(&mut self) {
         // What is gone already makes the rest no more.
-        let (managed, wanted) = (self.plan.managed - self.gone, self.wanted);
+        let (managed, wanted, ledger) = (self.plan.managed - self.gone, self.wanted, self.ledger);
         let is_removal = |(name, decision): &(DomainName, Decision)| match decision {
             Decision::Remove { .. } => true,
-            Decision::Waiting { .. } => !wanted.names.contains_key(name),
+            Decision::Waiting { .. } => wanted.origin(name, ledger).is_none(),
             _ => false,
         };
         let removals = self.plan.decisions.iter().filter(|one| is_removal(one)).count();
@@ -323,6 +388,7 @@ fn is_settled(entry: &Entry, origin: Origin) -> bool {
     entry.origin == origin
         && entry.progress == Progress::Idle
         && entry.present_since.is_some()
+        && entry.missing_since.is_none()
         && entry.unwanted_since.is_none()
         && entry.covered_by.is_none()
 }

@@ -26,6 +26,7 @@ fn policy() -> Policy {
         exclude: Vec::new(),
         back_off: BackOff::default(),
         allow_removals: false,
+        named: Default::default(),
     }
 }
 
@@ -36,11 +37,12 @@ struct Case {
     present: Present,
     ledger: Ledger,
     policy: Policy,
+    now: Timestamp,
 }
 
 fn case() -> Case {
     let present = Present { complete: true, ..Present::default() };
-    Case { wanted: Wanted::default(), present, ledger: Ledger::new(), policy: policy() }
+    Case { wanted: Wanted::default(), present, ledger: Ledger::new(), policy: policy(), now: now() }
 }
 
 impl Case {
@@ -86,7 +88,20 @@ impl Case {
     }
 
     fn plan(&self) -> Plan {
-        plan(&self.wanted, &self.present, &self.ledger, &self.policy, now())
+        plan(&self.wanted, &self.present, &self.ledger, &self.policy, self.now)
+    }
+
+    /// The same case some seconds after a plan, when nothing but the ledger has changed.
+    fn after(&self, plan: &Plan, seconds: i64) -> Self {
+        self.clone().with(|case| {
+            case.now += SignedDuration::from_secs(seconds);
+            for Change { name, entry, .. } in &plan.changes {
+                match entry {
+                    Some(entry) => drop(case.ledger.insert(name.clone(), entry.clone())),
+                    None => drop(case.ledger.remove(name)),
+                }
+            }
+        })
     }
 
     /// What becomes of the only name that anything becomes of.
@@ -182,6 +197,10 @@ fn each_guard_holds_a_removal() {
     for (guard, case) in [
         (Guard::OwnName, due.clone().with(|case| case.wanted.own_names.insert(own))),
         (
+            Guard::Carried,
+            due.clone().with(|c| c.wanted.carried.insert(name("old.shop.example"), site())),
+        ),
+        (
             Guard::Kept,
             due.clone().with(|c| c.policy.keep = vec!["*.shop.example".parse().unwrap()]),
         ),
@@ -207,6 +226,48 @@ fn each_guard_holds_a_removal() {
         assert_eq!(insist.decision(), insisted);
     }
     assert_eq!(due.decision(), Decision::Remove { unwanted_since: ago(9_000) });
+}
+
+fn site() -> Origin {
+    Origin { blog_id: Some(5), ..Origin::default() }
+}
+
+#[test]
+fn a_managed_name_that_a_live_site_still_has_stays_as_it_is() {
+    let case = case().in_place(&["shared.example"]).with(|case| {
+        case.wanted.names.clear();
+        case.wanted.carried.insert(name("shared.example"), site());
+    });
+    assert_eq!(case.decision(), Decision::Held(Guard::Carried));
+    assert_eq!(case.plan().changes, [], "nobody unmapped it");
+    assert!(case.plan().is_settled());
+    // It is not wanted: neither added where it is unknown, nor again where it is lost.
+    let unknown = case.clone().with(|case| case.ledger.clear());
+    assert_eq!(unknown.decision(), Decision::Foreign);
+    let lost = case.with(|case| case.present.names.clear()).present(&["x.example"]);
+    assert_eq!(lost.of("shared.example"), None);
+}
+
+#[test]
+fn what_was_wanted_of_an_archived_site_stays_wanted_and_nothing_new_is() {
+    let asleep = |case: &mut Case| {
+        case.wanted.asleep.insert(name("asleep.example"), site());
+    };
+    let case = case().in_place(&["asleep.example", "a.example"]).with(|case| {
+        case.wanted.names.remove(&name("asleep.example"));
+        asleep(case);
+    });
+    let plan = case.plan();
+    assert_eq!((plan.decisions.len(), plan.wanted, plan.in_place), (0, 2, 2));
+    let lost = case.with(|case| case.present.names.remove(&name("asleep.example")));
+    assert_eq!(lost.of("asleep.example"), Some(Decision::Missing));
+    let twice = lost.with(|case| {
+        let entry = case.ledger.get_mut(&name("asleep.example")).unwrap();
+        entry.missing_since = Some(ago(60));
+    });
+    assert_eq!(twice.of("asleep.example"), Some(Decision::Add(Reason::Lost)));
+    let new = super::tests::case().with(asleep);
+    assert_eq!((new.plan().decisions.len(), new.plan().wanted), (0, 0));
 }
 
 #[test]
@@ -335,11 +396,98 @@ fn a_refusal_holds_until_the_row_changes_or_a_week_is_over() {
 }
 
 #[test]
-fn a_name_that_the_list_lost_is_added_again() {
+fn a_name_that_two_lists_lost_is_added_again() {
     let case = case().in_place(&["shop.example", "other.example"]);
-    let case = case.with(|case| case.present.names.remove(&name("shop.example")));
-    assert_eq!(case.decision(), Decision::Add(Reason::Lost));
-    assert_eq!(case.plan().changes[0].notice, Some(Notice::Lost));
+    let first = case.with(|case| case.present.names.remove(&name("shop.example")));
+    assert_eq!(first.decision(), Decision::Missing);
+    let plan = first.plan();
+    assert_eq!((plan.changes[0].notice, plan.look_again_at(now())), (None, Some(now())));
+    let entry = entry_after(&plan, "shop.example");
+    assert_eq!((entry.missing_since, entry.present_since), (Some(now()), Some(ago(9_000))));
+
+    let second = first.after(&plan, 5);
+    assert_eq!(second.decision(), Decision::Add(Reason::Lost));
+    assert_eq!(second.plan().changes[0].notice, Some(Notice::Lost));
+    let third = second.after(&second.plan(), 5);
+    assert_eq!(third.plan().changes, [], "it is lost once");
+
+    let back = first.after(&plan, 5).present(&["shop.example"]);
+    assert_eq!(back.plan().decisions, []);
+    assert_eq!(entry_after(&back.plan(), "shop.example").missing_since, None);
+}
+
+#[test]
+fn one_odd_list_asks_for_nothing_again() {
+    let names = many("shop", 2_000);
+    let served = many("blog", 20).into_iter().map(|name| format!("www.{name}"));
+    let served: Vec<String> = served.collect();
+    let mut case = case().in_place(&texts(&names));
+    for (number, name) in served.iter().enumerate() {
+        let wildcard = format!("*.blog{number}.example");
+        case = case.wanted(&[name]).present(&[&wildcard]);
+    }
+    let settled = case.after(&case.plan(), 5);
+    for complete in [true, false] {
+        let odd = settled.clone().with(|case| {
+            case.present = Present { complete, ..Present::default() };
+        });
+        let plan = odd.plan();
+        assert!(plan.decisions.iter().all(|(_, decision)| *decision == Decision::Missing));
+        assert_eq!(plan.decisions.len(), 2_020);
+        assert!(plan.changes.iter().all(|change| change.notice.is_none()));
+        let again = odd.after(&plan, 5);
+        let added = |(_, decision): &&(DomainName, Decision)| matches!(decision, Decision::Add(_));
+        assert_eq!(again.plan().decisions.iter().filter(added).count(), 2_020);
+        let healed = Case { present: settled.present.clone(), ..odd.after(&plan, 5) }.plan();
+        assert_eq!((healed.in_place, healed.decisions.len()), (2_000, 40), "covered and foreign");
+    }
+}
+
+#[test]
+fn a_name_that_we_removed_is_added_at_once_when_it_is_mapped_again() {
+    let case = case().unmapped(&["back.example"], 300).wanted(&["back.example"]).with(|case| {
+        case.present.names.clear();
+        let attempt = Attempt { count: 1, next: now() };
+        case.ledger.get_mut(&name("back.example")).unwrap().progress = Progress::Accepted(attempt);
+    });
+    assert_eq!(case.decision(), Decision::Add(Reason::New));
+}
+
+#[test]
+fn a_named_domain_is_tried_at_once_whatever_came_of_the_last_attempt() {
+    let later = Attempt { count: 3, next: now() + SignedDuration::from_secs(600) };
+    let retry = Decision::Add(Reason::Retry { attempts: 3 });
+    for (progress, expected) in [
+        (Progress::Failed(later, "no answer".to_owned()), retry.clone()),
+        (Progress::Accepted(later), retry),
+        (
+            Progress::Refused { at: ago(60), error: "Invalid".to_owned() },
+            Decision::Add(Reason::New),
+        ),
+    ] {
+        let case = case().wanted(&["shop.example", "other.example"]).with(|case| {
+            for text in ["shop.example", "other.example"] {
+                let mut entry = Entry::new(case.wanted.names[&name(text)], ago(9_999));
+                entry.progress = progress.clone();
+                case.ledger.insert(name(text), entry);
+            }
+            case.policy.named = [name("shop.example")].into();
+        });
+        assert_eq!(case.of("shop.example"), Some(expected));
+        assert!(!matches!(case.of("other.example"), Some(Decision::Add(_))), "{progress:?}");
+    }
+
+    let named = |case: &mut Case| case.policy.named = [name("shop.example")].into();
+    let missing = case().in_place(&["shop.example", "other.example"]).with(named);
+    let missing = missing.with(|case| case.present.names.remove(&name("shop.example")));
+    assert_eq!(missing.decision(), Decision::Add(Reason::Lost));
+    let removal = case().unmapped(&["shop.example"], 9_000).with(named).with(|case| {
+        let entry = case.ledger.get_mut(&name("shop.example")).unwrap();
+        entry.progress = Progress::Failed(later, "no answer".to_owned());
+    });
+    assert_eq!(removal.decision(), Decision::Remove { unwanted_since: ago(9_000) });
+    let held = removal.with(|case| case.policy.keep = vec!["shop.example".parse().unwrap()]);
+    assert_eq!(held.decision(), Decision::Held(Guard::Kept), "it lifts no guard");
 }
 
 #[test]
@@ -352,20 +500,25 @@ fn a_name_that_a_wildcard_replaced_is_not_lost() {
 
 #[test]
 fn closte_is_believed_only_when_its_list_agrees() {
-    let attempt = Attempt { count: 1, next: now() + SignedDuration::from_secs(60) };
+    let (until, attempt) = (now(), Attempt { count: 1, next: now() });
+    let early = |case: &Case| case.clone().with(|case| case.now = ago(1));
     let accepted = |case: &mut Case, text: &str| {
         let origin = case.wanted.names.get(&name(text)).copied().unwrap_or_default();
         let entry = case.ledger.entry(name(text)).or_insert_with(|| Entry::new(origin, ago(9)));
         entry.progress = Progress::Accepted(attempt);
     };
     let added = case().wanted(&["new.example"]).with(|case| accepted(case, "new.example"));
-    assert!(matches!(added.decision(), Decision::Waiting { .. }));
+    assert_eq!(added.decision(), Decision::Add(Reason::Retry { attempts: 1 }));
     assert_eq!(added.plan().changes[0].notice, Some(Notice::NotListed));
+    assert_eq!(early(&added).decision(), Decision::Unconfirmed { until });
+    assert_eq!(early(&added).plan().changes, []);
 
     let removed = case().unmapped(&["old.example"], 9_000);
     let removed = removed.with(|case| accepted(case, "old.example"));
-    assert!(matches!(removed.decision(), Decision::Waiting { .. }));
+    assert!(matches!(removed.decision(), Decision::Remove { .. }));
     assert_eq!(removed.plan().changes[0].notice, Some(Notice::StillListed));
+    assert_eq!(early(&removed).decision(), Decision::Unconfirmed { until });
+    assert_eq!(early(&removed).plan().changes, []);
 }
 
 #[test]
@@ -393,4 +546,18 @@ fn a_managed_name_is_forgotten_when_it_is_surely_gone() {
         case.ledger.remove(&name("stay.example"))
     });
     assert!(forgets(&last), "we removed the last name ourselves");
+}
+
+#[test]
+fn a_name_of_clostes_own_that_an_older_version_managed_is_held_for_good() {
+    const OWN: &str = "app-0123456789abcdef01234567.closte.com";
+    let mut case = case().in_place(&[OWN]).with(|case| case.policy.allow_removals = true);
+    case.wanted.names.clear();
+    let plan = case.plan();
+    assert_eq!(plan.decisions, [(name(OWN), Decision::Held(Guard::ClostesOwn))]);
+    assert!(plan.is_settled());
+    // Nothing is said of it: its row is there.
+    assert_eq!(plan.changes[0].notice, None);
+    // The checks and the requests for certificates leave it alone.
+    assert_eq!(entry_after(&plan, OWN).unwanted_since, Some(now()));
 }

@@ -8,7 +8,7 @@ use super::{
     places::{Found, others_may_read},
     values::Values,
 };
-use crate::wordpress::WpConfig;
+use crate::{escape::escape_line, wordpress::WpConfig};
 
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "CLOSTE_SYNC__";
@@ -124,10 +124,15 @@ impl Layers {
             Ok(None)
         };
         let database = parts.and_then(|parts| {
-            let url = |(parts, source): (DatabaseParts, String)| match parts.url() {
-                Ok(url) => Ok((url, source)),
-                Err(error) => Err(format!("the database's address ({source}): {error}")),
+            let connection = |url| match &wp_config {
+                Some(file) => file.connection(url),
+                None => Ok(url),
             };
+            let url =
+                |(parts, source): (DatabaseParts, String)| match parts.url().and_then(connection) {
+                    Ok(url) => Ok((url, source)),
+                    Err(error) => Err(format!("the database's address ({source}): {error}")),
+                };
             parts.map(url).transpose()
         });
         let database = database.unwrap_or_else(|problem| {
@@ -342,6 +347,7 @@ fn unknown<'a>(key: &str, origin: Option<&str>, known: impl Iterator<Item = &'a 
     let nearest =
         known.max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
     let nearest = nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+    let key = escape_line(key);
     format!("nobody knows a setting {key} ({}){nearest}", origin.unwrap_or("default"))
 }
 

@@ -23,7 +23,7 @@ use std::{
 pub use error::SettingsError;
 use error::{database_is_not_set, key_is_not_set};
 pub use layers::{Entry, Layers};
-use words::{NetworkId, StateUrl};
+use words::{ExtraDomain, NetworkId, StateUrl};
 pub use wp_config::WpConfigFile;
 
 use crate::{
@@ -33,12 +33,15 @@ use crate::{
     domain::{DomainName, Pattern},
     sync::Www,
     telemetry::{Filter, Format},
-    wordpress::{DatabaseUrl, TablePrefix},
+    wordpress::{CurrentSite, DatabaseUrl, TablePrefix},
 };
 
 /// `closte.timeout` at most: three tries of two calls in a row must be over before the daemon looks as
 /// if it hung.
 const LONGEST_CALL: Duration = Duration::from_secs(60);
+
+/// Without it nothing is read.
+const PREFIX: &str = "wordpress.table_prefix";
 
 /// Everything that can be set. `config/default.toml` says what each setting does.
 #[derive(Debug, Clone)]
@@ -65,8 +68,8 @@ pub struct Settings {
     pub exposed_secrets: Vec<PathBuf>,
     /// Every setting as it stands, with its source, in the order of `config/default.toml`.
     pub entries: Vec<Entry>,
-    /// Why it is not certain which tables are the network's.
-    doubts: Vec<String>,
+    /// Why it is not certain which tables are the network's, by setting.
+    doubts: Vec<(&'static str, String)>,
     /// Files with secrets that are there, but not for this user.
     unreadable: Vec<String>,
     /// systemd handed files over, so there is a unit to edit.
@@ -88,6 +91,8 @@ pub struct WordPress {
     pub current_site: Option<String>,
     /// `create_domain_records`
     pub create_domain_records: bool,
+    /// `max_rows`
+    pub max_rows: u64,
 }
 
 /// `[closte]`
@@ -118,6 +123,8 @@ pub struct SyncSettings {
     pub policy: SyncPolicy,
     /// `removal_grace`
     pub removal_grace: Duration,
+    /// `record_grace`
+    pub record_grace: Duration,
     /// `max_removal_percent`
     pub max_removal_percent: u8,
     /// `extra_domains`
@@ -199,6 +206,7 @@ impl Settings {
         }
         let app_id = values.optional("closte.app_id");
         let public_address = values.optional("closte.public_address");
+        let max_rows = values.number("wordpress.max_rows", 1_000..=100_000_000);
         let timeout =
             values.duration_up_to("closte.timeout", Duration::from_millis(100), LONGEST_CALL);
         let concurrency = values.number("closte.concurrency", 1..=64);
@@ -206,8 +214,9 @@ impl Settings {
         let sync_interval = values.duration("sync.interval", Duration::from_secs(1));
         let policy = values.parse("sync.policy");
         let removal_grace = values.duration("sync.removal_grace", Duration::ZERO);
+        let record_grace = values.duration("sync.record_grace", Duration::ZERO);
         let max_removal_percent = values.number("sync.max_removal_percent", 0..=100);
-        let extra_domains = values.list("sync.extra_domains");
+        let extra_domains = values.list::<ExtraDomain>("sync.extra_domains");
         let exclude = values.list("sync.exclude");
         let keep = values.list("sync.keep");
         let www = values.parse("sync.www");
@@ -250,6 +259,7 @@ impl Settings {
                     primary_network_id: primary_network_id?.map(|id| id.0),
                     current_site: current_site?,
                     create_domain_records: create_domain_records?,
+                    max_rows: max_rows?,
                 },
                 closte: Closte {
                     base_url: base_url?,
@@ -264,8 +274,12 @@ impl Settings {
                     interval: sync_interval?,
                     policy: policy?,
                     removal_grace: removal_grace?,
+                    record_grace: record_grace?,
                     max_removal_percent: max_removal_percent?,
-                    extra_domains: extra_domains?,
+                    extra_domains: extra_domains?
+                        .into_iter()
+                        .map(|ExtraDomain(name)| name)
+                        .collect(),
                     exclude: exclude?,
                     keep: keep?,
                     www: www?,
@@ -282,6 +296,7 @@ impl Settings {
                     options: checks::Options {
                         resolvers: resolvers?,
                         expected_targets: expected_targets?,
+                        public_address: public_address?,
                         proxies: proxies?.into_iter().map(|Network(network)| network).collect(),
                         certificate_authorities: certificate_authorities?,
                         port: port?,
@@ -322,14 +337,38 @@ impl Settings {
     /// [`SettingsError`] when it is not set, or when it is not certain which of its tables are the
     /// network's.
     pub fn database(&self) -> Result<&DatabaseUrl, SettingsError> {
-        if !self.doubts.is_empty() {
-            return Err(SettingsError { problems: self.doubts.clone() });
+        if let Some((_, doubt)) = self.doubts.iter().find(|(setting, _)| *setting == PREFIX) {
+            return Err(SettingsError::one(doubt));
         }
         self.wordpress.database.as_ref().ok_or_else(|| {
             let mut problems = vec![database_is_not_set(self.is_systemd_service)];
             problems.extend(self.not_known());
             SettingsError { problems }
         })
+    }
+
+    /// `DOMAIN_CURRENT_SITE`, as far as it is known.
+    pub fn current_site(&self) -> CurrentSite {
+        if let Some(domain) = &self.wordpress.current_site {
+            return CurrentSite::Known(domain.clone());
+        }
+        match self.wp_config.as_ref().map(|file| &file.config) {
+            None => CurrentSite::Unset,
+            Some(Ok(config))
+                if config.not_followed.is_empty()
+                    && config.unknown.iter().all(|one| one.name != "DOMAIN_CURRENT_SITE") =>
+            {
+                CurrentSite::Unset
+            }
+            // Or it stands in a file that is required.
+            Some(_) => CurrentSite::Unknown,
+        }
+    }
+
+    /// Why it is not certain which network is meant, where the database has several.
+    pub fn network_doubts(&self) -> Vec<String> {
+        let others = self.doubts.iter().filter(|(setting, _)| *setting != PREFIX);
+        others.map(|(_, doubt)| doubt.clone()).collect()
     }
 
     /// The Closte account's key.

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -7,6 +8,7 @@ use std::{
 use rustix::fs::{Access, access};
 
 use super::Layers;
+use crate::closte::AppId;
 
 const SYSTEM_STATE: &str = "/var/lib/closte-sync";
 
@@ -18,6 +20,18 @@ pub(super) enum Found {
 }
 
 impl Layers {
+    /// Where a `wp-config.php` usually is: where the program is started, in the official image, in an
+    /// app's folder at Closte, and in the user's own.
+    pub fn usual_places(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
+        let variable = |name| environment.get(name).filter(|text| !text.is_empty());
+        let app = variable("CLOSTE_APP_ID").filter(|id| id.parse::<AppId>().is_ok());
+        let of_app = app.map(|id| format!("/home/{id}/public_html"));
+        let of_user = variable("HOME").map(|home| format!("{home}/public_html"));
+        let fixed = [".", "..", "/var/www/html"].map(str::to_owned).into_iter();
+        let folders = fixed.chain(of_app).chain(of_user);
+        folders.map(|folder| PathBuf::from(folder + "/wp-config.php")).collect()
+    }
+
     /// `--config`, or the usual file.
     pub(super) fn config_path(&self) -> Option<PathBuf> {
         let usual = || self.system_folder.as_ref().map(|folder| folder.join("config.toml"));

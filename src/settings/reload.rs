@@ -39,7 +39,8 @@ impl Settings {
                 "{path} is gone, and {other} was found instead: if that is meant, restart the daemon"
             ));
         }
-        let key = file.network_settings().find(|key| is_from(key, "default"))?;
+        let network = file.network_settings().find(|key| is_from(key, "default"));
+        let key = network.or_else(|| file.lost_of_connection(self.wp_config.as_ref()))?;
         Some(format!(
             "{key} was set by {path}, and is no longer: is that file whole? If it is, restart the daemon"
         ))

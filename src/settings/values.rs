@@ -101,12 +101,21 @@ impl Values {
     pub(super) fn database(&mut self) -> Option<Option<DatabaseUrl>> {
         match &self.database {
             Some((database, _)) => Some(Some(database.clone())),
-            None => self.optional("wordpress.database_url"),
+            None => {
+                let url = self.optional::<DatabaseUrl>("wordpress.database_url")?;
+                match (url, &self.wp_config) {
+                    (Some(url), Some(file)) => {
+                        let url = file.connection(url);
+                        self.check("wordpress.database_url", url).map(Some)
+                    }
+                    (url, _) => Some(url),
+                }
+            }
         }
     }
 
     /// Why it is not certain which of the database's tables are the network's.
-    pub(super) fn doubts(&self) -> Vec<String> {
+    pub(super) fn doubts(&self) -> Vec<(&'static str, String)> {
         let doubts = |file: &WpConfigFile| file.doubts(|key| self.is_default(key));
         self.wp_config.as_ref().map(doubts).unwrap_or_default()
     }

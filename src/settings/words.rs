@@ -5,7 +5,11 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use jiff::{SignedDuration, SpanRelativeTo};
 
 use super::SyncPolicy;
-use crate::{sync::Www, telemetry::Format};
+use crate::{
+    domain::{CLOSTES_OWN, DomainName, InvalidDomain},
+    sync::Www,
+    telemetry::Format,
+};
 
 /// The value of a setting, read from text, with what it should look like if it is wrong.
 pub(super) struct NetworkId(pub(super) i64);
@@ -53,6 +57,18 @@ impl FromStr for Format {
             "json" => Ok(Self::Json),
             _ => Err("it must be \"text\" or \"json\""),
         }
+    }
+}
+
+/// One of `sync.extra_domains`.
+pub(super) struct ExtraDomain(pub(super) DomainName);
+
+impl FromStr for ExtraDomain {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name: DomainName = text.parse().map_err(|error: InvalidDomain| error.to_string())?;
+        if name.is_clostes_own() { Err(CLOSTES_OWN.to_owned()) } else { Ok(Self(name)) }
     }
 }
 

@@ -5,7 +5,7 @@ use config::{Map, Value};
 use super::database::DatabaseParts;
 use crate::{
     closte::AppId,
-    wordpress::{Setting, Unknown, WpConfig},
+    wordpress::{DatabaseUrl, InvalidDatabaseUrl, Setting, Unknown, WpConfig},
 };
 
 /// A `wp-config.php`, and what it says or why it could not be read.
@@ -31,6 +31,16 @@ const CLOSTE: [(&str, &str); 3] = [
     ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
     ("CLOSTE_APP_ID", "closte.app_id"),
     ("CLOSTE_PUBLIC_IP_ADDRESS", "closte.public_address"),
+];
+
+const FLAGS: &str = "MYSQL_CLIENT_FLAGS";
+const FLAGS_WITHOUT_TLS: [&str; 6] = [
+    "",
+    "MYSQLI_CLIENT_COMPRESS",
+    "MYSQLI_CLIENT_FOUND_ROWS",
+    "MYSQLI_CLIENT_IGNORE_SPACE",
+    "MYSQLI_CLIENT_INTERACTIVE",
+    "MYSQLI_CLIENT_NO_SCHEMA",
 ];
 
 impl WpConfigFile {
@@ -69,8 +79,14 @@ impl WpConfigFile {
     /// The database that it names, if it does so in full. `localhost` is PHP's default socket.
     pub(super) fn database(&self) -> Option<(DatabaseParts, String)> {
         let config = self.config.as_ref().ok()?;
-        // A password that is there and not known is not the same as none.
-        if config.unknown.iter().any(|unknown| unknown.name.starts_with("DB_")) {
+        // A password that is there and not known is not the same as none, nor is one that other code may
+        // set.
+        let is_unknown = config
+            .unknown
+            .iter()
+            .any(|unknown| unknown.name.starts_with("DB_") && unknown.name != "DB_COLLATE");
+        let lacks = |name| config.get(name).is_none() && !config.not_followed.is_empty();
+        if is_unknown || lacks("DB_HOST") || lacks("DB_PASSWORD") {
             return None;
         }
         let text = |name| self.setting(name).map(|setting| setting.value.clone());
@@ -84,39 +100,67 @@ impl WpConfigFile {
         Some((parts, self.source(name)))
     }
 
-    /// Why it does not say which of the database's tables are the network's, a sentence each, for the
-    /// settings that are left to it. To take the default instead could be to work on another network.
-    pub(super) fn doubts(&self, is_left: impl Fn(&str) -> bool) -> Vec<String> {
-        let config = match &self.config {
-            Ok(config) => config,
-            Err(error) if is_left("wordpress.table_prefix") => {
-                return vec![format!(
-                    "wordpress.table_prefix is not known: {error}. Let this user read that file, or \
-                     set wordpress.table_prefix"
-                )];
-            }
-            Err(_) => return Vec::new(),
-        };
+    /// The address with what it says of WordPress's connection and the address does not.
+    pub(super) fn connection(&self, url: DatabaseUrl) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+        let value = |name| self.setting(name).map(|setting| setting.value.as_str());
+        let url = url.with_charset(value("DB_CHARSET"), value("DB_COLLATE"))?;
+        Ok(if self.requires_tls() { url.with_tls() } else { url })
+    }
+
+    /// Whether the flags of WordPress's connection ask for TLS. Flags that are not known count as such.
+    fn requires_tls(&self) -> bool {
+        let is_unknown = |config: &WpConfig| config.unknown.iter().any(|one| one.name == FLAGS);
+        match self.setting(FLAGS) {
+            Some(flags) => flags.value.split('|').any(|flag| !FLAGS_WITHOUT_TLS.contains(&flag)),
+            None => self.config.as_ref().is_ok_and(is_unknown),
+        }
+    }
+
+    /// Why it does not say which of the database's tables are the network's, by setting, for those that
+    /// are left to it. To take the default instead could be to work on another network.
+    pub(super) fn doubts(&self, is_left: impl Fn(&str) -> bool) -> Vec<(&'static str, String)> {
         let path = self.path.display();
-        let doubt = |(name, setting): (&str, &str)| {
+        let doubt = |(name, setting): (&'static str, &'static str)| {
+            let config = match &self.config {
+                Ok(config) => config,
+                Err(_) if !is_left(setting) => return None,
+                Err(error) => {
+                    let remedy = format!("Let this user read that file, or set {setting}");
+                    return Some((setting, format!("{setting} is not known: {error}. {remedy}")));
+                }
+            };
             let unknown = config.unknown.iter().find(|one| one.name == name);
             let why = match unknown {
                 Some(Unknown { line, why, .. }) => {
                     format!("{path} sets {name} in line {line}, but {why}")
                 }
-                // WordPress does not run without one.
-                None if name == "$table_prefix" && self.setting(name).is_none() => {
-                    let perhaps = match config.not_followed.first() {
-                        Some((line, what)) => format!("perhaps {what} in line {line} does"),
-                        None => "perhaps it is only half written".to_owned(),
-                    };
-                    format!("{path} sets no {name}; {perhaps}")
-                }
-                None => return None,
+                None if self.setting(name).is_some() => return None,
+                None => match config.not_followed.first() {
+                    Some((line, what)) => {
+                        format!("{path} sets no {name}; perhaps {what} in line {line} does")
+                    }
+                    // WordPress does not run without one.
+                    None if name == "$table_prefix" => {
+                        format!("{path} sets no {name}; perhaps it is only half written")
+                    }
+                    None => return None,
+                },
             };
-            is_left(setting).then(|| format!("{setting} is not known: {why}. Set {setting}"))
+            let doubt = || format!("{setting} is not known: {why}. Set {setting}");
+            is_left(setting).then(|| (setting, doubt()))
         };
         NETWORK.into_iter().take(TABLES).filter_map(doubt).collect()
+    }
+
+    /// What it said of WordPress's connection and `now` says no more.
+    pub(super) fn lost_of_connection(&self, now: Option<&Self>) -> Option<&'static str> {
+        let lost = |name: &&str| {
+            let is_known = |file: &Self| file.setting(name).is_some();
+            // Unknown flags count as the strictest.
+            let is_said = |file: &Self| is_known(file) || *name == FLAGS && file.requires_tls();
+            is_said(self) && !now.is_some_and(is_said)
+        };
+        ["DB_CHARSET", FLAGS].into_iter().find(lost)
     }
 
     /// The settings that it sets of those that say which network it is.
@@ -125,19 +169,33 @@ impl WpConfigFile {
         set.map(|(_, key)| key)
     }
 
-    /// What stands there but cannot be known, a sentence each.
+    /// What stands there but cannot be known, a sentence each with the setting that replaces it.
     pub fn unknown(&self) -> Vec<String> {
         let config = match &self.config {
             Ok(config) => config,
             Err(error) => return vec![error.clone()],
         };
-        let sentence =
-            |one: &Unknown| format!("{} in line {} is not known: {}", one.name, one.line, one.why);
+        let sentence = |name: &str, line: usize, why: &str| {
+            let setting = setting_of(name);
+            format!("{name} in line {line} is not known: {why}; {setting} replaces it")
+        };
+        let unknown = config.unknown.iter().map(|one| sentence(one.name, one.line, &one.why));
         let unfit = CLOSTE.into_iter().filter_map(|(name, _)| {
             let setting = self.setting(name).filter(|setting| !is_fit(name, setting))?;
-            Some(format!("{name} in line {} is not known: it is none", setting.line))
+            Some(sentence(name, setting.line, "its value is of another kind"))
         });
-        config.unknown.iter().map(sentence).chain(unfit).collect()
+        unknown.chain(unfit).collect()
+    }
+}
+
+/// The setting that is used instead of what the file says.
+fn setting_of(name: &str) -> &'static str {
+    let settings = NETWORK.into_iter().chain(CLOSTE);
+    match (name, settings.into_iter().find(|(one, _)| *one == name)) {
+        (_, Some((_, setting))) => setting,
+        (FLAGS, None) => "wordpress.database_url (with ?ssl-mode=)",
+        ("DB_CHARSET" | "DB_COLLATE", None) => "wordpress.database_url (with ?charset=)",
+        (_, None) => "wordpress.database_url",
     }
 }
 

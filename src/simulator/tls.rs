@@ -46,6 +46,8 @@ pub struct Tls {
 pub enum Face {
     /// A certificate for the name that ends in so many days.
     Valid(i64),
+    /// A certificate for the name that was issued so many days ago and ends in so many.
+    Issued(i64, i64),
     /// A certificate that ended yesterday.
     Expired,
     /// A certificate whose time begins in some days.
@@ -144,6 +146,7 @@ impl Tls {
         };
         let config = match face {
             Face::Valid(days) => trusted.certificate(&own, -1, days, true)?,
+            Face::Issued(ago, days) => trusted.certificate(&own, -ago, days, true)?,
             Face::Expired => trusted.certificate(&own, -90, -1, true)?,
             Face::NotYetValid => trusted.certificate(&own, 3, 90, true)?,
             Face::WrongName => trusted.certificate(&["other.example".to_owned()], -1, 90, true)?,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{LedgerId, State, StateError, to_millis};
-use crate::{domain::DomainName, event::Event, ledger::later};
+use crate::{domain::DomainName, event::News, ledger::later};
 
 /// A name that has been without a certificate for too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,19 @@ pub struct Lacking {
     pub name: DomainName,
     /// The site.
     pub blog_id: Option<i64>,
+}
+
+/// Closte was asked for a certificate.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// For which name.
+    pub name: &'a DomainName,
+    /// What it said.
+    pub answer: &'a str,
+    /// The calls that it does not know,
+    pub absent: &'a [&'static str],
+    /// and how long they are not tried again.
+    pub absent_lasts: Duration,
 }
 
 impl State {
@@ -50,32 +63,36 @@ impl State {
         Ok(rows.into_iter().filter_map(read).collect())
     }
 
-    /// Writes down that Closte was asked for a certificate, and what it said.
+    /// Writes down what came of asking for a certificate and what there is to say of it, all or nothing; and
+    /// logs that, whatever becomes of the writing.
     ///
     /// # Errors
     /// Any [`StateError`].
     pub async fn certificate_requested(
         &self,
         ledger: LedgerId,
-        name: &DomainName,
-        answer: &str,
-        event: Option<&Event>,
+        asked: Asked<'_>,
+        news: &News,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        let mut recording = self.recording(news, now).await?;
+        for path in asked.absent {
+            sqlx::query("INSERT OR REPLACE INTO absent_call VALUES (?, ?)")
+                .bind(*path)
+                .bind(to_millis(later(now, asked.absent_lasts)))
+                .execute(recording.connection())
+                .await
+                .map_err(self.failed())?;
+        }
         sqlx::query("INSERT OR REPLACE INTO certificate_request VALUES (?, ?, ?, ?)")
             .bind(ledger.number())
-            .bind(name.as_str())
+            .bind(asked.name.as_str())
             .bind(to_millis(now))
-            .bind(answer)
-            .execute(&mut *transaction)
+            .bind(asked.answer)
+            .execute(recording.connection())
             .await
             .map_err(self.failed())?;
-        if let Some(event) = event {
-            let events = std::slice::from_ref(event);
-            super::events::write(&mut transaction, events, now).await.map_err(self.failed())?;
-        }
-        transaction.commit().await.map_err(self.failed())
+        recording.commit().await
     }
 
     /// The calls that are not to be tried before some time after `now`.
@@ -87,25 +104,6 @@ impl State {
             .bind(to_millis(now))
             .fetch_all(&self.pool)
             .await
-            .map_err(self.failed())
-    }
-
-    /// Remembers for some time that Closte does not know a call.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
-    pub async fn call_is_absent(
-        &self,
-        path: &str,
-        lasts: Duration,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        sqlx::query("INSERT OR REPLACE INTO absent_call VALUES (?, ?)")
-            .bind(path)
-            .bind(to_millis(later(now, lasts)))
-            .execute(&self.pool)
-            .await
-            .map(drop)
             .map_err(self.failed())
     }
 }

@@ -50,8 +50,46 @@ pub enum StateError {
         pid: Option<u32>,
     },
     /// Another process held it for too long.
-    #[error("the state database {} is locked by another process", path.display())]
+    #[error("another process keeps the state database {} locked: another closte-sync, or a backup of the file? Try again, or stop it", path.display())]
     Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no room for more.
+    #[error("the disk with the state database {} is full ({detail}): make room there", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+    /// The system could not read or write it.
+    #[error("the state database {} cannot be read or written ({detail}, SQLite's code {code}): is the disk full or broken, or a limit reached?", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
+        /// SQLite's extended result code, which says in what it failed.
+        code: i32,
+    },
+    /// It has another name as well.
+    #[error("the state database {} has a second name (a hard link), by which another daemon could take it for its own; remove one of them (find / -samefile finds both)", path.display())]
+    SecondName {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is no longer there, and could not be written anew.
+    #[error("the state database {} was deleted ({detail})", path.display())]
+    Deleted {
+        /// The file.
+        path: PathBuf,
+        /// Why it is not there again.
+        detail: String,
+    },
+    /// Another file is at its name.
+    #[error("the state database {} was replaced while the daemon ran; restart the daemon, which then works with the file that is there now", path.display())]
+    Replaced {
         /// The file.
         path: PathBuf,
     },
@@ -66,6 +104,11 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// Whether [`State::attend`](super::State::attend) tells of it, so that nobody else has to.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Deleted { .. } | Self::Replaced { .. })
+    }
+
     /// Sorts SQLite's errors by its primary result codes (<https://sqlite.org/rescode.html>).
     pub(super) fn from_sqlx(path: &Path, error: sqlx::Error) -> Self {
         let path = path.to_owned();
@@ -73,8 +116,10 @@ impl StateError {
             error.as_database_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
         let code = error.as_database_error().and_then(|e| e.code()?.parse::<i32>().ok());
         match code.map(|code| code & 0xff) {
-            Some(5 | 6) => Self::Locked { path },
-            Some(3 | 8 | 10 | 13 | 14 | 23) => Self::NotWritable { path, detail },
+            Some(5 | 6 | 15) => Self::Locked { path },
+            Some(13) => Self::Full { path, detail },
+            Some(10) => Self::Disk { path, detail, code: code.unwrap_or_default() },
+            Some(3 | 8 | 14 | 23) => Self::NotWritable { path, detail },
             Some(11 | 26) => Self::Damaged { path, detail },
             _ => Self::Other { path, detail },
         }

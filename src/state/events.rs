@@ -1,10 +1,18 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, SqliteConnection};
 
-use super::{LedgerId, State, StateError, from_millis, ledger::json, to_millis};
-use crate::{domain::DomainName, event::Event};
+use super::{
+    LedgerId, State, StateError, from_millis,
+    ledger::{BATCH, json},
+    to_millis,
+};
+use crate::{
+    domain::DomainName,
+    event::{Event, News},
+    secrets,
+};
 
 /// How long events are kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -50,7 +58,18 @@ struct Line<'a> {
 }
 
 pub(super) async fn write(
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
+    events: &[Event],
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    for batch in events.chunks(BATCH) {
+        write_batch(connection, batch, now).await?;
+    }
+    Ok(())
+}
+
+async fn write_batch(
+    connection: &mut SqliteConnection,
     events: &[Event],
     now: Timestamp,
 ) -> sqlx::Result<()> {
@@ -70,23 +89,31 @@ pub(super) async fn write(
     )
     .bind(to_millis(now))
     .bind(json(&lines))
-    .execute(&mut **transaction)
+    .execute(connection)
     .await?;
     Ok(())
 }
 
+/// An older version wrote texts of a database down as they were.
+fn masked(mut detail: Map<String, Value>) -> Map<String, Value> {
+    for value in detail.values_mut() {
+        if let Value::String(text) = value {
+            *text = secrets::mask(text);
+        }
+    }
+    detail
+}
+
 impl State {
-    /// Writes down what happened.
+    /// Writes down what happened, and logs it, whatever becomes of the writing.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn record_events(&self, events: &[Event], now: Timestamp) -> Result<(), StateError> {
-        if events.is_empty() {
+    pub async fn record_events(&self, news: &News, now: Timestamp) -> Result<(), StateError> {
+        if news.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
-        write(&mut transaction, events, now).await.map_err(self.failed())?;
-        transaction.commit().await.map_err(self.failed())
+        self.recording(news, now).await?.commit().await
     }
 
     /// Notes that a cycle was completed, and drops the events that are too old.
@@ -116,21 +143,28 @@ impl State {
         transaction.commit().await.map_err(self.failed())
     }
 
-    /// Notes that a cycle was broken off.
+    /// Notes that a cycle was broken off and what there is to say of it, all or nothing; and logs that,
+    /// whatever becomes of the writing.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn cycle_failed(&self, error: &str, now: Timestamp) -> Result<(), StateError> {
+    pub async fn cycle_failed(
+        &self,
+        error: &str,
+        news: &News,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut recording = self.recording(news, now).await?;
         sqlx::query(
             "INSERT INTO last_cycle (id, failed_at, error) VALUES (1, ?1, ?2)
              ON CONFLICT (id) DO UPDATE SET failed_at = ?1, error = ?2",
         )
         .bind(to_millis(now))
         .bind(error)
-        .execute(&self.pool)
+        .execute(recording.connection())
         .await
-        .map(drop)
-        .map_err(self.failed())
+        .map_err(self.failed())?;
+        recording.commit().await
     }
 
     /// How the cycles go.
@@ -152,7 +186,7 @@ impl State {
                 ledger: row.try_get::<Option<i64>, _>("ledger_id")?.map(LedgerId::from_number),
                 completed_at: row.try_get::<Option<i64>, _>("completed_at")?.map(from_millis),
                 summary: row.try_get("summary")?,
-                failure: failed_at.map(from_millis).zip(error),
+                failure: failed_at.map(from_millis).zip(error.map(|error| secrets::mask(&error))),
             })
         };
         read().map_err(self.failed())
@@ -189,7 +223,7 @@ impl State {
                 level: row.try_get("level")?,
                 event: row.try_get("name")?,
                 domain: row.try_get("domain")?,
-                detail: serde_json::from_str(&detail).unwrap_or_default(),
+                detail: masked(serde_json::from_str(&detail).unwrap_or_default()),
             })
         };
         let mut events =

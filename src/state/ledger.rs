@@ -3,18 +3,19 @@ use std::{borrow::Cow, collections::HashMap, sync::atomic::Ordering};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::{Sqlite, Transaction};
+use sqlx::SqliteConnection;
 
 use super::{State, StateError, from_millis, to_millis};
 use crate::{
     domain::DomainName,
-    event::Event,
+    event::{Event, News},
     ledger::{Attempt, Entry, Ledger, Origin, Progress},
     plan::Change,
+    secrets,
 };
 
 /// How many entries travel together.
-const BATCH: u32 = 2_000;
+pub(super) const BATCH: usize = 2_000;
 
 /// The ledger of one network and one Closte account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,18 +31,17 @@ impl LedgerId {
     }
 }
 
-/// A ledger was found, or begun.
-#[derive(Debug, Clone, Copy)]
-pub struct Started {
+/// A ledger of a network's id and an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
     /// The ledger.
     pub id: LedgerId,
-    /// Whether it has just begun.
-    pub is_new: bool,
-    /// When it has: how many names the same network's ledgers of other accounts manage.
-    pub left_behind: u64,
+    /// The network's domain, in lower case.
+    pub domain: String,
 }
 
-/// Something in the network's tables that is no domain name.
+/// Something in the network's tables that is never sent to Closte: it is no domain name, or one of
+/// Closte's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Where it stands: `row 17` or `site 4`.
@@ -50,60 +50,120 @@ pub struct Rejected {
     pub blog_id: i64,
     /// What stands there.
     pub value: String,
-    /// Why it is no name.
+    /// Why it is not sent.
     pub reason: String,
 }
 
-impl State {
-    /// Finds the ledger of this network and account; none when there is none yet.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
-    pub async fn find_ledger(
-        &self,
-        network: &str,
-        account: &str,
-    ) -> Result<Option<LedgerId>, StateError> {
-        sqlx::query_scalar("SELECT id FROM ledger WHERE network = ? AND account = ?")
-            .bind(network)
-            .bind(account)
-            .fetch_optional(&self.pool)
-            .await
-            .map(|id| id.map(LedgerId))
-            .map_err(self.failed())
+impl Rejected {
+    /// The name, where it is one after all, but one of Closte's own.
+    pub fn clostes_own(&self) -> Option<DomainName> {
+        self.value.parse().ok().filter(DomainName::is_clostes_own)
     }
 
-    /// Finds the ledger of this network and account, or begins it.
+    /// The screen where it is corrected.
+    pub fn screen(&self) -> &'static str {
+        if self.origin.starts_with("site ") {
+            "Network Admin > Sites > Edit"
+        } else {
+            "Network Admin > Ultimate Multisite > Domains"
+        }
+    }
+
+    fn event(&self) -> Event {
+        let Self { origin, blog_id, value, reason } = self.clone();
+        match self.clostes_own() {
+            Some(domain) => Event::NotWanted { domain, origin, blog_id, reason },
+            None => {
+                let remedy = format!("correct it in {}", self.screen());
+                Event::Rejected { origin, blog_id, value, reason, remedy }
+            }
+        }
+    }
+}
+
+impl State {
+    /// The ledgers of the networks with this id and of this account, the oldest first. They belong to
+    /// different networks, or to one whose domain has changed.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn start_ledger(
+    pub async fn ledgers(&self, network_id: i64, account: &str) -> Result<Vec<Known>, StateError> {
+        let rows = sqlx::query_as(
+            "SELECT id, domain FROM ledger WHERE network_id = ? AND account = ? ORDER BY id",
+        );
+        let rows: Vec<(i64, String)> = rows
+            .bind(network_id)
+            .bind(account)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        let known = |(id, domain)| Known { id: LedgerId(id), domain };
+        Ok(rows.into_iter().map(known).collect())
+    }
+
+    /// Begins a ledger of a network and an account, and tells that. The network's domain is in lower
+    /// case.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn begin_ledger(
         &self,
-        network: &str,
+        network_id: i64,
+        domain: &str,
         account: &str,
         now: Timestamp,
-    ) -> Result<Started, StateError> {
-        if let Some(id) = self.find_ledger(network, account).await? {
-            return Ok(Started { id, is_new: false, left_behind: 0 });
-        }
+    ) -> Result<LedgerId, StateError> {
+        // By ledgers of other accounts, and of other networks with this id.
         let left_behind: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM managed JOIN ledger ON ledger.id = ledger_id WHERE network = ?",
+            "SELECT count(*) FROM managed JOIN ledger ON ledger.id = ledger_id
+             WHERE network_id = ?",
         )
-        .bind(network)
-        .fetch_one(&self.pool)
-        .await
-        .map_err(self.failed())?;
-        let id = sqlx::query_scalar(
-            "INSERT INTO ledger (network, account, started_at) VALUES (?, ?, ?) RETURNING id",
-        )
-        .bind(network)
-        .bind(account)
-        .bind(to_millis(now))
+        .bind(network_id)
         .fetch_one(&self.pool)
         .await
         .map_err(self.failed())?;
         let left_behind = left_behind.try_into().unwrap_or_default();
-        Ok(Started { id: LedgerId(id), is_new: true, left_behind })
+        let network = label(network_id, domain);
+        let news = News::of([Event::LedgerStarted { network: network.clone(), left_behind }]);
+        let mut recording = self.recording(&news, now).await?;
+        let id = sqlx::query_scalar(
+            "INSERT INTO ledger (network, network_id, domain, account, started_at)
+             VALUES (?, ?, ?, ?, ?) RETURNING id",
+        )
+        .bind(network)
+        .bind(network_id)
+        .bind(domain)
+        .bind(account)
+        .bind(to_millis(now))
+        .fetch_one(recording.connection())
+        .await
+        .map_err(self.failed())?;
+        recording.commit().await?;
+        Ok(LedgerId(id))
+    }
+
+    /// The network of a ledger has another domain now, in lower case: notes and tells that.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn rename_network(
+        &self,
+        known: &Known,
+        network_id: i64,
+        domain: &str,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let (from, to) = (label(network_id, &known.domain), label(network_id, domain));
+        let news = News::of([Event::NetworkRenamed { from, to: to.clone() }]);
+        let mut recording = self.recording(&news, now).await?;
+        sqlx::query("UPDATE ledger SET network = ?, domain = ? WHERE id = ?")
+            .bind(to)
+            .bind(domain)
+            .bind(known.id.0)
+            .execute(recording.connection())
+            .await
+            .map_err(self.failed())?;
+        recording.commit().await
     }
 
     /// Every managed name.
@@ -114,13 +174,13 @@ impl State {
         // A row at a time through the driver would take several times as long.
         let mut batches = sqlx::query_scalar(
             "SELECT json_group_array(json_array(domain, row_id, blog_id, row_modified,
-                 managed_since, present_since, unwanted_since, covered_by, progress, attempts,
-                 next_attempt, refused_at, error))
+                 managed_since, present_since, missing_since, unwanted_since, covered_by, progress,
+                 attempts, next_attempt, refused_at, error))
              FROM (SELECT *, row_number() OVER () AS number FROM managed WHERE ledger_id = ?)
              GROUP BY number / ?",
         )
         .bind(id.0)
-        .bind(BATCH)
+        .bind(BATCH as i64)
         .fetch(&self.pool);
         let mut ledger = Ledger::new();
         while let Some(batch) = batches.try_next().await.map_err(self.failed())? {
@@ -136,7 +196,8 @@ impl State {
         Ok(ledger)
     }
 
-    /// Writes changes of the ledger and what happened, all or nothing.
+    /// Writes changes of the ledger and what there is to say of them, all or nothing, and logs what there
+    /// is to say, whatever becomes of that.
     ///
     /// # Errors
     /// Any [`StateError`].
@@ -144,42 +205,43 @@ impl State {
         &self,
         id: LedgerId,
         changes: &[Change],
-        events: &[Event],
+        news: &News,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        if changes.is_empty() && events.is_empty() {
+        if changes.is_empty() && news.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
-        for batch in changes.chunks(BATCH as usize) {
-            write_entries(&mut transaction, id, batch).await.map_err(self.failed())?;
+        let mut recording = self.recording(news, now).await?;
+        for batch in changes.chunks(BATCH) {
+            write_entries(recording.connection(), id, batch).await.map_err(self.failed())?;
         }
-        for batch in events.chunks(BATCH as usize) {
-            super::events::write(&mut transaction, batch, now).await.map_err(self.failed())?;
-        }
-        transaction.commit().await.map_err(self.failed())?;
+        recording.commit().await?;
         if !changes.is_empty() {
             self.changes.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// What was rejected when it was noted last, by origin.
+    /// What was rejected when it was noted last: rows, then sites, by their numbers.
     ///
     /// # Errors
     /// Any [`StateError`].
     pub async fn rejected(&self, id: LedgerId) -> Result<Vec<Rejected>, StateError> {
         let rows = sqlx::query_as(
             "SELECT origin, blog_id, value, reason FROM rejected WHERE ledger_id = ?
-             ORDER BY origin",
+             ORDER BY substr(origin, 1, instr(origin, ' ')),
+                 CAST(substr(origin, instr(origin, ' ')) AS INTEGER)",
         );
         let rows: Vec<(String, i64, String, String)> =
             rows.bind(id.0).fetch_all(&self.pool).await.map_err(self.failed())?;
-        let read = |(origin, blog_id, value, reason)| Rejected { origin, blog_id, value, reason };
+        let read = |(origin, blog_id, value, reason): (_, _, String, _)| {
+            let value = secrets::mask(&value);
+            Rejected { origin, blog_id, value, reason }
+        };
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Notes what is rejected now, and returns what was not rejected, or not in this way, before.
+    /// Notes what is rejected now, and tells what was not rejected, or not in this way, before.
     ///
     /// # Errors
     /// Any [`StateError`].
@@ -188,7 +250,7 @@ impl State {
         id: LedgerId,
         rejected: &[Rejected],
         now: Timestamp,
-    ) -> Result<Vec<Rejected>, StateError> {
+    ) -> Result<(), StateError> {
         let known: Vec<(String, String)> =
             sqlx::query_as("SELECT origin, value FROM rejected WHERE ledger_id = ?")
                 .bind(id.0)
@@ -197,12 +259,13 @@ impl State {
                 .map_err(self.failed())?;
         let known: HashMap<String, String> = known.into_iter().collect();
         let is_new = |one: &&Rejected| known.get(&one.origin) != Some(&one.value);
-        let new: Vec<Rejected> = rejected.iter().filter(is_new).cloned().collect();
+        let new: Vec<&Rejected> = rejected.iter().filter(is_new).collect();
         if new.is_empty() && known.len() == rejected.len() {
-            return Ok(new);
+            return Ok(());
         }
 
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        let news = News::of(new.iter().map(|one| one.event()));
+        let mut recording = self.recording(&news, now).await?;
         let origins: Vec<&str> = rejected.iter().map(|one| one.origin.as_str()).collect();
         sqlx::query(
             "DELETE FROM rejected WHERE ledger_id = ?
@@ -210,7 +273,7 @@ impl State {
         )
         .bind(id.0)
         .bind(json(&origins))
-        .execute(&mut *transaction)
+        .execute(recording.connection())
         .await
         .map_err(self.failed())?;
         for one in &new {
@@ -221,13 +284,17 @@ impl State {
                 .bind(&one.value)
                 .bind(&one.reason)
                 .bind(to_millis(now))
-                .execute(&mut *transaction)
+                .execute(recording.connection())
                 .await
                 .map_err(self.failed())?;
         }
-        transaction.commit().await.map_err(self.failed())?;
-        Ok(new)
+        recording.commit().await
     }
+}
+
+/// How a network is called.
+fn label(network_id: i64, domain: &str) -> String {
+    format!("{domain} ({network_id})")
 }
 
 /// An entry on its way in or out: thousands of them travel in one JSON text, in which SQLite takes
@@ -240,6 +307,7 @@ struct Line<'a> {
     row_modified: Option<i64>,
     managed_since: i64,
     present_since: Option<i64>,
+    missing_since: Option<i64>,
     unwanted_since: Option<i64>,
     covered_by: Option<Cow<'a, str>>,
     progress: Cow<'a, str>,
@@ -264,6 +332,7 @@ impl<'a> Line<'a> {
             row_modified: entry.origin.modified,
             managed_since: to_millis(entry.managed_since),
             present_since: entry.present_since.map(to_millis),
+            missing_since: entry.missing_since.map(to_millis),
             unwanted_since: entry.unwanted_since.map(to_millis),
             covered_by: entry.covered_by.as_ref().map(|wildcard| wildcard.as_str().into()),
             progress: progress.into(),
@@ -280,20 +349,14 @@ impl<'a> Line<'a> {
             text.parse().map_err(|error| format!("{text:?}: {error}"))
         };
         let incomplete = || format!("the entry of {} is incomplete", self.domain);
-        let attempt = || {
-            let next = from_millis(self.next_attempt.ok_or_else(incomplete)?);
-            Ok::<_, String>(Attempt { count: self.attempts, next })
-        };
-        let error = self.error.unwrap_or_default().into_owned();
-        let progress = match self.progress.as_ref() {
-            "accepted" => Progress::Accepted(attempt()?),
-            "failed" => Progress::Failed(attempt()?, error),
-            "refused" => {
-                let at = from_millis(self.refused_at.ok_or_else(incomplete)?);
-                Progress::Refused { at, error }
-            }
-            _ => Progress::Idle,
-        };
+        let progress = progress(
+            &self.progress,
+            self.attempts,
+            self.next_attempt.map(from_millis),
+            self.refused_at.map(from_millis),
+            self.error.as_deref(),
+        )
+        .ok_or_else(incomplete)?;
         let entry = Entry {
             origin: Origin {
                 row_id: self.row_id,
@@ -302,6 +365,7 @@ impl<'a> Line<'a> {
             },
             managed_since: from_millis(self.managed_since),
             present_since: self.present_since.map(from_millis),
+            missing_since: self.missing_since.map(from_millis),
             unwanted_since: self.unwanted_since.map(from_millis),
             covered_by: self.covered_by.map(name).transpose()?,
             progress,
@@ -310,8 +374,26 @@ impl<'a> Line<'a> {
     }
 }
 
+/// How the call for a name stands; none where the columns make no sense together.
+pub(super) fn progress(
+    word: &str,
+    attempts: u32,
+    next_attempt: Option<Timestamp>,
+    refused_at: Option<Timestamp>,
+    error: Option<&str>,
+) -> Option<Progress> {
+    let attempt = || Some(Attempt { count: attempts, next: next_attempt? });
+    let error = || error.map(secrets::mask).unwrap_or_default();
+    Some(match word {
+        "accepted" => Progress::Accepted(attempt()?),
+        "failed" => Progress::Failed(attempt()?, error()),
+        "refused" => Progress::Refused { at: refused_at?, error: error() },
+        _ => Progress::Idle,
+    })
+}
+
 async fn write_entries(
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     id: LedgerId,
     changes: &[Change],
 ) -> sqlx::Result<()> {
@@ -326,17 +408,17 @@ async fn write_entries(
     if !lines.is_empty() {
         sqlx::query(
             "INSERT OR REPLACE INTO managed (ledger_id, domain, row_id, blog_id, row_modified,
-                 managed_since, present_since, unwanted_since, covered_by, progress, attempts,
-                 next_attempt, refused_at, error)
+                 managed_since, present_since, missing_since, unwanted_since, covered_by, progress,
+                 attempts, next_attempt, refused_at, error)
              SELECT ?, value->>'domain', value->>'row_id', value->>'blog_id',
                  value->>'row_modified', value->>'managed_since', value->>'present_since',
-                 value->>'unwanted_since', value->>'covered_by', value->>'progress',
+                 value->>'missing_since', value->>'unwanted_since', value->>'covered_by', value->>'progress',
                  value->>'attempts', value->>'next_attempt', value->>'refused_at', value->>'error'
              FROM json_each(?)",
         )
         .bind(id.0)
         .bind(json(&lines))
-        .execute(&mut **transaction)
+        .execute(&mut *connection)
         .await?;
     }
     if !forgotten.is_empty() {
@@ -346,7 +428,7 @@ async fn write_entries(
         )
         .bind(id.0)
         .bind(json(&forgotten))
-        .execute(&mut **transaction)
+        .execute(connection)
         .await?;
     }
     Ok(())

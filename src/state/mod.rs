@@ -7,9 +7,13 @@ mod error;
 mod events;
 mod ledger;
 mod lock;
+mod place;
+mod recording;
+mod records;
 mod standings;
 
 use std::{
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -26,11 +30,14 @@ use sqlx::{
 };
 
 pub use census::Alike;
-pub use certificates::Lacking;
+pub use certificates::{Asked, Lacking};
 pub use error::StateError;
 pub use events::{LastCycle, Recorded};
-pub use ledger::{LedgerId, Rejected, Started};
-pub use lock::FileLock;
+pub use ledger::{Known, LedgerId, Rejected};
+pub use lock::{FileLock, RunningDaemon};
+use place::{Place, is_sound};
+use recording::Unrecorded;
+pub use records::{Lack, RecordNotes, Written};
 pub use standings::{Looked, Outcome};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -42,6 +49,8 @@ pub struct State {
     path: PathBuf,
     /// How often this process changed a ledger.
     changes: Arc<AtomicU64>,
+    unrecorded: Arc<Unrecorded>,
+    place: Arc<Place>,
 }
 
 impl State {
@@ -55,12 +64,20 @@ impl State {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StateError::NoFolder { folder: folder.to_owned(), source })?;
         }
+        let path = &place::canonical(path).map_err(|error| not_writable(path, &error))?;
+        check_name(path)?;
+        if !path.exists() && FileLock::daemon(path).is_ok_and(|daemon| daemon.is_some()) {
+            let detail = "the daemon that runs with it writes it anew: try again".to_owned();
+            return Err(StateError::Deleted { path: path.clone(), detail });
+        }
         let options = options(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // What is written before a call to Closte must outlast a power cut during it.
             .synchronous(SqliteSynchronous::Full);
-        let state = Self::connect(path, options).await?;
+        let state = Self::connect(path, options.clone()).await?;
+        // From now on a file that is not there is one that was deleted.
+        state.pool.set_connect_options(options.create_if_missing(false));
         MIGRATIONS.run(&state.pool).await.map_err(|error| state.migration_error(error))?;
         state.check_writable().await?;
         Ok(state)
@@ -74,11 +91,9 @@ impl State {
         match path.try_exists() {
             Ok(true) => {}
             Ok(false) => return Ok(None),
-            Err(error) => {
-                let detail = error.to_string();
-                return Err(StateError::NotWritable { path: path.to_owned(), detail });
-            }
+            Err(error) => return Err(not_writable(path, &error)),
         }
+        check_name(path)?;
         let state = match Self::connect(path, options(path).read_only(true)).await {
             // Somebody else's file at rest: SQLite would make its helper files even to read, unless
             // it is told that nothing changes.
@@ -102,6 +117,7 @@ impl State {
     }
 
     async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<Self, StateError> {
+        let place = Arc::new(Place::default());
         let pool = SqlitePoolOptions::new()
             // One writer is all that SQLite has; a second connection would only wait for it. It stays
             // the same one, so that it can tell when another process has written.
@@ -110,10 +126,28 @@ impl State {
             // Waiting for it is no news.
             .acquire_slow_threshold(Duration::MAX)
             .max_lifetime(None)
+            .after_connect({
+                let (place, path) = (place.clone(), path.to_owned());
+                move |connection, _| {
+                    let (place, path) = (place.clone(), path.clone());
+                    Box::pin(async move {
+                        // It is opened by the first read. What is wrong with it shows in others.
+                        let _ = sqlx::query("PRAGMA schema_version").execute(connection).await;
+                        place.note_connection(&path)
+                    })
+                }
+            })
+            .after_release(|connection, _| Box::pin(is_sound(connection)))
             .connect_with(options)
             .await
             .map_err(|error| StateError::from_sqlx(path, error))?;
-        let state = Self { pool, path: path.to_owned(), changes: Arc::default() };
+        let state = Self {
+            pool,
+            path: path.to_owned(),
+            changes: Arc::default(),
+            unrecorded: Arc::default(),
+            place,
+        };
         let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_one(&state.pool)
             .await
@@ -141,12 +175,12 @@ impl State {
     /// # Errors
     /// [`StateError::DaemonRuns`] when there is one already.
     pub fn lock_for_daemon(&self) -> Result<FileLock, StateError> {
-        FileLock::for_daemon(&self.path)
+        FileLock::for_daemon(&self.path, self.place.database())
     }
 
     /// Whether a daemon runs with the file.
     pub fn has_daemon(&self) -> bool {
-        FileLock::last_beat_of_daemon(&self.path).is_ok_and(|beat| beat.is_some())
+        FileLock::daemon(&self.path).is_ok_and(|daemon| daemon.is_some())
     }
 
     /// Waits until no other process is in the middle of a cycle on the file, and keeps others out
@@ -164,7 +198,12 @@ impl State {
     /// Any [`StateError`].
     pub async fn others_wrote(&self) -> Result<i64, StateError> {
         // https://sqlite.org/pragma.html#pragma_data_version
-        sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await.map_err(self.failed())
+        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        // That of one connection says nothing to another.
+        Ok((i64::from(self.place.connections()) << 32) + version)
     }
 
     /// A number that changes whenever a ledger may have changed, in this process or another.
@@ -198,6 +237,20 @@ impl State {
             other => StateError::Damaged { path: self.path.clone(), detail: other.to_string() },
         }
     }
+}
+
+/// A file with two names has two locks, and SQLite would write two logs beside it.
+fn check_name(path: &Path) -> Result<(), StateError> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() && found.nlink() > 1 => {
+            Err(StateError::SecondName { path: path.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_writable(path: &Path, error: &std::io::Error) -> StateError {
+    StateError::NotWritable { path: path.to_owned(), detail: error.to_string() }
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -4,10 +4,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 
-use super::{LedgerId, State, StateError, from_millis, ledger::json, to_millis};
+use super::{
+    LedgerId, State, StateError, from_millis,
+    ledger::{json, progress},
+    to_millis,
+};
 use crate::{
     domain::DomainName,
-    event::Event,
+    event::News,
+    secrets,
     standing::{Facts, Standing},
 };
 
@@ -43,6 +48,7 @@ const GAP: i64 = 100;
 
 const COLUMNS: &str = "m.domain, m.blog_id, m.managed_since,
     coalesce(m.present_since, iif(m.covered_by IS NULL, NULL, m.managed_since)) AS at_closte_since,
+    m.progress, m.attempts, m.next_attempt, m.refused_at, m.error,
     s.due_at, s.looked_at, s.latest, s.dns_since, s.ssl_since, s.since, s.doubted_at, s.told_at,
     s.lacks_certificate_since, r.asked_at, r.answer";
 
@@ -51,22 +57,19 @@ const REQUESTS: &str =
     "LEFT JOIN certificate_request r ON r.ledger_id = m.ledger_id AND r.domain = m.domain";
 
 impl State {
-    /// Notes what the checks need to know of the network that a ledger belongs to.
+    /// Notes the check interval of the plugin of the network that a ledger belongs to.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn note_network(
+    pub async fn note_check_interval(
         &self,
         ledger: LedgerId,
-        domain: &str,
         check_interval: Option<Duration>,
     ) -> Result<(), StateError> {
         sqlx::query(
-            "UPDATE ledger SET domain = ?2, check_interval = ?3
-             WHERE id = ?1 AND (domain IS NOT ?2 OR check_interval IS NOT ?3)",
+            "UPDATE ledger SET check_interval = ?2 WHERE id = ?1 AND check_interval IS NOT ?2",
         )
         .bind(ledger.number())
-        .bind(domain)
         .bind(check_interval.map(millis))
         .execute(&self.pool)
         .await
@@ -256,6 +259,14 @@ impl State {
                 blog_id: row.try_get("blog_id")?,
                 added_at: time("managed_since")?,
                 at_closte_since: time("at_closte_since")?,
+                progress: progress(
+                    row.try_get("progress")?,
+                    row.try_get("attempts")?,
+                    time("next_attempt")?,
+                    time("refused_at")?,
+                    row.try_get("error")?,
+                )
+                .unwrap_or_default(),
             };
             let latest: Option<String> = row.try_get("latest")?;
             // An observation in the words of another version is none: it is made anew.
@@ -273,15 +284,16 @@ impl State {
                     lacks_certificate_since: time("lacks_certificate_since")?,
                 }),
             };
-            let request = time("asked_at")?.zip(row.try_get("answer")?);
+            let answer: Option<String> = row.try_get("answer")?;
+            let request = time("asked_at")?.zip(answer.map(|answer| secrets::mask(&answer)));
             Ok((facts, time("due_at")?, standing, request))
         };
         let (facts, due_at, standing, request) = read().map_err(self.failed())?;
         Ok(Looked { name, facts, standing, due_at, request })
     }
 
-    /// Writes down what came of looks, and what there was to say, all or nothing. A name that is no
-    /// longer in the schedule is passed over.
+    /// Writes down what came of looks, and what there is to say of them, all or nothing; and logs that,
+    /// whatever becomes of the writing. A name that is no longer in the schedule is passed over.
     ///
     /// # Errors
     /// Any [`StateError`].
@@ -289,7 +301,7 @@ impl State {
         &self,
         ledger: LedgerId,
         outcomes: &[Outcome],
-        events: &[Event],
+        news: &News,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let line = |outcome: &Outcome| -> Line {
@@ -308,7 +320,7 @@ impl State {
             }
         };
         let lines: Vec<Line> = outcomes.iter().map(line).collect();
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        let mut recording = self.recording(news, now).await?;
         sqlx::query(
             "INSERT INTO standing (ledger_id, domain, due_at, looked_at, latest, dns_since,
                  ssl_since, since, doubted_at, told_at, lacks_certificate_since)
@@ -327,13 +339,10 @@ impl State {
         )
         .bind(ledger.number())
         .bind(json(&lines))
-        .execute(&mut *transaction)
+        .execute(recording.connection())
         .await
         .map_err(self.failed())?;
-        if !events.is_empty() {
-            super::events::write(&mut transaction, events, now).await.map_err(self.failed())?;
-        }
-        transaction.commit().await.map_err(self.failed())
+        recording.commit().await
     }
 
     /// Lets up to `most` names that work be looked at now rather than later. Returns how many.

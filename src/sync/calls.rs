@@ -7,13 +7,13 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Report, Stop, Sync};
+use super::{Report, Stop, Sync, news::Tally};
 use crate::{
     closte::ClosteError,
     domain::DomainName,
-    event::Event,
+    event::{Event, News},
     ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
-    plan::{Change, Decision},
+    plan::{Change, Decision, Reason},
     state::{LedgerId, StateError},
 };
 
@@ -37,7 +37,11 @@ impl Sync {
     ) -> Result<(), StateError> {
         let calls = |verb: Verb| {
             let call = move |(name, decision): &(DomainName, Decision)| {
-                (Verb::of(decision) == Some(verb)).then(|| Call { verb, name: name.clone() })
+                (Verb::of(decision) == Some(verb)).then(|| Call {
+                    verb,
+                    name: name.clone(),
+                    was_lost: *decision == Decision::Add(Reason::Lost),
+                })
             };
             decisions.iter().filter_map(call).collect::<Vec<_>>()
         };
@@ -46,6 +50,10 @@ impl Sync {
         let total = stages.iter().map(Vec::len).sum();
         let mut done = 0;
         let mut breaker = Breaker::new(stop);
+        let lost = stages.iter().flatten().filter(|call| call.was_lost).count();
+        let mut tally = Tally::new(lost);
+        let mut unrecorded = Unrecorded::default();
+        let mut failure = None;
         for stage in stages {
             let enough = breaker.enough.clone();
             let outcomes = stream::iter(stage)
@@ -58,22 +66,42 @@ impl Sync {
             while let Some(outcomes) = outcomes.next().await {
                 done += outcomes.len();
                 let now = Timestamp::now();
-                let mut changes = Vec::with_capacity(outcomes.len());
-                let mut events = Vec::with_capacity(outcomes.len());
                 for outcome in outcomes {
                     let name = outcome.call.name.clone();
                     let Some(entry) = ledger.get_mut(&name) else { continue };
                     let back_off = &self.rules.policy.back_off;
-                    events.extend(outcome.note(entry, report, back_off, now));
-                    changes.push(Change { name, entry: Some(entry.clone()), notice: None });
+                    if let Some(event) = outcome.note(entry, report, back_off, now) {
+                        tally.say(event, outcome.call.was_lost, &mut unrecorded.news);
+                    }
+                    let change = Change { name, entry: Some(entry.clone()), notice: None };
+                    unrecorded.changes.push(change);
                 }
-                self.state.record(ledger_id, &changes, &events, now).await?;
-                events.iter().for_each(Event::log);
+                if failure.is_none() {
+                    failure = self.write(ledger_id, &mut unrecorded).await.err();
+                }
+                if failure.is_some() {
+                    // What is in flight is waited for: its answers must not be lost.
+                    enough.cancel();
+                }
                 progress(done, total);
             }
         }
         report.tried = done;
         report.outage = breaker.outage;
+        unrecorded.news.told.extend(tally.sum());
+        let written = self.write(ledger_id, &mut unrecorded).await;
+        failure.map_or(written, Err)
+    }
+
+    /// Writes outcomes down. What cannot be written is logged all the same, and stays.
+    async fn write(
+        &self,
+        ledger_id: LedgerId,
+        unrecorded: &mut Unrecorded,
+    ) -> Result<(), StateError> {
+        let Unrecorded { changes, news } = unrecorded;
+        self.state.record(ledger_id, changes, news, Timestamp::now()).await?;
+        *unrecorded = Unrecorded::default();
         Ok(())
     }
 
@@ -88,6 +116,13 @@ impl Sync {
         let result = stop.unless_late(answer).await.unwrap_or_else(|| Err(stopped_too_soon()));
         Outcome { call, result, took: started.elapsed() }
     }
+}
+
+/// Outcomes of calls that are not written down yet.
+#[derive(Default)]
+struct Unrecorded {
+    changes: Vec<Change>,
+    news: News,
 }
 
 /// What a call comes to that the daemon's end cut off. Whether Closte did it shows in its list.
@@ -146,6 +181,8 @@ impl Verb {
 struct Call {
     verb: Verb,
     name: DomainName,
+    /// It is added again, because Closte lost it.
+    was_lost: bool,
 }
 
 #[derive(Debug)]

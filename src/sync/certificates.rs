@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{Stop, Sync, calls::stopped_too_soon};
 use crate::{
     closte::{CertificateRequest, ClosteError},
-    event::Event,
-    state::{Lacking, LedgerId},
+    event::{Event, News},
+    state::{Asked, Lacking, LedgerId},
     sync::CycleError,
 };
 
@@ -46,10 +46,7 @@ impl Sync {
                 absent: Vec::new(),
                 answer: Err(stopped_too_soon()),
             });
-            for path in &request.absent {
-                self.state.call_is_absent(path, ABSENT_LASTS, now).await?;
-                absent.push((*path).to_owned());
-            }
+            absent.extend(request.absent.iter().map(|path| (*path).to_owned()));
             if request.answer == Ok(None) && request.absent.is_empty() {
                 // There is no call left to ask by. That was told when it was found out.
                 return Ok(None);
@@ -75,25 +72,28 @@ impl Sync {
         let (answer, event) = match &request.answer {
             Ok(Some(answer)) => {
                 let event = Event::CertificateRequested { domain, blog_id, answer: answer.clone() };
-                (answer.clone(), Some(event))
+                (answer.clone(), event)
             }
             Ok(None) => {
                 let error = "Closte knows no call for it; it is tried again in a day".to_owned();
                 let event =
                     Event::CertificateRequestFailed { domain, blog_id, error: error.clone() };
-                (error, Some(event))
+                (error, event)
             }
             Err(error) => {
                 let error = error.to_string();
                 let event =
                     Event::CertificateRequestFailed { domain, blog_id, error: error.clone() };
-                (error, Some(event))
+                (error, event)
             }
         };
-        let now = Timestamp::now();
-        let name = &one.name;
-        self.state.certificate_requested(ledger, name, &answer, event.as_ref(), now).await?;
-        event.iter().for_each(Event::log);
-        Ok(())
+        let asked = Asked {
+            name: &one.name,
+            answer: &answer,
+            absent: &request.absent,
+            absent_lasts: ABSENT_LASTS,
+        };
+        let news = News::of([event]);
+        Ok(self.state.certificate_requested(ledger, asked, &news, Timestamp::now()).await?)
     }
 }

@@ -22,6 +22,10 @@ pub struct Report {
     pub removed: usize,
     /// How many calls failed, or wait for another attempt.
     pub failed: usize,
+    /// How many names were at Closte, and are missing from this list: the next one decides.
+    pub missing: usize,
+    /// How many calls Closte said yes to, and its list does not show it yet.
+    pub unconfirmed: usize,
     /// How many names Closte will not take.
     pub refused: usize,
     /// How many removals a guard stopped that will not stop them for good.
@@ -30,6 +34,11 @@ pub struct Report {
     pub rejected: usize,
     /// How many domain records were written.
     pub records: usize,
+    /// How many are written when `sync.record_grace` is over.
+    pub records_waiting: usize,
+    /// Why the domain record that was asked for was not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_refused: Option<String>,
     /// Removals that only a person can let through.
     #[serde(skip)]
     pub surprise: Option<Surprise>,
@@ -72,7 +81,15 @@ impl Surprise {
 impl Report {
     /// Whether both ends agree as far as they ever will.
     pub fn is_settled(&self) -> bool {
-        self.failed == 0 && self.held == 0 && self.outage.is_none() && self.odd_elements.is_none()
+        self.failed + self.missing + self.unconfirmed + self.held + self.records_waiting == 0
+            && self.record_refused.is_none()
+            && self.outage.is_none()
+            && self.odd_elements.is_none()
+    }
+
+    /// Whether the next list has something to show, and should be asked for soon.
+    pub fn awaits_a_list(&self) -> bool {
+        self.added + self.removed + self.missing > 0
     }
 }
 
@@ -81,13 +98,15 @@ pub(super) fn odd_elements(list: &closte::List) -> Option<(usize, String)> {
 }
 
 impl Report {
-    pub(super) fn of(plan: &Plan, wanted: usize) -> Self {
-        let mut report = Self { wanted, in_place: plan.in_place, ..Self::default() };
+    pub(super) fn of(plan: &Plan) -> Self {
+        let mut report = Self { wanted: plan.wanted, in_place: plan.in_place, ..Self::default() };
         let mut empty_table = 0;
         for (_, decision) in &plan.decisions {
             match decision {
                 Decision::Add(_) | Decision::Remove { .. } => {}
                 Decision::Waiting { .. } => report.failed += 1,
+                Decision::Missing => report.missing += 1,
+                Decision::Unconfirmed { .. } => report.unconfirmed += 1,
                 Decision::Covered { .. } => report.covered += 1,
                 Decision::Refused { .. } => report.refused += 1,
                 Decision::Foreign => report.foreign += 1,

@@ -1,14 +1,16 @@
 use std::{
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
 
+use super::RecordDecision;
 use crate::{
-    domain::{DomainName, Pattern},
+    domain::{CLOSTES_OWN, DomainName, Pattern},
     ledger::Origin,
     plan::{Policy, Wanted},
     state::Rejected,
-    wordpress::{self, Network, Site, WwwPolicy},
+    wordpress::{self, Network, NoRecord, WwwPolicy},
 };
 
 /// What the operator wants, beyond what stands in the network's tables.
@@ -20,6 +22,11 @@ pub struct Rules {
     pub extra_domains: Vec<DomainName>,
     /// Whether sites without a domain record get one.
     pub create_records: bool,
+    /// How long a site must have lacked its record.
+    pub record_grace: Duration,
+    /// The domain whose record the operator asks for by name: whatever the grace, and though it was
+    /// taken back.
+    pub record_asked_for: Option<DomainName>,
     /// How often Closte is asked for its list when nothing calls for it.
     pub list_interval: Duration,
     /// How many calls are under way at once.
@@ -44,11 +51,6 @@ pub enum Www {
 }
 
 impl Rules {
-    pub(super) fn records_to_create(&self, network: &Network) -> Vec<Site> {
-        let fits = |site: &&Site| self.create_records && site.fits_a_record();
-        network.lacking.iter().filter(fits).cloned().collect()
-    }
-
     /// The `www.` twins of wanted names are wanted too, if that is so set. A twin that is wanted by
     /// itself, excluded, or a network's own name stays as it is.
     fn want_twins(&self, network: &Network, wanted: &mut Wanted) {
@@ -63,19 +65,23 @@ impl Rules {
                 Some(WwwPolicy::MainOnly) => true,
                 // What was wanted when the setting could be read must not go because it cannot be.
                 None => {
-                    let twins = wanted.names.keys().filter_map(|name| name.www_twin(false));
-                    wanted.perhaps = twins.collect();
+                    let known = [&wanted.names, &wanted.asleep, &wanted.carried];
+                    let twins = known.into_iter().flat_map(HashMap::keys);
+                    wanted.perhaps = twins.filter_map(|name| name.www_twin(false)).collect();
                     return;
                 }
             },
         };
-        let twin =
-            |(name, origin): (&DomainName, &Origin)| Some((name.www_twin(main_only)?, *origin));
-        let twins: Vec<(DomainName, Origin)> = wanted.names.iter().filter_map(twin).collect();
-        for (name, origin) in twins {
-            let excluded = self.policy.exclude.iter().any(|pattern| pattern.matches(&name));
-            if !excluded && !wanted.own_names.contains(&name) {
-                wanted.names.entry(name).or_insert(origin);
+        let own: HashSet<&DomainName> = network.own_names.iter().collect();
+        for names in [&mut wanted.names, &mut wanted.asleep, &mut wanted.carried] {
+            let twin =
+                |(name, origin): (&DomainName, &Origin)| Some((name.www_twin(main_only)?, *origin));
+            let twins: Vec<(DomainName, Origin)> = names.iter().filter_map(twin).collect();
+            for (name, origin) in twins {
+                let excluded = self.policy.exclude.iter().any(|pattern| pattern.matches(&name));
+                if !excluded && !own.contains(&name) {
+                    names.entry(name).or_insert(origin);
+                }
             }
         }
     }
@@ -83,14 +89,15 @@ impl Rules {
     /// What the network and the operator want at Closte.
     pub fn wanted(&self, network: &Network) -> Wanted {
         let mut wanted = Wanted {
-            own_names: network.own_names.iter().cloned().collect(),
+            own_names: network.own_names.iter().flat_map(with_and_without_www).collect(),
             rejected_rows: network.rejected.iter().filter_map(rejected_row).collect(),
             table_was_empty: network.rows == 0,
             ..Wanted::default()
         };
         wanted.names.reserve(network.mappings.len());
-        let excluded =
-            |name: &DomainName| self.policy.exclude.iter().any(|p: &Pattern| p.matches(name));
+        let excluded = |name: &DomainName| {
+            self.policy.exclude.iter().any(|p: &Pattern| p.matches(name)) || name.is_clostes_own()
+        };
         let mut want = |name: &DomainName, origin: Origin| {
             if !excluded(name) {
                 // The first row counts where several hold one name: rows come in their order.
@@ -105,19 +112,36 @@ impl Rules {
             };
             want(&mapping.domain, origin);
         }
+        let origin = |blog_id| Origin { blog_id: Some(blog_id), ..Origin::default() };
         for site in &network.lacking {
-            want(&site.domain, Origin { blog_id: Some(site.blog_id), ..Origin::default() });
+            if site.record.err().is_none_or(NoRecord::is_wanted_still) {
+                want(&site.domain, origin(site.blog_id));
+            }
         }
         for name in &self.extra_domains {
             want(name, Origin::default());
+        }
+        for site in network.lacking.iter().filter(|site| !excluded(&site.domain)) {
+            let names = match site.record {
+                Err(NoRecord::Gone) => &mut wanted.asleep,
+                Err(reason) if !reason.is_wanted_still() => &mut wanted.carried,
+                _ => continue,
+            };
+            names.entry(site.domain.clone()).or_insert(origin(site.blog_id));
         }
         self.want_twins(network, &mut wanted);
         wanted
     }
 }
 
+/// A name, and the one that WordPress takes for the same.
+fn with_and_without_www(name: &DomainName) -> impl Iterator<Item = DomainName> {
+    let bare = name.as_str().strip_prefix("www.").and_then(|bare| bare.parse().ok());
+    [Some(name.clone()), bare, name.www_twin(false)].into_iter().flatten()
+}
+
 /// A hash of all that a cycle acts upon, whatever order it came in.
-pub(super) fn fingerprint(wanted: &Wanted, network: &Network) -> u64 {
+pub(super) fn fingerprint(wanted: &Wanted, network: &Network, records: &[RecordDecision]) -> u64 {
     let hash = |item: &dyn Fn(&mut DefaultHasher)| {
         let mut hasher = DefaultHasher::new();
         item(&mut hasher);
@@ -129,12 +153,18 @@ pub(super) fn fingerprint(wanted: &Wanted, network: &Network) -> u64 {
         .rejected
         .iter()
         .map(|one| hash(&|hasher| (one.origin, one.blog_id, &one.value).hash(hasher)));
-    let lacking = network.lacking.iter().map(|site| hash(&|h| ("site", site.blog_id).hash(h)));
+    let asleep = wanted.asleep.keys().map(|name| hash(&|hasher| ("asleep", name).hash(hasher)));
+    let carried = wanted.carried.keys().map(|name| hash(&|hasher| ("carried", name).hash(hasher)));
+    let lacking = network.lacking.iter().zip(records).map(|(site, record)| {
+        hash(&|hasher| ("site", site.blog_id, site.record, record.word()).hash(hasher))
+    });
     let plugin = hash(&|hasher| network.plugin.as_ref().ok().hash(hasher));
     names
         .chain(own)
         .chain(rejected)
         .chain(lacking)
+        .chain(asleep)
+        .chain(carried)
         .fold(plugin.wrapping_add(network.rows as u64), u64::wrapping_add)
 }
 
@@ -145,6 +175,7 @@ fn rejected_row(one: &wordpress::Rejected) -> Option<i64> {
     }
 }
 
+/// What is never sent to Closte, with the reason.
 pub(super) fn rejected(network: &Network) -> Vec<Rejected> {
     let one = |one: &wordpress::Rejected| Rejected {
         origin: one.origin.to_string(),
@@ -152,5 +183,21 @@ pub(super) fn rejected(network: &Network) -> Vec<Rejected> {
         value: one.value.clone(),
         reason: one.reason.to_string(),
     };
-    network.rejected.iter().map(one).collect()
+    let own = |origin: wordpress::Origin, blog_id: i64, name: &DomainName| {
+        name.is_clostes_own().then(|| Rejected {
+            origin: origin.to_string(),
+            blog_id,
+            value: name.to_string(),
+            reason: CLOSTES_OWN.to_owned(),
+        })
+    };
+    let rows = network
+        .mappings
+        .iter()
+        .filter_map(|row| own(wordpress::Origin::Row(row.row_id), row.blog_id, &row.domain));
+    let sites = network
+        .lacking
+        .iter()
+        .filter_map(|site| own(wordpress::Origin::Site(site.blog_id), site.blog_id, &site.domain));
+    network.rejected.iter().map(one).chain(rows).chain(sites).collect()
 }

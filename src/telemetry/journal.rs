@@ -6,6 +6,7 @@ use serde_json::Value;
 use tracing::Level;
 
 use super::{Format, Line};
+use crate::escape::escape_line;
 
 /// Whether systemd connected standard error to the journal.
 pub fn is_connected() -> bool {
@@ -35,7 +36,7 @@ fn fields(line: &Line<'_>) -> Vec<(String, String)> {
     ];
     for (key, value) in line.fields.iter().filter(|(key, _)| *key != "message") {
         let value = match value {
-            Value::String(text) => text.clone(),
+            Value::String(text) => escape_line(text).into_owned(),
             other => other.to_string(),
         };
         fields.push((key.to_ascii_uppercase(), value));

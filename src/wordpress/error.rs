@@ -3,6 +3,9 @@ use std::time::Duration;
 use sqlx::mysql::MySqlDatabaseError;
 use thiserror::Error;
 
+use super::{budget::TooMuch, mysql::MySqlError};
+use crate::secrets;
+
 /// Why the network's database could not be read or written. No case holds the password.
 #[derive(Debug, Error)]
 pub enum SourceError {
@@ -73,14 +76,36 @@ pub enum SourceError {
         grant: String,
     },
     /// The `site` table does not have the network.
-    #[error("there is no network {id} in {table} (there is {known}); check wordpress.network_id")]
+    #[error(
+        "there is no network {id} in {table} (there is {known}); check wordpress.network_id and wordpress.primary_network_id"
+    )]
     UnknownNetwork {
-        /// `wordpress.network_id`.
+        /// The network that is meant.
         id: i64,
         /// The `site` table.
         table: String,
         /// The networks that there are.
         known: String,
+    },
+    /// There are several networks, and which is meant is not certain.
+    #[error("there are networks {known} in {table}, and which is meant is not certain: {doubts}")]
+    NetworkInDoubt {
+        /// The `site` table.
+        table: String,
+        /// The networks that there are.
+        known: String,
+        /// Why, and what to set.
+        doubts: String,
+    },
+    /// The database knows no such character set.
+    #[error(
+        "{database}: {reason}; DB_CHARSET in wp-config.php names the character set, or ?charset= in wordpress.database_url"
+    )]
+    UnknownCharset {
+        /// The address, without its password.
+        database: String,
+        /// What the server said.
+        reason: String,
     },
     /// The `site` table is empty, so nothing else in the database can be trusted.
     #[error(
@@ -90,6 +115,18 @@ pub enum SourceError {
         /// The `site` table.
         table: String,
     },
+    /// Nothing tells whether it is the network that it was, or another one.
+    #[error(
+        "the network was {from} and is {to} now, and its domain table is empty, so it is not certain \
+         that it is the same network: nothing is done until a domain is mapped again (or start with \
+         another state.url)"
+    )]
+    RenamedAndEmpty {
+        /// Its domain, as it was.
+        from: String,
+        /// Its domain, as it is.
+        to: String,
+    },
     /// The database takes too long.
     #[error("{database} did not answer within {} s", .limit.as_secs())]
     TimedOut {
@@ -97,6 +134,16 @@ pub enum SourceError {
         database: String,
         /// How long it had.
         limit: Duration,
+    },
+    /// A fault of this program, or of a library.
+    #[error(
+        "{database}: closte-sync itself failed over what this database sent ({reason}); please report this"
+    )]
+    Fault {
+        /// The address, without its password.
+        database: String,
+        /// What was found to be impossible, and where.
+        reason: String,
     },
     /// Anything else that the database says.
     #[error("{database}: {reason}")]
@@ -119,6 +166,33 @@ fn hint(similar: &[String]) -> String {
     format!("that kind of table is there under another prefix: set {}", prefixes.join(" or "))
 }
 
+/// What a database says, of either make.
+#[derive(Debug, Error)]
+pub(super) enum DatabaseError {
+    #[error(transparent)]
+    MySql(#[from] MySqlError),
+    #[error("{}", sqlx_reason(.0))]
+    Sqlx(#[from] sqlx::Error),
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
+}
+
+/// The most of what a database said that is repeated, in characters.
+const REASON: usize = 500;
+
+/// What the database said, without what our library puts around it.
+fn sqlx_reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => secrets::excerpt(error.message(), REASON),
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::ColumnDecode { .. } => {
+            "a row has a value that is not of its column's kind: is this the network's database?"
+                .to_owned()
+        }
+        _ => "the database gives no answer that makes sense; is it well?".to_owned(),
+    }
+}
+
 /// What a database's error is about, whichever database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -128,27 +202,40 @@ pub(super) enum Kind {
     TableMissing,
     Denied,
     ReadOnly,
+    UnknownCharset,
     Other,
 }
 
 impl Kind {
-    pub(super) fn of(error: &sqlx::Error) -> Self {
-        let Some(database) = error.as_database_error() else {
-            return match error {
-                sqlx::Error::Io(_) | sqlx::Error::Tls(_) => Self::Unreachable,
-                _ => Self::Other,
-            };
+    pub(super) fn of(error: &DatabaseError) -> Self {
+        match error {
+            DatabaseError::MySql(MySqlError::Io(_)) => Self::Unreachable,
+            DatabaseError::MySql(MySqlError::Server { code, .. }) => Self::of_mysql(*code),
+            DatabaseError::MySql(_) | DatabaseError::TooMuch(_) => Self::Other,
+            DatabaseError::Sqlx(error) => Self::of_sqlx(error),
+        }
+    }
+
+    fn of_mysql(code: u16) -> Self {
+        // https://mariadb.com/kb/en/mariadb-error-code-reference/
+        match code {
+            1045 | 1698 | 3118 | 4151 => Self::AccessDenied,
+            1049 => Self::UnknownDatabase,
+            1146 => Self::TableMissing,
+            1044 | 1142 | 1143 => Self::Denied,
+            1290 | 1836 => Self::ReadOnly,
+            1115 | 1231 => Self::UnknownCharset,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_sqlx(error: &sqlx::Error) -> Self {
+        let sqlx::Error::Database(database) = error else {
+            let is_io = matches!(error, sqlx::Error::Io(_));
+            return if is_io { Self::Unreachable } else { Self::Other };
         };
         if let Some(error) = database.try_downcast_ref::<MySqlDatabaseError>() {
-            // https://mariadb.com/kb/en/mariadb-error-code-reference/
-            return match error.number() {
-                1045 | 1698 | 3118 | 4151 => Self::AccessDenied,
-                1049 => Self::UnknownDatabase,
-                1146 => Self::TableMissing,
-                1044 | 1142 | 1143 => Self::Denied,
-                1290 | 1836 => Self::ReadOnly,
-                _ => Self::Other,
-            };
+            return Self::of_mysql(error.number());
         }
         // https://sqlite.org/rescode.html: the low byte is the primary code.
         let code =
@@ -159,14 +246,5 @@ impl Kind {
             _ if database.message().starts_with("no such table") => Self::TableMissing,
             _ => Self::Other,
         }
-    }
-}
-
-/// What the database said, without what our library puts around it.
-pub(super) fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
     }
 }

@@ -6,10 +6,14 @@ use std::{
     time::Duration,
 };
 
+use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
-use sqlx::{ConnectOptions, mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use thiserror::Error;
 use url::Url;
+
+use super::mysql::{Address, InvalidOption, MySqlOptions, SslMode};
+use crate::secrets;
 
 /// Where the network's database is. Shown without its password.
 #[derive(Clone)]
@@ -21,7 +25,7 @@ pub struct DatabaseUrl {
 
 #[derive(Clone)]
 pub(super) enum Location {
-    MySql(Box<MySqlConnectOptions>),
+    MySql(Box<MySqlOptions>),
     Sqlite(PathBuf),
 }
 
@@ -50,6 +54,9 @@ pub enum InvalidDatabaseUrl {
         "its host must be a name, name:port, [IPv6 address]:port, name:/path/to/socket or /path/to/socket"
     )]
     Host,
+    /// What stands behind the `?`.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
 }
 
 impl PartialEq for DatabaseUrl {
@@ -77,20 +84,69 @@ impl DatabaseUrl {
         if name.is_empty() {
             return Err(InvalidDatabaseUrl::NoDatabase);
         }
-        let mut options = MySqlConnectOptions::new().username(user).database(name);
-        // A user without a password sends none: an empty one is not the same to the server.
-        if !password.is_empty() {
-            options = options.password(password);
-        }
         let is_there = |path: &str| Path::new(path).exists();
-        let options = at_host(options, host.trim(), is_there)?;
+        let address = address_of(host.trim(), is_there)?;
+        let mut options = MySqlOptions::new(address, user.to_owned(), name.to_owned());
+        options.password = password.to_owned();
         Ok(Self::my_sql(options, &[host, user, password, name]))
     }
 
-    fn my_sql(options: MySqlConnectOptions, made_from: &[&str]) -> Self {
-        // Statements hold nothing secret, but a log of them would be noise.
-        let options = options.charset("utf8mb4").disable_statement_logging();
-        Self::new(Location::MySql(Box::new(options)), made_from)
+    /// The same by the `DB_CHARSET` and `DB_COLLATE` of WordPress, unless the address names a character
+    /// set itself: the tables hold what PHP wrote through a connection of that one.
+    ///
+    /// # Errors
+    /// [`InvalidDatabaseUrl::Option`] when it is no name of a character set.
+    pub fn with_charset(
+        mut self,
+        db_charset: Option<&str>,
+        db_collate: Option<&str>,
+    ) -> Result<Self, InvalidDatabaseUrl> {
+        if let Location::MySql(options) = &mut self.location
+            && options.charset.is_none()
+        {
+            options.charset = db_charset.map(str::parse).transpose()?;
+            let collation = db_collate.filter(|name| !name.is_empty());
+            options.collation = collation.and_then(|name| name.parse().ok());
+            let parts = [db_charset, db_collate].map(Option::unwrap_or_default);
+            self.digest_more(&format!("{parts:?}"));
+        }
+        Ok(self)
+    }
+
+    /// The same with TLS required, unless the address has an `ssl-mode` of its own.
+    pub fn with_tls(mut self) -> Self {
+        if let Location::MySql(options) = &mut self.location
+            && options.ssl.mode.is_none()
+        {
+            options.ssl.mode = Some(SslMode::Required);
+            self.digest_more("tls");
+        }
+        self
+    }
+
+    fn digest_more(&mut self, made_from: &str) {
+        self.digest = Sha256::digest([&self.digest[..], made_from.as_bytes()].concat()).into();
+    }
+
+    /// What else there is to know where `localhost` does not answer. To PHP it is always a socket.
+    pub(super) fn socket_hint(&self) -> String {
+        match &self.location {
+            Location::MySql(options) => match &options.address {
+                Address::Host { name, .. } if name.eq_ignore_ascii_case("localhost") => format!(
+                    "; to PHP, localhost is a socket, and none is in the usual places ({}): name it, as in DB_HOST='localhost:/path/to/mysqld.sock' in wp-config.php or ?socket=/path/to/mysqld.sock in wordpress.database_url",
+                    DEFAULT_SOCKETS.join(", ")
+                ),
+                _ => String::new(),
+            },
+            Location::Sqlite(_) => String::new(),
+        }
+    }
+
+    fn my_sql(options: MySqlOptions, made_from: &[&str]) -> Self {
+        let password = options.password.clone();
+        let database = Self::new(Location::MySql(Box::new(options)), made_from);
+        secrets::learn(&password, &database.to_string());
+        database
     }
 
     fn new(location: Location, made_from: &[&str]) -> Self {
@@ -99,17 +155,14 @@ impl DatabaseUrl {
     }
 }
 
+const DEFAULT_PORT: u16 = 3306;
 /// Where MySQL and MariaDB listen, as Debian, Red Hat and the sources have it.
 const DEFAULT_SOCKETS: [&str; 3] =
     ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
 
 /// As WordPress takes `DB_HOST` apart (`wpdb::parse_db_host`) and PHP connects (mysqlnd): to
 /// `localhost` always by a socket, whatever port there is, and to any other host never.
-fn at_host(
-    options: MySqlConnectOptions,
-    host: &str,
-    is_there: impl Fn(&str) -> bool,
-) -> Result<MySqlConnectOptions, InvalidDatabaseUrl> {
+fn address_of(host: &str, is_there: impl Fn(&str) -> bool) -> Result<Address, InvalidDatabaseUrl> {
     // A whole address may hold a password, and would be shown as a host.
     if host.contains('@') || host.contains("://") {
         return Err(InvalidDatabaseUrl::Host);
@@ -138,14 +191,15 @@ fn at_host(
     if host.is_empty() || host.eq_ignore_ascii_case("localhost") {
         let usual = || DEFAULT_SOCKETS.into_iter().find(|path| is_there(path));
         if let Some(socket) = socket.or_else(usual) {
-            return Ok(options.socket(socket));
+            return Ok(Address::Socket(PathBuf::from(socket)));
         }
     }
-    let options = options.host(if host.is_empty() { "localhost" } else { &host });
-    match port.filter(|port| !port.is_empty()) {
-        Some(port) => Ok(options.port(port.parse().map_err(|_| InvalidDatabaseUrl::Host)?)),
-        None => Ok(options),
-    }
+    let name = if host.is_empty() { "localhost".to_owned() } else { host };
+    let port = match port.filter(|port| !port.is_empty()) {
+        Some(port) => port.parse().map_err(|_| InvalidDatabaseUrl::Host)?,
+        None => DEFAULT_PORT,
+    };
+    Ok(Address::Host { name, port })
 }
 
 impl FromStr for DatabaseUrl {
@@ -176,11 +230,18 @@ impl FromStr for DatabaseUrl {
             name if name.contains(['/', '@', ':']) => return Err(InvalidDatabaseUrl::NotAnAddress),
             _ => {}
         }
-        let options: MySqlConnectOptions =
-            text.parse().map_err(|_| InvalidDatabaseUrl::NotAnAddress)?;
+        let decode = |part: &str| {
+            let text = percent_decode_str(part).decode_utf8();
+            text.map(String::from).map_err(|_| InvalidDatabaseUrl::NotAnAddress)
+        };
         // The system's resolver takes an IPv6 address without its brackets only.
-        let host = options.get_host().trim_matches(['[', ']']).to_owned();
-        Ok(Self::my_sql(options.host(&host), &[text]))
+        let host = url.host_str().unwrap_or("localhost").trim_matches(['[', ']']).to_owned();
+        let address = Address::Host { name: host, port: url.port().unwrap_or(DEFAULT_PORT) };
+        let database = decode(url.path().trim_start_matches('/'))?;
+        let mut options = MySqlOptions::new(address, decode(url.username())?, database);
+        options.password = decode(url.password().unwrap_or_default())?;
+        options.take_options(&url)?;
+        Ok(Self::my_sql(options, &[text]))
     }
 }
 
@@ -198,13 +259,16 @@ impl fmt::Display for DatabaseUrl {
         match &self.location {
             Location::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Location::MySql(options) => {
-                let database = options.get_database().unwrap_or_default();
-                let (host, port) = (options.get_host(), options.get_port());
-                write!(f, "mysql://{}@", options.get_username())?;
-                match options.get_socket() {
-                    Some(socket) => write!(f, "localhost/{database}?socket={}", socket.display()),
-                    None if host.contains(':') => write!(f, "[{host}]:{port}/{database}"),
-                    None => write!(f, "{host}:{port}/{database}"),
+                let database = &options.database;
+                write!(f, "mysql://{}@", options.user)?;
+                match &options.address {
+                    Address::Socket(path) => {
+                        write!(f, "localhost/{database}?socket={}", path.display())
+                    }
+                    Address::Host { name, port } if name.contains(':') => {
+                        write!(f, "[{name}]:{port}/{database}")
+                    }
+                    Address::Host { name, port } => write!(f, "{name}:{port}/{database}"),
                 }
             }
         }
@@ -228,10 +292,16 @@ pub struct TablePrefix(String);
 pub struct InvalidTablePrefix;
 
 impl TablePrefix {
-    /// The name of the table `name`.
+    /// The full name of the table `name`. A statement must [quote](quoted) it: it may begin as a
+    /// number does (`1e5_site`).
     pub(super) fn table(&self, name: &str) -> String {
         format!("{}{name}", self.0)
     }
+}
+
+/// The name of a table or a database as it stands in a statement.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
 }
 
 impl FromStr for TablePrefix {
@@ -347,8 +417,8 @@ mod tests {
     #[test]
     fn localhost_is_the_default_socket_where_one_is_there() {
         let place = |host: &str, there: &[&str]| {
-            let options = MySqlConnectOptions::new().username("wp").database("w");
-            let options = at_host(options, host, |path| there.contains(&path)).unwrap();
+            let address = address_of(host, |path| there.contains(&path)).unwrap();
+            let options = MySqlOptions::new(address, "wp".to_owned(), "w".to_owned());
             DatabaseUrl::my_sql(options, &[]).to_string()
         };
         let socket = "mysql://wp@localhost/w?socket=/var/lib/mysql/mysql.sock";
@@ -358,5 +428,19 @@ mod tests {
         assert_eq!(place("127.0.0.1", &DEFAULT_SOCKETS), "mysql://wp@127.0.0.1:3306/w");
         assert_eq!(place("localhost:3307", &["/var/lib/mysql/mysql.sock"]), socket);
         assert_eq!(place("localhost:3307", &[]), "mysql://wp@localhost:3307/w");
+    }
+
+    #[test]
+    fn localhost_without_a_socket_is_told_how_to_name_it() {
+        let hint = |host| DatabaseUrl::from_parts(host, "wp", "s3cret", "w").unwrap().socket_hint();
+        assert_eq!((hint("db"), hint("/run/my.sock")), (String::new(), String::new()));
+        let url: DatabaseUrl = "mysql://wp@localhost/w".parse().unwrap();
+        assert!(url.socket_hint().contains("DB_HOST='localhost:/"), "{}", url.socket_hint());
+    }
+
+    #[test]
+    fn names_are_quoted_for_a_statement() {
+        assert_eq!(quoted("1e5_site"), "`1e5_site`");
+        assert_eq!(quoted("odd`name"), "`odd``name`");
     }
 }

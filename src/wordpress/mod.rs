@@ -6,22 +6,36 @@
 //! `PREFIXwu_N_domain_mappings`), and WordPress's own `PREFIXblogs`, `PREFIXsite`
 //! and `PREFIXsitemeta`.
 
+mod budget;
+mod choice;
 mod database;
 mod error;
+mod forms;
 mod location;
+mod mysql;
 mod php;
 mod plugin;
+mod records;
+mod sites;
 mod source;
 
 use std::fmt;
 
 use crate::domain::{DomainName, InvalidDomain};
 
+pub use budget::MOST_ROWS;
 pub use error::SourceError;
 pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
+pub use mysql::InvalidOption;
 pub use php::{Setting, Unknown, WpConfig, WpConfigError};
 pub use plugin::{PluginSettings, WwwPolicy, closte_integration};
+pub use records::NotCreated;
+pub use sites::{CurrentSite, NoRecord, Site};
 pub use source::Source;
+
+/// What to do where TLS with the database fails and the connection is plain.
+pub const TLS_REMEDY: &str = "mend the server's TLS; or say in wordpress.database_url what is meant: \
+    ?ssl-mode=disabled is plain without trying, ?ssl-mode=required never is";
 
 /// A network, as one consistent read of its database found it.
 #[derive(Debug, Clone)]
@@ -30,12 +44,17 @@ pub struct Network {
     pub id: i64,
     /// Its own domain, as it stands in the `site` table.
     pub domain: String,
-    /// The domains of all networks of the installation.
+    /// Its path, as it stands there.
+    pub path: String,
+    /// The domains of all networks of the installation and of their main sites, and
+    /// `DOMAIN_CURRENT_SITE`.
     pub own_names: Vec<DomainName>,
     /// The readable rows of the domain table, in the order of their ids.
     pub mappings: Vec<Mapping>,
-    /// The sites that lack a domain record and, by the plugin's rule, should have one.
+    /// The sites that have no domain record at all.
     pub lacking: Vec<Site>,
+    /// How many more there are on the network's own domain, which never have one.
+    pub on_own_domain: usize,
     /// What is no domain name.
     pub rejected: Vec<Rejected>,
     /// How many rows the domain table has.
@@ -44,6 +63,10 @@ pub struct Network {
     pub plugin: Result<PluginSettings, String>,
     /// Whether the plugin's own Closte integration is on, or why that could not be read.
     pub closte_integration: Result<Option<bool>, String>,
+    /// Why the connection was without TLS, where TLS was tried and failed.
+    pub tls_failed: Option<String>,
+    /// Why it is not known which domains the checkout forms share, if so.
+    pub base_domains: Result<(), String>,
 }
 
 /// A row of the domain table.
@@ -57,22 +80,6 @@ pub struct Mapping {
     pub domain: DomainName,
     /// When it was last written, in Unix seconds; none for NULL and zero dates.
     pub modified: Option<i64>,
-}
-
-/// A site and its own domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
-    /// Its id.
-    pub blog_id: i64,
-    /// Its own domain.
-    pub domain: DomainName,
-}
-
-impl Site {
-    /// Whether the domain table's column can hold the domain: the sites' own takes longer ones.
-    pub fn fits_a_record(&self) -> bool {
-        self.domain.as_str().len() <= 191
-    }
 }
 
 /// Something in a domain column that is no domain name.

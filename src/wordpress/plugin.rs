@@ -8,13 +8,15 @@ use serde::{
     de::{DeserializeSeed, Error, Visitor},
 };
 
+use crate::secrets;
+
 /// The key of the plugin's settings, an array.
 pub(super) const SETTINGS: &str = "wp-ultimo_v2_settings";
 /// The key of the hosts that the plugin itself speaks to, an array of flags.
 pub(super) const INTEGRATIONS: &str = "wu_host_integrations_enabled";
 
 /// Arrays in arrays are read down to here: a deeper row would exhaust the stack.
-const DEEPEST: usize = 200;
+pub(super) const DEEPEST: usize = 200;
 
 /// What the plugin's settings say that matters here. What was never saved is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -76,11 +78,13 @@ fn entries(
         return Ok(None);
     };
     let read = PhpDeserializer::new(row).deserialize_map(Entries(names));
-    read.map(Some).map_err(|error| {
-        let reason = error.to_string();
-        let reason: String = reason.chars().filter(|c| !c.is_control()).take(100).collect();
-        format!("the row {key} is no serialised PHP array: {reason}")
-    })
+    read.map(Some)
+        .map_err(|error| format!("the row {key} is no serialised PHP array: {}", in_short(&error)))
+}
+
+/// Why something is no serialised PHP, in a few words.
+pub(super) fn in_short(error: &phpserz::Error) -> String {
+    secrets::excerpt(&error.to_string(), 100)
 }
 
 struct Entries<'a>(&'a [&'static str]);
@@ -107,7 +111,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
 
 /// A value as loose as PHP's: forms save numbers and flags as texts.
 #[derive(Debug)]
-enum Loose {
+pub(super) enum Loose {
     Text(String),
     Number(i64),
     Flag(bool),
@@ -151,8 +155,8 @@ impl Loose {
 
 /// Reads a value that may hold others, so many levels of them.
 #[derive(Clone, Copy)]
-struct LooseSeed {
-    levels: usize,
+pub(super) struct LooseSeed {
+    pub(super) levels: usize,
 }
 
 impl LooseSeed {

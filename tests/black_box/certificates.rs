@@ -120,3 +120,20 @@ async fn zero_turns_it_off() {
     program.run(&["apply"]).await;
     assert_eq!(asked(&closte), []);
 }
+
+#[tokio::test]
+async fn a_name_that_was_added_a_moment_ago_is_told_as_that() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let outside = Outside::start().await;
+    outside.point(&["a.example"]);
+    closte.fail(Target::Only(Call::Add), Fault::EmptyPromise);
+    let daemon = outside.around(program.clone()).start_daemon();
+    daemon.logs("certificate.pending domain=a.example").await;
+    let log = daemon.log();
+    let line = log.lines().find(|line| line.contains("certificate.pending")).unwrap();
+    assert!(line.contains("a.example was added a moment ago, and Closte's next list"), "{line}");
+    assert!(!log.contains("domain.not_listed"), "it had no time: {log}");
+    let status = program.run(&["status"]).await;
+    assert!(status.out.contains("1 added a moment ago: Closte's next list confirms"), "{status:?}");
+    assert!(!status.out.contains("see status"), "{status:?}");
+}

@@ -39,9 +39,12 @@ fn rules() -> Rules {
             back_off: at_once,
             // Nobody is there to insist.
             allow_removals: true,
+            named: Default::default(),
         },
         extra_domains: Vec::new(),
         create_records: true,
+        record_grace: Duration::ZERO,
+        record_asked_for: None,
         list_interval: Duration::ZERO,
         concurrency: 3,
         request_certificate_after: None,

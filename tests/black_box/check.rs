@@ -1,6 +1,7 @@
 //! What `check` prints and writes down.
 
-use closte_sync::simulator::Face;
+use closte_sync::simulator::{Face, Fault, Target};
+use serde_json::Value;
 
 use crate::support::{Finished, Outside, ends};
 
@@ -41,10 +42,11 @@ async fn check_explains_in_plain_words() {
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[1], "1 of 2 work, seen from outside");
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(words(lines[2]), ["DOMAIN", "AT", "CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"]);
-    assert_eq!(words(lines[3])[..4], ["b.example", "added", "elsewhere", "refused"]);
-    assert_eq!(words(lines[3])[5..], ["point", "A"]);
-    assert_eq!(words(lines[4])[..5], ["a.example", "added", "ok", "valid", "89d"]);
+    assert_eq!(lines[2], "2 added a moment ago: Closte's next list confirms that");
+    assert_eq!(words(lines[3]), ["DOMAIN", "AT", "CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"]);
+    assert_eq!(words(lines[4])[..4], ["b.example", "added", "elsewhere", "refused"]);
+    assert_eq!(words(lines[4])[5..], ["point", "A"]);
+    assert_eq!(words(lines[5])[..5], ["a.example", "added", "ok", "valid", "89d"]);
 }
 
 #[tokio::test]
@@ -62,6 +64,88 @@ async fn a_working_domain_must_look_broken_twice() {
     assert_eq!(outside.tls.handshakes() - handshakes, 2);
     let events = program.run(&["events"]).await;
     assert!(events.out.contains("certificate.broke a.example"), "{events:?}");
+}
+
+#[tokio::test]
+async fn many_at_once_are_the_same_for_check_as_for_the_daemon() {
+    let names = ["a.example", "b.example", "c.example"];
+    let (_network, _closte, program) = ends(&names).await;
+    let outside = Outside::start().await;
+    let program = outside.around(program);
+    outside.point(&names);
+    for name in names {
+        outside.tls.show(name, Face::Valid(90)).unwrap();
+    }
+    program.run(&["apply"]).await;
+    assert_eq!(program.run(&["check"]).await.status, 0);
+    outside.tls.show("a.example", Face::Expired).unwrap();
+    let doubt = "domains that worked seem not to";
+    let one = program.run(&["check"]).await;
+    assert!(one.status == 3 && !one.out.contains(doubt), "{one:?}");
+    outside.tls.show("a.example", Face::Valid(90)).unwrap();
+    assert_eq!(program.run(&["check"]).await.status, 0);
+    for name in ["a.example", "b.example"] {
+        outside.tls.show(name, Face::Expired).unwrap();
+    }
+    let two = program.run(&["check"]).await;
+    assert!(two.out.starts_with(&format!("2 of 3 {doubt}")), "{two:?}");
+}
+
+#[tokio::test]
+async fn advice_about_certificates_names_the_panels_page_where_the_app_is_known() {
+    let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
+    let outside = Outside::start().await;
+    outside.point(&["a.example"]);
+    outside.tls.show("a.example", Face::Expired).unwrap();
+    outside.dns.point("b.example", &["127.0.0.2".parse().unwrap()]);
+    let program = outside.around(program);
+    let page = "https://app.closte.com/sites/domains/0123456789abcdef01234567";
+    let known = program.clone().with("CLOSTE_SYNC__CLOSTE__APP_ID", "0123456789abcdef01234567");
+    known.run(&["apply"]).await;
+    let checked = known.run(&["check", "--json"]).await.json();
+    let checked = checked.as_array().unwrap();
+    let of = |name: &str, field: &str| {
+        let one = checked.iter().find(|one| one["domain"] == name).unwrap();
+        one[field].as_str().unwrap().to_owned()
+    };
+    assert!(of("a.example", "advice").ends_with(&format!("(Closte's panel: {page})")));
+    for text in [of("a.example", "customer"), of("b.example", "advice")] {
+        assert!(!text.contains("closte.com"), "{text}");
+    }
+    let status = known.run(&["status", "--json", "a.example"]).await.json();
+    assert!(status[0]["advice"].as_str().unwrap().contains(page), "{status}");
+    let events = known.run(&["events", "a.example"]).await;
+    assert!(events.out.contains(page), "{events:?}");
+    let unknown = program.run(&["check", "a.example"]).await;
+    assert!(!unknown.out.contains("app.closte.com"), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn advice_says_itself_why_a_name_is_not_at_closte() {
+    let (_network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
+    let outside = Outside::start().await;
+    outside.point(&["a.example", "b.example", "c.example"]);
+    let program = outside.around(program);
+    closte.refuse("b.example");
+    closte.fail(Target::Domain("c.example".to_owned()), Fault::Failure("quota is used up".into()));
+    program.run(&["apply"]).await;
+    let of = |all: &Value, name: &str| {
+        let one = all.as_array().unwrap().iter().find(|one| one["domain"] == name);
+        one.unwrap()["advice"].as_str().unwrap().to_owned()
+    };
+    for command in ["check", "status"] {
+        let all = program.run(&[command, "--json"]).await.json();
+        assert_eq!(
+            of(&all, "a.example"),
+            "Wait: a.example was added a moment ago, and Closte's next list confirms it"
+        );
+        let refused = of(&all, "b.example");
+        let why = "(Invalid or empty domain: b.example). Does another account have it?";
+        assert!(refused.ends_with(why), "{refused}");
+        let failed = of(&all, "c.example");
+        let why = "(Closte said no: quota is used up); it is tried again in ";
+        assert!(failed.contains(why), "{failed}");
+    }
 }
 
 #[tokio::test]

@@ -303,3 +303,18 @@ async fn an_answer_without_end_is_not_read_to_it() {
     let error = client(&closte).list().await.unwrap_err().to_string();
     assert!(error.contains("larger than 64 MiB"), "{error}");
 }
+
+#[tokio::test]
+async fn whoever_asks_for_it_no_name_of_clostes_own_is_sent() {
+    let closte = Simulator::start(KEY).await.unwrap();
+    let client = client(&closte);
+    let own = name("app-0123456789abcdef01234567.closte.com");
+    for error in [
+        client.add(&own).await.unwrap_err(),
+        client.remove(&own).await.unwrap_err(),
+        client.request_certificate(&own, &[]).await.answer.unwrap_err(),
+    ] {
+        assert!(matches!(error, ClosteError::NameRefused(_)), "{error:?}");
+    }
+    assert_eq!(closte.connections(), 0);
+}

@@ -40,6 +40,7 @@ impl Running {
         let options = Options {
             resolvers: vec![format!("{}", outside.dns.address()).parse().unwrap()],
             expected_targets: vec!["127.0.0.1".parse().unwrap()],
+            public_address: None,
             proxies: Vec::new(),
             certificate_authorities: vec!["letsencrypt.org".to_owned()],
             port: outside.tls.port(),
@@ -52,7 +53,7 @@ impl Running {
         let patience = Patience { attention_after: 24 * HOUR };
         let pace = Pace { interval: INTERVAL, follows_plugin: true };
         let checks = Checks::new(options).unwrap();
-        let clock = Clock::new(checks, state.clone(), patience, pace, 8, time.clone());
+        let clock = Clock::new(checks, state.clone(), patience, None, pace, 8, time.clone());
         let clock = tokio::spawn({
             let stop = stop.clone();
             async move { clock.run(&stop, &|| ()).await }
@@ -333,4 +334,30 @@ async fn the_daemon_says_when_resolvers_are_silent_and_when_they_answer_again() 
     daemon.logs("error=\"agency.example: it answers Query Refused\"").await;
     assert!(!daemon.log().contains("dns.pending"), "{}", daemon.log());
     assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn the_address_that_closte_gave_is_target_enough() {
+    let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
+    let outside = Outside::start().await;
+    let program = outside
+        .around(program)
+        .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "")
+        .with("CLOSTE_SYNC__CLOSTE__PUBLIC_ADDRESS", "127.0.0.1");
+    // The network's own domain cannot be asked for: what is right is said, and nothing is wrong yet.
+    outside.dns.fail("agency.example", DnsFault::Refused);
+    outside.dns.point("a.example", &[SERVER]);
+    outside.dns.point("b.example", &["127.0.0.2".parse().unwrap()]);
+    let daemon = program.start_daemon();
+    daemon.logs("dns.right domain=a.example").await;
+    assert!(!daemon.log().contains("dns.pending"), "{}", daemon.log());
+    // It does not exist: the address is all there is.
+    outside.dns.forget("agency.example");
+    let checked = program.run(&["check", "b.example", "--json"]).await.json();
+    assert_eq!(checked[0]["dns"]["verdict"], "elsewhere", "{checked}");
+    assert!(!daemon.log().contains("checks.target_unknown"), "{}", daemon.log());
+    assert_eq!(daemon.stop().await, 0);
+    let doctor = program.run(&["doctor"]).await;
+    let target = "ok      targets    domains should point at 127.0.0.1, agency.example";
+    assert!(doctor.out.contains(target), "{doctor:?}");
 }

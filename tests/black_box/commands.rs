@@ -1,6 +1,9 @@
 //! The commands as people and scripts meet them.
 
-use closte_sync::{event::Event, simulator::Simulator};
+use closte_sync::{
+    event::Event,
+    simulator::{Call, Fault, Shape, Simulator, Target},
+};
 use serde_json::{Value, json};
 
 use crate::support::{KEY, Network, Outside, Program, ends};
@@ -16,29 +19,38 @@ async fn plan_shows_a_diff_and_changes_nothing() {
     assert_eq!(
         plan.out,
         "\
-6 to add, 0 to remove, 0 held, 0 waiting; 1 in place, 4 covered, 2 foreign, 4 rejected
+6 to add, 0 to remove, 0 held, 0 waiting; 1 in place, 3 covered, 2 foreign, 4 rejected
 + *.roses.example
 + agency.example
 + orphan.example
 + roses.example
 + taken.example
 + xn--blmen-lva.example
-+ never-recorded.agency.example  a domain record for site 4, which has none
-+ twins.agency.example  a domain record for site 10, which has none
-! row 11 \"https://pasted.example/\"  rejected: it is a web address; only the host name belongs here
-! row 12 \"\"  rejected: it is empty
-! row 13 \"evil.example&domain=victim.example\"  rejected: the character '&' cannot be part of a host name
-! site 9 \"localhost\"  rejected: it has one label only, and a domain needs two, such as shop.example
+! never-recorded.agency.example  no domain record for site 4: not yet: it must lack it in 2 more reads
+! twins.agency.example  no domain record for site 10: another site has its domain too
+! twins.agency.example/b  no domain record for site 11: its path is not the network's
+! taken.example  no domain record for site 12: the domain table has its domain for another site
+! archived.agency.example  no domain record for site 5: it is archived, spam or deleted
+! spam.agency.example  no domain record for site 6: it is archived, spam or deleted
+! deleted.agency.example  no domain record for site 7: it is archived, spam or deleted
+! row 11 \"https://pasted.example/\"  rejected: it is a web address; only the host name belongs here; correct it in Network Admin > Ultimate Multisite > Domains
+! row 12 \"\"  rejected: it is empty; correct it in Network Admin > Ultimate Multisite > Domains
+! row 13 \"evil.example&domain=victim.example\"  rejected: the character '&' cannot be part of a host name; correct it in Network Admin > Ultimate Multisite > Domains
+! site 9 \"localhost\"  rejected: it has one label only, and a domain needs two, such as shop.example; correct it in Network Admin > Sites > Edit
 "
     );
     assert_eq!(closte.domains().len(), 3);
-    assert_eq!(network.source(None).read().await.unwrap().lacking.len(), 2);
+    assert_eq!(network.source(None).read().await.unwrap().lacking.len(), 7);
 
     let plan = program.run(&["plan", "--json"]).await.json();
     let decisions: Vec<_> = plan["decisions"].as_array().unwrap().iter().collect();
-    assert_eq!(decisions.len(), 12);
+    assert_eq!(decisions.len(), 11);
     let covered = decisions.iter().find(|one| one["decision"] == "covered").unwrap();
     assert_eq!(covered["by"], "*.agency.example");
+    let no_records = plan["no_records"].as_array().unwrap();
+    assert_eq!((no_records.len(), &plan["records"]), (7, &json!([])));
+    assert_eq!(no_records[4]["decision"], "shared-domain", "{plan}");
+    assert_eq!(plan["sites_on_own_domain"], 1, "{plan}");
 }
 
 #[tokio::test]
@@ -162,6 +174,85 @@ async fn doctor_tries_everything_and_names_the_remedy() {
         (failed[0]["check"].as_str(), failed[1]["check"].as_str()),
         (Some("database"), Some("key"))
     );
+}
+
+#[tokio::test]
+async fn doctor_shows_what_clostes_list_looks_like_and_nothing_of_what_is_in_it() {
+    let (_network, closte, program) = ends(&[]).await;
+    closte.put(["a.example"]);
+    closte.set_shape(Shape::With(vec![
+        json!({"Domain": "b.example", "ssl": {"state": "on"}, KEY: 7}),
+        json!(["c.example"]),
+    ]));
+    let shape = "an array of 1 string, 1 array, 1 object; in the objects Domain (1 string), *** (1 \
+                 number), ssl (1 object); the answer has domains (1 array), success (1 boolean)";
+    let doctor = program.run(&["doctor"]).await;
+    assert!(doctor.out.contains(&format!("ok      shape      {shape}\n")), "{doctor:?}");
+    assert!(doctor.out.contains("please report the line below"), "{doctor:?}");
+    let findings = program.run(&["doctor", "--json"]).await.json();
+    let findings = findings.as_array().unwrap();
+    let found = findings.iter().find(|one| one["check"] == "shape").unwrap();
+    assert_eq!(found["found"], shape);
+
+    closte.fail(Target::Only(Call::List), Fault::Body(r#"{"success":1,"data":[]}"#.to_owned()));
+    let doctor = program.run(&["doctor"]).await;
+    let why = "its `domains` is no list; the answer has success (1 number), data (1 array)";
+    assert!(doctor.out.contains(why), "{doctor:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_name_is_told_with_the_screen_where_it_stands_and_in_order() {
+    let (network, _closte, program) = ends(&[]).await;
+    network
+        .sql(
+            "INSERT INTO wp_wu_domain_mappings (id, blog_id, domain) VALUES (10, 2, 'b b');
+             INSERT INTO wp_wu_domain_mappings (id, blog_id, domain) VALUES (9, 2, 'a a');
+             INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (30, 1, 'd d');
+             INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (4, 1, 'c c')",
+        )
+        .await;
+    program.run(&["apply"]).await;
+    let (rows, sites) =
+        ("Network Admin > Ultimate Multisite > Domains", "Network Admin > Sites > Edit");
+    let status = program.run(&["status", "--json"]).await.json();
+    let status = status.as_array().unwrap();
+    let advice =
+        |one: &Value| one["advice"].as_str().unwrap().split_once(": ").unwrap().0.to_owned();
+    let expected = [("row 9", rows), ("row 10", rows), ("site 4", sites), ("site 30", sites)];
+    let expected = expected.map(|(origin, screen)| format!("Correct {origin} in {screen}"));
+    assert_eq!(status.iter().map(advice).collect::<Vec<_>>(), expected);
+    for command in ["status", "plan"] {
+        let shown = program.run(&[command]).await.out;
+        let origins =
+            shown.lines().filter_map(|line| Some(line.strip_prefix("! ")?.split_once(" \"")?.0));
+        let origins: Vec<&str> = origins.collect();
+        assert_eq!(origins, ["row 9", "row 10", "site 4", "site 30"], "{command}: {shown}");
+    }
+    let doctor = program.run(&["doctor"]).await;
+    let line = "2 mappings, 2 of them no domain name, 2 sites whose own domain is none (`closte-sync \
+                plan` lists them)";
+    assert!(doctor.out.contains(line), "{doctor:?}");
+    let events = program.run(&["events", "--json"]).await.out;
+    let events: Vec<Value> =
+        events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let remedy = |origin: &str| {
+        let one = events.iter().find(|one| one["origin"] == origin).unwrap();
+        one["remedy"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(remedy("row 9"), format!("correct it in {rows}"));
+    assert_eq!(remedy("site 4"), format!("correct it in {sites}"));
+}
+
+#[tokio::test]
+async fn the_table_of_status_is_80_columns_wide_when_it_is_piped() {
+    let long = format!("{}.{}.example", "a".repeat(60), "b".repeat(60));
+    let (_network, _closte, program) = ends(&[&long, "c.example"]).await;
+    program.run(&["apply"]).await;
+    let status = program.run(&["status"]).await;
+    let table = status.out.lines().skip_while(|line| !line.starts_with("DOMAIN"));
+    assert!(table.clone().all(|line| line.len() <= 80), "{status:?}");
+    let names: String = table.skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains(&long) && names.contains("c.example"), "{status:?}");
 }
 
 #[tokio::test]
@@ -300,4 +391,37 @@ async fn doctor_tries_the_resolvers_and_the_target() {
         program.with("CLOSTE_SYNC__CHECKS__RESOLVERS", &deaf.to_string()).run(&["doctor"]).await;
     assert_eq!(none.status, 1, "{none:?}");
     assert!(none.out.contains("-       targets    not tried: no resolver answers"), "{none:?}");
+}
+
+#[tokio::test]
+async fn apply_tries_named_domains_at_once() {
+    let (_network, closte, program) =
+        ends(&["bad.example", "slow.example", "slower.example"]).await;
+    closte.refuse("bad.example");
+    for name in ["slow.example", "slower.example"] {
+        closte.fail(Target::Domain(name.to_owned()), Fault::Failure("not now".to_owned()));
+    }
+    assert_eq!(program.run(&["apply"]).await.status, 3);
+    let asked = closte.count(Call::Add);
+    assert_eq!(program.run(&["apply"]).await.status, 3);
+    assert_eq!(closte.count(Call::Add), asked, "it is too early for another attempt");
+
+    closte.heal();
+    let named = program.run(&["apply", "bad.example", "SLOW.example"]).await;
+    assert!(named.out.starts_with("1 added"), "{named:?}");
+    assert!(named.err.contains("domain.refused domain=bad.example"), "{named:?}");
+    assert_eq!((named.status, closte.count(Call::Add)), (3, asked + 2), "{named:?}");
+    assert_eq!(closte.domains(), ["slow.example"]);
+}
+
+#[tokio::test]
+async fn apply_of_a_name_that_nobody_knows_does_nothing() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let applied = program.run(&["apply", "a.example", "stranger.example"]).await;
+    assert_eq!((applied.status, closte.requests().len()), (1, 0), "{applied:?}");
+    let said = "stranger.example is neither wanted by the network nor managed, so nothing was done";
+    assert!(applied.err.contains(said) && !applied.err.contains("a.example is"), "{applied:?}");
+    assert_eq!(program.run(&["apply", "no name"]).await.status, 64);
+    let events = program.run(&["events"]).await;
+    assert_eq!(events.out, "", "{events:?}");
 }

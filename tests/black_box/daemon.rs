@@ -27,7 +27,7 @@ async fn it_follows_the_table_of_a_mariadb_network() {
     let network = Network::mariadb().await;
     let closte = Simulator::start(KEY).await.unwrap();
     let daemon = Program::new(&network, &closte).start_daemon();
-    eventually("all names are there", async || closte.domains().len() == 11).await;
+    eventually("all names are there", async || closte.domains().len() == 10).await;
     daemon.logs("WARN  record.not_created").await;
     network.map("new.example").await;
     eventually("the new name is there", async || closte.domains().contains(&"new.example".into()))
@@ -71,6 +71,37 @@ async fn the_list_is_asked_for_now_and_then_and_what_it_lost_added_again() {
     closte.take_away("a.example");
     daemon.logs("WARN  domain.lost domain=a.example").await;
     eventually("it is back", async || closte.domains() == ["a.example", "b.example"]).await;
+}
+
+#[tokio::test]
+async fn the_list_is_asked_for_soon_after_an_addition_and_after_a_name_is_missing() {
+    let (_network, closte, program) = ends(&["a.example", "b.example"]).await;
+    let program = program.with("CLOSTE_SYNC__SYNC__INTERVAL", "1h");
+    let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    let daemon = program.start_daemon();
+    eventually("the addition is confirmed", async || closte.count(Call::List) == 2).await;
+    assert_eq!(daemon.stop().await, 0);
+    closte.take_away("a.example");
+    let daemon = program.start_daemon();
+    daemon.logs("WARN  domain.lost domain=a.example").await;
+    eventually("it is confirmed, too", async || closte.count(Call::List) == 5).await;
+    assert_eq!(closte.domains(), ["a.example", "b.example"]);
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn what_an_apply_beside_it_added_is_confirmed_by_its_next_cycle() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    closte.fail(Target::Only(Call::Add), Fault::Failure("no".to_owned()));
+    let daemon = program.start_daemon();
+    daemon.logs("domain.add_failed domain=a.example").await;
+    closte.heal();
+    assert_eq!(program.run(&["apply", "a.example"]).await.status, 0);
+    let confirmed =
+        async || program.run(&["status", "--json"]).await.json()[0]["at_closte"] == "yes";
+    eventually("the daemon confirms it", confirmed).await;
+    drop((daemon, network));
 }
 
 #[tokio::test]

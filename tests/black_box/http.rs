@@ -172,7 +172,7 @@ async fn a_visitor_who_says_nothing_keeps_nobody_out() {
     let daemon = with_endpoint(program).start_daemon();
     let at = address(&daemon).await;
     let mut silent = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..300 {
         let host = at.strip_prefix("http://").unwrap();
         silent.push(tokio::net::TcpStream::connect(host).await.unwrap());
     }

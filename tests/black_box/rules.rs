@@ -60,8 +60,54 @@ async fn rule_1_another_network_has_a_ledger_of_its_own() {
     let other = Network::with_domains(&["d.example"]).await;
     other.sql("UPDATE wp_site SET domain = 'other.example'").await;
     let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &other.url);
+    let applied = program.run(&["apply"]).await;
+    assert!(applied.err.contains("network=\"other.example (1)\" left_behind=3"), "{applied:?}");
     settle(&program).await;
     assert_eq!(closte.domains(), ["a.example", "b.example", "c.example", "d.example"]);
+}
+
+#[tokio::test]
+async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
+    let (network, closte, program) = ends(&["a.example", "b.agency.example", "c.example"]).await;
+    settle(&program).await;
+    // Only its letter case: that is no change.
+    network.sql("UPDATE wp_site SET domain = 'AGENCY.example'").await;
+    let applied = program.run(&["apply"]).await;
+    assert!(!applied.err.contains("ledger."), "{applied:?}");
+    // Nothing tells what it is while nothing is mapped: nothing is done, and nothing forgotten.
+    network
+        .sql(
+            "CREATE TABLE away AS SELECT * FROM wp_wu_domain_mappings;
+             DELETE FROM wp_wu_domain_mappings;
+             UPDATE wp_site SET domain = 'New.example'; UPDATE wp_blogs SET domain = 'new.example'",
+        )
+        .await;
+    for command in ["apply", "plan"] {
+        let finished = program.run(&[command]).await;
+        assert_eq!(finished.status, 1, "{finished:?}");
+        assert!(finished.err.contains("was agency.example and is New.example now"), "{finished:?}");
+    }
+    // A name below the old domain has moved below the new one, another is gone: it is the same.
+    network
+        .sql(
+            "INSERT INTO wp_wu_domain_mappings SELECT * FROM away;
+             UPDATE wp_wu_domain_mappings SET domain = 'b.new.example' WHERE domain LIKE 'b.%';
+             DELETE FROM wp_wu_domain_mappings WHERE domain = 'a.example'",
+        )
+        .await;
+    let plan = program.run(&["plan"]).await;
+    assert!(plan.out.contains("a.example") && plan.status == 2, "{plan:?}");
+    let applied = program.run(&["apply"]).await;
+    let renamed = "ledger.network_renamed from=\"agency.example (1)\" to=\"new.example (1)\"";
+    assert!(applied.err.contains(renamed), "{applied:?}");
+    assert!(!applied.err.contains("ledger.started"), "{applied:?}");
+    program.run(&["apply", "--allow-removals"]).await;
+    settle(&program).await;
+    assert_eq!(closte.domains(), ["b.new.example", "c.example"]);
+    // And back again.
+    network.sql("UPDATE wp_site SET domain = 'agency.example'").await;
+    let applied = program.run(&["apply"]).await;
+    assert!(applied.err.contains("ledger.network_renamed from=\"new.example (1)\""), "{applied:?}");
 }
 
 #[tokio::test]
@@ -112,6 +158,50 @@ async fn rule_2_a_list_that_is_not_understood_in_full_removes_nothing_and_stops_
         closte.domains() == ["b.example", "c.example", "new.example"]
     })
     .await;
+}
+
+#[tokio::test]
+async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() {
+    let names = numbered(20);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (_network, closte, program) = ends(&names).await;
+    settle(&program).await;
+    let odd = Fault::Body(r#"{"success": true, "domains": []}"#.to_owned());
+    closte.fail(Target::Only(Call::List), odd);
+    let missing = program.run(&["apply"]).await;
+    assert_eq!((missing.status, closte.count(Call::Add)), (3, 20), "{missing:?}");
+    assert!(missing.out.contains(", 20 missing"), "{missing:?}");
+    assert!(!missing.err.contains("WARN"), "{missing:?}");
+    let status = program.run(&["status"]).await;
+    assert!(status.out.contains("20 missing from Closte's last list"), "{status:?}");
+    let plan = program.run(&["plan"]).await;
+    assert_eq!(plan.status, 2, "{plan:?}");
+    closte.heal();
+    let healed = program.run(&["apply"]).await;
+    assert_eq!((healed.status, closte.count(Call::Add)), (0, 20), "{healed:?}");
+
+    for name in &names {
+        closte.take_away(name);
+    }
+    assert_eq!(program.run(&["apply"]).await.status, 3);
+    assert_eq!(closte.count(Call::Add), 20);
+    let restored = program.run(&["apply"]).await;
+    assert_eq!((restored.status, closte.domains().len()), (0, 20), "{restored:?}");
+    let log = &restored.err;
+    assert!(log.contains("WARN  sync.domains_lost domains=20 examples=\"shop00.example,"), "{log}");
+    assert!(log.contains("INFO  sync.domains_restored domains=20"), "{log}");
+    assert!(!log.contains("domain.lost") && !log.contains("domain.added"), "{log}");
+    let events = program.run(&["events", "shop07.example"]).await;
+    for event in ["domain.lost shop07.example", "domain.added shop07.example"] {
+        assert!(events.out.contains(event), "{events:?}");
+    }
+
+    settle(&program).await;
+    closte.take_away(names[3]);
+    program.run(&["apply"]).await;
+    let restored = program.run(&["apply"]).await;
+    assert!(restored.err.contains("WARN  domain.lost domain=shop03.example"), "{restored:?}");
+    assert!(restored.err.contains("INFO  domain.added domain=shop03.example"), "{restored:?}");
 }
 
 #[tokio::test]
@@ -215,6 +305,33 @@ async fn rule_5_the_networks_own_names_and_kept_ones_are_never_removed() {
 }
 
 #[tokio::test]
+async fn rule_5_own_names_are_those_of_wp_config_and_of_main_sites_too_with_and_without_www() {
+    let own = [
+        "agency.example",
+        "www.agency.example",
+        "live.example",
+        "www.live.example",
+        "main.example",
+        "www.main.example",
+    ];
+    let (network, closte, program) = ends(&own).await;
+    let program = program.with("CLOSTE_SYNC__WORDPRESS__CURRENT_SITE", "Live.example");
+    network
+        .sql(
+            "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (2, 1, 'main.example', '/');
+             INSERT INTO wp_sitemeta (site_id, meta_key, meta_value) VALUES (1, 'main_site', '2')",
+        )
+        .await;
+    network.map("stays.example").await;
+    settle(&program).await;
+    network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain <> 'stays.example'").await;
+    let applied = program.run(&["apply", "--allow-removals"]).await;
+    assert_eq!((applied.status, closte.count(Call::Remove)), (0, 0), "{applied:?}");
+    let plan = program.run(&["plan"]).await;
+    assert_eq!(plan.out.matches("held: it is the network's own name").count(), 6, "{plan:?}");
+}
+
+#[tokio::test]
 async fn rule_6_a_crash_in_the_middle_of_a_call_forgets_no_name() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     closte.fail(Target::Only(Call::Add), Fault::Hang);
@@ -244,7 +361,6 @@ async fn rule_8_only_domain_names_are_sent() {
         "roses.example",
         "taken.example",
         "the-bakery.example",
-        "twins.agency.example",
         "xn--blmen-lva.example",
     ];
     let mut sent: Vec<_> = closte.requests().into_iter().filter_map(|one| one.domain).collect();
@@ -275,4 +391,39 @@ async fn rule_10_the_daemon_outlives_whatever_the_other_ends_do() {
     network.map("late.example").await;
     daemon.logs("domain.added domain=late.example").await;
     assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn names_below_closte_com_are_never_sent() {
+    const OWN: &str = "app-0123456789abcdef01234567.closte.com";
+    let (network, closte, program) = ends(&["a.example", OWN]).await;
+    let program = program.with("CLOSTE_SYNC__WORDPRESS__CREATE_DOMAIN_RECORDS", "false");
+    network
+        .sql("INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (5, 1, 'site5.closte.com')")
+        .await;
+    closte.put([OWN, "cdn-7.closte.com"]);
+    let plan = program.run(&["plan"]).await.out;
+    let head = "1 to add, 0 to remove, 0 held, 0 waiting; 0 in place, 2 foreign, 2 not wanted\n";
+    assert!(plan.starts_with(head), "{plan}");
+    let reason = "not wanted: it is one of Closte's own names, which are never sent to it";
+    assert!(plan.contains(&format!("! row 2 \"{OWN}\"  {reason}\n")), "{plan}");
+    assert!(plan.contains(&format!("! site 5 \"site5.closte.com\"  {reason}\n")), "{plan}");
+    for _ in 0..2 {
+        assert_eq!(program.run(&["apply"]).await.status, 0);
+    }
+    network.unmap(OWN).await;
+    assert_eq!(program.run(&["apply"]).await.status, 0);
+    let sent = closte.requests().into_iter().filter_map(|request| request.domain);
+    assert_eq!(sent.collect::<Vec<_>>(), ["a.example"]);
+    let events = program.run(&["events"]).await.out;
+    assert_eq!(events.matches("domain.not_wanted").count(), 2, "{events}");
+    assert!(!events.contains("row.rejected"), "{events}");
+    let status = program.run(&["status", "--json"]).await.json();
+    let own: Vec<_> =
+        status.as_array().unwrap().iter().filter(|one| one["domain"] != "a.example").collect();
+    assert_eq!((own.len(), &own[0]["at_closte"]), (1, &json!("not-wanted")), "{status}");
+
+    let extra =
+        program.with("CLOSTE_SYNC__SYNC__EXTRA_DOMAINS", "*.closte.com").run(&["plan"]).await;
+    assert!(extra.status == 1 && extra.err.contains("one of Closte's own names"), "{extra:?}");
 }

@@ -13,6 +13,8 @@ use closte_sync::{
     wordpress::{DatabaseUrl, Source, WpConfig},
 };
 
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteConnectOptions};
+
 use crate::support::{Finished, KEY, Network, PASSWORD, Program, client, ends, eventually};
 
 const MARKER: &str = "m4rker";
@@ -182,6 +184,97 @@ async fn rule_7_whatever_the_database_does() {
             &["config", "--json"],
         ] {
             assert_unseen(&format!("{url} {command:?}"), &said(&program, command).await);
+        }
+    }
+}
+
+/// A server that answers every connection with an error of this text.
+fn server_that_says(text: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let body = [b"\xff\x15\x04#28000", text.as_bytes()].concat();
+    let packet = [&[u8::try_from(body.len()).unwrap(), 0, 0, 0], body.as_slice()].concat();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.unwrap().write_all(&packet);
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn rule_7_whatever_the_database_repeats() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let apart = |secret: &str, by: &str| {
+        let letters = secret.chars().map(|c| format!("{c}{by}"));
+        letters.collect::<String>()
+    };
+    for secret in [PASSWORD, KEY] {
+        for repeated in [
+            secret.to_owned(),
+            secret.to_uppercase(),
+            apart(secret, "\u{200b}"),
+            apart(secret, "\u{ad}"),
+            apart(secret, "\u{e0041}"),
+            apart(secret, "\u{9b}\u{202e}"),
+            secret.replace('-', "%2d"),
+            secret.replace('-', "\\-"),
+            secret.replace('-', "\\u002d"),
+        ] {
+            let port = server_that_says(format!("no entry with <{repeated}>"));
+            let url = format!("mysql://wp:{PASSWORD}@127.0.0.1:{port}/wordpress");
+            let program = program.clone().with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &url);
+            for command in [&["plan"][..], &["apply"], &["doctor"], &["doctor", "--json"]] {
+                let said = said(&program, command).await.to_lowercase();
+                assert!(said.contains("***"), "{repeated:?}: {said}");
+                for hidden in ["\\u{200b}", "\\u{ad}", "\\u{e0041}", "\\u{9b}\\u{202e}"] {
+                    assert_unseen(&repeated, &said.replace(hidden, ""));
+                }
+                let is_seen = |c: &char| !closte_sync::escape::is_hidden(*c);
+                assert_unseen(&repeated, &said.chars().filter(is_seen).collect::<String>());
+            }
+        }
+    }
+    let state = std::fs::read(program.state_path()).unwrap();
+    assert!(!state.windows(MARKER.len()).any(|bytes| bytes == MARKER.as_bytes()), "in the state");
+}
+
+#[tokio::test]
+async fn a_short_password_makes_no_stars_of_what_the_database_says() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let port = server_that_says("no entry, says a server".to_owned());
+    for (password, said) in
+        [("a", "no entry, says a server"), ("say", "no entry, says a server"), ("says", "***")]
+    {
+        let url = format!("mysql://wp:{password}@127.0.0.1:{port}/wordpress");
+        let program = program.clone().with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &url);
+        let plan = program.run(&["plan"]).await;
+        assert!(plan.err.contains(said), "{password}: {plan:?}");
+        assert_eq!(plan.err.contains("entry"), !said.contains('*'), "{password}: {plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_older_version_wrote_down_is_masked() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    program.run(&["apply"]).await;
+    let options = SqliteConnectOptions::new().filename(program.state_path());
+    let mut state = options.connect().await.unwrap();
+    state
+        .execute(sqlx::AssertSqlSafe(format!(
+            "UPDATE event SET detail = '{{\"error\": \"it is {KEY}\"}}';
+             UPDATE managed SET progress = 'refused', refused_at = 0, error = 'it is {KEY}';
+             INSERT INTO rejected VALUES (1, 'row 7', 1, 'it is {KEY}', 'no name', 0);
+             UPDATE last_cycle SET failed_at = 0, error = 'it is {KEY}'"
+        )))
+        .await
+        .unwrap();
+    state.close().await.unwrap();
+    for command in ["events", "status"] {
+        for arguments in [&[command][..], &[command, "--json"]] {
+            let said = said(&program, arguments).await;
+            assert!(said.contains("it is ***"), "{arguments:?} {said}");
+            assert_unseen(command, &said);
         }
     }
 }
@@ -396,6 +489,10 @@ fn a_secret_in_a_wp_config_is_seen_however_it_is_written() {
     }
     let text = php("'m4rker'");
     assert!(is_told(&[text.as_bytes(), b" // \xe9"].concat()), "Latin-1");
+    // To PHP that is no PHP.
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert!(is_told(&[b"\xff\xfe".to_vec(), utf16].concat()), "UTF-16");
+    std::fs::write(&path, [b"\xff\xfe".to_vec(), utf16].concat()).unwrap();
+    let layers = Layers { wp_config: Some(path.clone()), ..Layers::default() };
+    let error = Settings::load(&layers).unwrap_err().to_string();
+    assert!(error.contains("is not text") && !error.contains("m4rker"), "{error}");
 }

@@ -103,6 +103,7 @@ fn bounds_are_kept() {
         ("closte.public_address", "2001:db8::1", "app.example"),
         ("wordpress.table_prefix", "wp_x1_", "wp-"),
         ("wordpress.create_domain_records", "no", "perhaps"),
+        ("wordpress.max_rows", "1000", "999"),
         ("closte.timeout", "1m", "soon"),
         ("closte.timeout", "100ms", "61s"),
         ("checks.attention_after", "1h30m", "-1s"),
@@ -213,15 +214,20 @@ fn no_network_is_guessed() {
         settings.unwrap().database().map(ToString::to_string).map_err(|error| error.to_string())
     };
     let prefix = [("WORDPRESS_TABLE_PREFIX", "wp_")];
-    let id = [("CLOSTE_SYNC__WORDPRESS__NETWORK_ID", "2")];
     for (text, remedy, why) in [
         ("$table_prefix = strtolower('SHOP_');", prefix, "it calls a function, which is not run"),
         ("", prefix, "sets no $table_prefix; perhaps it is only half written. Set"),
-        ("$table_prefix = 'wp_'; define('SITE_ID_CURRENT_SITE', f());", id, "it calls a function"),
     ] {
         let error = of_file(text, &[]).unwrap_err();
         assert!(error.contains(" is not known: ") && error.contains(why), "{text}: {error}");
         assert_eq!(of_file(text, &remedy).as_deref(), Ok("mysql://u@h:3306/n"), "{text}");
+    }
+    // A password that a required file may set is not none.
+    for text in ["$table_prefix = 'wp_';", "define('DB_PASSWORD', ''); $table_prefix = 'wp_';"] {
+        let text = format!("require 'secrets.php'; {text}");
+        let error = of_file(&text, &prefix).unwrap_err();
+        assert!(error.contains("wordpress.database_url is not set"), "{text}: {error}");
+        assert!(error.contains("the file required in line 1 "), "{text}: {error}");
     }
     // Nor where another source names the database.
     let (folder, half) = file("<?php\ndefine('DB_NA");
@@ -273,6 +279,18 @@ fn a_wp_config_says_which_network_it_is_and_where_at_closte() {
     ] {
         let lost = of_file(text).lost_since(&settings).unwrap();
         assert!(lost.starts_with(&format!("{key} was set by ")), "{lost}");
+    }
+    let connection = "define('DB_CHARSET', 'latin1'); define('MYSQL_CLIENT_FLAGS', 2048);";
+    let before = of_file(connection);
+    for (text, expected) in [
+        ("define('DB_CHARSET', 'latin1');", Some("MYSQL_CLIENT_FLAGS was set by ")),
+        ("define('MYSQL_CLIENT_FLAGS', 0);", Some("DB_CHARSET was set by ")),
+        ("define('DB_CHARSET', f()); define('MYSQL_CLIENT_FLAGS', 0);", Some("DB_CHARSET was")),
+        ("define('DB_CHARSET', 'utf8'); define('MYSQL_CLIENT_FLAGS', f());", None),
+    ] {
+        let lost = of_file(text).lost_since(&before).unwrap_or_default();
+        assert!(lost.starts_with(expected.unwrap_or_default()), "{text}: {lost}");
+        assert_eq!(lost.is_empty(), expected.is_none(), "{text}: {lost}");
     }
 
     // What is for advice only stops nothing.
@@ -403,8 +421,8 @@ async fn nothing_need_be_set_beside_a_wp_config() {
     let key = format!("define('CLOSTE_CLIENT_API_KEY', \"{KEY}\");");
     let file = program.file("wp-config.php", &wp_config(&network, &key));
     let applied = program.run(&["apply", "--wp-config", &file]).await;
-    assert_eq!(applied.status, 0, "{applied:?}");
-    assert_eq!(closte.domains().len(), 11);
+    assert_eq!(applied.status, 3, "a domain record waits for sync.record_grace: {applied:?}");
+    assert_eq!(closte.domains().len(), 10);
 
     let config = program.run(&["config", "--wp-config", &file]).await;
     let line = |key: &str| {
@@ -429,6 +447,31 @@ async fn nothing_need_be_set_beside_a_wp_config() {
 }
 
 #[tokio::test]
+async fn a_wp_config_is_found_where_closte_keeps_it() {
+    let places = |variables: &[(&str, &str)]| Layers::usual_places(&layers(variables).environment);
+    let app = ("CLOSTE_APP_ID", "5f3e0f2a9b1c4d6e8f7a0b12");
+    assert_eq!(
+        places(&[app, ("HOME", "/home/me")])[2..],
+        [
+            "/var/www/html/wp-config.php",
+            "/home/5f3e0f2a9b1c4d6e8f7a0b12/public_html/wp-config.php",
+            "/home/me/public_html/wp-config.php",
+        ]
+        .map(PathBuf::from)
+    );
+    assert_eq!(places(&[("CLOSTE_APP_ID", "../etc"), ("HOME", "")]).len(), 3);
+
+    let program = Program::bare();
+    let folder = program.file("wp-config.php", "<?php $table_prefix = 'home_';");
+    let home = Path::new(&folder).parent().unwrap().to_owned();
+    std::fs::create_dir(home.join("public_html")).unwrap();
+    std::fs::rename(&folder, home.join("public_html/wp-config.php")).unwrap();
+    let config = program.with("HOME", home.to_str().unwrap()).run(&["config"]).await;
+    assert!(config.out.contains("home_"), "{config:?}");
+    assert!(config.out.contains("public_html/wp-config.php"), "{config:?}");
+}
+
+#[tokio::test]
 async fn what_a_wp_config_does_not_say_is_named() {
     let network = Network::mariadb().await;
     let program = Program::bare();
@@ -438,7 +481,10 @@ async fn what_a_wp_config_does_not_say_is_named() {
     let plan = program.run(&["plan", "--wp-config", &file]).await;
     assert_eq!(plan.status, 1);
     assert!(
-        plan.err.contains("CLOSTE_CLIENT_API_KEY in line 8 is not known: it calls a function"),
+        plan.err.contains(
+            "CLOSTE_CLIENT_API_KEY in line 8 is not known: it calls a function, which is not run; \
+             closte.api_key replaces it"
+        ),
         "{plan:?}"
     );
     let doctor = program.run(&["doctor", "--wp-config", &file]).await;

@@ -123,7 +123,9 @@ async fn every_ssl_verdict_comes_from_handshakes() {
     let program = program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.0/28");
     let cases = [
         ("valid.example", Face::Valid(90), "valid"),
-        ("expiring.example", Face::Valid(6), "expiring"),
+        ("expiring.example", Face::Issued(84, 6), "expiring"),
+        ("six-days.example", Face::Issued(3, 3), "valid"),
+        ("last-day.example", Face::Issued(5, 1), "expiring"),
         ("expired.example", Face::Expired, "expired"),
         ("early.example", Face::NotYetValid, "not-yet-valid"),
         ("other.example", Face::WrongName, "wrong-name"),
@@ -167,7 +169,7 @@ async fn every_ssl_verdict_comes_from_handshakes() {
     assert_eq!(certificate("other.example")["names"], json!(["*.closte-practice.example"]));
     let advice = found("other.example")["advice"].as_str().unwrap().to_owned();
     assert!(advice.contains("the server shows its own (*.closte-practice.example)"), "{advice}");
-    assert!(found("expiring.example")["advice"].as_str().unwrap().contains("ends in 5 days"));
+    assert!(found("expiring.example")["advice"].as_str().unwrap().contains("ends in 5d"));
 }
 
 #[tokio::test]
@@ -313,7 +315,24 @@ async fn without_a_target_it_is_where_the_network_itself_is() {
     assert_eq!(status[0]["dns"]["verdict"], "elsewhere", "it is recorded: {status}");
     assert_eq!(status[0]["expected"], json!(["127.0.0.2", "127.0.0.3", "agency.example"]));
 
+    // The address that Closte gave counts as well, and comes first.
+    let given = program.clone().with("CLOSTE_SYNC__CLOSTE__PUBLIC_ADDRESS", "127.0.0.9");
+    outside.dns.point("c.example", &[address("127.0.0.9")]);
+    let checked = given.run(&["check", "--json"]).await.json();
+    for one in checked.as_array().unwrap() {
+        assert_eq!(one["dns"]["verdict"], "ok", "{one}");
+        let places = json!(["127.0.0.9", "127.0.0.2", "127.0.0.3", "agency.example"]);
+        assert_eq!(one["expected"], places);
+    }
+    outside.dns.point("c.example", &[SERVER]);
+    let moved = given.run(&["check", "c.example"]).await;
+    assert!(moved.out.contains("Point the A record of c.example at 127.0.0.9: "), "{moved:?}");
+
     outside.dns.forget("agency.example");
+    let alone = given.run(&["check", "--json"]).await.json();
+    let verdicts: Vec<_> =
+        alone.as_array().unwrap().iter().map(|one| &one["dns"]["verdict"]).collect();
+    assert_eq!(verdicts, ["elsewhere", "no-such-name", "elsewhere"], "{alone}");
     let lost = program.run(&["check", "c.example"]).await;
     assert!(lost.out.contains("It is not known where domains should point"), "{lost:?}");
     let status = program.run(&["status", "--json", "c.example"]).await.json();

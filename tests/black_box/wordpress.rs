@@ -3,12 +3,12 @@
 use closte_sync::{
     domain::InvalidDomain,
     simulator::Simulator,
-    wordpress::{Network as Read, Origin, Source, SourceError},
+    wordpress::{Network as Read, NoRecord, Origin, Source, SourceError},
 };
 
 use sqlx::Executor as _;
 
-use crate::support::{KEY, Network, Program, eventually};
+use crate::support::{KEY, Network, Program, eventually, fitting};
 
 fn mapped(read: &Read) -> Vec<(i64, i64, &str)> {
     read.mappings.iter().map(|m| (m.row_id, m.blog_id, m.domain.as_str())).collect()
@@ -34,11 +34,24 @@ fn assert_whole(read: &Read) {
     );
     let modified: Vec<_> = read.mappings.iter().take(3).map(|mapping| mapping.modified).collect();
     assert_eq!(modified, [Some(1_767_323_045), None, None]);
-    let own: Vec<_> = read.own_names.iter().map(|name| name.as_str()).collect();
+    let mut own: Vec<_> = read.own_names.iter().map(|name| name.as_str()).collect();
+    own.sort_unstable();
+    own.dedup();
     assert_eq!(own, ["agency.example", "second.example"]);
-    let lacking: Vec<_> =
-        read.lacking.iter().map(|site| (site.blog_id, site.domain.as_str())).collect();
-    assert_eq!(lacking, [(4, "never-recorded.agency.example"), (10, "twins.agency.example")]);
+    let lacking: Vec<_> = read.lacking.iter().map(|site| (site.blog_id, site.record)).collect();
+    assert_eq!(
+        lacking,
+        [
+            (4, Ok(())),
+            (5, Err(NoRecord::Gone)),
+            (6, Err(NoRecord::Gone)),
+            (7, Err(NoRecord::Gone)),
+            (10, Err(NoRecord::SharedDomain)),
+            (11, Err(NoRecord::OtherPath)),
+            (12, Err(NoRecord::HasRowElsewhere)),
+        ]
+    );
+    assert_eq!(read.on_own_domain, 1);
     let rejected: Vec<_> =
         read.rejected.iter().map(|one| (one.origin, one.reason.clone())).collect();
     assert_eq!(
@@ -101,7 +114,8 @@ async fn another_network_has_a_table_of_its_own() {
         (read.domain.as_str(), mapped(&read)),
         ("second.example", vec![(1, 14, "club.example")])
     );
-    assert_eq!(read.lacking, []);
+    let lacking: Vec<_> = read.lacking.iter().map(|site| site.blog_id).collect();
+    assert_eq!(lacking, [] as [i64; 0]);
 }
 
 #[tokio::test]
@@ -175,27 +189,108 @@ async fn what_keeps_the_database_closed_is_told_apart() {
 }
 
 #[tokio::test]
+async fn what_changed_since_the_read_gets_no_domain_record() {
+    const NAME: &str = "never-recorded.agency.example";
+    for network in [Network::mariadb().await, Network::sqlite().await] {
+        if network.url.starts_with("mysql") {
+            network.allow_records().await;
+        }
+        let source = network.source(None);
+        let read = source.read().await.unwrap();
+        let lacking = fitting(&read);
+        let set = |table: &str, id: &str, column: &str, value: &str| {
+            format!("UPDATE wp_{table} SET {column} = '{value}' WHERE {id}")
+        };
+        let blog = |column: &str, value: &str| set("blogs", "blog_id = 4", column, value);
+        let site = |id: &str, column: &str, value: &str| set("site", id, column, value);
+        let row = |site: i64, domain: &str| {
+            let columns = "wp_wu_domain_mappings (id, blog_id, domain)";
+            format!("INSERT INTO {columns} VALUES (90, {site}, '{domain}')")
+        };
+        let no_row = || "DELETE FROM wp_wu_domain_mappings WHERE id = 90".to_owned();
+        let sibling = format!(
+            "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (90, 2, '{NAME}', '/x/')"
+        );
+        for (change, back) in [
+            (blog("domain", "new.example"), blog("domain", NAME)),
+            (blog("path", "/x/"), blog("path", "/")),
+            (blog("site_id", "2"), blog("site_id", "1")),
+            (blog("spam", "1"), blog("spam", "0")),
+            (site("id = 1", "domain", "new.example"), site("id = 1", "domain", "agency.example")),
+            (site("id = 1", "path", "/wp/"), site("id = 1", "path", "/")),
+            (site("id = 2", "domain", NAME), site("id = 2", "domain", "second.example")),
+            (sibling, "DELETE FROM wp_blogs WHERE blog_id = 90".to_owned()),
+            (row(2, NAME), no_row()),
+            (row(2, &format!("www.{NAME}")), no_row()),
+            (row(4, "other.example"), no_row()),
+        ] {
+            network.sql(&change).await;
+            assert_eq!(
+                source.create_records(&read, &lacking).await.unwrap(),
+                [] as [i64; 0],
+                "{change}"
+            );
+            network.sql(&back).await;
+        }
+        // Tables of one database often differ in their collations.
+        if network.url.starts_with("mysql") {
+            let other = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+            network.sql(&format!("ALTER TABLE wp_blogs CONVERT TO {other}")).await;
+        }
+        assert_eq!(source.create_records(&read, &lacking).await.unwrap(), [4]);
+    }
+}
+
+#[tokio::test]
+async fn old_columns_are_read_by_value_and_not_by_index() {
+    let network = Network::mariadb().await;
+    network
+        .sql(
+            "SET sql_mode = '';
+             ALTER TABLE wp_blogs
+               MODIFY archived enum('0','1') NOT NULL DEFAULT '0',
+               MODIFY spam varchar(9) DEFAULT '0',
+               MODIFY deleted enum('0','1') DEFAULT NULL;
+             UPDATE wp_blogs SET archived = IF(blog_id = 5, '1', '0'),
+               deleted = IF(blog_id = 7, '1', IF(blog_id = 4, NULL, '0')),
+               spam = IF(blog_id = 6, '1', IF(blog_id = 4, '', '0'))",
+        )
+        .await;
+    assert_whole(&network.source(None).read().await.unwrap());
+    let network = Network::sqlite().await;
+    network
+        .sql(
+            "UPDATE wp_blogs SET archived = CAST(archived AS TEXT), spam = CAST(spam AS TEXT);
+             UPDATE wp_blogs SET deleted = '' WHERE deleted = 0",
+        )
+        .await;
+    assert_whole(&network.source(None).read().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_domain_record_is_written_as_the_plugin_writes_it_and_only_once() {
     for network in [Network::mariadb().await, Network::sqlite().await] {
         let source = network.source(None);
-        let lacking = source.read().await.unwrap().lacking;
+        let read = source.read().await.unwrap();
+        let lacking = fitting(&read);
         if network.url.starts_with("mysql") {
-            let error = source.create_records(&lacking).await.unwrap_err();
+            let error = source.create_records(&read, &lacking).await.unwrap_err();
             let text = error.to_string();
-            assert!(matches!(error, SourceError::InsertDenied { .. }));
+            assert!(matches!(error.error, SourceError::InsertDenied { .. }) && !error.perhaps);
             assert!(text.contains("GRANT INSERT ON `net"), "{text}");
             assert!(text.contains("`.`wp_wu_domain_mappings` TO 'user"), "{text}");
-            let (database, user) = (&network.url.rsplit_once('/').unwrap().1, &network.url);
-            let user = user.split("//").nth(1).unwrap().split(':').next().unwrap();
-            let grant = format!("GRANT INSERT ON {database}.wp_wu_domain_mappings TO {user}");
-            network.sql(&format!("{grant}@'%'; {grant}@'localhost'")).await;
+            network.allow_records().await;
         }
         source.check_insert().await.unwrap();
-        assert_eq!(source.create_records(&lacking).await.unwrap(), 2);
-        assert_eq!(source.create_records(&lacking).await.unwrap(), 0, "written twice");
+        assert_eq!(source.create_records(&read, &lacking).await.unwrap(), [4]);
+        assert_eq!(
+            source.create_records(&read, &lacking).await.unwrap(),
+            [] as [i64; 0],
+            "written twice"
+        );
 
         let read = source.read().await.unwrap();
-        assert_eq!((read.rows, read.lacking.len()), (15, 0));
+        assert_eq!((read.rows, fitting(&read)), (14, vec![]));
         let new = read.mappings.iter().find(|mapping| mapping.blog_id == 4).unwrap();
         assert_eq!(new.domain.as_str(), "never-recorded.agency.example");
         if network.url.starts_with("mysql") {
@@ -251,11 +346,10 @@ async fn a_site_whose_domain_does_not_fit_keeps_no_other_from_its_record() {
     let insert = "INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES";
     network.sql(&format!("{insert} (20, 1, '{long}'), (21, 1, 'fits.agency.example')")).await;
     let source = network.source(None);
-    let lacking = source.read().await.unwrap().lacking;
-    assert_eq!(lacking.len(), 4);
-    assert_eq!(source.create_records(&lacking).await.unwrap(), 3);
-    let lacking = source.read().await.unwrap().lacking;
-    assert_eq!((lacking.len(), lacking[0].blog_id), (1, 20));
+    let read = source.read().await.unwrap();
+    let long = read.lacking.iter().find(|site| site.blog_id == 20).unwrap();
+    assert_eq!(long.record, Err(NoRecord::DoesNotFit));
+    assert_eq!(source.create_records(&read, &fitting(&read)).await.unwrap(), [4, 21]);
 }
 
 #[tokio::test]
@@ -272,7 +366,7 @@ async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
         .map(|line| line.replace("wordpress.", &format!("{database}.")))
         .map(|line| line.replace("'closte_sync'@'localhost'", &format!("{user}@'%'")))
         .collect();
-    assert_eq!(grants.len(), 4, "{grants:?}");
+    assert_eq!(grants.len(), 5, "{grants:?}");
     let closte = Simulator::start(KEY).await.unwrap();
     let url = format!("mysql://{user}:pw@{address}/{database}");
     let program = Program::new(&network, &closte);
@@ -297,7 +391,7 @@ async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
         let doctor = program.run(&["doctor"]).await;
         let line = doctor.out.lines().find(|line| line.contains(" database ")).unwrap();
         let (_, named) = line.split_once("run: ").unwrap_or_else(|| panic!("{some}: {line}"));
-        assert_eq!(named.matches("GRANT ").count(), 4, "{some}: {line}");
+        assert_eq!(named.matches("GRANT ").count(), 5, "{some}: {line}");
         network.sql(named).await;
         let doctor = program.run(&["doctor"]).await;
         assert!(doctor.out.contains("ok      rights"), "{some}: {doctor:?}");
@@ -313,6 +407,8 @@ async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
         let line = doctor.out.lines().find(|line| line.contains(&format!(" {check} "))).unwrap();
         assert!(line.starts_with("ok"), "{line}");
     }
+    program.run(&["apply"]).await;
+    program.run(&["apply"]).await;
     let applied = program.run(&["apply"]).await;
-    assert!(applied.out.contains("2 domain records written"), "{applied:?}");
+    assert!(applied.out.contains("1 domain records written"), "{applied:?}");
 }

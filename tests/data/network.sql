@@ -50,3 +50,16 @@ CREATE TABLE wp_sitemeta (
   KEY meta_key (meta_key(191)),
   KEY site_id (site_id)
 ) DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE wp_wu_forms (
+  id bigint(20) NOT NULL AUTO_INCREMENT,
+  name tinytext NOT NULL DEFAULT '',
+  slug varchar(255) DEFAULT NULL,
+  active tinyint(4) DEFAULT 1,
+  settings longtext DEFAULT NULL,
+  custom_css longtext DEFAULT NULL,
+  allowed_countries text DEFAULT NULL,
+  date_created datetime DEFAULT NULL,
+  date_modified datetime DEFAULT NULL,
+  PRIMARY KEY (id)
+) DEFAULT CHARSET=utf8mb4;

@@ -37,3 +37,11 @@ CREATE TABLE wp_sitemeta (
   meta_key text DEFAULT NULL COLLATE NOCASE,
   meta_value text COLLATE NOCASE
 );
+
+CREATE TABLE wp_wu_forms (
+  id integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+  name text NOT NULL DEFAULT '' COLLATE NOCASE,
+  slug text DEFAULT NULL COLLATE NOCASE,
+  active integer DEFAULT 1,
+  settings text DEFAULT NULL COLLATE NOCASE
+);

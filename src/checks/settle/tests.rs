@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::standing::{AddressSeen, DnsObservation, SslObservation, Stage};
+use crate::{
+    ledger::{Attempt, Progress},
+    standing::{AddressSeen, DnsObservation, SslObservation, Stage},
+};
 
 fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
     let certificate = Certificate {
@@ -46,9 +49,14 @@ fn at(second: i64) -> Timestamp {
 
 fn look(previous: Option<&Standing>, seen: Observation, now: Timestamp) -> Settled {
     let name = "shop.example".parse().unwrap();
-    let facts = Facts { blog_id: Some(2), added_at: Some(at(0)), at_closte_since: Some(at(5)) };
+    let facts = Facts {
+        blog_id: Some(2),
+        added_at: Some(at(0)),
+        at_closte_since: Some(at(5)),
+        ..Facts::default()
+    };
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
-    settle(&name, previous, seen, &facts, &patience, now)
+    settle(&name, previous, seen, &facts, None, &patience, now)
 }
 
 fn names(settled: &Settled) -> Vec<&'static str> {
@@ -85,10 +93,13 @@ fn a_name_that_was_there_and_works_is_no_news() {
     let name = "shop.example".parse().unwrap();
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
     let told = |at_closte: i64, ssl| {
-        let facts =
-            Facts { added_at: Some(at(0)), at_closte_since: Some(at(at_closte)), blog_id: None };
+        let facts = Facts {
+            added_at: Some(at(0)),
+            at_closte_since: Some(at(at_closte)),
+            ..Facts::default()
+        };
         let seen = seen(DnsVerdict::Ok, ssl, &[]);
-        names(&settle(&name, None, seen, &facts, &patience, at(10)))
+        names(&settle(&name, None, seen, &facts, None, &patience, at(10)))
     };
     assert_eq!(told(0, SslVerdict::Valid), [""; 0]);
     assert_eq!(told(5, SslVerdict::Valid), ["dns.right", "certificate.valid"]);
@@ -103,7 +114,7 @@ fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
     let advice = |second: i64| {
         let settled = look(Some(&first.standing), right(), at(second));
         let facts = Facts { at_closte_since: Some(at(5)), ..Facts::default() };
-        advise(&"shop.example".parse().unwrap(), &settled.standing, &facts, at(second)).owner
+        advise(&"shop.example".parse().unwrap(), &settled.standing, &facts, None, at(second)).owner
     };
     assert!(advice(301).ends_with("usually takes 5 to 10 minutes"), "{}", advice(301));
     assert!(advice(899).ends_with("(so far 9m 59s)"), "{}", advice(899));
@@ -188,6 +199,35 @@ fn what_older_versions_wrote_down_is_still_read() {
 }
 
 #[test]
+fn what_keeps_a_name_from_closte_is_said_and_nobody_is_sent_to_status() {
+    let attempt = |count| Attempt { count, next: at(400) };
+    let said = |progress: Progress, ssl| {
+        let settled = look(None, seen(DnsVerdict::Ok, ssl, &[]), at(300));
+        let facts = Facts { added_at: Some(at(290)), progress, ..Facts::default() };
+        let advice =
+            advise(&"shop.example".parse().unwrap(), &settled.standing, &facts, None, at(301));
+        (advice.short, advice.owner)
+    };
+    let error = || "Invalid or empty domain".to_owned();
+    for (progress, short, words) in [
+        (Progress::Accepted(attempt(1)), "wait", "was added a moment ago, and Closte's next list"),
+        (Progress::Accepted(attempt(3)), "wait", "Closte took shop.example again"),
+        (Progress::Idle, "wait", "the next cycle adds shop.example"),
+        (
+            Progress::Failed(attempt(2), error()),
+            "not added",
+            "(Invalid or empty domain); it is tried again",
+        ),
+        (Progress::Refused { at: at(0), error: error() }, "refused", "Closte refuses shop.example"),
+    ] {
+        let (told, owner) = said(progress.clone(), SslVerdict::WrongName);
+        assert!(told == short && owner.contains(words), "{told}: {owner}");
+        let (_, owner) = said(progress, SslVerdict::Expired);
+        assert!(owner.contains("has expired"), "{owner}");
+    }
+}
+
+#[test]
 fn a_blocker_is_told_once_and_keeps_closte_from_being_asked() {
     let blocked = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
     let first = look(None, blocked(), at(10));
@@ -251,7 +291,7 @@ proptest! {
         let settled = look(None, seen_now, at(0));
         let name = "*.shop.example".parse().unwrap();
         for facts in [Facts::default(), Facts { added_at: Some(at(0)), ..Facts::default() }] {
-            let advice = advise(&name, &settled.standing, &facts, at(5_000));
+            let advice = advise(&name, &settled.standing, &facts, None, at(5_000));
             prop_assert!(!advice.owner.is_empty() && !advice.customer.is_empty());
             prop_assert_eq!(advice.short.is_empty(), settled.standing.latest.works()
                 && settled.standing.latest.blockers.is_empty()

@@ -57,6 +57,7 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
             ("CLOSTE_CLIENT_API_KEY", KEY.to_owned()),
             ("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1s".to_owned()),
             ("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "2s".to_owned()),
+            ("CLOSTE_SYNC__SYNC__RECORD_GRACE", "2s".to_owned()),
             ("CLOSTE_SYNC__CHECKS__RESOLVERS", world.dns.address().to_string()),
             ("CLOSTE_SYNC__CHECKS__PORT", world.tls.port().to_string()),
             ("CLOSTE_SYNC__CHECKS__CA_FILE", roots.display().to_string()),

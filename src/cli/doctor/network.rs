@@ -3,9 +3,10 @@ use std::fmt::Write as _;
 use super::{Finding, Verdict};
 use crate::{
     cli::{output::count, source},
+    escape::escape_line,
     settings::{Entry, Settings, SettingsError},
     span::span,
-    wordpress::{Network, SourceError},
+    wordpress::{Network, Origin, SourceError, TLS_REMEDY},
 };
 
 /// The network's own domain is the result, if it could be read.
@@ -20,8 +21,18 @@ pub(super) async fn check(settings: &Settings, findings: &mut Vec<Finding>) -> O
     let own_domain = match source.read().await {
         Ok(network) => {
             let database = settings.database().map(ToString::to_string);
-            findings
-                .push(Finding::new("database", database.map(|url| format!("{url} can be read"))));
+            findings.push(match (database, &network.tls_failed) {
+                (Ok(url), Some(reason)) => Finding {
+                    check: "database",
+                    result: Verdict::Warning,
+                    found: format!(
+                        "{url} can be read, but without TLS, which fails ({reason}); {TLS_REMEDY}"
+                    ),
+                },
+                (database, _) => {
+                    Finding::new("database", database.map(|url| format!("{url} can be read")))
+                }
+            });
             findings.push(check_tables(settings, &network));
             findings.push(check_plugin(&network));
             network.domain
@@ -80,6 +91,10 @@ fn check_plugin(network: &Network) -> Finding {
         }
         Err(_) => {}
     }
+    if let Err(error) = &network.base_domains {
+        result = Verdict::Warning;
+        found.push(format!("no domain record is written: {error}"));
+    }
     Finding { check: "plugin", result, found: found.join("; ") }
 }
 
@@ -104,14 +119,24 @@ fn describe(settings: &Settings, network: &Network) -> String {
         "prefix {}, network {} ({}): {}",
         settings.wordpress.table_prefix,
         network.id,
-        network.domain,
+        escape_line(&network.domain),
         count(network.rows, "mapping")
     );
-    if !network.rejected.is_empty() {
-        let _ = write!(text, ", {} of them no domain name", network.rejected.len());
+    let (rows, sites): (Vec<_>, Vec<_>) =
+        network.rejected.iter().partition(|one| matches!(one.origin, Origin::Row(_)));
+    if !rows.is_empty() {
+        let _ = write!(text, ", {} of them no domain name", rows.len());
     }
-    if !network.lacking.is_empty() {
-        let _ = write!(text, ", {} without a domain record", count(network.lacking.len(), "site"));
+    if !sites.is_empty() {
+        let sites = count(sites.len(), "site");
+        let _ = write!(text, ", {sites} whose own domain is none");
+    }
+    if !network.rejected.is_empty() {
+        text.push_str(" (`closte-sync plan` lists them)");
+    }
+    let lacking = network.lacking.iter().filter(|site| site.record.is_ok()).count();
+    if lacking > 0 {
+        let _ = write!(text, ", {} without a domain record", count(lacking, "site"));
     }
     text
 }

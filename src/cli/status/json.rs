@@ -15,6 +15,7 @@ pub(super) fn to_json(
     settings: &Settings,
     rows: &[Row],
     rejected: &[Rejected],
+    panel: Option<&str>,
     now: Timestamp,
 ) -> Vec<Value> {
     let patience = patience(settings);
@@ -39,7 +40,7 @@ pub(super) fn to_json(
             "next_attempt": next_attempt,
             "error": error,
         });
-        let advice = row.advice(now);
+        let advice = row.advice(panel, now);
         let more = match row.seen() {
             Some(seen) => json!({
                 "stage": stage(seen, &patience, now),
@@ -72,18 +73,25 @@ pub(super) fn to_json(
         fields
     };
     let rejected = rejected.iter().map(|one| {
+        let (word, advice) = match one.clostes_own() {
+            Some(_) => ("not-wanted", format!("There is nothing to do: {}", one.reason)),
+            None => {
+                let advice = format!("Correct {} in {}: {}", one.origin, one.screen(), one.reason);
+                ("rejected", advice)
+            }
+        };
         json!({
             "domain": one.value,
             "blog_id": one.blog_id,
             "origin": one.origin,
-            "at_closte": "rejected",
+            "at_closte": word,
             "error": one.reason,
             "stage": Stage::CheckingDns,
             "works": false,
             "dns": {"verdict": DnsVerdict::Unknown},
             "ssl": {"verdict": SslVerdict::Unknown},
             "blockers": [],
-            "advice": format!("Correct {} in Network Admin: {}", one.origin, one.reason),
+            "advice": advice,
         })
     });
     rows.iter().map(domain).chain(rejected).collect()

@@ -1,15 +1,14 @@
 //! What `wp-config.php` says, by reading it and never by running it.
 //!
-//! The PHP is parsed in full, and what follows from the text alone is worked out: literals, their
-//! concatenation, constants and variables set earlier, the environment, and conditions on them. All
-//! else is unknown, and said to be. What it requires or evaluates is not followed, and taken not to
-//! define what the file itself defines without asking: PHP would warn of the second definition.
+//! A value is known only where its name is defined in the code exactly once, at the top level or directly
+//! inside `if (!defined('X'))`, as a literal, a concatenation of literals or one of the environment's
+//! forms, and where nothing stands before or behind it that could make another one count: a return, an
+//! error, other code that runs. All else is unknown, and said to be.
 
-mod effects;
-mod expressions;
-mod interpreter;
-mod scope;
+mod code;
+mod rule;
 mod strings;
+mod syntax;
 
 use std::{
     collections::BTreeMap,
@@ -18,18 +17,21 @@ use std::{
 
 use thiserror::Error;
 
-use interpreter::Interpreter;
-use scope::{Name, Scope};
+use code::Code;
+use rule::Rule;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 4 << 20;
 
 /// The constants that matter here; `$table_prefix` is the one variable.
-const CONSTANTS: [&str; 10] = [
+const CONSTANTS: [&str; 13] = [
     "DB_NAME",
     "DB_USER",
     "DB_PASSWORD",
     "DB_HOST",
+    "DB_CHARSET",
+    "DB_COLLATE",
+    FLAGS,
     "CLOSTE_CLIENT_API_KEY",
     "CLOSTE_APP_ID",
     "CLOSTE_PUBLIC_IP_ADDRESS",
@@ -37,6 +39,7 @@ const CONSTANTS: [&str; 10] = [
     "SITE_ID_CURRENT_SITE",
     "PRIMARY_NETWORK_ID",
 ];
+const FLAGS: &str = "MYSQL_CLIENT_FLAGS";
 const TABLE_PREFIX: &str = "$table_prefix";
 
 /// What a `wp-config.php` says.
@@ -113,8 +116,7 @@ impl WpConfig {
         Self::decode(&bytes, environment).ok_or_else(not_text)
     }
 
-    /// Reads the bytes of a file, in UTF-8 or in what their byte order mark says; none where they are
-    /// no text. Where it breaks off or makes no sense, what stands before counts.
+    /// Reads the bytes of a file; none where they are no text.
     pub fn decode(bytes: &[u8], environment: &BTreeMap<String, String>) -> Option<Self> {
         strings::decode(bytes).map(|(text, is_lossy)| Self::parse(&text, is_lossy, environment))
     }
@@ -129,21 +131,16 @@ impl WpConfig {
         let Some(tree) = parser.parse(text, None) else {
             return config;
         };
-        let mut interpreter = Interpreter::new(text, is_lossy, environment);
-        let mut scope = Scope::default();
-        interpreter.run(tree.root_node(), &mut scope);
-        config.not_followed = interpreter.effects.not_followed;
+        let code = Code::new(text, tree.root_node());
+        let rule = Rule::new(&code, environment, is_lossy);
+        config.not_followed = rule.not_followed();
         for name in CONSTANTS.into_iter().chain([TABLE_PREFIX]) {
-            let key = match name.strip_prefix('$') {
-                Some(variable) => Name::variable(variable),
-                None => Name::constant(name),
-            };
-            let Some((value, line)) = scope.get(&key) else { continue };
-            match value.clone().and_then(|value| value.into_setting()) {
-                Ok(value) => {
-                    config.known.insert(name, Setting { value, line });
+            match rule.judge(name) {
+                Some(Ok(setting)) => {
+                    config.known.insert(name, setting);
                 }
-                Err(why) => config.unknown.push(Unknown { name, line, why }),
+                Some(Err(unknown)) => config.unknown.push(unknown),
+                None => {}
             }
         }
         config

@@ -2,29 +2,12 @@
 
 use std::borrow::Cow;
 
-/// The text of a file: UTF-8 with or without its mark, or UTF-16 with it. In UTF-8, as PHP does not
-/// mind other bytes, they become replacement characters: whether there were any is told as well. None
-/// where it is no text.
+/// The text of a file. As PHP does not mind bytes that are not UTF-8, they become replacement characters:
+/// whether there were any is told as well. None where it is no text.
 pub(super) fn decode(bytes: &[u8]) -> Option<(String, bool)> {
-    let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes
-            .chunks_exact(2)
-            .filter_map(|pair| <[u8; 2]>::try_from(pair).ok())
-            .map(read)
-            .collect();
-        String::from_utf16(&units).ok().map(|text| (text, false))
-    };
-    match bytes {
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        bytes if bytes.contains(&0) => None,
-        bytes => {
-            let text =
-                String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
-            let is_lossy = matches!(text, Cow::Owned(_));
-            Some((text.into_owned(), is_lossy))
-        }
-    }
+    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+    let is_lossy = matches!(text, Cow::Owned(_));
+    (!bytes.contains(&0)).then(|| (text.into_owned(), is_lossy))
 }
 
 /// What stands between single quotes: only `\\` and `\'` are escapes.

@@ -52,26 +52,27 @@ fn the_corpus_is_understood() {
 }
 
 #[test]
-fn every_encoding_is_understood_that_carries_its_mark() {
-    let sample = fs::read_to_string(file("closte")).unwrap();
-    let expected = parse(&sample);
-    let units = || sample.encode_utf16();
-    let files: [Vec<u8>; 3] = [
-        [b"\xEF\xBB\xBF", sample.as_bytes()].concat(),
-        [0xFF, 0xFE].into_iter().chain(units().flat_map(u16::to_le_bytes)).collect(),
-        [0xFE, 0xFF].into_iter().chain(units().flat_map(u16::to_be_bytes)).collect(),
-    ];
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("wp-config.php");
-    for bytes in files {
-        fs::write(&path, bytes).unwrap();
-        assert_eq!(WpConfig::read(&path, &environment()).unwrap(), expected);
-    }
-    fs::write(&path, b"<?php // caf\xE9\ndefine('DB_NAME', 'n'); define('DB_USER', '\xFF');")
-        .unwrap();
-    let latin = WpConfig::read(&path, &environment()).unwrap();
+fn bytes_are_what_php_makes_of_them() {
+    let sample = fs::read(file("closte")).unwrap();
+    let read = |bytes: &[u8]| WpConfig::decode(bytes, &environment());
+    let marked = [b"\xEF\xBB\xBF", &sample[..]].concat();
+    assert_eq!(read(&marked).unwrap(), read(&sample).unwrap());
+    let latin =
+        read(b"<?php // caf\xE9\ndefine('DB_NAME', 'n'); define('DB_USER', '\xFF');").unwrap();
     assert_eq!(known(&latin).into_iter().collect::<Vec<_>>(), [("DB_NAME", "n")]);
     assert_eq!(latin.unknown[0].why, "it has bytes that are not UTF-8");
+    // What does not begin PHP, or does so by a setting.
+    for start in ["<?php/**/", "<?php//\n", "<?php", "<?phP\u{b}", "<? "] {
+        let text = format!("{start}define('DB_NAME', 'n');");
+        assert!(parse(&text).known.is_empty(), "{text}");
+    }
+    // A blank that is none to PHP is a part of the name.
+    for text in ["define\u{a0}('DB_NAME', 'n');", "$table_prefix\u{a0} = 'wp_';"] {
+        assert!(parse(&format!("<?php {text}")).known.is_empty(), "{text}");
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wp-config.php");
     fs::write(&path, b"<\0?\0p\0h\0p\0").unwrap();
     let error = WpConfig::read(&path, &environment()).unwrap_err();
     assert!(matches!(error, WpConfigError::NotText { .. }), "{error}");
@@ -107,6 +108,21 @@ fn lines_and_reasons_are_told_and_values_are_not() {
         assert_ne!(parse(&format!("<?php {text}")).not_followed, [], "{text}");
     }
     assert_eq!(bedrock.not_followed, [(2, "the file required"), (3, "the file required")]);
+    // What makes a value unknown is named with its line.
+    for (text, why) in [
+        ("require 'a.php';\ndefine('DB_NAME', 'n');", "the file required in line 2 may set it"),
+        ("eval($x);\ndefine('DB_NAME', 'n');", "eval in line 2 may set it"),
+        ("if ($x) return;\ndefine('DB_NAME', 'n');", "the file may end or jump in line 2"),
+        (
+            "define('DB_NAME', 'n');\nConfig::define('DB_NAME', 'm');",
+            "line 3 sets it as well, or may",
+        ),
+        ("echo 'a' 'b';\ndefine('DB_NAME', 'n');", "line 2 is not PHP"),
+        ("\nif ($x) define('DB_NAME', 'n');", "it stands where only running the file would tell"),
+    ] {
+        let config = parse(&format!("<?php\n{text}"));
+        assert!(config.unknown[0].why.starts_with(why), "{text}: {config:?}");
+    }
 }
 
 #[test]
@@ -184,6 +200,60 @@ fn what_only_a_request_knows_decides_nothing() {
         "goto end; define('DB_NAME', 'first'); end: define('DB_NAME', 'second');",
         "return define('DB_NAME', 'late');",
         "define('DB_NAME', getenv('NOT_UTF8') ?: 'd');",
+        "define('DB_NAME', getenv('HTTP_HOST') ?: 'd');",
+        "define('DB_NAME', $_SERVER['SERVER_NAME'] ?? 'd');",
+        "use function Env\\env; define('DB_NAME', env('SITE_DB'));",
+        "use function My\\thing as getenv; define('DB_NAME', getenv('SITE_DB'));",
+        "namespace My; function define($k, $v) {} define('DB_NAME', 'n');",
+        "Config::define('DB_NAME', 'a'); Config::define('DB_NAME', 'b');",
+        "Config::define('DB_NAME', 'a');",
+        "Config::define('DB_NAME', 'a'); define('DB_NAME', 'b');",
+        "define('DB_NAME', 'a'); Config::remove('DB_NAME');",
+        "$config->define('DB_NAME', 'a');",
+        "require 'a.php'; define('DB_NAME', 'n');",
+        "define('DB_NAME', 'n', true);",
+        "define('db_name', 'n', true); define('DB_NAME', 'n');",
+        "if (true) { define('DB_NAME', 'n'); }",
+        "if (!defined('DB_USER')) { define('DB_NAME', 'n'); }",
+        "if (!defined('DB_NAME')) { if ($x) { define('DB_NAME', 'n'); } }",
+        "if (!defined('DB_NAME')) {} else { define('DB_NAME', 'n'); }",
+        "defined('DB_NAME') || define('DB_NAME', 'n');",
+        "$x && define('DB_NAME', 'n');",
+        "try { define('DB_NAME', 'n'); } catch (E $e) {}",
+        "if ($x) { exit; } define('DB_NAME', 'n');",
+        "$x or die; define('DB_NAME', 'n');",
+        "if ($x): return; endif; define('DB_NAME', 'n');",
+        "echo 'a' 'b'; define('DB_NAME', 'n');",
+        "?><? define('DB_NAME', 'n');",
+        "require ABSPATH . 'wp-settings.php'; define('DB_NAME', 'n');",
+        "call_user_func('define', $a, $b); define('DB_NAME', 'n');",
+        "function f() { include 'a.php'; } f(); define('DB_NAME', 'n');",
+        "f(); define('DB_NAME', 'n'); function f() { define(g(), 'm'); }",
+        "$all = ['DB_NAME' => 'a']; define('DB_NAME', 'n');",
+        "define('DB_NAME', $undefined);",
+        "define('DB_NAME', \"a$b\");",
+        "define('DB_NAME', true);",
+        "define('DB_NAME', DB_USER);",
+        "extract($_ENV); define('DB_NAME', getenv('NOT') ?: 'd');",
+        "$e = &$_ENV; define('DB_NAME', $_ENV['NOT'] ?? 'd');",
+        "$GLOBALS['_ENV']['NOT'] = 'x'; define('DB_NAME', $_ENV['NOT'] ?? 'd');",
+        "array_map('putenv', $all); define('DB_NAME', getenv('NOT') ?: 'd');",
+        "if (!defined('DB_NAME')) if ($x) define('DB_NAME', 'n');",
+        "if (!defined('DB_NAME')) while ($x) define('DB_NAME', 'n');",
+        "if ($x) throw new E; define('DB_NAME', 'n');",
+        "array_map('def' . 'ine', ['DB' . '_NAME'], ['m']); define('DB_NAME', 'n');",
+        "array_walk($all, $f); define('DB_NAME', 'n');",
+        "array_map(callback: $f, array: $all); define('DB_NAME', 'n');",
+        "call_user_func(...$all); define('DB_NAME', 'n');",
+        "array_map('call_user_func', $all, $more); define('DB_NAME', 'n');",
+        "ob_start($f); define('DB_NAME', 'n');",
+        "spl_autoload_register(); class_exists('A'); define('DB_NAME', 'n');",
+        "(new ReflectionFunction($f))->invoke($a, $b); define('DB_NAME', 'n');",
+        "$class::run(); define('DB_NAME', 'n');",
+        "assert($code); define('DB_NAME', 'n');",
+        "class A { public $x { get { include 'a.php'; } } } define('DB_NAME', 'n');",
+        "$a = new A; define('DB_NAME', 'n'); class A { public $x { get { include 'a.php'; } } }",
+        "apache_setenv('NOT', 'x'); define('DB_NAME', getenv('NOT') ?: 'd');",
     ];
     let others = others.iter().map(|text| format!("<?php {text}"));
     for text in branches.iter().map(|one| live_or_staging(one)).chain(others) {
@@ -218,6 +288,28 @@ fn what_only_a_request_knows_decides_nothing() {
         "$table_prefix = 'wp_'; return $table_prefix = 'x';",
         "$table_prefix = 'wp_'; exit($table_prefix = 'x');",
         "$table_prefix = 'wp_'; $f = function () use (&$table_prefix) { $table_prefix = 'x'; }; $f();",
+        "$table_prefix = 'wp_'; require 'local.php';",
+        "for (; f(); $table_prefix = 'x_') {}",
+        "return $table_prefix = 'x_';",
+        "$table_prefix = 'wp_'; if ($x) { include 'local.php'; } require ABSPATH . 'wp-settings.php';",
+        "$table_prefix = 'wp_'; eval($x);",
+        "$table_prefix = 'wp_'; require 'more/wp-settings.php';",
+        "require ABSPATH . 'wp-settings.php'; $table_prefix = 'wp_';",
+        "require 'a.php'; $table_prefix = 'wp_'; set_up_multisite();",
+        "require 'a.php'; $table_prefix = 'wp_'; Site::set_up();",
+        "require 'a.php'; $table_prefix = env('NOT') ?: 'wp_';",
+        "require 'a.php'; $table_prefix = getenv('SITE_PREFIX');",
+        "if (!isset($table_prefix)) { $table_prefix = 'wp_'; }",
+        "$table_prefix = 'wp_'; echo 'a' 'b';",
+        "$table_prefix = 'wp_'; foreach ($all as $k => $v) { $$k = $v; }",
+        "$table_prefix = 'wp_'; ${'table' . '_prefix'} = 'x';",
+        "$table_prefix = 'wp_'; parse_str($x);",
+        "$table_prefix = 'wp_'; mb_parse_str($x);",
+        "$table_prefix = 'wp_'; $GLOBALS['GLOBALS'][$x] = 'x';",
+        "$table_prefix = 'wp_'; array_map('ext' . 'ract', $all);",
+        "$table_prefix = 'wp_'; $x->run();",
+        "$x['table_prefix'] = 'a'; $table_prefix = 'wp_';",
+        "function f() { include 'a.php'; } $table_prefix = 'wp_';",
     ] {
         let config = parse(&format!("<?php {text}"));
         assert_eq!(config.unknown.first().map(|one| one.name), Some("$table_prefix"), "{text}");
@@ -225,71 +317,92 @@ fn what_only_a_request_knows_decides_nothing() {
 }
 
 #[test]
-fn what_follows_from_the_text_is_known_however_it_is_written() {
+fn what_is_stated_beyond_doubt_is_known() {
     for (text, expected) in [
         ("define('DB_NAME', getenv('NOT') ?: 'd');", "d"),
-        ("define('DB_NAME', getenv('NOT') ?: getenv('NEITHER') ?: 'd');", "d"),
+        ("define('DB_NAME', getenv('EMPTY') ?: 'd');", "d"),
+        ("define('DB_NAME', getenv('SITE_DB') ?: 'd');", "db-from-environment"),
+        ("define('DB_NAME', getenv('NOT') !== false ? getenv('NOT') : 'd');", "d"),
+        ("define('DB_NAME', getenv('EMPTY') !== false ? getenv('EMPTY') : 'd');", ""),
         ("define('DB_NAME', $_ENV['NOT'] ?? $_ENV['NEITHER'] ?? 'd');", "d"),
-        ("$name = getenv('NOT'); define('DB_NAME', $name ?: 'd');", "d"),
-        ("define('DB_NAME', getenv('SITE_DB') === 'db-from-environment' ? 'a' : 'b');", "a"),
+        ("define('DB_NAME', $_SERVER['SITE_DB'] ?? 'd');", "db-from-environment"),
         ("define('DB_NAME', isset($_ENV['NOT']) ? $_ENV['NOT'] : 'd');", "d"),
         (
             "define('DB_NAME', (isset($_ENV['SITE_KEY'])) ? $_ENV['SITE_KEY'] : 'd');",
             "key-from-environment",
         ),
-        ("define('DB_NAME', !empty($_ENV['NOT']) ? $_ENV['NOT'] : 'd');", "d"),
-        ("define('DB_NAME', getenv('NOT') ? getenv('NOT') : 'd');", "d"),
-        ("define('DB_NAME', getenv('SITE_DB') ? getenv('SITE_DB') : 'd');", "db-from-environment"),
-        ("@define('DB_NAME', 'n');", "n"),
-        ("/* a */ @/* b */define('DB_NAME', 'n');", "n"),
+        ("define('DB_NAME', env('NOT') ?: 'd');", "d"),
+        ("define('DB_NAME', getenv_docker('SITE_DB', 'd'));", "db-from-environment"),
+        ("define('DB_NAME', getenv('DB_NAME') ?: 'd');", "d"),
+        ("\\Define(\"DB_NAME\", 'n');", "n"),
         ("define('\\DB_NAME', 'another'); define('DB_NAME', 'n');", "n"),
         ("define('DB_NAME', 'n'); __halt_compiler(); define('DB_USER', 'never');", "n"),
-        ("$a = 'n'; str_replace('a', 'b', $a); define('DB_NAME', $a);", "n"),
-        ("foreach ($_ENV as $k => $v) {} define('DB_NAME', getenv('NOT') ?: 'n');", "n"),
-        ("define('DB_NAME', '1a' == '01a' ? 'x' : 'n');", "n"),
-        (
-            "if ($x = getenv('NOT') ?: '') { eval($x); } defined('DB_NAME') || define('DB_NAME', 'n');",
-            "n",
-        ),
+        ("foreach ($all as $k => $v) {} define('DB_NAME', getenv('NOT') ?: 'n');", "n"),
         ("define('DB_NAME', ( /* x */ 'n' ));", "n"),
-        ("define('DB_NAME', <<<E\n    n\n    E\n);", "n"),
-        ("define('DB_NAME', <<<'E'\n\t\tn\n\t\t m\n\tE\n);", "\tn\n\t m"),
-        ("$a = 'x'; define('DB_NAME', <<<E\n  {$a}y\n   $a\\tz\n\n  c\n  E);", "xy\n x\tz\n\nc"),
-        ("define('DB_NAME', <<<E\r\n n\r\n E\r\n);", "n"),
-        ("define('DB_NAME', <<<E\n\t\n\n\tE);", "\n"),
-        ("define('DB_NAME', <<<'E'\nE);", ""),
-        ("$GLOBALS['a'] = 'n'; define('DB_NAME', $a);", "n"),
-        ("define('DB_NAME', 'n'); while (f()) { define('DB_NAME', 'second'); }", "n"),
+        ("define('DB_NAME', 'a' . \"b\" . 7);", "ab7"),
+        ("const DB_USER = 'u', DB_NAME = 'n';", "n"),
+        ("if (!defined('DB_NAME')) { define('X', 1); define('DB_NAME', 'n'); }", "n"),
+        ("if ( ! \\defined( \"DB_NAME\" ) ) define('DB_NAME', 'n');", "n"),
+        ("if (!defined('DB_NAME')): define('DB_NAME', 'n'); endif;", "n"),
+        ("define('DB_NAME', 'n'); if (!defined('DB_NAME')) die;", "n"),
+        ("define('DB_NAME', 'n'); require 'more.php'; eval($x);", "n"),
+        ("function f() { return 1; } define('DB_NAME', 'n');", "n"),
+        ("$x = 'define it'; f($x); define('DB_NAME', 'n');", "n"),
+        ("define('DB_NAME', 'db_name');", "db_name"),
+        ("const DB_NAME = 'DB_' . 'NAME' . 'DB_NAME';", "DB_NAMEDB_NAME"),
         (
-            "putenv('TMPDIR=/tmp'); $_SERVER['HTTPS'] = 'on'; define('DB_NAME', getenv('NOT') ?: 'n');",
+            "ob_start(); array_map('trim', $x); usort($x, fn($a, $b) => 1); define('DB_NAME', 'n');",
             "n",
         ),
-        ("$f = function () { define('DB_NAME', 'never'); }; define('DB_NAME', 'n');", "n"),
+        ("array_walk($x, function ($y) {}); define('DB_NAME', 'n');", "n"),
+        (
+            "if ($_SERVER['HTTPS'] == 'on') {} define('DB_NAME', $_ENV['SITE_DB'] ?? 'd');",
+            "db-from-environment",
+        ),
+        (
+            "$_SERVER['HTTPS'] = 'on'; define('DB_NAME', $_ENV['SITE_DB'] ?? 'd');",
+            "db-from-environment",
+        ),
     ] {
         let config = parse(&format!("<?php {text}"));
         assert_eq!(known(&config).get("DB_NAME"), Some(&expected), "{text}: {config:?}");
     }
+    for text in [
+        "$table_prefix = 'wp_'; define('CUSTOM_USER_TABLE', $table_prefix . 'users');",
+        "$table_prefix = 'wp_'; define('X', \"{$table_prefix}users\"); $x = $table_prefix;",
+        "require 'a.php'; define('DB_NAME', 'n'); $table_prefix = 'wp_'; if (!defined('X')) define('X', dirname(__FILE__));",
+        "require 'a.php'; $table_prefix = 'wp_'; require_once(ABSPATH . \"wp-settings.php\");",
+        "$table_prefix = 'wp_'; require_once __DIR__ . '/wp-settings.php';",
+        "$x = 'table'; $table_prefix = 'wp' . '_';  # 'table_prefix'",
+        "extract($x); $table_prefix = 'wp_'; $GLOBALS['other'] = 'x';",
+        "parse_str($x, $y); $table_prefix = 'wp_'; parse_str($x, $y);",
+    ] {
+        let config = parse(&format!("<?php {text}"));
+        assert_eq!(known(&config).get("$table_prefix"), Some(&"wp_"), "{text}: {config:?}");
+    }
 }
 
 #[test]
-fn what_a_branch_sets_that_ends_the_file_may_be_all_there_is() {
-    let config = parse(
-        "<?php if (file_exists('local')) { define('DB_NAME', 'local'); return; }
-         define('DB_NAME', 'live'); define('DB_HOST', 'h');",
-    );
-    assert_eq!(known(&config).into_iter().collect::<Vec<_>>(), [("DB_HOST", "h")]);
-    assert_eq!(config.unknown.first().map(|one| one.name), Some("DB_NAME"));
-    for end in ["return;", "exit;", "exit('x');", "die;", "die('x');", "f() or die('x'); die('x');"]
-    {
-        let config = parse(&format!("<?php {end} define('DB_NAME', 'never');"));
-        assert!(config.known.is_empty(), "{end}: {config:?}");
+fn flags_are_phps_own_constants() {
+    let flags = |value: &str| parse(&format!("<?php define('MYSQL_CLIENT_FLAGS', {value});"));
+    for (value, expected) in [
+        ("MYSQLI_CLIENT_SSL", "MYSQLI_CLIENT_SSL"),
+        (
+            "MYSQLI_CLIENT_COMPRESS | \\MYSQLI_CLIENT_SSL",
+            "MYSQLI_CLIENT_COMPRESS|MYSQLI_CLIENT_SSL",
+        ),
+        ("0", ""),
+    ] {
+        assert_eq!(flags(value).get("MYSQL_CLIENT_FLAGS").unwrap().value, expected);
     }
-    let namespaced = parse("<?php namespace Site; const DB_NAME = 'n'; define('DB_USER', 'u');");
-    assert_eq!(known(&namespaced).into_iter().collect::<Vec<_>>(), [("DB_USER", "u")]);
-    let both = parse("<?php if ($x) { return; } else { exit; } define('DB_NAME', 'never');");
-    assert!(both.known.is_empty(), "{both:?}");
-    let guard = parse("<?php if (!defined('ABSPATH')) { define('DB_NAME', 'n'); } else exit;");
-    assert_eq!(known(&guard).get("DB_NAME"), Some(&"n"));
+    for value in ["2048", "MYSQLI_CLIENT_SSL & X", "$x", "MY_FLAG", "'MYSQLI_CLIENT_SSL'"] {
+        assert_eq!(flags(value).unknown.len(), 1, "{value}");
+    }
+    let other = parse(
+        "<?php use const A\\B as MYSQLI_CLIENT_COMPRESS;
+         define('MYSQL_CLIENT_FLAGS', MYSQLI_CLIENT_COMPRESS);",
+    );
+    assert_eq!(other.unknown.len(), 1, "{other:?}");
 }
 
 #[test]
@@ -311,6 +424,19 @@ fn a_secret_file_of_the_docker_image_is_read() {
         config.unknown[0].why.contains("_FILE: cannot read the file that it names"),
         "{config:?}"
     );
+    environment.insert("WORDPRESS_DB_PASSWORD_FILE".to_owned(), "Cargo.toml".to_owned());
+    let config = WpConfig::read(&file("docker-image"), &environment).unwrap();
+    assert!(config.unknown[0].why.contains("_FILE: it names no file by its whole path"));
+
+    // What it is given to run may set the prefix, and what it calls must be its own.
+    let environment =
+        BTreeMap::from([("WORDPRESS_CONFIG_EXTRA".to_owned(), "$table_prefix = 'x_';".to_owned())]);
+    let config = WpConfig::read(&file("docker-image"), &environment).unwrap();
+    assert_eq!(config.unknown.len(), 1, "{config:?}");
+    assert!(config.unknown[0].why.starts_with("WORDPRESS_CONFIG_EXTRA in line 26"), "{config:?}");
+    let text = fs::read_to_string(file("docker-image")).unwrap();
+    let other = parse(&text.replace("return $val;", "return strtolower($val);"));
+    assert!(other.known.is_empty(), "{other:?}");
 }
 
 #[test]
@@ -325,6 +451,9 @@ fn hostile_files_end_soon() {
         "}".repeat(5_000)
     );
     assert!(parse(&ifs).known.is_empty());
+    let long_name = format!("'{}'", "x".repeat(1 << 20));
+    let named = format!("<?php define({long_name}, [{}]);", "'DB_NAME', ".repeat(100_000));
+    assert_eq!(parse(&named).unknown.len(), 1);
     let many: String = (0..20_000).map(|n| format!("define('C{n}', 'v');\n")).collect();
     let config = parse(&format!("<?php\n{many} if ($x) {{ define('DB_NAME', 'a'); }}"));
     assert_eq!(config.unknown.len(), 1);

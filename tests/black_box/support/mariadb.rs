@@ -1,4 +1,4 @@
-//! One MariaDB server for the whole test program, which ends with it.
+//! MariaDB servers: one for the whole test program, which ends with it, and others for single tests.
 
 use std::{
     net::TcpListener,
@@ -21,26 +21,30 @@ pub struct Server {
 /// The server, started by the first test that asks.
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(Server::start)
+    SERVER.get_or_init(|| Server::start(&[]))
 }
 
-/// `$1` the folder, `$2` the port. The folder goes with the server.
+/// `$1` the folder, `$2` the port, then further options. The folder goes with the server.
 const KEEPER: &str = r#"
 set -eu
 user=$(id -un)
-mariadb-install-db --no-defaults --user="$user" --datadir="$1/data" --skip-test-db \
-  --auth-root-authentication-method=normal >"$1/install.log" 2>&1
-mariadbd --no-defaults --user="$user" --datadir="$1/data" --bind-address=127.0.0.1 --port="$2" \
-  --socket="$1/s.sock" --pid-file="$1/pid" --innodb-flush-log-at-trx-commit=0 \
-  --innodb-buffer-pool-size=64M --max-connections=300 >"$1/log" 2>&1 &
+folder=$1
+port=$2
+shift 2
+mariadb-install-db --no-defaults --user="$user" --datadir="$folder/data" --skip-test-db \
+  --auth-root-authentication-method=normal >"$folder/install.log" 2>&1
+mariadbd --no-defaults --user="$user" --datadir="$folder/data" --bind-address=127.0.0.1 --port="$port" \
+  --socket="$folder/s.sock" --pid-file="$folder/pid" --innodb-flush-log-at-trx-commit=0 \
+  --innodb-buffer-pool-size=64M --max-connections=300 "$@" >"$folder/log" 2>&1 &
 cat >/dev/null
 kill -9 $! 2>/dev/null || true
 wait || true
-rm -rf "$1"
+rm -rf "$folder"
 "#;
 
 impl Server {
-    fn start() -> Self {
+    /// A server with further options.
+    pub fn start(options: &[&str]) -> Self {
         let found = Command::new("mariadbd").arg("--version").stdout(Stdio::null()).status();
         assert!(found.is_ok(), "mariadbd is not installed: run tests/run, which sees to it");
         let folder = tempfile::tempdir().unwrap();
@@ -50,11 +54,12 @@ impl Server {
         drop(listener);
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper", &path, &port.to_string()])
+            .args(options)
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
         let socket = format!("{path}/s.sock");
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(180);
         let answers = || {
             let mut ping = Command::new("mariadb-admin");
             ping.args(["--no-defaults", "-uroot", "-S", &socket, "ping"]);

@@ -1,13 +1,14 @@
 //! What the tests stand on: a real MariaDB, networks in it or in SQLite, and the real program.
 
-mod mariadb;
+pub mod fake_database;
+pub mod mariadb;
 mod network;
 pub mod openssl;
 mod outside;
 mod program;
 mod rig;
 
-pub use network::{Network, PASSWORD};
+pub use network::{Network, PASSWORD, fitting};
 pub use outside::{Outside, SERVER};
 pub use program::{Daemon, Finished, KEY, Program};
 pub use rig::rig;

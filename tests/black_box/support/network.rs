@@ -6,7 +6,7 @@ use std::{
     },
 };
 
-use closte_sync::wordpress::{DatabaseUrl, Source};
+use closte_sync::wordpress::{self, DatabaseUrl, Site, Source};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Executor, MySqlConnection,
     mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions,
@@ -28,29 +28,53 @@ pub struct Network {
 
 #[derive(Clone)]
 enum Place {
-    MariaDb { database: String },
+    MariaDb { database: String, socket: String },
     Sqlite { path: PathBuf, _folder: Arc<TempDir> },
 }
 
 impl Network {
     /// With tables and rows, in MariaDB. The user may read, and no more.
     pub async fn mariadb() -> Self {
-        let network = Self::empty_mariadb().await;
+        Self::on(mariadb::server()).await
+    }
+
+    /// The same as [`Self::mariadb`], on a server of its own.
+    pub async fn on(server: &mariadb::Server) -> Self {
+        let network = Self::empty_on(server).await;
         network.sql(include_str!("../../data/network.sql")).await;
-        network.sql("SET sql_mode = ''").await;
         network.sql(&format!("SET sql_mode = ''; {}", include_str!("../../data/sites.sql"))).await;
         network
     }
 
+    /// The user may write domain records as well.
+    pub async fn allow_records(&self) {
+        let (user, database) = self.user_and_database();
+        for host in ["%", "localhost"] {
+            let table = format!("{database}.wp_wu_domain_mappings");
+            self.sql(&format!("GRANT INSERT ON {table} TO {user}@'{host}'")).await;
+        }
+    }
+
+    fn user_and_database(&self) -> (&str, &str) {
+        let (head, database) = self.url.rsplit_once('/').unwrap();
+        let (_, user) = head.split_once("://").unwrap();
+        (user.split(':').next().unwrap(), database)
+    }
+
     /// With nothing in it, in MariaDB.
     pub async fn empty_mariadb() -> Self {
+        Self::empty_on(mariadb::server()).await
+    }
+
+    /// With nothing in it.
+    async fn empty_on(server: &mariadb::Server) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let (database, user) = (format!("net{number}"), format!("user{number}"));
-        let server = mariadb::server();
+        let socket = server.socket.clone();
         let network = Self {
             url: format!("mysql://{user}:{PASSWORD}@127.0.0.1:{}/{database}", server.port),
-            place: Place::MariaDb { database: "mysql".to_owned() },
+            place: Place::MariaDb { database: "mysql".to_owned(), socket: socket.clone() },
         };
         network
             .sql(&format!(
@@ -61,7 +85,7 @@ impl Network {
                  GRANT SELECT ON {database}.* TO {user}@'localhost'"
             ))
             .await;
-        Self { place: Place::MariaDb { database }, ..network }
+        Self { place: Place::MariaDb { database, socket }, ..network }
     }
 
     /// With tables and rows, in SQLite.
@@ -130,7 +154,10 @@ impl Network {
     /// A connection of the administrator's, for MariaDB.
     pub async fn connect(&self) -> MySqlConnection {
         match &self.place {
-            Place::MariaDb { database } => administrator(database).connect().await.unwrap(),
+            Place::MariaDb { database, socket } => {
+                let options = MySqlConnectOptions::new().socket(socket).username("root");
+                options.database(database).connect().await.unwrap()
+            }
             Place::Sqlite { .. } => panic!("only for MariaDB"),
         }
     }
@@ -141,11 +168,18 @@ impl Network {
         query.fetch_one(&mut self.connect().await).await.unwrap()
     }
 
+    /// One text, by a query.
+    pub async fn text(&self, query: &str) -> String {
+        let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
+        query.fetch_one(&mut self.connect().await).await.unwrap()
+    }
+
     /// The same network, through the server's socket.
     pub fn socket_url(&self) -> String {
         let (head, database) = self.url.rsplit_once('/').unwrap();
         let (user, _) = head.rsplit_once('@').unwrap();
-        format!("{user}@localhost/{database}?socket={}", mariadb::server().socket)
+        let Place::MariaDb { socket, .. } = &self.place else { panic!("only for MariaDB") };
+        format!("{user}@localhost/{database}?socket={socket}")
     }
 
     /// Where the network is, for the library.
@@ -155,6 +189,7 @@ impl Network {
     }
 }
 
-fn administrator(database: &str) -> MySqlConnectOptions {
-    MySqlConnectOptions::new().socket(&mariadb::server().socket).username("root").database(database)
+/// The sites that lack the domain record that the plugin would have written.
+pub fn fitting(read: &wordpress::Network) -> Vec<Site> {
+    read.lacking.iter().filter(|site| site.record.is_ok()).cloned().collect()
 }

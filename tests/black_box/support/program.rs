@@ -55,6 +55,7 @@ impl Program {
             .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1s")
             .with("CLOSTE_SYNC__SYNC__INTERVAL", "1s")
             .with("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "0s")
+            .with("CLOSTE_SYNC__SYNC__RECORD_GRACE", "0s")
             .with("CLOSTE_SYNC__CHECKS__RESOLVERS", &empty_resolver().to_string())
             .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1")
     }

@@ -25,7 +25,8 @@ define( 'AUTH_KEY',         'put your unique phrase here' );
 
 $table_prefix = 'wp_';
 
-define('CLOSTE_APP_ID', 1234);
+define('CLOSTE_APP_ID', '5f3e0f2a9b1c4d6e8f7a0b12');
+define('CLOSTE_PUBLIC_IP_ADDRESS', '203.0.113.9');
 define('CLOSTE_CLIENT_API_KEY', 'k3y-of-closte');
 define( 'MULTISITE', true );
 define( 'SUBDOMAIN_INSTALL', true );

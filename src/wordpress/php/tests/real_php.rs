@@ -40,7 +40,8 @@ fn ask(file: &Path, environment: &BTreeMap<String, String>) -> Option<BTreeMap<S
     let output = Command::new("php")
         .args(["-n", "-d", "variables_order=EGPCS", "-r", ASK, "--"])
         .arg(file)
-        .args(CONSTANTS)
+        // The flags are constants of an extension that need not be there.
+        .args(CONSTANTS.iter().filter(|name| **name != FLAGS))
         .args([TABLE_PREFIX, END])
         .env_clear()
         .envs(environment)
@@ -125,7 +126,7 @@ const VALUES: [&str; 24] = [
     "<<<'E'\n\t\n\n\tE",
 ];
 /// `@` stands for a value.
-const EXPRESSIONS: [&str; 20] = [
+const EXPRESSIONS: [&str; 33] = [
     "(isset($_ENV['NOT']) ? $_ENV['NOT'] : @)",
     "(isset($_ENV['SITE_KEY']) ? $_ENV['SITE_KEY'] : @)",
     "(!empty($_ENV['SITE_KEY']) ? $_ENV['SITE_KEY'] : @)",
@@ -133,7 +134,20 @@ const EXPRESSIONS: [&str; 20] = [
     "(getenv('SITE_DB') ? getenv('SITE_DB') : @)",
     "((isset($_ENV['EMPTY'])) ? $_ENV['EMPTY'] : @)",
     "(!empty($_ENV['EMPTY']) ? $_ENV['EMPTY'] : @)",
+    "(getenv('SITE_DB') !== false ? getenv('SITE_DB') : @)",
+    "(getenv('EMPTY') !== false ? getenv('EMPTY') : @)",
+    "(getenv('NOT') ?: @)",
+    "($_SERVER['SITE_DB'] ?? @)",
+    "($_ENV['NOT'] ?? @)",
+    "($_SERVER['SCRIPT_NAME'] ?? @)",
     "(@ . @)",
+    "@ . @",
+    "@ ?? @",
+    "@ ?: @",
+    "getenv('NOT') ?: @ . @",
+    "$_ENV['NOT'] ?? @ . @",
+    "@ . $_ENV['SITE_KEY'] ?? @",
+    "isset($_ENV['NOT']) ? $_ENV['NOT'] : @ . @",
     "(@ ?: @)",
     "(@ ?? @)",
     "(@ === @)",
@@ -148,7 +162,41 @@ const EXPRESSIONS: [&str; 20] = [
     "/* c */ ($a = @)",
 ];
 /// What a configuration may have, and some that none should.
-const STATEMENTS: [&str; 52] = [
+const STATEMENTS: [&str; 86] = [
+    "define('DB_NAME', 'plain');",
+    "define('DB_USER', 'plain');",
+    "$table_prefix = 'plain_';",
+    "if (!defined('DB_NAME')) { define('DB_NAME', @); }",
+    "if (!defined('DB_USER')): define('DB_USER', @); endif;",
+    "if (!defined('DB_HOST')) define('DB_HOST', 'guarded');",
+    "require __DIR__ . '/included.php';",
+    "if (@) { include __DIR__ . '/included.php'; }",
+    "(function () { require __DIR__ . '/included.php'; })();",
+    "if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/');",
+    "require_once __DIR__ . '/wp-settings.php';",
+    "if (function_exists('set_prefix')) { set_prefix(); }",
+    "if (class_exists('Config')) { Config::define('DB_NAME', @); }",
+    "if (class_exists('Config')) { Config::define('DB_HOST', @); Config::remove('DB_HOST'); }",
+    "if (class_exists('Config')) { Config::apply(); }",
+    "if (class_exists('Config')) { (new Config)->prefix(@); }",
+    "class Own { static function define($k, $v) { \\define($k, $v); } }",
+    "if (class_exists('Own')) { Own::define('DB_HOST', @); }",
+    "eval('$table_prefix = \'ev_\'; define(\'DB_HOST\', \'ev\');');",
+    "foreach (['DB_NAME' => @, 'DB_USER' => @] as $k => $v) { define($k, $v); }",
+    "foreach (['_NAME', '_USER'] as $k) { define('DB' . $k, @); }",
+    "foreach (['table_prefix' => @] as $k => $v) { $$k = $v; }",
+    "call_user_func('define', 'DB' . '_NAME', @);",
+    "array_map('def' . 'ine', ['DB' . '_NAME'], [@]);",
+    "$f = 'def' . 'ine'; $f('DB' . '_USER', @);",
+    "(new ReflectionFunction('def' . 'ine'))->invoke('DB' . '_NAME', @);",
+    "spl_autoload_register(); class_exists('Missing');",
+    "if (!defined('DB_NAME')) if (@) define('DB_NAME', @);",
+    "if (!defined('DB_USER')) foreach (@ ? ['x'] : [] as $a) define('DB_USER', 'w');",
+    "?><?php/**/ define('DB_USER', 'no'); ?><?php",
+    "if (@) throw new Exception;",
+    "$x = \"{$table_prefix}x\"; define('OTHER', $table_prefix . 'users');",
+    "$e = &$_ENV; $e['NOT'] = @; $GLOBALS['_ENV']['SITE_DB'] = @;",
+    "array_map('putenv', ['NOT=mapped']);",
     "define('DB_NAME', @);",
     "define('DB_USER', @);",
     "\\DEFINE(\"FOO\", @);",
@@ -203,6 +251,26 @@ const STATEMENTS: [&str; 52] = [
     "function h($x) { global $table_prefix; $table_prefix = 'h'; define('DB_NAME', 'h'); }",
 ];
 
+/// What a file that is required may do.
+const INCLUDED: &str = r#"<?php
+    $GLOBALS['table_prefix'] = 'inc_';
+    if (!defined('DB_NAME')) define('DB_NAME', 'included');
+    if (!defined('DB_USER')) define('DB_USER', 'included');
+    putenv('NOT=included');
+    $_ENV['NOT'] = 'included';
+    if (!function_exists('set_prefix')) {
+        function set_prefix() { $GLOBALS['table_prefix'] = 'set_'; }
+        function env($name) { return 'from a file'; }
+        class Config {
+            static $all = [];
+            static function define($k, $v) { self::$all[$k] = $v; }
+            static function remove($k) { unset(self::$all[$k]); }
+            static function apply() { foreach (self::$all as $k => $v) define($k, $v); }
+            function prefix($v) { $GLOBALS['table_prefix'] = $v; }
+        }
+    }
+"#;
+
 fn filled(template: &str, values: &[String]) -> String {
     let mut values = values.iter().map(String::as_str);
     let pieces = template.split_inclusive('@').map(|piece| match piece.strip_suffix('@') {
@@ -248,6 +316,8 @@ proptest! {
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wp-config.php");
+        fs::write(folder.path().join("included.php"), INCLUDED).unwrap();
+        fs::write(folder.path().join("wp-settings.php"), "<?php").unwrap();
         let text = format!("<?php\n{}\n{LAST_LINE}\n", statements.join("\n"));
         fs::write(&path, text).unwrap();
         compare(&path, &environment());

@@ -1,0 +1,306 @@
+//! What a list looks like without what is in it: Closte documents no element, so that whoever meets
+//! one that is not understood can report it.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::Value;
+
+use crate::{domain::DomainName, secrets};
+
+/// The most different keys that are remembered.
+pub(super) const MOST_KEYS: usize = 24;
+/// The most of a key that is remembered, in characters.
+const KEY_KEPT: usize = 40;
+
+/// The kinds of values that a list is made of, and the names of their keys. No value is in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListShape {
+    /// The answer that it came in.
+    answer: Keys,
+    /// Its elements.
+    elements: Kinds,
+    /// The fields of those that are objects.
+    fields: Keys,
+    /// Of a list that is an object: how many elements have a number as their key,
+    numbered: usize,
+    /// and how many something else.
+    keyed: usize,
+}
+
+/// How many values of each kind, in the order of [`Kind::ALL`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Kinds([usize; Kind::ALL.len()]);
+
+/// The names of an object's keys, and the kinds of their values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Keys {
+    known: Vec<(String, Kinds)>,
+    /// How many values have yet other keys.
+    others: usize,
+}
+
+/// A kind of JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    Boolean,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Null, Self::Boolean, Self::Number, Self::String, Self::Array, Self::Object];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+
+    pub(super) fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Boolean,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::String,
+            Value::Array(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+        }
+    }
+}
+
+impl Kinds {
+    fn add(&mut self, kind: Kind) {
+        for (count, one) in self.0.iter_mut().zip(Kind::ALL) {
+            *count += usize::from(one == kind);
+        }
+    }
+
+    fn counts(&self) -> impl Iterator<Item = (usize, Kind)> {
+        self.0.into_iter().zip(Kind::ALL).filter(|(count, _)| *count > 0)
+    }
+}
+
+impl Keys {
+    pub(super) fn add(&mut self, key: &str, kind: Kind) {
+        let find = |known: &[(String, Kinds)], name: &str| {
+            known.iter().position(|(known, _)| known == name)
+        };
+        let at = find(&self.known, key).unwrap_or_else(|| {
+            // A key that is a domain name is a value in truth.
+            let name = match key.parse::<DomainName>() {
+                Ok(_) => "(a domain name)".to_owned(),
+                Err(_) => secrets::mask(key).chars().take(KEY_KEPT).collect(),
+            };
+            find(&self.known, &name).unwrap_or_else(|| {
+                if self.known.len() < MOST_KEYS {
+                    self.known.push((name, Kinds::default()));
+                    self.known.len() - 1
+                } else {
+                    MOST_KEYS
+                }
+            })
+        });
+        match self.known.get_mut(at) {
+            Some((_, kinds)) => kinds.add(kind),
+            None => self.others += 1,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+}
+
+impl ListShape {
+    pub(super) fn add(&mut self, kind: Kind, fields: &[(String, Kind)], others: usize) {
+        self.elements.add(kind);
+        for (key, kind) in fields {
+            self.fields.add(key, *kind);
+        }
+        self.fields.others += others;
+    }
+
+    /// Whether it came as an object, and was not empty.
+    pub(super) fn is_object(&self) -> bool {
+        self.numbered + self.keyed > 0
+    }
+
+    /// The answer that it came in has these keys.
+    pub(super) fn within(self, answer: Keys) -> Self {
+        Self { answer, ..self }
+    }
+
+    /// The list is an object, and this is one of its keys.
+    pub(super) fn add_key(&mut self, key: &str) {
+        if key.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.numbered += 1;
+        } else {
+            self.keyed += 1;
+        }
+    }
+}
+
+impl fmt::Display for Kinds {
+    /// `2 string, 1 null`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts: Vec<String> =
+            self.counts().map(|(count, kind)| format!("{count} {}", kind.word())).collect();
+        f.write_str(&counts.join(", "))
+    }
+}
+
+impl fmt::Display for Keys {
+    /// `domain (2 string), wildcard (1 number, 1 null)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-. ()*".contains(c);
+        let key = |(name, kinds): &(String, Kinds)| {
+            if !name.is_empty() && name.chars().all(is_plain) {
+                format!("{name} ({kinds})")
+            } else {
+                format!("{name:?} ({kinds})")
+            }
+        };
+        let mut keys: Vec<String> = self.known.iter().map(key).collect();
+        if self.others > 0 {
+            keys.push(format!("{} values under other keys", self.others));
+        }
+        f.write_str(if self.is_empty() { "no key" } else { "" })?;
+        f.write_str(&keys.join(", "))
+    }
+}
+
+impl fmt::Display for ListShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { answer, elements, fields, numbered, keyed } = self;
+        match (elements.counts().next(), self.is_object()) {
+            (None, _) => f.write_str("no element")?,
+            (_, false) => write!(f, "an array of {elements}")?,
+            (_, true) => {
+                write!(f, "an object of {elements}, under {numbered} numbers and {keyed} words")?;
+            }
+        }
+        if !fields.is_empty() {
+            write!(f, "; in the objects {fields}")?;
+        }
+        write!(f, "; the answer has {answer}")
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    /// Passes over the value itself.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KindVisitor)
+    }
+}
+
+struct KindVisitor;
+
+impl<'de> Visitor<'de> for KindVisitor {
+    type Value = Kind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Kind, E> {
+        Ok(Kind::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Kind, E> {
+        Ok(Kind::Boolean)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Kind, E> {
+        Ok(Kind::Number)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Kind, E> {
+        Ok(Kind::Number)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Kind, E> {
+        Ok(Kind::Number)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Kind, E> {
+        Ok(Kind::String)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Kind, A::Error> {
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Kind::Array)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Kind, A::Error> {
+        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Kind::Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::wire::Answer, *};
+    use crate::closte::wire::Domains;
+
+    fn shape(answer: &str) -> ListShape {
+        let answer = Answer::parse(answer.as_bytes()).unwrap();
+        match answer.domains {
+            Domains::List(list) => list.shape.within(answer.keys),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn it_names_keys_kinds_and_counts_and_no_value() {
+        let shape = shape(
+            r#"{"success": true, "total": 4, "domains": ["secret.example", null,
+                {"Domain": "secret.example", "wildcard": 0, "ssl": {"state": "secret"}},
+                {"Domain": "secret.example", "wildcard": null, "secret.example": [1],
+                 "bad\u202e \"key\"": 1.5}]}"#,
+        );
+        assert_eq!(
+            shape.to_string(),
+            "an array of 1 null, 1 string, 2 object; in the objects Domain (2 string), wildcard (1 \
+             null, 1 number), ssl (1 object), (a domain name) (1 array), \"bad\\u{202e} \\\"key\\\"\" \
+             (1 number); the answer has success (1 boolean), total (1 number), domains (1 array)"
+        );
+    }
+
+    #[test]
+    fn a_list_may_be_an_object_or_empty() {
+        let of = |list: &str| {
+            let text = shape(&format!(r#"{{"domains": {list}}}"#)).to_string();
+            text.split_once("; the answer has").unwrap().0.to_owned()
+        };
+        assert_eq!(of("[]"), "no element");
+        assert_eq!(of("{}"), "no element");
+        let mixed = r#"{"0": "a.example", "3": true, "b.example": {}}"#;
+        assert_eq!(
+            of(mixed),
+            "an object of 1 boolean, 1 string, 1 object, under 2 numbers and 1 words"
+        );
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let fields: Vec<String> =
+            (0..90).map(|n| format!(r#""{n}{}": 1"#, "k".repeat(99))).collect();
+        let object = format!("{{{}}}", fields.join(","));
+        let text = shape(&format!(r#"{{"domains": [{object}, {object}]}}"#)).to_string();
+        assert!(text.contains("132 values under other keys; the answer has"), "{text}");
+        assert!(text.len() < 2_000, "{text}");
+    }
+}

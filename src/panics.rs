@@ -1,0 +1,24 @@
+//! What becomes of a panic: a fault of this program, which must not end the daemon.
+
+use std::{any::Any, panic};
+
+use crate::{event::Event, secrets};
+
+/// The most of what a panic said that is repeated, in characters.
+const REASON: usize = 500;
+
+/// What a panic said. Where it happened, [`log_all`] has told.
+pub(crate) fn reason(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    secrets::excerpt(text.unwrap_or("a panic without a reason"), REASON)
+}
+
+/// From now on every panic is a line of the log.
+pub(crate) fn log_all() {
+    panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let error = reason(panic.payload());
+        Event::Panicked { at, error }.log();
+    }));
+}

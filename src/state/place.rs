@@ -1,0 +1,374 @@
+//! Which file the state database is, whatever becomes of its name.
+//!
+//! SQLite goes on with a file that has lost its name, and nobody else sees what it writes there. So the
+//! name is compared with the file before every cycle and every step of the checks. Between that and the
+//! next time, a cycle may write into a file without a name: that is not lost where the file was deleted,
+//! and is where it was replaced.
+
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use sqlx::{Connection as _, Sqlite, SqliteConnection, pool::PoolConnection};
+
+use super::{State, StateError};
+use crate::{
+    event::{Event, News},
+    lasting::Lasting,
+};
+
+/// What stands behind the name of a file, whatever else has that name later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileId {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+impl FileId {
+    /// What has this name now.
+    pub(super) fn at(path: &Path) -> io::Result<Option<Self>> {
+        match fs::metadata(path) {
+            Ok(found) => Ok(Some(Self::of(&found))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn of(found: &fs::Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino() }
+    }
+}
+
+/// The files beside the database that SQLite has by their names.
+const HELPERS: [&str; 2] = ["-wal", "-shm"];
+
+/// The files that this process has open, and what was told of their fate.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    files: Mutex<Files>,
+    /// Held by the loop that looks after the file: what it found is told before another one looks.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Files {
+    database: Option<FileId>,
+    helpers: [Option<FileId>; 2],
+    /// How many connections there were.
+    connections: u32,
+    fate: Fate,
+    lasting: Lasting<()>,
+}
+
+/// What became of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Fate {
+    #[default]
+    InPlace,
+    /// Deleted, and not written anew yet.
+    Deleted,
+    /// For good: what is at its name belongs to somebody else.
+    Replaced,
+}
+
+impl Place {
+    fn files(&self) -> std::sync::MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The database that this process works with.
+    pub(super) fn database(&self) -> Option<FileId> {
+        self.files().database
+    }
+
+    /// How many connections there were, the open one included.
+    pub(super) fn connections(&self) -> u32 {
+        self.files().connections
+    }
+
+    /// Notes the files that a new connection has opened. A connection that has got another database
+    /// than those before it must not be used.
+    pub(super) fn note_connection(&self, path: &Path) -> sqlx::Result<()> {
+        let found = FileId::at(path)?;
+        let mut files = self.files();
+        if files.database.is_some() && files.database != found {
+            let replaced = StateError::Replaced { path: path.to_owned() };
+            return Err(sqlx::Error::Configuration(Box::new(replaced)));
+        }
+        files.database = found;
+        files.connections += 1;
+        files.helpers = HELPERS.map(|suffix| FileId::at(&beside(path, suffix)).ok().flatten());
+        Ok(())
+    }
+
+    /// Takes the names of our own helper files away: SQLite would take them for those of whatever
+    /// database is at the name now. Those of others stay, and are the error.
+    fn remove_helpers(&self, path: &Path) -> io::Result<()> {
+        for (suffix, ours) in HELPERS.iter().zip(self.files().helpers) {
+            let helper = beside(path, suffix);
+            match FileId::at(&helper)? {
+                None => {}
+                found if found == ours => fs::remove_file(&helper)?,
+                Some(_) => {
+                    let foreign = format!("{} is another database's", helper.display());
+                    return Err(io::Error::other(foreign));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Makes sure that the file is still the one at its name. One that was deleted is written anew from
+    /// the file that is still open. Of what is wrong is told when it begins, at growing intervals, and
+    /// when it ends.
+    ///
+    /// # Errors
+    /// [`StateError::Deleted`] where it cannot be written anew. [`StateError::Replaced`], for good: what
+    /// is at its name is left alone.
+    pub async fn attend(&self) -> Result<(), StateError> {
+        let turn = self.place.turn.lock().await;
+        let was_replaced = self.is_replaced();
+        let result = self.find_or_write_anew().await;
+        let (event, result) = self.judge_fate(result, Timestamp::now());
+        if self.is_replaced() && !was_replaced {
+            self.leave().await;
+        }
+        drop(turn);
+        if let Some(event) = event {
+            // Of one that was replaced nobody will read it; the log has it.
+            let written = self.record_events(&News::of([event]), Timestamp::now()).await;
+            if let Err(error) = written {
+                tracing::debug!(%error, "an event was not written down");
+            }
+        }
+        result
+    }
+
+    /// Whether another file is at its name.
+    pub fn is_replaced(&self) -> bool {
+        self.place.files().fate == Fate::Replaced
+    }
+
+    /// Whether the file was written anew just now.
+    async fn find_or_write_anew(&self) -> Result<bool, StateError> {
+        if self.is_replaced() {
+            return Err(self.replaced());
+        }
+        let found = FileId::at(&self.path).map_err(|error| StateError::NotWritable {
+            path: self.path.clone(),
+            detail: error.to_string(),
+        })?;
+        match found {
+            found if found == self.place.database() => Ok(false),
+            Some(_) => Err(self.replaced()),
+            None => {
+                let connection = self.pool.acquire().await.map_err(self.failed())?;
+                let detail = |detail| StateError::Deleted { path: self.path.clone(), detail };
+                self.write_anew(connection).await.map_err(detail)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Writes a copy of the open file, which has no name any more, and goes on with that.
+    async fn write_anew(&self, mut connection: PoolConnection<Sqlite>) -> Result<(), String> {
+        let in_words = |error: io::Error| error.to_string();
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder).map_err(in_words)?;
+        }
+        let copy = beside(&self.path, ".anew");
+        match fs::remove_file(&copy) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(in_words(error)),
+            _ => {}
+        }
+        let name = copy.to_str().ok_or("its name is not UTF-8")?;
+        let written = sqlx::query("VACUUM INTO ?").bind(name).execute(&mut *connection).await;
+        written.map_err(|error| self.error(error).to_string())?;
+        File::open(&copy).and_then(|file| file.sync_all()).map_err(in_words)?;
+        self.place.remove_helpers(&self.path).map_err(in_words)?;
+        let found = FileId::at(&copy).map_err(in_words)?;
+        rename_to_new(&copy, &self.path).map_err(in_words)?;
+        self.place.files().database = found;
+        // The next one is opened by the name. SQLite leaves the helper files of a database that has moved
+        // alone.
+        connection.close().await.map_err(|error| self.error(error).to_string())
+    }
+
+    /// Leaves the name to the other file. Ours, wherever it is now, is made whole.
+    async fn leave(&self) {
+        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await;
+        let left = self.place.remove_helpers(&self.path);
+        if let Some(error) =
+            checkpoint.err().map(|error| error.to_string()).or(left.err().map(|e| e.to_string()))
+        {
+            tracing::debug!(error, "the files beside the state database were not put in order");
+        }
+    }
+
+    fn replaced(&self) -> StateError {
+        StateError::Replaced { path: self.path.clone() }
+    }
+
+    fn judge_fate(
+        &self,
+        result: Result<bool, StateError>,
+        now: Timestamp,
+    ) -> (Option<Event>, Result<(), StateError>) {
+        let mut files = self.place.files();
+        let file = self.path.display().to_string();
+        match result {
+            Ok(written_anew) => {
+                files.fate = Fate::InPlace;
+                let ended = files.lasting.ends((), now);
+                let event = match (written_anew, ended) {
+                    (true, Some(after_s)) => Some(Event::StateRecovered { after_s }),
+                    (true, None) => {
+                        let outcome = "it was written anew from memory".to_owned();
+                        Some(Event::StateDeleted { file, outcome, for_s: 0 })
+                    }
+                    (false, _) => None,
+                };
+                (event, Ok(()))
+            }
+            Err(StateError::Replaced { path }) => {
+                files.fate = Fate::Replaced;
+                let event = |for_s| Event::StateReplaced {
+                    file,
+                    remedy:
+                        "restart the daemon, which then works with the file that is there now: \
+                             nothing is added or removed until then"
+                            .to_owned(),
+                    for_s,
+                };
+                (files.lasting.lasts((), event, now), Err(StateError::Replaced { path }))
+            }
+            Err(error @ StateError::Deleted { .. }) => {
+                files.fate = Fate::Deleted;
+                let outcome = error.to_string();
+                let event = |for_s| Event::StateDeleted { file, outcome, for_s };
+                (files.lasting.lasts((), event, now), Err(error))
+            }
+            Err(other) => (None, Err(other)),
+        }
+    }
+}
+
+/// Whether a connection can be used again. After an error as of a full disk, SQLite has ended the
+/// transaction by itself and the driver does not know: what came after would be in a transaction that is
+/// never committed, and keep all others out.
+pub(super) async fn is_sound(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // What was begun is rolled back before this is answered.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+/// The path of the state database without a symbolic link in it, so that it has one name only. The file
+/// itself need not be there.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        found => return found,
+    }
+    if let Ok(target) = fs::read_link(path) {
+        // A link to a file that is yet to be made. One that leads in a circle is another error.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        return canonical(&folder.join(target));
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().ok_or(ErrorKind::InvalidFilename)?;
+    Ok(fs::canonicalize(folder)?.join(name))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Renames a file, but not over another one.
+#[cfg(target_os = "linux")]
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::{
+        fs::{CWD, RenameFlags, renameat_with},
+        io::Errno,
+    };
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot do that.
+        Err(Errno::INVAL | Errno::NOSYS) => look_and_rename(from, to),
+        renamed => Ok(renamed?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    look_and_rename(from, to)
+}
+
+/// For a moment in between, another file could get the name.
+fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
+    if to.exists() { Err(ErrorKind::AlreadyExists.into()) } else { fs::rename(from, to) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_is_called_that_and_keeps_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let state = State::open(&path).await.unwrap();
+        let note = async |state: &State, error: &str| {
+            let event = Event::Failed { error: error.to_owned() };
+            state.record_events(&News::of([event]), Timestamp::now()).await
+        };
+        // As if the disk were full: no page is to be had.
+        sqlx::query("PRAGMA max_page_count = 1").execute(&state.pool).await.unwrap();
+        let full = note(&state, &"x".repeat(1 << 20)).await.unwrap_err();
+        assert!(
+            full.to_string().contains("is full (database or disk is full): make room"),
+            "{full}"
+        );
+        // SQLite ends the transaction by itself; the driver does not know.
+        let mut transaction = state.pool.begin().await.unwrap();
+        sqlx::query("ROLLBACK").execute(&mut *transaction).await.unwrap();
+        drop(transaction);
+        note(&state, "one").await.unwrap();
+        let other = State::open(&path).await.unwrap();
+        note(&other, "another").await.unwrap();
+        note(&state, "a third").await.unwrap();
+        assert_eq!(other.events(None, None, 10).await.unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_path_has_one_form_whatever_links_lead_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir(folder.join("real")).unwrap();
+        std::os::unix::fs::symlink("real", folder.join("link")).unwrap();
+        std::os::unix::fs::symlink("state.db", folder.join("real/other.db")).unwrap();
+        std::os::unix::fs::symlink("round", folder.join("round")).unwrap();
+        let real = folder.join("real/state.db");
+        for _ in 0..2 {
+            for path in ["real/state.db", "link/state.db", "real/../link/other.db"] {
+                assert_eq!(canonical(&folder.join(path)).unwrap(), real, "{path}");
+            }
+            fs::write(&real, "").unwrap();
+        }
+        assert!(canonical(&folder.join("round")).is_err());
+        assert!(canonical(&folder.join("nowhere/state.db")).is_err());
+    }
+}

@@ -1,0 +1,255 @@
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{State, StateError, from_millis, ledger::json, to_millis};
+use crate::{
+    domain::DomainName,
+    event::{Event, News},
+};
+
+/// How long a site has lacked its domain record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// All of the site and its network that the record depends on, in words.
+    pub state: String,
+    /// Since when it has been in this state without a record.
+    pub since: Timestamp,
+    /// In how many reads it was seen so.
+    pub reads: u32,
+}
+
+/// A domain record that was there once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// When it was written, or missed for the first time if somebody else had written it.
+    pub at: Timestamp,
+    /// Whether it was seen to be there. If not, it was begun at least.
+    pub is_sure: bool,
+}
+
+/// What is remembered of a network's domain records.
+#[derive(Debug, Clone, Default)]
+pub struct RecordNotes {
+    /// The sites that lack theirs.
+    pub lacking: HashMap<i64, Lack>,
+    /// Those that were there, by site and domain.
+    pub written: HashMap<(i64, DomainName), Written>,
+}
+
+impl RecordNotes {
+    /// Somebody has taken these back.
+    pub fn take_back(&mut self, sites: Vec<(i64, DomainName)>, now: Timestamp) {
+        for site in sites {
+            self.written.entry(site).or_insert(Written { at: now, is_sure: true });
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    blog_id: i64,
+    state: &'a str,
+    since: i64,
+    reads: u32,
+}
+
+impl State {
+    /// What is remembered of the domain records of a network.
+    ///
+    /// # Errors
+    /// Any [`StateError`]; [`StateError::Damaged`] when a name makes no sense.
+    pub async fn record_notes(&self, network: i64) -> Result<RecordNotes, StateError> {
+        let query = "SELECT blog_id, state, since, reads FROM lacking_record WHERE network_id = ?";
+        let rows: Vec<(i64, String, i64, u32)> = sqlx::query_as(query)
+            .bind(network)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        let lack = |(blog_id, state, since, reads)| {
+            (blog_id, Lack { state, since: from_millis(since), reads })
+        };
+        let lacking = rows.into_iter().map(lack).collect();
+        let query = "SELECT blog_id, domain, at, is_sure FROM written_record WHERE network_id = ?";
+        let rows: Vec<(i64, String, i64, bool)> = sqlx::query_as(query)
+            .bind(network)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        let written = |(blog_id, domain, at, is_sure): (i64, String, i64, bool)| {
+            Ok(((blog_id, self.name(domain)?), Written { at: from_millis(at), is_sure }))
+        };
+        let written = rows.into_iter().map(written).collect::<Result<_, StateError>>()?;
+        Ok(RecordNotes { lacking, written })
+    }
+
+    /// Notes how long sites have lacked their records; `ended` lack them no longer.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn note_lacking(
+        &self,
+        network: i64,
+        changed: &[(i64, &Lack)],
+        ended: &[i64],
+    ) -> Result<(), StateError> {
+        if changed.is_empty() && ended.is_empty() {
+            return Ok(());
+        }
+        let line = |(blog_id, lack): &(i64, &'_ Lack)| -> String {
+            json(&Line {
+                blog_id: *blog_id,
+                state: &lack.state,
+                since: to_millis(lack.since),
+                reads: lack.reads,
+            })
+        };
+        let lines = format!("[{}]", changed.iter().map(line).collect::<Vec<_>>().join(","));
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        sqlx::query(
+            "INSERT OR REPLACE INTO lacking_record (network_id, blog_id, state, since, reads)
+             SELECT ?, value->>'blog_id', value->>'state', value->>'since', value->>'reads'
+             FROM json_each(?)",
+        )
+        .bind(network)
+        .bind(lines)
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.failed())?;
+        sqlx::query(
+            "DELETE FROM lacking_record
+             WHERE network_id = ? AND blog_id IN (SELECT value FROM json_each(?))",
+        )
+        .bind(network)
+        .bind(json(&ended))
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.failed())?;
+        transaction.commit().await.map_err(self.failed())
+    }
+
+    /// Those of these sites without a record that had one when the ledger was written last: somebody has
+    /// deleted it since.
+    ///
+    /// # Errors
+    /// Any [`StateError`]; [`StateError::Damaged`] when a name makes no sense.
+    pub async fn taken_back(
+        &self,
+        network: i64,
+        sites: &[(i64, &DomainName)],
+    ) -> Result<Vec<(i64, DomainName)>, StateError> {
+        if sites.is_empty() {
+            return Ok(Vec::new());
+        }
+        // In this order: there are many managed names, and few such sites.
+        let query = "SELECT blog_id, managed.domain
+             FROM json_each(?) site CROSS JOIN ledger CROSS JOIN managed
+             WHERE network_id = ? AND ledger_id = ledger.id AND managed.domain = site.value->>1
+                 AND blog_id = site.value->>0 AND row_id IS NOT NULL";
+        let rows: Vec<(i64, String)> = sqlx::query_as(query)
+            .bind(json(&sites))
+            .bind(network)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        rows.into_iter().map(|(site, domain)| Ok((site, self.name(domain)?))).collect()
+    }
+
+    /// Notes the domain records that somebody has taken back.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn note_taken_back(
+        &self,
+        network: i64,
+        sites: &[(i64, DomainName)],
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        if sites.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "INSERT OR IGNORE INTO written_record (network_id, blog_id, domain, at, is_sure)
+             SELECT ?, value->>0, value->>1, ?, 1 FROM json_each(?)",
+        )
+        .bind(network)
+        .bind(to_millis(now))
+        .bind(json(&sites))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(self.failed())
+    }
+
+    fn name(&self, text: String) -> Result<DomainName, StateError> {
+        text.parse().map_err(|error| StateError::Damaged {
+            path: self.path.clone(),
+            detail: format!("{text:?}: {error}"),
+        })
+    }
+
+    /// Notes that the domain records of these sites are about to be written.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn begin_records(
+        &self,
+        network: i64,
+        sites: &[(i64, &DomainName)],
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        // One that was written before keeps its note.
+        sqlx::query(
+            "INSERT OR IGNORE INTO written_record (network_id, blog_id, domain, at, is_sure)
+             SELECT ?, value->>0, value->>1, ?, 0 FROM json_each(?)",
+        )
+        .bind(network)
+        .bind(to_millis(now))
+        .bind(json(&sites))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(self.failed())
+    }
+
+    /// Notes which of these domain records were written and which were not, and tells of those that
+    /// were.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn end_records(
+        &self,
+        network: i64,
+        written: &[(i64, &DomainName)],
+        not_written: &[(i64, &DomainName)],
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let created = |(blog_id, domain): &(i64, &DomainName)| Event::RecordCreated {
+            domain: (*domain).clone(),
+            blog_id: *blog_id,
+        };
+        let news = News::of(written.iter().map(created));
+        let mut recording = self.recording(&news, now).await?;
+        sqlx::query(
+            "INSERT OR REPLACE INTO written_record (network_id, blog_id, domain, at, is_sure)
+             SELECT ?, value->>0, value->>1, ?, 1 FROM json_each(?)",
+        )
+        .bind(network)
+        .bind(to_millis(now))
+        .bind(json(&written))
+        .execute(recording.connection())
+        .await
+        .map_err(self.failed())?;
+        sqlx::query(
+            "DELETE FROM written_record WHERE network_id = ? AND (blog_id, domain) IN
+                 (SELECT value->>0, value->>1 FROM json_each(?))",
+        )
+        .bind(network)
+        .bind(json(&not_written))
+        .execute(recording.connection())
+        .await
+        .map_err(self.failed())?;
+        recording.commit().await
+    }
+}

@@ -1,0 +1,201 @@
+//! What a cycle has to say. What many names have in common is one line in the log: each of them has its
+//! own event in the state database all the same.
+
+use crate::{
+    domain::DomainName,
+    event::{Event, News},
+    ledger::Entry,
+    plan::{Change, Notice},
+};
+
+/// Up to so many names have a line each.
+const FEW: usize = 10;
+/// So many are named where there are more.
+const EXAMPLES: usize = 3;
+
+/// What there is to say of changes of the ledger.
+pub(super) fn of_changes(changes: &[Change]) -> News {
+    let with = |notice| move |change: &&Change| change.notice == Some(notice);
+    let some = |notice| changes.iter().filter(with(notice));
+    let mut news = News::default();
+    for notice in [Notice::Unmapped, Notice::MappedAgain] {
+        news.told.extend(some(notice).filter_map(of_change));
+    }
+    for (notice, remedy) in [
+        (Notice::Lost, "they are added again; if it repeats, ask who else works in the account"),
+        (Notice::NotListed, "they are tried again; if it repeats, ask Closte's support"),
+        (Notice::StillListed, "they are tried again; if it repeats, ask Closte's support"),
+    ] {
+        let names: Vec<&DomainName> = some(notice).map(|change| &change.name).collect();
+        let events = some(notice).filter_map(of_change);
+        if names.len() <= FEW {
+            news.told.extend(events);
+            continue;
+        }
+        news.recorded.extend(events);
+        let (domains, examples) = (names.len() as u64, examples(&names));
+        let remedy = remedy.to_owned();
+        news.told.push(match notice {
+            Notice::NotListed => Event::DomainsNotListed { domains, examples, remedy },
+            Notice::StillListed => Event::DomainsStillListed { domains, examples, remedy },
+            _ => Event::DomainsLost { domains, examples, remedy },
+        });
+    }
+    let adopted = some(Notice::Adopted).count() as u64;
+    if adopted > 0 {
+        news.told.push(Event::Adopted { domains: adopted });
+    }
+    news
+}
+
+fn of_change(change: &Change) -> Option<Event> {
+    let domain = change.name.clone();
+    let blog_id = change.entry.as_ref().and_then(|entry| entry.origin.blog_id);
+    let attempt = change.entry.as_ref().map_or(0, Entry::attempts);
+    match change.notice? {
+        Notice::Unmapped => Some(Event::Unmapped { domain, blog_id }),
+        Notice::MappedAgain => Some(Event::MappedAgain { domain, blog_id }),
+        Notice::Lost => Some(Event::Lost { domain, blog_id }),
+        Notice::NotListed => Some(Event::NotListed { domain, blog_id, attempt }),
+        Notice::StillListed => Some(Event::StillListed { domain, blog_id, attempt }),
+        Notice::Adopted | Notice::Forgotten => None,
+    }
+}
+
+/// What has been said of the calls of a cycle.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// Many names are added again because Closte lost them: how many of them were.
+    restored: Option<u64>,
+    failed: Vec<DomainName>,
+    /// Why the last of them failed.
+    error: String,
+}
+
+impl Tally {
+    /// Of a cycle that adds so many names again because Closte lost them.
+    pub(super) fn new(lost: usize) -> Self {
+        let restored = (lost > FEW).then_some(0);
+        Self { restored, failed: Vec::new(), error: String::new() }
+    }
+
+    /// Says what came of a call; `was_lost` for a name that is added again because Closte lost it.
+    pub(super) fn say(&mut self, event: Event, was_lost: bool, news: &mut News) {
+        match (&event, &mut self.restored) {
+            (Event::Added { .. }, Some(restored)) if was_lost => {
+                *restored += 1;
+                news.recorded.push(event);
+            }
+            (
+                Event::AddFailed { domain, error, .. } | Event::RemoveFailed { domain, error, .. },
+                _,
+            ) => {
+                self.error.clone_from(error);
+                self.failed.push(domain.clone());
+                if self.failed.len() <= FEW {
+                    news.told.push(event);
+                } else {
+                    news.recorded.push(event);
+                }
+            }
+            _ => news.told.push(event),
+        }
+    }
+
+    /// What was not said of each.
+    pub(super) fn sum(self) -> Vec<Event> {
+        let restored = self.restored.filter(|domains| *domains > 0);
+        let restored = restored.map(|domains| Event::DomainsRestored { domains });
+        let failed = (self.failed.len() > FEW).then(|| Event::CallsFailed {
+            domains: self.failed.len() as u64,
+            examples: examples(&self.failed.iter().collect::<Vec<_>>()),
+            error: self.error,
+            remedy: "closte-sync status says what Closte said of each".to_owned(),
+        });
+        restored.into_iter().chain(failed).collect()
+    }
+}
+
+fn examples(names: &[&DomainName]) -> String {
+    let shown: Vec<&str> = names.iter().take(EXAMPLES).map(|name| name.as_str()).collect();
+    format!("{}, …", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::ledger::Origin;
+
+    fn changes(notice: Notice, number: usize) -> Vec<Change> {
+        let change = |index| Change {
+            name: format!("shop{index:04}.example").parse().unwrap(),
+            entry: Some(Entry::new(Origin::default(), Timestamp::UNIX_EPOCH)),
+            notice: Some(notice),
+        };
+        (0..number).map(change).collect()
+    }
+
+    #[test]
+    fn what_befalls_many_names_is_one_line_and_an_event_of_each() {
+        for (notice, one, many) in [
+            (Notice::Lost, "domain.lost", "sync.domains_lost"),
+            (Notice::NotListed, "domain.not_listed", "sync.domains_not_listed"),
+            (Notice::StillListed, "domain.still_listed", "sync.domains_still_listed"),
+        ] {
+            let few = of_changes(&changes(notice, 10));
+            assert!(few.told.len() == 10 && few.recorded.is_empty());
+            assert!(few.told.iter().all(|event| event.name() == one));
+            let news = of_changes(&changes(notice, 2_000));
+            let [told] = &news.told[..] else { panic!("{:?}", news.told) };
+            assert_eq!((told.name(), news.recorded.len()), (many, 2_000));
+            let detail = told.detail();
+            assert_eq!(detail["domains"], 2_000);
+            let examples = "shop0000.example, shop0001.example, shop0002.example, …";
+            assert_eq!(detail["examples"], examples);
+        }
+    }
+
+    #[test]
+    fn names_that_are_added_again_together_are_told_by_their_number() {
+        let said = |lost: usize| {
+            let (mut tally, mut news) = (Tally::new(lost), News::default());
+            for change in changes(Notice::Lost, lost) {
+                let added =
+                    Event::Added { domain: change.name, blog_id: None, attempt: 1, took_ms: 1 };
+                tally.say(added, true, &mut news);
+            }
+            let new = Event::Added {
+                domain: "new.example".parse().unwrap(),
+                blog_id: None,
+                attempt: 1,
+                took_ms: 1,
+            };
+            tally.say(new, false, &mut news);
+            (news.told.len(), news.recorded.len(), tally.sum())
+        };
+        assert_eq!(said(10), (11, 0, vec![]));
+        assert_eq!(said(2_000), (1, 2_000, vec![Event::DomainsRestored { domains: 2_000 }]));
+    }
+
+    #[test]
+    fn of_many_calls_that_fail_the_first_are_told() {
+        let (mut tally, mut news) = (Tally::new(0), News::default());
+        for change in changes(Notice::Lost, 2_000) {
+            let error = "no room".to_owned();
+            let next_attempt = String::new();
+            let failed = Event::AddFailed {
+                domain: change.name,
+                blog_id: None,
+                attempt: 1,
+                error,
+                next_attempt,
+            };
+            tally.say(failed, false, &mut news);
+        }
+        assert_eq!((news.told.len(), news.recorded.len()), (10, 1_990));
+        let [Event::CallsFailed { domains: 2_000, error, .. }] = &tally.sum()[..] else { panic!() };
+        assert_eq!(error, "no room");
+    }
+}

@@ -1,0 +1,152 @@
+//! The plugin's checkout forms: their fields may offer base domains below which, or in whose paths,
+//! many sites live. The plugin writes no domain record for such a base.
+
+use std::{collections::HashSet, fmt};
+
+use phpserz::PhpDeserializer;
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, Visitor},
+};
+
+use super::plugin::{DEEPEST, Loose, LooseSeed, in_short};
+
+/// The settings of a field that hold base domains, one a line.
+const KEYS: [&str; 2] = ["available_domains", "available_domains_multi"];
+
+/// The base domains that checkout forms share, without `www.`.
+pub(super) type BaseDomains = HashSet<String>;
+
+/// Adds the base domains of a form, by the value of its column `settings`.
+///
+/// # Errors
+/// That it is not as the plugin writes it.
+pub(super) fn add_base_domains(form: &[u8], bases: &mut BaseDomains) -> Result<(), String> {
+    // What WordPress stores for false, null and nothing.
+    if matches!(form, b"" | b"b:0;" | b"N;") {
+        return Ok(());
+    }
+    let seed = Walk { levels: DEEPEST, is_list: false, bases };
+    let read = PhpDeserializer::new(form).deserialize_map(seed);
+    read.map_err(|error| format!("it is no serialised PHP array: {}", in_short(&error)))
+}
+
+/// Goes through a value, so many levels of arrays at most.
+struct Walk<'a> {
+    levels: usize,
+    /// Whether it is, or stands in, the value of one of [`KEYS`].
+    is_list: bool,
+    bases: &'a mut BaseDomains,
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value of PHP")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        // A reference to another value also looks like a number.
+        if self.is_list { Err(E::custom("a list of domains is a number")) } else { Ok(()) }
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<(), E> {
+        if self.is_list {
+            let text = String::from_utf8_lossy(bytes);
+            self.bases.extend(text.split(['\r', '\n']).filter_map(base_domain));
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let levels = self.levels.checked_sub(1);
+        let levels = levels.ok_or_else(|| A::Error::custom("it is nested too deeply"))?;
+        while let Some(key) = map.next_key_seed(LooseSeed { levels })? {
+            let is_list =
+                self.is_list || matches!(&key, Loose::Text(key) if KEYS.contains(&key.as_str()));
+            map.next_value_seed(Walk { levels, is_list, bases: self.bases })?;
+        }
+        Ok(())
+    }
+}
+
+/// The host of a line, which may be a whole address, without `www.`.
+fn base_domain(line: &str) -> Option<String> {
+    let line = line.trim().to_lowercase();
+    let rest = line.split_once("://").map_or(line.as_str(), |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?.split(':').next()?.trim_end_matches('.');
+    let bare = host.strip_prefix("www.").unwrap_or(host);
+    (!bare.is_empty()).then(|| bare.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> String {
+        format!("s:{}:\"{text}\";", text.len())
+    }
+
+    fn form(field: &str) -> String {
+        let fields = format!("a:1:{{i:0;a:2:{{{}{}{field}}}}}", text("type"), text("site_url"));
+        format!("a:1:{{i:0;a:2:{{{}{}{}{fields}}}}}", text("id"), text("checkout"), text("fields"))
+    }
+
+    fn bases(form: &str) -> Result<Vec<String>, String> {
+        let mut bases = BaseDomains::new();
+        add_base_domains(form.as_bytes(), &mut bases)?;
+        let mut bases: Vec<_> = bases.into_iter().collect();
+        bases.sort();
+        Ok(bases)
+    }
+
+    #[test]
+    fn base_domains_are_read_as_the_plugin_reads_them() {
+        for key in KEYS {
+            let lines =
+                "Shared.example\r\nhttps://www.other.example:8443/path\n\n  third.example. ";
+            let read = bases(&form(&format!("{}{}", text(key), text(lines))));
+            assert_eq!(read.unwrap(), ["other.example", "shared.example", "third.example"]);
+        }
+        let list = format!("{}a:1:{{i:0;{}}}", text(KEYS[0]), text("listed.example"));
+        assert_eq!(bases(&form(&list)).unwrap(), ["listed.example"]);
+        let other = format!("{}{}", text("placeholder"), text("none.example"));
+        assert_eq!(bases(&form(&other)).unwrap(), [""; 0]);
+        for nothing in ["", "a:0:{}", "N;", "b:0;"] {
+            assert_eq!(bases(nothing).unwrap(), [""; 0], "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_form_that_is_not_understood_is_an_error() {
+        let cut = form(&format!("{}{}", text(KEYS[0]), text("shared.example")));
+        let number = form(&format!("{}i:2;", text(KEYS[0])));
+        for broken in [&cut[..cut.len() - 9], "[]", "{\"steps\": 1}", "garbage", &number] {
+            assert!(bases(broken).is_err(), "{broken}");
+        }
+        let deep = "a:1:{i:0;".repeat(100_000);
+        assert!(bases(&deep).is_err());
+    }
+}

@@ -1,0 +1,210 @@
+use std::{path::PathBuf, str::FromStr};
+
+use thiserror::Error;
+use url::Url;
+
+/// Where a MySQL or MariaDB server is, and how to log in there.
+#[derive(Clone)]
+pub(in super::super) struct MySqlOptions {
+    pub(in super::super) address: Address,
+    pub(in super::super) user: String,
+    pub(in super::super) password: String,
+    pub(in super::super) database: String,
+    /// The character set of the connection, where one is asked for.
+    pub(in super::super) charset: Option<Charset>,
+    /// Its collation, where the character set has that one.
+    pub(in super::super) collation: Option<Charset>,
+    pub(in super::super) ssl: Ssl,
+    pub(super) server_key: ServerKey,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) enum Address {
+    Socket(PathBuf),
+    Host { name: String, port: u16 },
+}
+
+/// A character set or collation, as `SET NAMES` takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Charset(pub(super) String);
+
+impl FromStr for Charset {
+    type Err = InvalidOption;
+
+    /// As WordPress takes `DB_CHARSET`: none is the server's own, and utf8 is utf8mb4.
+    fn from_str(text: &str) -> Result<Self, InvalidOption> {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        match text {
+            "" => Ok(Self("DEFAULT".to_owned())),
+            name if name.eq_ignore_ascii_case("utf8") => Ok(Self::default()),
+            name if name.bytes().all(is_word) => Ok(Self(name.to_owned())),
+            _ => Err(InvalidOption::Charset),
+        }
+    }
+}
+
+impl Default for Charset {
+    fn default() -> Self {
+        Self("utf8mb4".to_owned())
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(in super::super) struct Ssl {
+    /// None where nobody asked for one.
+    pub(in super::super) mode: Option<SslMode>,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) cert: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+}
+
+impl Ssl {
+    pub(super) fn mode(&self) -> SslMode {
+        self.mode.unwrap_or_default()
+    }
+}
+
+/// Whether a connection is to be encrypted, in MySQL's own words.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in super::super) enum SslMode {
+    Disabled,
+    /// Where the server offers TLS and it works; never over a socket.
+    #[default]
+    Preferred,
+    /// Whoever the server is.
+    Required,
+    VerifyCa,
+    VerifyIdentity,
+}
+
+impl SslMode {
+    pub(super) fn is_required(self) -> bool {
+        !matches!(self, Self::Disabled | Self::Preferred)
+    }
+}
+
+/// The key with which a server without TLS reads a password.
+#[derive(Debug, Clone, Default)]
+pub(super) enum ServerKey {
+    #[default]
+    Unknown,
+    /// The one that the server shows, whoever it is.
+    Asked,
+    File(PathBuf),
+}
+
+/// An option behind the `?` that cannot be taken. Its value is not repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidOption {
+    /// There is no such option.
+    #[error(
+        "it has an option after the ? that is none of socket, ssl-mode, ssl-ca, ssl-cert, ssl-key, charset, get-server-public-key, server-public-key-path"
+    )]
+    Unknown,
+    /// `ssl-mode` is none of the five.
+    #[error("its ssl-mode must be disabled, preferred, required, verify-ca or verify-identity")]
+    SslMode,
+    /// `charset` has other characters than names of character sets have.
+    #[error(
+        "its charset (DB_CHARSET in wp-config.php) must be the name of a character set, such as utf8mb4"
+    )]
+    Charset,
+    /// `get-server-public-key` is neither true nor false.
+    #[error("its get-server-public-key must be true or false")]
+    GetServerPublicKey,
+    /// One of `ssl-cert` and `ssl-key` is missing.
+    #[error("its ssl-cert and ssl-key belong together")]
+    HalfACertificate,
+}
+
+impl MySqlOptions {
+    pub(in super::super) fn new(address: Address, user: String, database: String) -> Self {
+        Self {
+            address,
+            user,
+            password: String::new(),
+            database,
+            charset: None,
+            collation: None,
+            ssl: Ssl::default(),
+            server_key: ServerKey::default(),
+        }
+    }
+
+    /// Takes the options behind the `?` of an address, in the words of MySQL's own programs.
+    pub(in super::super) fn take_options(&mut self, url: &Url) -> Result<(), InvalidOption> {
+        for (name, value) in url.query_pairs() {
+            let path = || Some(PathBuf::from(value.as_ref()));
+            match name.replace('_', "-").to_ascii_lowercase().as_str() {
+                "socket" => self.address = Address::Socket(PathBuf::from(value.as_ref())),
+                "ssl-mode" | "sslmode" => {
+                    let mode = match value.replace('-', "_").to_ascii_lowercase().as_str() {
+                        "disabled" => SslMode::Disabled,
+                        "preferred" => SslMode::Preferred,
+                        "required" => SslMode::Required,
+                        "verify_ca" => SslMode::VerifyCa,
+                        "verify_identity" => SslMode::VerifyIdentity,
+                        _ => return Err(InvalidOption::SslMode),
+                    };
+                    self.ssl.mode = Some(mode);
+                }
+                "ssl-ca" | "sslca" => self.ssl.ca = path(),
+                "ssl-cert" | "sslcert" => self.ssl.cert = path(),
+                "ssl-key" | "sslkey" => self.ssl.key = path(),
+                "charset" => self.charset = Some(value.parse()?),
+                "server-public-key-path" => {
+                    self.server_key = ServerKey::File(PathBuf::from(value.as_ref()));
+                }
+                "get-server-public-key" => match value.to_ascii_lowercase().as_str() {
+                    "" | "1" | "true" => self.server_key = ServerKey::Asked,
+                    "0" | "false" => {}
+                    _ => return Err(InvalidOption::GetServerPublicKey),
+                },
+                _ => return Err(InvalidOption::Unknown),
+            }
+        }
+        if self.ssl.cert.is_some() != self.ssl.key.is_some() {
+            return Err(InvalidOption::HalfACertificate);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(query: &str) -> Result<MySqlOptions, InvalidOption> {
+        let address = Address::Host { name: "db".to_owned(), port: 3306 };
+        let mut options = MySqlOptions::new(address, "wp".to_owned(), "w".to_owned());
+        let url = format!("mysql://wp@db/w?{query}").parse().unwrap();
+        options.take_options(&url).map(|()| options)
+    }
+
+    #[test]
+    fn options_are_taken_in_the_words_of_mysql() {
+        let mode = |query: &str| options(query).map(|options| options.ssl.mode());
+        assert_eq!(mode(""), Ok(SslMode::Preferred));
+        assert_eq!(mode("ssl-mode=required"), Ok(SslMode::Required));
+        assert_eq!(mode("ssl_mode=VERIFY_CA&ssl-ca=/ca.pem"), Ok(SslMode::VerifyCa));
+        assert_eq!(mode("sslmode=Verify-Identity"), Ok(SslMode::VerifyIdentity));
+        assert_eq!(mode("ssl-mode=must"), Err(InvalidOption::SslMode));
+        assert_eq!(mode("tls=1"), Err(InvalidOption::Unknown));
+        assert_eq!(mode("ssl-cert=/c.pem"), Err(InvalidOption::HalfACertificate));
+        assert_eq!(mode("charset=utf8mb4;DROP"), Err(InvalidOption::Charset));
+        for (query, charset) in [
+            ("charset=latin1", Some("latin1")),
+            ("charset=UTF8", Some("utf8mb4")),
+            ("charset=", Some("DEFAULT")),
+            ("", None),
+        ] {
+            let expected = charset.map(|name| Charset(name.to_owned()));
+            assert_eq!(options(query).ok().and_then(|options| options.charset), expected);
+        }
+        assert_eq!(mode("get-server-public-key=yes"), Err(InvalidOption::GetServerPublicKey));
+        let asked = options("get-server-public-key=true").ok().map(|options| options.server_key);
+        assert!(matches!(asked, Some(ServerKey::Asked)));
+        let socket = options("socket=/s.sock").ok().map(|options| options.address);
+        assert_eq!(socket, Some(Address::Socket("/s.sock".into())));
+    }
+}

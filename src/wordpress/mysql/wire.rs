@@ -1,0 +1,130 @@
+//! Packets on a connection: <https://mariadb.com/kb/en/0-packet/>.
+
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter,
+};
+
+use super::{MySqlError, values::Values};
+use crate::secrets;
+
+/// What carries packets: TCP, a socket, or TLS over either.
+pub(super) trait Channel: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Channel for T {}
+
+/// So much is asked of the system, or given to it, at once.
+const AT_ONCE: usize = 64 * 1024;
+/// A packet of this size goes on in the next one: nothing that we ask for is so large.
+const CONTINUED: usize = 0xff_ff_ff;
+
+/// The most of a server's message that is repeated, in characters.
+const MESSAGE_KEPT: usize = 500;
+
+/// A connection, packet by packet.
+pub(super) struct Wire {
+    channel: BufReader<BufWriter<Box<dyn Channel>>>,
+    packet: Vec<u8>,
+    /// The number of the next packet, whoever sends it.
+    sequence: u8,
+}
+
+impl Wire {
+    pub(super) fn new(channel: Box<dyn Channel>) -> Self {
+        Self::resumed(channel, 0)
+    }
+
+    pub(super) fn resumed(channel: Box<dyn Channel>, sequence: u8) -> Self {
+        let channel = BufWriter::with_capacity(AT_ONCE, channel);
+        let channel = BufReader::with_capacity(AT_ONCE, channel);
+        Self { channel, packet: Vec::new(), sequence }
+    }
+
+    pub(super) fn sequence(&self) -> u8 {
+        self.sequence
+    }
+
+    /// What is below, for TLS. Nothing may have been sent ahead: it would pass for encrypted.
+    pub(super) fn into_channel(self) -> Result<Box<dyn Channel>, MySqlError> {
+        if self.channel.buffer().is_empty() {
+            Ok(self.channel.into_inner().into_inner())
+        } else {
+            Err(MySqlError::Garbled("it speaks before it is asked"))
+        }
+    }
+
+    /// Whether the next packet has to be waited for.
+    pub(super) fn is_idle(&self) -> bool {
+        self.channel.buffer().is_empty()
+    }
+
+    /// The next exchange begins, whoever begins it.
+    pub(super) fn begin(&mut self) {
+        self.sequence = 0;
+    }
+
+    /// The next packet, which is not empty.
+    pub(super) async fn receive(&mut self) -> Result<&[u8], MySqlError> {
+        let mut header = [0; 4];
+        self.channel.read_exact(&mut header).await?;
+        let [low, middle, high, sequence] = header;
+        if sequence != self.sequence {
+            return Err(MySqlError::Garbled("its packets are out of order"));
+        }
+        self.sequence = sequence.wrapping_add(1);
+        let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
+        match length {
+            0 => return Err(MySqlError::Garbled("it sends an empty packet")),
+            CONTINUED => return Err(MySqlError::HugeRow),
+            _ => {}
+        }
+        self.packet.resize(length, 0);
+        self.channel.read_exact(&mut self.packet).await?;
+        Ok(&self.packet)
+    }
+
+    /// The next packet, where an error ends all.
+    pub(super) async fn receive_no_error(&mut self) -> Result<&[u8], MySqlError> {
+        let packet = self.receive().await?;
+        if is_error(packet) { Err(server_error(packet)?) } else { Ok(packet) }
+    }
+
+    /// Sends a packet together with those after it: [`Self::flush`] sends them.
+    pub(super) async fn queue(&mut self, payload: &[u8]) -> Result<(), MySqlError> {
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        if length as usize >= CONTINUED {
+            return Err(MySqlError::HugeRow);
+        }
+        let [low, middle, high, _] = length.to_le_bytes();
+        self.channel.write_all(&[low, middle, high, self.sequence]).await?;
+        self.channel.write_all(payload).await?;
+        self.sequence = self.sequence.wrapping_add(1);
+        Ok(())
+    }
+
+    pub(super) async fn flush(&mut self) -> Result<(), MySqlError> {
+        Ok(self.channel.flush().await?)
+    }
+
+    /// Sends a packet at once.
+    pub(super) async fn send(&mut self, payload: &[u8]) -> Result<(), MySqlError> {
+        self.queue(payload).await?;
+        self.flush().await
+    }
+}
+
+pub(super) fn is_error(packet: &[u8]) -> bool {
+    packet.first() == Some(&0xff)
+}
+
+/// The error in a packet that holds one.
+pub(super) fn server_error(packet: &[u8]) -> Result<MySqlError, MySqlError> {
+    let mut values = Values::new(packet);
+    values.byte()?;
+    let code = values.integer(2)? as u16;
+    let message = match values.rest() {
+        // A state of five letters, which says less than the number.
+        [b'#', _, _, _, _, _, message @ ..] => message,
+        message => message,
+    };
+    let message = secrets::excerpt(&String::from_utf8_lossy(message), MESSAGE_KEPT);
+    Ok(MySqlError::Server { code, message })
+}

@@ -1,0 +1,472 @@
+//! Databases that are broken, old or hostile.
+
+use closte_sync::{simulator::Simulator, wordpress::Source};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rsa::{Oaep, PrivateKey, pkcs8::EncodePublicKey as _, pkcs8::LineEnding};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use std::sync::{Arc, OnceLock};
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::{
+    KEY, Network, PASSWORD, Program, SERVER, ends, eventually,
+    fake_database::{COLUMN, FakeDatabase, NONCE, Peer},
+    fitting, mariadb,
+};
+
+/// The program with a database at this address.
+async fn with_database(url: &str) -> (Simulator, Program) {
+    let (_, closte, program) = ends(&[]).await;
+    (closte, program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", url))
+}
+
+fn url(database: &FakeDatabase, options: &str) -> String {
+    format!("mysql://wp:{PASSWORD}@127.0.0.1:{}/wordpress{options}", database.port)
+}
+
+/// What `plan` says where it cannot.
+async fn refusal(url: &str) -> String {
+    let (_closte, program) = with_database(url).await;
+    let plan = program.run(&["plan"]).await;
+    assert_eq!(plan.status, 1, "{plan:?}");
+    assert!(!plan.err.contains("panicked"), "{plan:?}");
+    for internals in ["sqlx", "driver", "err_protocol", ".rs:", "unexpected or invalid data"] {
+        assert!(!plan.err.contains(internals), "{internals}: {plan:?}");
+    }
+    plan.err
+}
+
+/// Plays until the client goes away.
+macro_rules! play {
+    (|$peer:ident| $body:block) => {{
+        fn play(
+            mut $peer: Peer,
+        ) -> std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>> {
+            Box::pin(async move {
+                $body;
+                // The client decides when it is over.
+                while $peer.receive().await.is_ok() {}
+                Ok(())
+            })
+        }
+        play as fn(Peer) -> _
+    }};
+}
+
+#[tokio::test]
+async fn malformed_packets_fail_the_read_and_never_end_the_daemon() {
+    let cut_error = FakeDatabase::start(play!(|peer| { peer.send(&[0xff, 0x10, 0x04]).await? }));
+    let protocol_9 = FakeDatabase::start(play!(|peer| {
+        peer.send(b"\x093.22.1\0\x01\0\0\0abcdefgh\0").await?
+    }));
+    let cut_greeting = FakeDatabase::start(play!(|peer| { peer.send(b"\x0a8.0\0\x01\0").await? }));
+    let cut_answer = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.send(&[0xff, 0x10]).await?
+    }));
+    let columns = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.send(&[0xfe, 0, 0, 0, 0, 0, 0, 0, 0x80]).await?
+    }));
+    let cut_column = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.send(&[4]).await?;
+        peer.send(&COLUMN[..12]).await?;
+        peer.send(&COLUMN[..12]).await?
+    }));
+    let cut_row = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.columns().await?;
+        peer.send(&[1, b'1', 0xfd, 0xff]).await?
+    }));
+    let silent = FakeDatabase::start(play!(|peer| { peer.send(&[]).await? }));
+    let servers = futures_util::future::join_all([
+        Box::pin(cut_error) as std::pin::Pin<Box<dyn Future<Output = FakeDatabase>>>,
+        Box::pin(protocol_9),
+        Box::pin(cut_greeting),
+        Box::pin(cut_answer),
+        Box::pin(columns),
+        Box::pin(cut_column),
+        Box::pin(cut_row),
+        Box::pin(silent),
+    ])
+    .await;
+    let daemons = servers.iter().enumerate().map(async |(number, server)| {
+        let (_closte, program) = with_database(&url(server, "")).await;
+        let daemon = program.start_daemon();
+        daemon.logs("wordpress.failed").await;
+        eventually("it goes on", async || server.clients() > 2).await;
+        let log = daemon.log();
+        assert_eq!(daemon.stop().await, 0, "{number}: {log}");
+        assert!(!log.contains("panicked"), "{number}: {log}");
+    });
+    futures_util::future::join_all(daemons).await;
+}
+
+#[tokio::test]
+async fn a_password_is_never_sent_in_clear_text_over_tcp() {
+    let greeting = FakeDatabase::start(play!(|peer| {
+        peer.greet("mysql_clear_password").await?;
+        peer.ok().await?
+    }))
+    .await;
+    let switch = FakeDatabase::start(play!(|peer| {
+        peer.greet("mysql_native_password").await?;
+        peer.switch_to("mysql_clear_password").await?;
+        peer.ok().await?
+    }))
+    .await;
+    for options in ["", "?ssl-mode=disabled", "?get-server-public-key=true"] {
+        for server in [&greeting, &switch] {
+            let error = refusal(&url(server, options)).await;
+            assert!(error.contains("the password in clear text"), "{error}");
+            assert!(error.contains("?ssl-mode=verify-identity"), "{error}");
+            assert!(!server.received(PASSWORD.as_bytes()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_socket_carries_what_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let clear = folder.path().join("clear.sock").display().to_string();
+    let server = FakeDatabase::start_at(
+        &clear,
+        play!(|peer| {
+            peer.greet("mysql_native_password").await?;
+            peer.switch_to("mysql_clear_password").await?;
+            peer.ok().await?;
+            peer.up_to_a_question_after_login().await?
+        }),
+    );
+    let sha2 = folder.path().join("sha2.sock").display().to_string();
+    let caching = FakeDatabase::start_at(
+        &sha2,
+        play!(|peer| {
+            peer.greet("caching_sha2_password").await?;
+            peer.send(&[1, 4]).await?;
+            assert_eq!(peer.receive().await?, [PASSWORD.as_bytes(), b"\0"].concat());
+            peer.ok().await?;
+            peer.up_to_a_question_after_login().await?;
+            peer.no_such_table().await?
+        }),
+    );
+    let (_closte, program) =
+        with_database(&format!("mysql://wp:{PASSWORD}@localhost/w?socket={clear}")).await;
+    let daemon = program.start_daemon();
+    eventually("the password comes", async || server.received(PASSWORD.as_bytes())).await;
+    daemon.kill();
+    let error = refusal(&format!("mysql://wp:{PASSWORD}@localhost/w?socket={sha2}")).await;
+    assert!(error.contains("there is no table wp_site"), "{error}");
+    assert!(caching.received(PASSWORD.as_bytes()));
+}
+
+/// The key of servers without TLS. It takes a moment to make one.
+fn server_key() -> &'static PrivateKey {
+    static KEY: OnceLock<PrivateKey> = OnceLock::new();
+    KEY.get_or_init(|| PrivateKey::new(&mut rand::rng(), 2048).unwrap())
+}
+
+/// Shows the key where it is asked for, and reads the password with it.
+async fn read_with_key(peer: &mut Peer) -> std::io::Result<()> {
+    let mut answer = peer.receive().await?;
+    if answer == [2] {
+        let pem = server_key().to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+        peer.send(&[b"\x01", pem.as_bytes()].concat()).await?;
+        answer = peer.receive().await?;
+    }
+    let masked = server_key().decrypt(Oaep::<sha1::Sha1>::new(), &answer).unwrap();
+    let password: Vec<u8> =
+        masked.iter().zip(NONCE.iter().cycle()).map(|(byte, pad)| byte ^ pad).collect();
+    assert_eq!(password, [PASSWORD.as_bytes(), b"\0"].concat());
+    peer.ok().await?;
+    peer.up_to_a_question_after_login().await?;
+    peer.no_such_table().await
+}
+
+#[tokio::test]
+async fn caching_sha2_works_on_this_machine_without_tls() {
+    let known = FakeDatabase::start(play!(|peer| {
+        peer.greet("caching_sha2_password").await?;
+        peer.send(&[1, 3]).await?;
+        peer.ok().await?;
+        peer.up_to_a_question_after_login().await?;
+        peer.no_such_table().await?
+    }))
+    .await;
+    let first_time = FakeDatabase::start(play!(|peer| {
+        peer.greet("caching_sha2_password").await?;
+        peer.send(&[1, 4]).await?;
+        read_with_key(&mut peer).await?
+    }))
+    .await;
+    let by_switch = FakeDatabase::start(play!(|peer| {
+        peer.greet("mysql_native_password").await?;
+        peer.switch_to("caching_sha2_password").await?;
+        peer.send(&[1, 4]).await?;
+        read_with_key(&mut peer).await?
+    }))
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key.pem");
+    let pem = server_key().to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+    std::fs::write(&path, pem).unwrap();
+    let key = format!("?server-public-key-path={}", path.display());
+    for (server, options) in
+        [(&known, ""), (&first_time, ""), (&by_switch, ""), (&first_time, key.as_str())]
+    {
+        let error = refusal(&url(server, options)).await;
+        assert!(error.contains("there is no table wp_site"), "{options}: {error}");
+        assert!(!server.received(PASSWORD.as_bytes()));
+    }
+}
+
+/// A server's side of TLS, and the authority that signed for it.
+fn tls() -> &'static (TlsAcceptor, String) {
+    static TLS: OnceLock<(TlsAcceptor, String)> = OnceLock::new();
+    TLS.get_or_init(|| {
+        let mut authority = CertificateParams::new([]).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority =
+            CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([SERVER.to_string()]).unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        (TlsAcceptor::from(Arc::new(config)), authority.pem())
+    })
+}
+
+#[tokio::test]
+async fn within_tls_a_clear_password_needs_a_verified_certificate() {
+    let clear = FakeDatabase::start(play!(|peer| {
+        peer = peer.greet_with_tls("mysql_native_password", tls().0.clone()).await?;
+        peer.switch_to("mysql_clear_password").await?;
+        peer.ok().await?;
+        peer.up_to_a_question_after_login().await?;
+        peer.no_such_table().await?
+    }))
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, &tls().1).unwrap();
+    let with_ca = |mode: &str| format!("?ssl-mode={mode}&ssl-ca={}", ca.display());
+    for options in ["", "?ssl-mode=required"] {
+        let error = refusal(&url(&clear, options)).await;
+        assert!(error.contains("the password in clear text"), "{options}: {error}");
+        assert!(!clear.received(PASSWORD.as_bytes()), "{options}");
+    }
+    // Signed by nobody that the system knows.
+    let error = refusal(&url(&clear, "?ssl-mode=verify-identity")).await;
+    assert!(error.contains("no authority that is known here"), "{error}");
+    // For 127.0.0.1, and not for localhost.
+    let named = url(&clear, &with_ca("verify-identity")).replace("127.0.0.1", "localhost");
+    let error = refusal(&named).await;
+    assert!(error.contains("its certificate is for another name"), "{error}");
+    assert!(!clear.received(PASSWORD.as_bytes()));
+    for options in [with_ca("verify-identity"), with_ca("verify-ca"), with_ca("preferred")] {
+        let error = refusal(&url(&clear, &options)).await;
+        assert!(error.contains("there is no table wp_site"), "{options}: {error}");
+        assert!(clear.received(PASSWORD.as_bytes()), "{options}");
+    }
+}
+
+#[tokio::test]
+async fn caching_sha2_works_on_this_machine_with_tls_of_its_own_making() {
+    let server = FakeDatabase::start(play!(|peer| {
+        peer = peer.greet_with_tls("caching_sha2_password", tls().0.clone()).await?;
+        peer.send(&[1, 4]).await?;
+        assert_eq!(peer.receive().await?, [PASSWORD.as_bytes(), b"\0"].concat());
+        peer.ok().await?;
+        peer.up_to_a_question_after_login().await?;
+        peer.no_such_table().await?
+    }))
+    .await;
+    let error = refusal(&url(&server, "")).await;
+    assert!(error.contains("there is no table wp_site"), "{error}");
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_not_known_is_named_with_what_to_do() {
+    let server = FakeDatabase::start(play!(|peer| {
+        peer.greet("mysql_native_password").await?;
+        peer.switch_to("auth_gssapi_client").await?
+    }))
+    .await;
+    let error = refusal(&url(&server, "")).await;
+    assert!(error.contains("auth_gssapi_client"), "{error}");
+    assert!(error.contains("IDENTIFIED WITH caching_sha2_password"), "{error}");
+}
+
+#[tokio::test]
+async fn a_read_takes_so_much_and_no_more() {
+    let huge = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.columns().await?;
+        for _ in 0..u32::MAX {
+            peer.send(&vec![b'x'; 0xff_ff_ff]).await?;
+        }
+    }))
+    .await;
+    let error = refusal(&url(&huge, "")).await;
+    assert!(error.contains("a row of 16 MiB or more"), "{error}");
+    assert!(huge.sent() < 64 << 20, "{}", huge.sent());
+
+    // Five values, of which the third has a megabyte or nothing.
+    let long = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.columns().await?;
+        let row =
+            [b"\x011\x011\xfd\x00\x00\x10".as_slice(), &vec![b'x'; 1 << 20], b"\xfb\xfb"].concat();
+        for _ in 0..u32::MAX {
+            peer.send(&row).await?;
+        }
+    }))
+    .await;
+    let many = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.columns().await?;
+        for _ in 0..u32::MAX {
+            peer.send(b"\x011\x011\xfb\xfb\xfb").await?;
+        }
+    }))
+    .await;
+    for server in [&long, &many] {
+        let (_closte, program) = with_database(&url(server, "")).await;
+        let plan = program.with("CLOSTE_SYNC__WORDPRESS__MAX_ROWS", "2000").run(&["plan"]).await;
+        assert_eq!(plan.status, 1, "{plan:?}");
+        assert!(plan.err.contains("2000 rows or 16 MiB, by wordpress.max_rows"), "{plan:?}");
+        assert!(server.sent() < 64 << 20, "{}", server.sent());
+    }
+    let network = Network::sqlite().await;
+    network
+        .sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+             INSERT INTO wp_wu_domain_mappings (blog_id, domain) SELECT 1, i || '.example' FROM n",
+        )
+        .await;
+    let error = network.source(None).with_most_rows(1_000).read().await.unwrap_err().to_string();
+    assert!(error.contains("1000 rows or 16 MiB, by wordpress.max_rows"), "{error}");
+}
+
+#[tokio::test]
+async fn localhost_without_a_socket_is_told_how_to_name_it() {
+    let error = refusal(&format!("mysql://wp:{PASSWORD}@localhost:1/wordpress")).await;
+    assert!(error.contains("DB_HOST='localhost:/"), "{error}");
+    assert!(error.contains("?socket=/"), "{error}");
+}
+
+/// Makes a key and a certificate as old machines have them, and returns the server's options for them.
+fn old_certificate(folder: &str, bits: u32) -> Vec<String> {
+    // Without extensions it is one of X.509 version 1.
+    let script = format!(
+        "cd {folder} && openssl req -new -newkey rsa:{bits} -nodes -keyout key.pem -subj /CN=db -out r.csr &&
+         openssl x509 -req -in r.csr -signkey key.pem -days 30 -out cert.pem"
+    );
+    let made = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    vec![format!("--ssl-cert={folder}/cert.pem"), format!("--ssl-key={folder}/key.pem")]
+}
+
+async fn started_with(options: Vec<String>) -> mariadb::Server {
+    let start = move || {
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        mariadb::Server::start(&options)
+    };
+    tokio::task::spawn_blocking(start).await.unwrap()
+}
+
+/// Version 1 of X.509 and 1,024 bits: nothing to trust a server by, but as good as any against those
+/// who only listen.
+#[tokio::test]
+async fn an_old_certificate_encrypts_as_well_as_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = old_certificate(folder.path().to_str().unwrap(), 1024);
+    options.push("--ssl-cipher=DEFAULT@SECLEVEL=0".to_owned());
+    let server = started_with(options).await;
+    let network = Network::on(&server).await;
+    let user = network.url.split([':', '/']).nth(3).unwrap();
+    network.sql(&format!("ALTER USER {user}@'%' REQUIRE SSL")).await;
+    network.sql(&format!("ALTER USER {user}@'localhost' REQUIRE SSL")).await;
+    for options in ["", "?ssl-mode=required"] {
+        let url = format!("{}{options}", network.url).parse().unwrap();
+        let read = Source::new(url, "wp_".parse().unwrap(), None).read().await.unwrap();
+        assert_eq!((read.rows, read.tls_failed), (13, None), "{options}");
+    }
+    let error = refusal(&format!("{}?ssl-mode=verify-ca", network.url)).await;
+    assert!(error.contains("X.509 version 1") && error.contains("ssl-mode"), "{error}");
+    let error = refusal(&format!("{}?ssl-mode=disabled", network.url)).await;
+    assert!(error.contains("does not let this user in"), "{error}");
+}
+
+#[tokio::test]
+async fn where_tls_fails_the_connection_is_plain_with_one_warning_unless_tls_is_required() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = old_certificate(folder.path().to_str().unwrap(), 2048);
+    options.extend(
+        ["--ssl-cipher=AES128-SHA", "--tls-version=TLSv1.2", "--init-connect=SET autocommit=0"]
+            .map(str::to_owned),
+    );
+    let server = started_with(options).await;
+    let network = Network::on(&server).await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    let program = Program::new(&network, &closte);
+    let daemon = program.start_daemon();
+    daemon.logs("ledger.started").await;
+    let reads = "SELECT variable_value FROM information_schema.global_status
+                 WHERE variable_name = 'CONNECTIONS'";
+    let connections = async || network.text(reads).await.parse::<u64>().unwrap();
+    let before = connections().await;
+    eventually("it reads again and again", async || connections().await > before + 20).await;
+    let log = daemon.log();
+    assert_eq!(log.matches("wordpress.tls_failed").count(), 1, "{log}");
+    assert!(log.contains("WARN  wordpress.tls_failed"), "{log}");
+    assert!(log.contains("ssl-mode=required"), "{log}");
+    assert_eq!(daemon.stop().await, 0);
+    let doctor = program.run(&["doctor"]).await;
+    let line = doctor.out.lines().find(|line| line.contains(" database ")).unwrap();
+    assert!(line.starts_with("warning") && line.contains("no cipher"), "{line}");
+
+    let error = refusal(&format!("{}?ssl-mode=required", network.url)).await;
+    assert!(error.contains("TLS fails") && error.contains("ssl-mode"), "{error}");
+    let plain = network.socket_url();
+    for url in [plain, format!("{}?ssl-mode=disabled", network.url)] {
+        let source = Source::new(url.parse().unwrap(), "wp_".parse().unwrap(), None);
+        assert_eq!(source.read().await.unwrap().tls_failed, None);
+    }
+
+    // The server begins a transaction for every user that is no administrator.
+    let database = network.url.rsplit_once('/').unwrap().1;
+    let user = network.url.split([':', '/']).nth(3).unwrap();
+    network.sql(&format!("GRANT INSERT ON {database}.* TO {user}@'%', {user}@'localhost'")).await;
+    let source = network.source(None);
+    let read = source.read().await.unwrap();
+    assert_eq!(source.create_records(&read, &fitting(&read)).await.unwrap(), [4]);
+    assert_eq!(network.number("SELECT COUNT(*) FROM wp_wu_domain_mappings").await, 14);
+}
+
+#[tokio::test]
+async fn a_prefix_may_look_like_a_number() {
+    for network in [Network::mariadb().await, Network::sqlite().await] {
+        for table in ["site", "blogs", "sitemeta", "wu_domain_mappings", "wu_forms"] {
+            network.sql(&format!("ALTER TABLE wp_{table} RENAME TO `1e5_{table}`")).await;
+        }
+        let source = Source::new(network.url.parse().unwrap(), "1e5_".parse().unwrap(), None);
+        let read = source.read().await.unwrap();
+        assert_eq!((read.rows, fitting(&read).len()), (13, 1));
+        if network.url.starts_with("mysql") {
+            let error = source.check_insert().await.unwrap_err().to_string();
+            let (_, grant) = error.split_once("run: ").unwrap();
+            let (grant, _) = grant.split_once(" (or").unwrap();
+            assert!(grant.contains("`.`1e5_wu_domain_mappings` TO"), "{grant}");
+            network.sql(grant).await;
+        }
+        assert_eq!(source.create_records(&read, &fitting(&read)).await.unwrap(), [4]);
+    }
+}

@@ -1,0 +1,3 @@
+<?php
+define('DB_NAME', 'n');
+define('MYSQL_CLIENT_FLAGS', MYSQLI_CLIENT_SSL | MYSQLI_CLIENT_COMPRESS);
