@@ -262,7 +262,7 @@ async fn a_last_day_is_told_in_hours() {
     let stage = Stage::new().await;
     stage.point("soon.example", &["127.0.0.1"]);
     for (days, is_in_hours) in [(2, false), (1, true)] {
-        stage.outside.tls.show("soon.example", Face::Valid(days)).unwrap();
+        stage.outside.tls.show("soon.example", Face::Issued(88, days)).unwrap();
         let (verdict, advice) = stage.verdict("soon.example").await;
         assert_eq!(verdict, "expiring");
         assert!(advice.starts_with("The certificate of soon.example ends in "), "{advice}");
