@@ -84,6 +84,7 @@ async fn measure() {
         ca_file: Some(roots.clone()),
         expiry_warning: Duration::ZERO,
         queries_per_second: 1_000_000,
+        name_server_port: 53,
     };
     let checks = Arc::new(Checks::new(options).unwrap());
 

@@ -185,6 +185,10 @@ events! {
     INFO "dns.pending" DnsPending(domain) { blog_id: Option<i64>, verdict: String, advice: String }
     /// The name pointed at the right place, and no longer does.
     WARN "dns.broke" DnsBroke(domain) { blog_id: Option<i64>, verdict: String, advice: String }
+    /// The DNS verdicts of the name go back and forth. They are not told one by one meanwhile.
+    WARN "dns.unsteady" DnsUnsteady(domain) { blog_id: Option<i64>, verdicts: String, advice: String }
+    /// They stay the same again.
+    INFO "dns.steady" DnsSteady(domain) { blog_id: Option<i64>, verdict: String, after: String }
     /// Browsers accept the certificate.
     INFO "certificate.valid" CertificateValid(domain) {
         blog_id: Option<i64>, issuer: String, not_after: String, took: Option<String>,
@@ -232,6 +236,14 @@ events! {
     WARN "checks.resolver_silent" ResolverSilent { resolvers: String, for_s: u64 }
     /// They answer again.
     INFO "checks.resolver_answers" ResolverAnswers { after_s: u64 }
+    /// Resolvers fail where the others answer. They have no say until they answer again.
+    WARN "checks.resolver_sick" ResolverSick { resolvers: String, remedy: String, for_s: u64 }
+    /// They answer again.
+    INFO "checks.resolver_well" ResolverWell { after_s: u64 }
+    /// Resolvers see name after name otherwise than those that decide.
+    WARN "checks.resolver_odd" ResolverOdd { resolvers: String, remedy: String, for_s: u64 }
+    /// They see the same again.
+    INFO "checks.resolver_agrees" ResolverAgrees { after_s: u64 }
     /// There are more names than can be looked at within an interval.
     WARN "checks.late" ChecksLate { late_s: u64, remedy: String, for_s: u64 }
     /// They are looked at in time again.

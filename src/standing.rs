@@ -12,7 +12,7 @@ use crate::ledger::Progress;
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $($(#[$case_doc])* $case,)*
         }
@@ -54,9 +54,9 @@ macro_rules! words {
 words! {
     /// Where the name's DNS points.
     DnsVerdict {
-        /// Every resolver sees it at the expected place.
+        /// It is at the expected place for every resolver that counts.
         Ok = "ok",
-        /// Some resolvers do, and some do not yet.
+        /// It is for some resolvers, and others still have an old answer.
         Propagating = "propagating",
         /// It points somewhere else.
         Elsewhere = "elsewhere",
@@ -66,10 +66,22 @@ words! {
         NoSuchName = "no-such-name",
         /// The name has no address.
         NoAddress = "no-address",
-        /// Its name servers are out of order (SERVFAIL).
+        /// Its name servers are out of order: they fail, disagree, or their signatures are wrong.
         Broken = "broken",
         /// We could not ask. It never counts against the name.
         Unknown = "unknown",
+    }
+
+    /// What puts a name's DNS out of order.
+    BrokenBy {
+        /// Its servers fail.
+        Failure = "failure",
+        /// Its DNSSEC signatures are wrong.
+        Signatures = "signatures",
+        /// Its servers do not agree.
+        Disagreement = "disagreement",
+        /// Its chain of CNAMEs is longer than some resolvers follow.
+        LongChain = "long-chain",
     }
 
     /// How its certificate stands, from the best to the worst.
@@ -179,6 +191,77 @@ pub struct ResolverAnswer {
     /// What went wrong, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether it calls the DNSSEC signatures wrong.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dnssec: bool,
+    /// How long others may keep this answer, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u32>,
+    /// Why this answer does not count, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_say: Option<String>,
+}
+
+impl ResolverAnswer {
+    /// Nothing yet, from this one.
+    pub fn of(resolver: &str) -> Self {
+        Self {
+            resolver: resolver.to_owned(),
+            verdict: DnsVerdict::Unknown,
+            addresses: Vec::new(),
+            cnames: Vec::new(),
+            error: None,
+            dnssec: false,
+            ttl_s: None,
+            no_say: None,
+        }
+    }
+
+    /// Whether it counts: it says something of the name, and nothing speaks against it.
+    pub fn counts(&self) -> bool {
+        self.verdict != DnsVerdict::Unknown && self.no_say.is_none()
+    }
+
+    /// What it says, in words.
+    pub fn says(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.cnames.last().map(|name| format!("→ {name}")));
+        parts.extend(self.addresses.iter().take(3).map(ToString::to_string));
+        if parts.is_empty() {
+            parts.push(self.error.clone().unwrap_or_else(|| self.verdict.word().to_owned()));
+        }
+        parts.join(" ")
+    }
+}
+
+/// How a name's DNS verdicts went from look to look.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DnsHistory {
+    /// Since when some resolvers see it right and others do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixed_since: Option<Timestamp>,
+    /// The longest that anybody may keep an answer that was seen meanwhile, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_ttl_s: Option<u32>,
+    /// The latest verdicts, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<DnsVerdict>,
+    /// Since when they go back and forth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsteady_since: Option<Timestamp>,
+}
+
+impl DnsHistory {
+    /// The different verdicts of late, in words.
+    pub fn words(&self) -> String {
+        let mut words: Vec<&str> = Vec::new();
+        for word in self.verdicts.iter().rev().map(|verdict| verdict.word()) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words.join(", ")
+    }
 }
 
 /// What the resolvers said, and what it means.
@@ -202,11 +285,20 @@ pub struct DnsObservation {
     /// Every address that leads elsewhere, be there right ones beside it or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strays: Vec<Stray>,
+    /// What puts it out of order, where it is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_by: Option<BrokenBy>,
     /// Why it is broken or unknown, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What each resolver said.
     pub answers: Vec<ResolverAnswer>,
+    /// What each of its own name servers said, where they were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub name_servers: Vec<ResolverAnswer>,
+    /// How it went before.
+    #[serde(default)]
+    pub history: DnsHistory,
 }
 
 /// An address that a name should not have.

@@ -11,7 +11,8 @@ use crate::{
     listing::listing,
     span::{span_between, whole_days},
     standing::{
-        Blocker, Caa, Certificate, DnsVerdict, Facts, Observation, SslVerdict, Stage, Standing,
+        Blocker, BrokenBy, Caa, Certificate, DnsVerdict, Facts, Observation, ResolverAnswer,
+        SslVerdict, Stage, Standing,
     },
 };
 
@@ -80,8 +81,18 @@ pub fn advise(
 ) -> Advice {
     let latest = &standing.latest;
     let about = About { name, latest, place: place(latest), panel };
+    let mut advice = advise_on(&about, standing, facts, now);
+    advice.owner.push_str(&about.odd_views());
+    advice
+}
+
+fn advise_on(about: &About<'_>, standing: &Standing, facts: &Facts, now: Timestamp) -> Advice {
+    let latest = about.latest;
     if latest.dns.verdict == DnsVerdict::Unknown {
         return about.unknown_dns();
+    }
+    if let Some(since) = latest.dns.history.unsteady_since {
+        return about.unsteady(since, now);
     }
     if !latest.dns.verdict.is_good() {
         return about.dns();
@@ -178,25 +189,79 @@ impl About<'_> {
             DnsVerdict::NoAddress => {
                 ("add A", format!("Point the {record}: the name has no address ({resolvers})"))
             }
-            DnsVerdict::Broken => {
-                let why = dns.error.as_deref().unwrap_or("SERVFAIL");
-                let remedy = if why.contains("DNSSEC") {
-                    "have the DS record at the registrar removed or corrected"
-                } else {
-                    "correct the name servers at the registrar"
-                };
-                return Advice {
-                    short: "fix DNS",
-                    owner: format!("The DNS of {name} is broken ({resolvers}): {why}; {remedy}"),
-                    customer: format!(
-                        "The DNS of {name} is out of order: {why}. Please ask whoever runs it to \
-                         {remedy}, and then point the {record}."
-                    ),
-                };
-            }
+            DnsVerdict::Broken => return self.broken(),
             _ => return self.elsewhere(&format!("{found}{host}"), &resolvers),
         };
         Advice { short, owner, customer }
+    }
+
+    fn broken(&self) -> Advice {
+        let (dns, name, record) = (&self.latest.dns, self.name, self.record());
+        let why = dns.error.as_deref().unwrap_or("SERVFAIL");
+        let seen = if dns.seen == 0 {
+            String::new()
+        } else {
+            format!(" ({} of {} resolvers)", dns.seen, dns.of)
+        };
+        let remedy = match dns.broken_by {
+            Some(BrokenBy::Signatures) => {
+                "have the DS record at the registrar removed or corrected".to_owned()
+            }
+            Some(BrokenBy::Disagreement) => {
+                format!("have all of them say the same: the {record}")
+            }
+            Some(BrokenBy::LongChain) => {
+                format!("have it shortened: point the {record} itself")
+            }
+            Some(BrokenBy::Failure) | None => {
+                "correct the name servers at the registrar".to_owned()
+            }
+        };
+        let and_then = match dns.broken_by {
+            Some(BrokenBy::Disagreement | BrokenBy::LongChain) => String::new(),
+            _ => format!(", and then point the {record}"),
+        };
+        Advice {
+            short: "fix DNS",
+            owner: format!("The DNS of {name} is broken{seen}: {why}; {remedy}"),
+            customer: format!(
+                "The DNS of {name} is out of order: {why}. Please ask whoever runs it to \
+                 {remedy}{and_then}."
+            ),
+        }
+    }
+
+    /// The DNS says now this, now that.
+    fn unsteady(&self, since: Timestamp, now: Timestamp) -> Advice {
+        let (dns, name, record) = (&self.latest.dns, self.name, self.record());
+        let (verdicts, lasting) = (dns.history.words(), span_between(since, now));
+        Advice {
+            short: "fix DNS",
+            owner: format!(
+                "The DNS of {name} goes back and forth ({verdicts}; for {lasting}): see that each of \
+                 its name servers has the {record}, and no other record of the name"
+            ),
+            customer: format!(
+                "The answers for {name} change from moment to moment. Please log in where you manage \
+                 its DNS, point the {record}, and remove its other A, AAAA and CNAME records."
+            ),
+        }
+    }
+
+    /// Which resolvers that do not count see it otherwise.
+    fn odd_views(&self) -> String {
+        let dns = &self.latest.dns;
+        let is_odd = |one: &&ResolverAnswer| {
+            one.no_say.is_some()
+                && ![dns.verdict, DnsVerdict::Unknown, DnsVerdict::Broken].contains(&one.verdict)
+        };
+        let odd = dns.answers.iter().filter(is_odd);
+        let odd: Vec<String> =
+            odd.map(|one| format!("{} sees {}", one.resolver, one.says())).collect();
+        if odd.is_empty() {
+            return String::new();
+        }
+        format!(". Of no account: {}", odd.join(", "))
     }
 
     fn unknown_dns(&self) -> Advice {

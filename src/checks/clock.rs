@@ -66,6 +66,8 @@ enum Area {
     State,
     Target,
     Resolvers,
+    SickResolvers,
+    OddResolvers,
     Late,
 }
 
@@ -347,14 +349,40 @@ impl Clock {
     }
 
     async fn judge_resolvers(&mut self) {
+        self.judge_some(
+            (Area::Resolvers, self.checks.silent_resolvers()),
+            |resolvers, for_s| Event::ResolverSilent { resolvers, for_s },
+            |after_s| Event::ResolverAnswers { after_s },
+        )
+        .await;
+        let remedy = "mend it, or take it out of checks.resolvers".to_owned();
+        self.judge_some(
+            (Area::SickResolvers, self.checks.sick_resolvers()),
+            |resolvers, for_s| Event::ResolverSick { resolvers, remedy, for_s },
+            |after_s| Event::ResolverWell { after_s },
+        )
+        .await;
+        let remedy = "the others decide; if that is not meant, see to its settings".to_owned();
+        self.judge_some(
+            (Area::OddResolvers, self.checks.odd_resolvers()),
+            |resolvers, for_s| Event::ResolverOdd { resolvers, remedy, for_s },
+            |after_s| Event::ResolverAgrees { after_s },
+        )
+        .await;
+    }
+
+    /// Tells what lasts while there are such resolvers.
+    async fn judge_some(
+        &mut self,
+        (area, resolvers): (Area, Vec<String>),
+        lasts: impl FnOnce(String, u64) -> Event,
+        ends: impl FnOnce(u64) -> Event,
+    ) {
         let now = self.time.now();
-        let silent = self.checks.silent_resolvers().join(", ");
-        let event = if silent.is_empty() {
-            let after_s = self.troubles.ends(Area::Resolvers, now);
-            after_s.map(|after_s| Event::ResolverAnswers { after_s })
+        let event = if resolvers.is_empty() {
+            self.troubles.ends(area, now).map(ends)
         } else {
-            let event = |for_s| Event::ResolverSilent { resolvers: silent, for_s };
-            self.troubles.lasts(Area::Resolvers, event, now)
+            self.troubles.lasts(area, |for_s| lasts(resolvers.join(", "), for_s), now)
         };
         if let Some(event) = event {
             self.tell(event).await;

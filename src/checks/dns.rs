@@ -4,32 +4,30 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures_util::StreamExt;
 use hickory_resolver::{
-    NameServerPool, PoolContext, TlsConfig,
-    config::{ConnectionConfig, NameServerConfig, ResolverOpts},
-    net::{DnsError, DnsHandle, NetError, NoRecords, runtime::TokioRuntimeProvider},
+    net::NetError,
     proto::{
-        op::{DnsRequest, DnsRequestOptions, Message, Query, ResponseCode},
-        rr::{Name, RData, Record, RecordType, rdata::CAA},
+        op::{Message, Query, ResponseCode},
+        rr::{Name, RData, RecordType, rdata::CAA},
     },
     system_conf,
 };
 use tokio::time::Instant;
 
-use super::clean;
+use super::{
+    clean,
+    health::{Health, InARow},
+    query::{Manner, send},
+    reply::{Addresses, Reply, combine, is_of_the_name, read},
+    reserved::reserved,
+};
 
 /// The time that one query may take, its repetitions included.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// After so many queries in a row without an answer, and so long without any, a resolver is left alone
-/// for a while.
-const SILENT_AFTER: (u32, Duration) = (8, Duration::from_secs(10));
-/// How long a silent resolver is left alone.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// One of `checks.resolvers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,50 +63,75 @@ impl fmt::Display for ResolverAddress {
     }
 }
 
-/// What came of a query.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Reply {
-    /// The answer section: a chain of CNAMEs, and the records asked for, if there are any.
-    Records(Vec<Record>),
-    /// NXDOMAIN, with the CNAMEs that led to it.
-    NoSuchName(Vec<Record>),
-    /// SERVFAIL. `signatures` tells that it does answer when it need not check DNSSEC signatures.
-    Broken { signatures: bool },
-    /// No answer, or one that says nothing of the name, and why.
-    Silent(String),
+/// Whose view of the DNS a resolver has. The first that there is decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum View {
+    /// The world's: its address is a public one.
+    Public,
+    /// One that was named on purpose, although its address is a private one.
+    Named,
+    /// This machine's own.
+    System,
+}
+
+impl ResolverAddress {
+    pub(super) fn view(self) -> View {
+        match self {
+            Self::System => View::System,
+            Self::At(address) if reserved(address.ip()).is_some() => View::Named,
+            Self::At(_) => View::Public,
+        }
+    }
+}
+
+/// How a resolver does with a name that must exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Control {
+    /// It knows it; and it checks signatures, or does not.
+    Passed { validates: bool },
+    /// It fails at it.
+    Failed,
+    /// It could not be asked.
+    Unknown,
 }
 
 /// A resolver, and how many queries it may get.
 pub(super) struct Resolver {
     label: String,
+    pub(super) view: View,
     /// Why it cannot be asked at all, if it cannot.
-    pool: Result<NameServerPool<TokioRuntimeProvider>, String>,
+    servers: Result<Vec<SocketAddr>, String>,
     throttle: Throttle,
-    silence: Mutex<Silence>,
+    state: Mutex<ResolverState>,
+}
+
+#[derive(Default)]
+struct ResolverState {
+    health: Health,
+    has_answered: bool,
+    /// Names of which it has another view than the resolvers that decide,
+    odd: InARow,
+    /// and what it says of the latest, while that is evidence.
+    is_odd: Option<String>,
 }
 
 impl Resolver {
     pub(super) fn new(address: ResolverAddress, queries_per_second: u32) -> Self {
         let servers = match address {
-            ResolverAddress::At(address) => Ok(vec![at(address)]),
+            ResolverAddress::At(address) => Ok(vec![address]),
             ResolverAddress::System => system_conf::read_system_conf()
-                .map(|(config, _)| config.name_servers)
+                .map(|(config, _)| {
+                    let servers = config.name_servers.iter();
+                    servers.map(|server| SocketAddr::new(server.ip, 53)).collect()
+                })
                 .map_err(|error| format!("/etc/resolv.conf: {error}")),
         };
-        let pool = servers.and_then(|servers| {
-            let mut options = ResolverOpts::default();
-            options.timeout = TIMEOUT;
-            options.num_concurrent_reqs = 1;
-            options.max_active_requests = 256;
-            let tls = TlsConfig::new().map_err(|error| error.to_string())?;
-            let context = Arc::new(PoolContext::new(options, tls));
-            Ok(NameServerPool::from_config(servers, context, TokioRuntimeProvider::default()))
-        });
         Self {
             label: address.to_string(),
-            pool,
+            view: address.view(),
+            servers,
             throttle: Throttle::new(queries_per_second),
-            silence: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -116,129 +139,139 @@ impl Resolver {
         &self.label
     }
 
+    fn state(&self) -> MutexGuard<'_, ResolverState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks for records of a kind.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Reply {
         match self.send(name, kind, false).await {
             // With checking disabled, a resolver hands out what it could not verify (RFC 4035,
             // section 3.2.2).
-            Reply::Broken { .. } => {
+            Reply::Broken { signatures: false, why } => {
                 let unchecked = self.send(name, kind, true).await;
-                let signatures = matches!(unchecked, Reply::Records(_) | Reply::NoSuchName(_));
-                Reply::Broken { signatures }
+                let signatures =
+                    matches!(unchecked, Reply::Records { .. } | Reply::NoSuchName { .. });
+                Reply::Broken { signatures, why }
             }
             reply => reply,
         }
     }
 
-    async fn send(&self, name: &Name, kind: RecordType, checking_disabled: bool) -> Reply {
-        let pool = match &self.pool {
-            Ok(pool) => pool,
-            Err(error) => return Reply::Silent(error.clone()),
-        };
-        if self.is_silent() {
-            return Reply::Silent("it has not answered for a while".to_owned());
+    async fn send(&self, name: &Name, kind: RecordType, unchecked: bool) -> Reply {
+        match self.exchange(name, kind, unchecked).await {
+            Ok(message) => read(message),
+            Err(reason) => Reply::Silent(reason),
         }
-        self.throttle.next().await;
-        let mut options = DnsRequestOptions::default();
-        options.use_edns = true;
-        let mut request = DnsRequest::from_query(Query::query(name.clone(), kind), options);
-        request.metadata.checking_disabled = checking_disabled;
-        let answer = tokio::time::timeout(TIMEOUT, pool.send(request).next()).await;
-        let reply = match answer {
-            Ok(Some(Ok(response))) => read(response.into_message()),
-            Ok(Some(Err(error))) => explain(error),
-            Ok(None) | Err(_) => Reply::Silent(no_answer()),
-        };
-        self.note(matches!(reply, Reply::Silent(_)));
-        reply
     }
 
-    /// Whether it gave no answer for so long that it is not asked now.
-    pub(super) fn is_silent(&self) -> bool {
-        let silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        silence.until.is_some_and(|until| Instant::now() < until)
+    /// One question to the servers that it stands for, in their order, until one knows.
+    async fn exchange(
+        &self,
+        name: &Name,
+        kind: RecordType,
+        unchecked: bool,
+    ) -> Result<Message, String> {
+        let servers = self.servers.as_ref().map_err(Clone::clone)?;
+        if self.state().health.is_silent() && self.rests() {
+            return Err("it has not answered for a while".to_owned());
+        }
+        self.throttle.next().await;
+        let within = TIMEOUT / u32::try_from(servers.len()).unwrap_or(1).max(1);
+        let manner = Manner { recursion: true, unchecked };
+        let mut outcome = Err("/etc/resolv.conf names no server".to_owned());
+        for server in servers {
+            let answer = send(*server, Query::query(name.clone(), kind), manner, within).await;
+            let is_known = answer.as_ref().is_ok_and(is_of_the_name);
+            outcome = match answer {
+                Err(error) if outcome.is_err() => Err(explain(&error)),
+                Err(_) => outcome,
+                Ok(message) => Ok(message),
+            };
+            if is_known {
+                break;
+            }
+        }
+        let mut state = self.state();
+        match &outcome {
+            Ok(message) if is_of_the_name(message) => {
+                state.has_answered = true;
+                // What it could not verify is no proof of health, and neither is the root, which it
+                // may have known for days.
+                if !unchecked && !name.is_root() {
+                    state.health.answered();
+                }
+            }
+            Ok(_) => state.health.failed(),
+            Err(_) => state.health.unanswered(Instant::now()),
+        }
+        outcome
+    }
+
+    /// How it does with the root's name servers, which every resolver knows. One that will not say is
+    /// none that fails.
+    pub(super) async fn control(&self) -> Control {
+        match self.exchange(&Name::root(), RecordType::NS, false).await {
+            Ok(message) if is_of_the_name(&message) => {
+                Control::Passed { validates: message.authentic_data }
+            }
+            Ok(message) if message.response_code == ResponseCode::ServFail => Control::Failed,
+            Ok(_) | Err(_) => Control::Unknown,
+        }
+    }
+
+    /// Whether it gave no answer or failed for so long that it is not asked alone now.
+    pub(super) fn rests(&self) -> bool {
+        self.state().health.rests(Instant::now())
     }
 
     /// Whether it gave no answer for so long, and none since.
-    pub(super) fn went_silent(&self) -> bool {
-        self.silence.lock().unwrap_or_else(PoisonError::into_inner).until.is_some()
+    pub(super) fn is_silent(&self) -> bool {
+        self.state().health.is_silent()
     }
 
-    fn note(&self, was_silent: bool) {
-        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        if !was_silent {
-            *silence = Silence::default();
-            return;
+    /// How it fails, if it is sick.
+    pub(super) fn sick(&self) -> Option<String> {
+        self.state().health.sick().map(str::to_owned)
+    }
+
+    /// Whether it ever answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.state().has_answered
+    }
+
+    /// What it says of a name, while it has another view of one name after the other.
+    pub(super) fn odd(&self) -> Option<String> {
+        self.state().is_odd.clone()
+    }
+
+    /// It failed at a name that most others answer.
+    pub(super) fn note_failed_alone(&self, name: &str, how: &str) {
+        self.state().health.failed_alone(name, how, Instant::now());
+    }
+
+    /// It failed at what must exist.
+    pub(super) fn note_sick(&self, how: &str) {
+        self.state().health.is_sick(how, Instant::now());
+    }
+
+    /// What it says of a name, if that is something else than what those say who decide.
+    pub(super) fn note_view(&self, name: &str, otherwise: Option<String>) {
+        let mut state = self.state();
+        match otherwise {
+            Some(says) if state.odd.note(name, Instant::now()) => state.is_odd = Some(says),
+            Some(_) => {}
+            None => (state.odd, state.is_odd) = (InARow::default(), None),
         }
-        let now = Instant::now();
-        let began = *silence.began.get_or_insert(now);
-        silence.in_a_row = silence.in_a_row.saturating_add(1);
-        let (many, long) = SILENT_AFTER;
-        if silence.in_a_row >= many && now.duration_since(began) >= long {
-            // After that, the next query decides alone.
-            silence.until = Some(now + SILENCE);
-        }
     }
 }
 
-#[derive(Debug, Default)]
-struct Silence {
-    /// Queries without an answer, since the last one that had one,
-    in_a_row: u32,
-    /// and when the first of them came back without.
-    began: Option<Instant>,
-    until: Option<Instant>,
-}
-
-fn at(address: SocketAddr) -> NameServerConfig {
-    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-        connection.port = address.port();
-        connection
-    });
-    NameServerConfig::new(address.ip(), true, connections.into())
-}
-
-fn read(message: Message) -> Reply {
-    match message.response_code {
-        ResponseCode::NXDomain => Reply::NoSuchName(message.answers),
-        ResponseCode::NoError => Reply::Records(message.answers),
-        code => Reply::Silent(format!("it answers {code}")),
-    }
-}
-
-fn explain(error: NetError) -> Reply {
+fn explain(error: &NetError) -> String {
     match error {
-        NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, .. })) => {
-            match response_code {
-                ResponseCode::NXDomain => Reply::NoSuchName(Vec::new()),
-                _ => Reply::Records(Vec::new()),
-            }
-        }
-        NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail)) => {
-            Reply::Broken { signatures: false }
-        }
-        NetError::Dns(DnsError::ResponseCode(code)) => Reply::Silent(format!("it answers {code}")),
-        NetError::Timeout => Reply::Silent(no_answer()),
-        NetError::Io(error) => Reply::Silent(error.to_string()),
-        other => Reply::Silent(clean(&other.to_string())),
+        NetError::Timeout => format!("no answer within {} s", TIMEOUT.as_secs()),
+        NetError::Io(error) => error.to_string(),
+        other => clean(&other.to_string()),
     }
-}
-
-fn no_answer() -> String {
-    format!("no answer within {} s", TIMEOUT.as_secs())
-}
-
-/// What a resolver says of a name's addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Addresses {
-    /// The name is there.
-    Found { addresses: Vec<IpAddr>, cnames: Vec<String> },
-    /// NXDOMAIN, at the end of these CNAMEs.
-    NoSuchName { cnames: Vec<String> },
-    /// SERVFAIL.
-    Broken { signatures: bool },
-    /// It could not be asked.
-    Silent(String),
 }
 
 impl Resolver {
@@ -252,71 +285,34 @@ impl Resolver {
     /// Asks for CAA. Where the answer cannot be had, that is the error.
     pub(super) async fn caa(&self, name: &Name) -> Result<Vec<CAA>, String> {
         match self.ask(name, RecordType::CAA).await {
-            Reply::Records(records) => Ok(records
+            Reply::Records { records, .. } => Ok(records
                 .into_iter()
                 .filter_map(|record| match record.data {
                     RData::CAA(caa) => Some(caa),
                     _ => None,
                 })
                 .collect()),
-            Reply::NoSuchName(_) => Ok(Vec::new()),
+            Reply::NoSuchName { .. } => Ok(Vec::new()),
             Reply::Broken { .. } => Err("SERVFAIL".to_owned()),
-            Reply::Silent(reason) => Err(reason),
+            Reply::Failed(reason) | Reply::Silent(reason) => Err(reason),
         }
     }
-}
-
-/// The A reply decides; AAAA adds to it. A server that fails for AAAA alone is an old one, and
-/// serves most visitors all the same.
-fn combine(a: Reply, aaaa: Reply) -> Addresses {
-    let mut records = match a {
-        Reply::Records(records) => records,
-        Reply::NoSuchName(chain) => return Addresses::NoSuchName { cnames: cnames(&chain) },
-        Reply::Broken { signatures } => return Addresses::Broken { signatures },
-        Reply::Silent(reason) => return Addresses::Silent(reason),
-    };
-    if let Reply::Records(more) = aaaa {
-        records.extend(more);
-    }
-    let address = |record: &Record| match record.data {
-        RData::A(address) => Some(IpAddr::V4(*address)),
-        RData::AAAA(address) => Some(IpAddr::V6(*address)),
-        _ => None,
-    };
-    let mut addresses: Vec<IpAddr> = records.iter().filter_map(address).collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    Addresses::Found { addresses, cnames: cnames(&records) }
-}
-
-/// Where the CNAMEs lead, each once.
-fn cnames(records: &[Record]) -> Vec<String> {
-    let mut cnames = Vec::new();
-    for record in records {
-        if let RData::CNAME(target) = &record.data {
-            let target = target.to_ascii().trim_end_matches('.').to_ascii_lowercase();
-            if !cnames.contains(&target) {
-                cnames.push(target);
-            }
-        }
-    }
-    cnames
 }
 
 /// Spaces queries out, so that no second gets more than its share.
 #[derive(Debug)]
-struct Throttle {
+pub(super) struct Throttle {
     gap: Duration,
     next: Mutex<Instant>,
 }
 
 impl Throttle {
-    fn new(per_second: u32) -> Self {
+    pub(super) fn new(per_second: u32) -> Self {
         Self { gap: Duration::from_secs(1) / per_second.max(1), next: Mutex::new(Instant::now()) }
     }
 
     /// Waits for the next turn.
-    async fn next(&self) {
+    pub(super) async fn next(&self) {
         let turn = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             let turn = (*next).max(Instant::now());

@@ -1,57 +1,57 @@
 //! What the answers mean. Pure.
 
-use std::{cmp::Reverse, net::IpAddr};
+use std::{cmp::Reverse, fmt::Write as _, net::IpAddr};
 
 use hickory_resolver::proto::rr::rdata::CAA;
 use ipnet::IpNet;
 
 use super::{
     clean,
-    dns::Addresses,
+    reply::Addresses,
+    reserved::reserved,
     targets::{Expected, contains, known_host},
+    weigh::LONG_CHAIN,
 };
 use crate::{
     domain::DomainName,
-    standing::{DnsObservation, DnsVerdict, ResolverAnswer, Stray},
+    standing::{BrokenBy, DnsHistory, DnsObservation, DnsVerdict, ResolverAnswer, Stray},
 };
 
-/// What one resolver's answer means on its own.
+/// What one server's answer means on its own.
 pub(super) fn judge_answer(
-    resolver: &str,
+    server: &str,
     answer: Addresses,
     expected: Option<&Expected>,
     proxies: &[IpNet],
 ) -> ResolverAnswer {
-    let mut judged = ResolverAnswer {
-        resolver: resolver.to_owned(),
-        verdict: DnsVerdict::Unknown,
-        addresses: Vec::new(),
-        cnames: Vec::new(),
-        error: None,
-    };
+    let mut judged = ResolverAnswer::of(server);
     judged.verdict = match answer {
-        Addresses::Silent(reason) => {
+        Addresses::Silent(reason) | Addresses::Failed(reason) => {
             judged.error = Some(reason);
             DnsVerdict::Unknown
         }
-        Addresses::Broken { signatures } => {
+        Addresses::Broken { signatures, why } => {
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
             judged.error = Some(if signatures {
-                "its DNSSEC signatures are wrong".to_owned()
+                format!("its DNSSEC signatures are wrong{why}")
             } else {
-                "its name servers do not answer as they should (SERVFAIL)".to_owned()
+                format!("its name servers do not answer as they should (SERVFAIL){why}")
             });
+            judged.dnssec = signatures;
             DnsVerdict::Broken
         }
-        Addresses::NoSuchName { cnames } => {
+        Addresses::NoSuchName { cnames, ttl_s } => {
             let leads_to = cnames.last();
             judged.error = leads_to.map(|name| format!("its CNAME leads to {name}"));
             judged.cnames = cnames;
+            judged.ttl_s = Some(ttl_s);
             DnsVerdict::NoSuchName
         }
-        Addresses::Found { addresses, cnames } => {
+        Addresses::Found { addresses, cnames, ttl_s } => {
             let verdict = judge_addresses(&addresses, &cnames, expected, proxies);
             judged.addresses = addresses;
             judged.cnames = cnames;
+            judged.ttl_s = Some(ttl_s);
             verdict
         }
     };
@@ -70,7 +70,9 @@ fn judge_addresses(
     let Some(expected) = expected else {
         return DnsVerdict::Unknown;
     };
-    if cnames.iter().any(|name| expected.has_host(name)) {
+    let may_be_right =
+        |address: &IpAddr| reserved(*address).is_none() || expected.has_address(*address);
+    if cnames.iter().any(|name| expected.has_host(name)) && addresses.iter().all(may_be_right) {
         return DnsVerdict::Ok;
     }
     let all_are = |is: &dyn Fn(IpAddr) -> bool| {
@@ -89,51 +91,53 @@ fn judge_addresses(
     }
 }
 
-/// What all answers mean together. Resolvers that could not be asked have no say.
+/// What all answers mean together, those of the resolvers and, where they were asked, of the name's
+/// own servers. Answers that do not count have no say.
 pub(super) fn judge_dns(
     answers: Vec<ResolverAnswer>,
+    name_servers: Vec<ResolverAnswer>,
     expected: Option<&Expected>,
     proxies: &[IpNet],
 ) -> DnsObservation {
-    let said: Vec<&ResolverAnswer> =
-        answers.iter().filter(|answer| answer.verdict != DnsVerdict::Unknown).collect();
-    let count = |verdict| said.iter().filter(|answer| answer.verdict == verdict).count();
-    let of = said.len();
-    let good = count(DnsVerdict::Ok);
-    let (verdict, seen) = if of == 0 {
-        (DnsVerdict::Unknown, 0)
-    } else if good == of {
-        (DnsVerdict::Ok, good)
-    } else if good > 0 {
-        (DnsVerdict::Propagating, good)
-    } else {
-        // What most of them say; of as many, what tells the owner most.
-        let verdicts = [
-            DnsVerdict::Elsewhere,
-            DnsVerdict::Proxied,
-            DnsVerdict::NoAddress,
-            DnsVerdict::NoSuchName,
-            DnsVerdict::Broken,
-        ];
-        let most = verdicts.into_iter().min_by_key(|verdict| Reverse(count(*verdict)));
-        let verdict = most.unwrap_or(DnsVerdict::Unknown);
-        (verdict, count(verdict))
-    };
-
-    // While it propagates, the place that it still points at is what its owner may have to mend.
-    let speaks_of = match verdict {
+    let said: Vec<&ResolverAnswer> = answers.iter().filter(|answer| answer.counts()).collect();
+    let mut verdict = verdict_of(&said);
+    let mut speaks_of = match verdict {
+        // While it propagates, the place that it still points at is what its owner may have to mend.
         DnsVerdict::Propagating => said.iter().find(|answer| answer.verdict != DnsVerdict::Ok),
         verdict => said.iter().find(|answer| answer.verdict == verdict),
+    }
+    .copied();
+    let (mut broken_by, broken) = match verdict {
+        DnsVerdict::Broken => why_broken(&said, &name_servers).unzip(),
+        _ => (None, None),
     };
-    let error = match verdict {
-        DnsVerdict::Unknown if answers.iter().any(|answer| answer.error.is_none()) => {
-            Some("it is not known where names should point".to_owned())
-        }
-        DnsVerdict::Unknown => answers
-            .iter()
-            .find_map(|answer| Some(format!("{}: {}", answer.resolver, answer.error.as_ref()?))),
+    let mut error = match verdict {
+        DnsVerdict::Unknown => why_unknown(&answers),
+        DnsVerdict::Broken => broken,
         _ => speaks_of.and_then(|answer| answer.error.clone()),
     };
+    if verdict == DnsVerdict::Propagating {
+        let zone: Vec<&ResolverAnswer> =
+            name_servers.iter().filter(|answer| answer.counts()).collect();
+        let first = zone.first().copied();
+        if let Some(first) = first.filter(|first| first.verdict != DnsVerdict::Ok)
+            && zone.iter().all(|one| one.verdict == first.verdict)
+        {
+            // Waiting brings what the zone says, and no other answer.
+            (verdict, speaks_of, error) = (first.verdict, Some(first), first.error.clone());
+            broken_by = (verdict == DnsVerdict::Broken).then_some(BrokenBy::Failure);
+        } else if zone.iter().any(|one| Some(one.verdict) != first.map(|first| first.verdict)) {
+            let says = |one: &&ResolverAnswer| format!("{} says {}", one.resolver, one.says());
+            let all: Vec<String> = zone.iter().map(says).collect();
+            (verdict, broken_by) = (DnsVerdict::Broken, Some(BrokenBy::Disagreement));
+            error = Some(format!("its name servers do not agree: {}", all.join(", ")));
+        }
+    }
+    let seen = match verdict {
+        DnsVerdict::Propagating => DnsVerdict::Ok,
+        verdict => verdict,
+    };
+    let seen = said.iter().filter(|answer| answer.verdict == seen).count();
     let addresses = speaks_of.map(|answer| answer.addresses.clone()).unwrap_or_default();
     let host = match (verdict, speaks_of) {
         (DnsVerdict::Elsewhere | DnsVerdict::Proxied | DnsVerdict::Propagating, Some(answer)) => {
@@ -144,9 +148,31 @@ pub(super) fn judge_dns(
     let aaaa_elsewhere = aaaa_elsewhere(&said, expected, proxies);
     let strays = match verdict {
         DnsVerdict::Elsewhere => strays(&addresses, expected, proxies),
+        // While it propagates, that is every one that anybody still has.
+        DnsVerdict::Propagating => {
+            let mut all: Vec<IpAddr> =
+                said.iter().flat_map(|answer| &answer.addresses).copied().collect();
+            all.sort_unstable();
+            all.dedup();
+            strays(&all, expected, proxies)
+        }
         _ => strays(&aaaa_elsewhere, expected, proxies),
     };
-    DnsObservation { verdict, seen, of, addresses, host, aaaa_elsewhere, strays, error, answers }
+    let of = said.len();
+    DnsObservation {
+        verdict,
+        seen,
+        of,
+        addresses,
+        host,
+        aaaa_elsewhere,
+        strays,
+        broken_by,
+        error,
+        answers,
+        name_servers,
+        history: DnsHistory::default(),
+    }
 }
 
 /// Those of the addresses that lead elsewhere, each with whose it is.
@@ -161,6 +187,112 @@ fn strays(addresses: &[IpAddr], expected: Option<&Expected>, proxies: &[IpNet]) 
         host: known_host(&[*address], &[]).map(str::to_owned),
     };
     addresses.iter().filter(is_stray).map(stray).collect()
+}
+
+fn verdict_of(said: &[&ResolverAnswer]) -> DnsVerdict {
+    let count = |verdict| said.iter().filter(|answer| answer.verdict == verdict).count();
+    let (good, broken) = (count(DnsVerdict::Ok), count(DnsVerdict::Broken));
+    let fails_in_part =
+        (good > 0 && broken > 0) || (count(DnsVerdict::Proxied) > 0 && broken * 2 >= said.len());
+    if said.is_empty() {
+        DnsVerdict::Unknown
+    } else if good == said.len() {
+        DnsVerdict::Ok
+    } else if fails_in_part || has_long_chain(said) {
+        // What fails beside an answer does not end by waiting.
+        DnsVerdict::Broken
+    } else if good > 0 {
+        DnsVerdict::Propagating
+    } else {
+        most_common(said)
+    }
+}
+
+/// What most of them say; of as many, what tells the owner most.
+fn most_common(said: &[&ResolverAnswer]) -> DnsVerdict {
+    let count = |verdict| said.iter().filter(|answer| answer.verdict == verdict).count();
+    let verdicts = [
+        DnsVerdict::Elsewhere,
+        DnsVerdict::Proxied,
+        DnsVerdict::NoAddress,
+        DnsVerdict::NoSuchName,
+        DnsVerdict::Broken,
+        DnsVerdict::Ok,
+    ];
+    let most = verdicts.into_iter().min_by_key(|verdict| Reverse(count(*verdict)));
+    most.unwrap_or(DnsVerdict::Unknown)
+}
+
+/// Whether some follow a chain of CNAMEs that others give up.
+fn has_long_chain(said: &[&ResolverAnswer]) -> bool {
+    let gave_up =
+        |answer: &&ResolverAnswer| answer.addresses.is_empty() && answer.cnames.len() >= LONG_CHAIN;
+    said.iter().any(|answer| answer.cnames.len() >= LONG_CHAIN && !answer.addresses.is_empty())
+        && said.iter().any(|answer| answer.verdict == DnsVerdict::Broken || gave_up(answer))
+}
+
+fn why_broken(
+    said: &[&ResolverAnswer],
+    name_servers: &[ResolverAnswer],
+) -> Option<(BrokenBy, String)> {
+    if has_long_chain(said) {
+        let longest = said.iter().map(|answer| answer.cnames.len()).max().unwrap_or_default();
+        let why = format!("its chain of {longest} CNAMEs is longer than some resolvers follow");
+        return Some((BrokenBy::LongChain, why));
+    }
+    // What tells more comes first: the signatures, or what a resolver says beyond the bare code.
+    let broken = said.iter().filter(|answer| answer.verdict == DnsVerdict::Broken);
+    let one = broken.max_by_key(|one| (one.dnssec, one.error.as_ref().map(String::len)))?;
+    let mut why = one.error.clone()?;
+    if one.dnssec {
+        return Some((BrokenBy::Signatures, why));
+    }
+    let fails = |answer: &&ResolverAnswer| answer.addresses.is_empty() && answer.error.is_some();
+    for answer in name_servers.iter().filter(fails) {
+        let _ = write!(why, "; {} says {}", answer.resolver, answer.says());
+    }
+    Some((BrokenBy::Failure, why))
+}
+
+fn why_unknown(answers: &[ResolverAnswer]) -> Option<String> {
+    let says_where = |one: &ResolverAnswer| one.error.is_none() && one.no_say.is_none();
+    if answers.iter().any(says_where) {
+        return Some("it is not known where names should point".to_owned());
+    }
+    let mut reasons = answers.iter().filter_map(|answer| {
+        let why = [&answer.error, &answer.no_say];
+        let why: Vec<&str> = why.into_iter().flatten().map(String::as_str).collect();
+        (!why.is_empty()).then(|| format!("{}: {}", answer.resolver, why.join("; ")))
+    });
+    reasons.next()
+}
+
+/// What they mean when no waiting will bring them together.
+pub(super) fn without_waiting(dns: &mut DnsObservation) {
+    let stale = "it has kept an old answer for longer than any may be kept";
+    let said: Vec<&ResolverAnswer> = dns.answers.iter().filter(|answer| answer.counts()).collect();
+    let verdict = most_common(&said);
+    let speaks_of = said.iter().find(|answer| answer.verdict == verdict).copied().cloned();
+    dns.verdict = verdict;
+    dns.seen = said.iter().filter(|answer| answer.verdict == verdict).count();
+    if verdict == DnsVerdict::Ok {
+        let others = dns.answers.iter_mut().filter(|answer| answer.counts());
+        for answer in others.filter(|answer| answer.verdict != verdict) {
+            answer.no_say = Some(stale.to_owned());
+        }
+        dns.of = dns.seen;
+    }
+    if let Some(answer) = speaks_of {
+        let is_elsewhere = matches!(verdict, DnsVerdict::Elsewhere | DnsVerdict::Proxied);
+        let host = known_host(&answer.addresses, &answer.cnames).filter(|_| is_elsewhere);
+        dns.host = host.map(str::to_owned);
+        let is_meant = |address: &IpAddr| match verdict {
+            DnsVerdict::Elsewhere => answer.addresses.contains(address),
+            _ => dns.aaaa_elsewhere.contains(address),
+        };
+        dns.strays.retain(|stray| is_meant(&stray.address));
+        (dns.addresses, dns.error) = (answer.addresses, answer.error);
+    }
 }
 
 /// The AAAA records beside a right A record that lead to another place.
@@ -237,7 +369,7 @@ mod tests {
 
     fn found(addresses: &[&str]) -> Addresses {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Addresses::Found { addresses, cnames: Vec::new() }
+        Addresses::Found { addresses, cnames: Vec::new(), ttl_s: 60 }
     }
 
     fn judge(answers: Vec<Addresses>) -> DnsObservation {
@@ -245,7 +377,7 @@ mod tests {
         let answers = answers.into_iter().enumerate();
         let answers = answers
             .map(|(n, answer)| judge_answer(&n.to_string(), answer, Some(&expected), &proxies));
-        judge_dns(answers.collect(), Some(&expected), &proxies)
+        judge_dns(answers.collect(), Vec::new(), Some(&expected), &proxies)
     }
 
     #[test]
@@ -256,11 +388,17 @@ mod tests {
         assert!(judge(vec![found(&["203.0.113.1", "2001:db8::1"])]).aaaa_elsewhere.is_empty());
         assert_eq!(judge(vec![found(&["2001:db8::2"])]).verdict, DnsVerdict::Elsewhere);
         assert_eq!(judge(vec![found(&["2001:db8::1"])]).verdict, DnsVerdict::Ok);
-        // What the expected host has itself is right, whatever it is.
-        let (addresses, cnames) =
-            (vec!["2001:db8::2".parse().unwrap()], vec!["edge.example".to_owned()]);
-        let seen = judge(vec![Addresses::Found { addresses, cnames }]);
-        assert_eq!((seen.verdict, seen.aaaa_elsewhere.len()), (DnsVerdict::Ok, 0));
+        // What the expected host has itself is right, whatever it is, but for what nobody reaches.
+        let behind = |address: &str| {
+            let (addresses, cnames) =
+                (vec![address.parse().unwrap()], vec!["edge.example".to_owned()]);
+            let seen = judge(vec![Addresses::Found { addresses, cnames, ttl_s: 60 }]);
+            (seen.verdict, seen.aaaa_elsewhere.len())
+        };
+        assert_eq!(behind("2606:4700::2"), (DnsVerdict::Ok, 0));
+        assert_eq!(behind("2001:db8::1"), (DnsVerdict::Ok, 0), "it is named");
+        assert_eq!(behind("fd00::2"), (DnsVerdict::Elsewhere, 0));
+        assert_eq!(behind("172.18.0.3"), (DnsVerdict::Elsewhere, 0));
     }
 
     #[test]
@@ -286,14 +424,14 @@ mod tests {
     fn most_resolvers_decide_when_none_sees_it_right() {
         let seen = judge(vec![
             found(&["198.51.100.7"]),
-            Addresses::NoSuchName { cnames: Vec::new() },
+            Addresses::NoSuchName { cnames: Vec::new(), ttl_s: 60 },
             found(&["198.51.100.7"]),
             Addresses::Silent("no answer".to_owned()),
         ]);
         assert_eq!((seen.verdict, seen.seen, seen.of), (DnsVerdict::Elsewhere, 2, 3));
         let seen = judge(vec![
             found(&["192.0.2.1"]),
-            Addresses::Broken { signatures: true },
+            Addresses::Broken { signatures: true, why: None },
             found(&["192.0.2.2"]),
         ]);
         assert_eq!((seen.verdict, seen.seen, seen.of), (DnsVerdict::Proxied, 2, 3));
@@ -301,10 +439,14 @@ mod tests {
 
     #[test]
     fn without_a_target_only_what_needs_none_is_said() {
-        let judge =
-            |answer| judge_dns(vec![judge_answer("r", answer, None, &[])], None, &[]).verdict;
+        let judge = |answer| {
+            judge_dns(vec![judge_answer("r", answer, None, &[])], vec![], None, &[]).verdict
+        };
         assert_eq!(judge(found(&["203.0.113.1"])), DnsVerdict::Unknown);
-        assert_eq!(judge(Addresses::NoSuchName { cnames: Vec::new() }), DnsVerdict::NoSuchName);
+        assert_eq!(
+            judge(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: 60 }),
+            DnsVerdict::NoSuchName
+        );
     }
 
     #[test]
@@ -313,7 +455,7 @@ mod tests {
         let expected = Expected::new([&target], []).and_perhaps_more();
         let judge = |addresses: &[&str]| {
             let answer = judge_answer("r", found(addresses), Some(&expected), &[]);
-            judge_dns(vec![answer], Some(&expected), &[])
+            judge_dns(vec![answer], Vec::new(), Some(&expected), &[])
         };
         let right = judge(&["203.0.113.1", "2001:db8::9"]);
         assert_eq!((right.verdict, right.aaaa_elsewhere.len()), (DnsVerdict::Ok, 0));
@@ -372,8 +514,8 @@ mod tests {
         );
         let answer = prop_oneof![
             addresses.prop_map(|addresses| found(&addresses)),
-            Just(Addresses::NoSuchName { cnames: Vec::new() }),
-            any::<bool>().prop_map(|signatures| Addresses::Broken { signatures }),
+            Just(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: 60 }),
+            any::<bool>().prop_map(|signatures| Addresses::Broken { signatures, why: None }),
             Just(Addresses::Silent("no answer".to_owned())),
         ];
         prop::collection::vec(answer, 0..6)

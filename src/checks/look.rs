@@ -1,33 +1,23 @@
-use std::{
-    collections::BTreeSet,
-    net::IpAddr,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
-use hickory_resolver::proto::rr::{Name, RecordType, rdata::CAA};
+use hickory_resolver::proto::rr::Name;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{
-    dns::{Addresses, Reply, Resolver, ResolverAddress},
-    judge::{judge_answer, judge_caa, judge_dns},
+    dns::ResolverAddress,
+    judge::{judge_caa, judge_dns},
+    name_servers::NameServers,
+    reserved::reserved,
+    resolvers::Resolvers,
     targets::{Expected, Target},
     tls::{RootsError, Tls},
 };
 use crate::{
     domain::DomainName,
     ledger::later,
-    standing::{
-        Blocker, Caa, DnsObservation, DnsVerdict, Observation, ResolverAnswer, SslObservation,
-        SslVerdict,
-    },
+    standing::{Blocker, Caa, DnsObservation, DnsVerdict, Observation, SslObservation, SslVerdict},
 };
 
 /// What is looked at for a wildcard: this label below it.
@@ -56,6 +46,8 @@ pub struct Options {
     pub expiry_warning: Duration,
     /// `checks.queries_per_second`
     pub queries_per_second: u32,
+    /// The port of the name servers out there; another than 53 only for practice.
+    pub name_server_port: u16,
 }
 
 /// How closely to look.
@@ -70,9 +62,8 @@ pub enum Depth {
 /// Looks at domains from outside.
 pub struct Checks {
     options: Options,
-    resolvers: Vec<Resolver>,
-    /// Whose turn it is to be asked alone.
-    turn: AtomicUsize,
+    resolvers: Resolvers,
+    name_servers: NameServers,
     tls: Tls,
     /// Where names should point, as it was found out last.
     expected: Mutex<Option<Believed>>,
@@ -101,11 +92,10 @@ impl Checks {
     /// # Errors
     /// [`RootsError`] when the root certificates cannot be used.
     pub fn new(options: Options) -> Result<Self, RootsError> {
-        let resolver =
-            |address: &ResolverAddress| Resolver::new(*address, options.queries_per_second);
+        let queries_per_second = options.queries_per_second;
         Ok(Self {
-            resolvers: options.resolvers.iter().map(resolver).collect(),
-            turn: AtomicUsize::new(0),
+            resolvers: Resolvers::new(&options.resolvers, queries_per_second),
+            name_servers: NameServers::new(options.name_server_port, queries_per_second),
             tls: Tls::new(options.port, options.ca_file.as_deref(), options.expiry_warning)?,
             expected: Mutex::new(None),
             options,
@@ -175,56 +165,64 @@ impl Checks {
         }
     }
 
-    /// All addresses that any resolver has for a host.
+    /// All public addresses that any resolver that counts has for a host, and the others that
+    /// settings name.
     async fn resolve(&self, host: &DomainName) -> Result<Vec<IpAddr>, Unresolved> {
-        let failed = |reason: &str, is_certain| Unresolved {
+        let unresolved = |reason: &str, is_certain| Unresolved {
             reason: format!("{host}: {reason}"),
             is_certain,
         };
-        let name = dns_name(host.as_str()).map_err(|reason| failed(&reason, true))?;
-        let answers = join_all(self.resolvers.iter().map(|one| one.addresses(&name))).await;
-        let mut found = Vec::new();
-        let mut problem = failed("no resolver is set", false);
-        let mut is_certain = !answers.is_empty();
-        for answer in answers {
-            let (reason, says_so) = match answer {
-                Addresses::Found { addresses, .. } if !addresses.is_empty() => {
-                    found.extend(addresses);
-                    continue;
-                }
-                Addresses::Found { .. } => ("it has no address".to_owned(), true),
-                Addresses::NoSuchName { .. } => ("there is no such name".to_owned(), true),
-                Addresses::Broken { .. } => ("its DNS is broken (SERVFAIL)".to_owned(), false),
-                Addresses::Silent(reason) => (reason, false),
-            };
-            is_certain &= says_so;
-            problem = failed(&reason, is_certain);
+        let name = dns_name(host.as_str()).map_err(|reason| unresolved(&reason, true))?;
+        let anywhere = self.anywhere();
+        let answers = self.resolvers.ask_all(&name, Some(&anywhere), &[]).await;
+        let counting = answers.iter().filter(|answer| answer.counts());
+        let addresses = counting.flat_map(|answer| answer.addresses.iter().copied());
+        let (right, wrong): (Vec<_>, Vec<_>) =
+            addresses.partition(|address| anywhere.has_address(*address));
+        if !right.is_empty() {
+            return Ok(right);
         }
-        if found.is_empty() { Err(problem) } else { Ok(found) }
+        if let Some(address) = wrong.first() {
+            let purpose = reserved(*address).unwrap_or("not a public one");
+            let reason = format!("its address {address} is {purpose}, which visitors cannot reach");
+            return Err(unresolved(&reason, true));
+        }
+        let seen = judge_dns(answers, Vec::new(), Some(&anywhere), &[]);
+        let all_answer = seen.answers.iter().all(|answer| answer.verdict != DnsVerdict::Unknown);
+        Err(match seen.verdict {
+            DnsVerdict::NoSuchName => unresolved("there is no such name", all_answer),
+            DnsVerdict::NoAddress => unresolved("it has no address", all_answer),
+            _ => unresolved(seen.error.as_deref().unwrap_or("no resolver is set"), false),
+        })
     }
 
-    /// Asks every resolver for the root's name servers, which each of them knows: its name, and why
-    /// it does not answer if it does not.
-    pub async fn try_resolvers(&self) -> Vec<(String, Result<(), String>)> {
-        let tries = self.resolvers.iter().map(async |resolver| {
-            let answer = match resolver.ask(&Name::root(), RecordType::NS).await {
-                Reply::Silent(reason) => Err(reason),
-                _ => Ok(()),
-            };
-            (resolver.label().to_owned(), answer)
-        });
-        join_all(tries).await
+    /// What settings name as a target themselves.
+    fn named_targets(&self) -> Vec<Target> {
+        let Options { expected_targets, public_address, .. } = &self.options;
+        let address = public_address.map(|address| Target::Network(address.into()));
+        expected_targets.iter().cloned().chain(address).collect()
+    }
+
+    /// Every address that visitors can reach, and those that settings name.
+    pub(super) fn anywhere(&self) -> Expected {
+        Expected::anywhere(&self.named_targets())
+    }
+
+    pub(super) fn resolvers(&self) -> &Resolvers {
+        &self.resolvers
+    }
+
+    /// Whether settings name the address as a target.
+    fn is_named(&self, address: IpAddr) -> bool {
+        self.named_targets().iter().any(|target| match target {
+            Target::Network(network) => network.contains(&address),
+            Target::Host(_) => false,
+        })
     }
 
     /// Whether there is a root certificate to trust.
     pub fn has_roots(&self) -> bool {
         self.tls.has_roots()
-    }
-
-    /// The resolvers that have not answered for a while.
-    pub fn silent_resolvers(&self) -> Vec<&str> {
-        let silent = self.resolvers.iter().filter(|resolver| resolver.went_silent());
-        silent.map(Resolver::label).collect()
     }
 
     /// Looks at a name. Without an expectation nothing can be said of where it points.
@@ -240,7 +238,7 @@ impl Checks {
             None => name.as_str().to_owned(),
         };
         let mut observation = Observation {
-            dns: judge_dns(Vec::new(), expected, &[]),
+            dns: judge_dns(Vec::new(), Vec::new(), expected, &[]),
             ssl: SslObservation::unknown("it has no address to look at"),
             blockers: Vec::new(),
             caa: None,
@@ -303,33 +301,22 @@ impl Checks {
     }
 
     async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
-        let answers = match self.in_turn().next() {
-            Some(resolver) => vec![self.ask(resolver, host, expected).await],
-            None => Vec::new(),
-        };
-        judge_dns(answers, expected, &self.options.proxies)
-    }
-
-    /// The resolvers that answer, beginning with another one each time.
-    fn in_turn(&self) -> impl Iterator<Item = &Resolver> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.resolvers.len().max(1);
-        let in_turn = self.resolvers.iter().cycle().skip(turn).take(self.resolvers.len());
-        in_turn.filter(|resolver| !resolver.is_silent())
+        let proxies = &self.options.proxies;
+        let answers = self.resolvers.ask_one(host, expected, proxies).await;
+        judge_dns(answers, Vec::new(), expected, proxies)
     }
 
     async fn ask_all(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
-        let answers = self.resolvers.iter().map(|resolver| self.ask(resolver, host, expected));
-        judge_dns(join_all(answers).await, expected, &self.options.proxies)
-    }
-
-    async fn ask(
-        &self,
-        resolver: &Resolver,
-        host: &Name,
-        expected: Option<&Expected>,
-    ) -> ResolverAnswer {
-        let answer = resolver.addresses(host).await;
-        judge_answer(resolver.label(), answer, expected, &self.options.proxies)
+        let proxies = &self.options.proxies;
+        let answers = self.resolvers.ask_all(host, expected, proxies).await;
+        let seen = judge_dns(answers, Vec::new(), expected, proxies);
+        if !is_in_part(&seen) {
+            return seen;
+        }
+        let may_connect = |address| self.is_named(address);
+        let said =
+            self.name_servers.ask(host, &self.resolvers, expected, proxies, may_connect).await;
+        judge_dns(seen.answers, said, expected, proxies)
     }
 
     /// Climbs from the name towards the root until there are CAA records (RFC 8659, section 3),
@@ -337,7 +324,7 @@ impl Checks {
     async fn find_caa(&self, name: &DomainName) -> Option<Caa> {
         let mut at = name.as_str().strip_prefix("*.").unwrap_or(name.as_str());
         loop {
-            let records = self.caa_records(&dns_name(at).ok()?).await?;
+            let records = self.resolvers.caa(&dns_name(at).ok()?).await?;
             if !records.is_empty() {
                 let authorities = &self.options.certificate_authorities;
                 let allows = judge_caa(&records, name, authorities).err()?;
@@ -347,25 +334,24 @@ impl Checks {
             (_, at) = at.split_once('.')?;
         }
     }
+}
 
-    /// From the first resolver that can say.
-    async fn caa_records(&self, name: &Name) -> Option<Vec<CAA>> {
-        for resolver in self.in_turn() {
-            if let Ok(records) = resolver.caa(name).await {
-                return Some(records);
-            }
-        }
-        None
-    }
+/// Whether resolvers that count do not agree whether it is right: its own servers can tell why.
+fn is_in_part(dns: &DnsObservation) -> bool {
+    let counting = || dns.answers.iter().filter(|answer| answer.counts());
+    let is_of_signatures = counting().any(|answer| answer.dnssec);
+    counting().any(|answer| answer.verdict == DnsVerdict::Ok)
+        && !is_of_signatures
+        && matches!(dns.verdict, DnsVerdict::Propagating | DnsVerdict::Broken)
 }
 
 /// The addresses that a visitor would be led to: those of all right answers, where there are any.
 fn targets(dns: &DnsObservation) -> Vec<IpAddr> {
-    let right = dns.answers.iter().filter(|answer| answer.verdict.is_good());
+    let right = dns.answers.iter().filter(|answer| answer.counts() && answer.verdict.is_good());
     let addresses: BTreeSet<IpAddr> = right.flat_map(|answer| &answer.addresses).copied().collect();
     if addresses.is_empty() { dns.addresses.clone() } else { addresses.into_iter().collect() }
 }
 
-fn dns_name(host: &str) -> Result<Name, String> {
+pub(super) fn dns_name(host: &str) -> Result<Name, String> {
     Name::from_ascii(format!("{host}.")).map_err(|error| format!("DNS cannot carry it: {error}"))
 }

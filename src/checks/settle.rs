@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     advice::{Advice, advise, stage},
+    history::{Steadiness, follow},
     look::Depth,
 };
 use crate::{
@@ -57,13 +58,19 @@ pub fn depth(standing: Option<&Standing>) -> Depth {
 pub fn settle(
     name: &DomainName,
     previous: Option<&Standing>,
-    seen: Observation,
+    mut seen: Observation,
     facts: &Facts,
     panel: Option<&str>,
     patience: &Patience,
     now: Timestamp,
 ) -> Settled {
     let could_look = seen.dns.verdict != DnsVerdict::Unknown;
+    let steadiness = if could_look {
+        let before = previous.map(|previous| previous.latest.dns.history.clone());
+        follow(&before.unwrap_or_default(), &mut seen.dns, now)
+    } else {
+        Steadiness::Steady
+    };
     let Some(previous) = previous else {
         let standing = Standing {
             looked_at: now,
@@ -83,30 +90,47 @@ pub fn settle(
     let latest = keep_what_is_unknown(&previous.latest, seen);
     let worked = previous.latest.works();
     if worked && !latest.works() && previous.doubted_at.is_none() {
-        let standing = Standing { looked_at: now, doubted_at: Some(now), ..previous.clone() };
-        return Settled { standing, events: Vec::new() };
+        let mut standing = Standing { looked_at: now, doubted_at: Some(now), ..previous.clone() };
+        standing.latest.dns.history = latest.dns.history;
+        let changes = Changes {
+            name,
+            before: Some(previous),
+            standing: &standing,
+            facts,
+            panel,
+            patience,
+            now,
+        };
+        let events = changes.steadiness(steadiness).into_iter().collect();
+        return Settled { standing, events };
     }
 
+    let is_unsteady = latest.dns.history.unsteady_since.is_some();
     let since = |same: bool, since: Timestamp| if same { since } else { now };
     let works = latest.works();
     let mut standing = Standing {
         looked_at: now,
         dns_since: since(latest.dns.verdict == previous.latest.dns.verdict, previous.dns_since),
         ssl_since: since(latest.ssl.verdict == previous.latest.ssl.verdict, previous.ssl_since),
-        // As long as nothing could be seen, nothing counts against the name.
+        // As long as nothing could be seen, nothing counts against the name; and what goes back and
+        // forth gets no new start.
         since: since(
-            works == worked && (previous.latest.dns.verdict != DnsVerdict::Unknown || !could_look),
+            (works == worked || is_unsteady)
+                && (previous.latest.dns.verdict != DnsVerdict::Unknown || !could_look),
             previous.since,
         ),
         doubted_at: None,
-        told_at: previous.told_at.filter(|_| !works),
+        told_at: previous.told_at.filter(|_| !works || is_unsteady),
         lacks_certificate_since: lacks_certificate(&latest)
             .then(|| previous.lacks_certificate_since.unwrap_or(now)),
         latest,
     };
     let changes =
         Changes { name, before: Some(previous), standing: &standing, facts, panel, patience, now };
-    let mut events = changes.tell();
+    let mut events = match steadiness {
+        Steadiness::Steady => changes.tell(),
+        change => changes.steadiness(change).into_iter().collect(),
+    };
     if could_look && let Some(event) = changes.attention() {
         events.push(event);
         standing.told_at = Some(now);
@@ -152,6 +176,25 @@ impl Changes<'_> {
     fn tell(&self) -> Vec<Event> {
         let events = [self.dns(), self.ssl()].into_iter().flatten();
         events.chain(self.blocked()).collect()
+    }
+
+    fn steadiness(&self, change: Steadiness) -> Option<Event> {
+        let dns = &self.standing.latest.dns;
+        let (domain, blog_id) = (self.name.clone(), self.facts.blog_id);
+        match change {
+            Steadiness::Steady | Steadiness::Unsteady => None,
+            Steadiness::Began => {
+                let advice = self.advice().owner;
+                let verdicts = dns.history.words();
+                Some(Event::DnsUnsteady { domain, blog_id, verdicts, advice })
+            }
+            Steadiness::Ended => {
+                let since = self.before.and_then(|before| before.latest.dns.history.unsteady_since);
+                let after = span_between(since.unwrap_or(self.now), self.now);
+                let verdict = dns.verdict.word().to_owned();
+                Some(Event::DnsSteady { domain, blog_id, verdict, after })
+            }
+        }
     }
 
     /// A name that was at Closte before it was managed, and works: that is no news.

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 
+use super::reserved::reserved;
 use crate::domain::DomainName;
 
 /// One of `checks.expected_targets`.
@@ -54,6 +55,8 @@ pub struct Expected {
     hosts: Vec<String>,
     /// Whether there may be other places, which could not be found out.
     perhaps_more: bool,
+    /// Whether every public address is right.
+    is_anywhere: bool,
 }
 
 impl Expected {
@@ -82,9 +85,16 @@ impl Expected {
         self.perhaps_more
     }
 
+    /// Every public address, and what the targets name themselves.
+    pub(super) fn anywhere<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Self {
+        Self { hosts: Vec::new(), is_anywhere: true, ..Self::new(targets, []) }
+    }
+
     /// Whether the address is one of those expected.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.addresses.contains(&address) || contains(&self.networks, address)
+        self.addresses.contains(&address)
+            || contains(&self.networks, address)
+            || self.is_anywhere && reserved(address).is_none()
     }
 
     /// Whether the name is one of the hosts expected.

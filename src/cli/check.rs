@@ -173,7 +173,9 @@ impl Looks<'_> {
     async fn look(&self, looked: Looked) -> Finding {
         let seen = self.checks.look(&looked.name, self.target, Depth::Full, self.now).await;
         let settled = self.settle(&looked, looked.standing.as_ref(), &seen);
-        Finding { looked, seen, settled }
+        let mut finding = Finding { looked, seen, settled };
+        finding.say_it_as_what_it_is();
+        finding
     }
 
     /// A name that worked must look broken twice.
@@ -182,6 +184,7 @@ impl Looks<'_> {
         finding.seen = self.checks.look(name, self.target, Depth::Full, self.now).await;
         let doubted = finding.settled.standing.clone();
         finding.settled = self.settle(&finding.looked, Some(&doubted), &finding.seen);
+        finding.say_it_as_what_it_is();
     }
 
     fn settle(&self, looked: &Looked, previous: Option<&Standing>, seen: &Observation) -> Settled {
@@ -211,6 +214,14 @@ async fn record(
 }
 
 impl Finding {
+    /// What looks as if it spread may have done so for too long.
+    fn say_it_as_what_it_is(&mut self) {
+        let settled = &self.settled.standing.latest.dns;
+        if self.seen.dns.verdict == DnsVerdict::Propagating && !self.settled.is_doubt() {
+            self.seen.dns = settled.clone();
+        }
+    }
+
     fn worked(&self) -> bool {
         self.looked.standing.as_ref().is_some_and(|standing| standing.latest.works())
     }
@@ -251,8 +262,9 @@ impl Finding {
         let word =
             paint(style_of(dns.verdict.is_good(), dns.verdict == DnsVerdict::Unknown), dns.verdict);
         let _ = writeln!(text, "  DNS       {word}{}", dns_summary(dns));
-        let widest = dns.answers.iter().map(|one| one.resolver.len()).max().unwrap_or_default();
-        for one in &dns.answers {
+        let servers = || dns.answers.iter().chain(&dns.name_servers);
+        let widest = servers().map(|one| one.resolver.len()).max().unwrap_or_default();
+        for one in servers() {
             let heading = format!("    {:widest$}  ", one.resolver);
             text.push_str(&under(&heading, &answer(one)));
         }
@@ -326,6 +338,7 @@ fn answer(one: &ResolverAnswer) -> String {
         parts.push(listing(&one.addresses, 0));
     }
     parts.extend(one.error.clone());
+    parts.extend(one.no_say.as_ref().map(|why| format!("(does not count: {why})")));
     parts.join("  ")
 }
 

@@ -14,7 +14,7 @@ use super::{
     output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json, under},
 };
 use crate::{
-    checks::{Checks, RootsError},
+    checks::{Checks, ResolverTrial, RootsError},
     closte::{Client, ClosteError, List},
     daemon::Listener,
     settings::{Settings, SettingsError},
@@ -242,30 +242,16 @@ async fn check_checks(
             .to_owned();
         findings.push(Finding { check: "roots", result: Verdict::Failed, found });
     }
-    let (silent, answering): (Vec<_>, Vec<_>) =
-        checks.try_resolvers().await.into_iter().partition(|(_, answer)| answer.is_err());
-    let answering: Vec<String> = answering.into_iter().map(|(resolver, _)| resolver).collect();
-    let silent: Vec<String> = silent
-        .into_iter()
-        .filter_map(|(resolver, answer)| Some(format!("{resolver}: {}", answer.err()?)))
-        .collect();
-    findings.push(if silent.is_empty() {
-        let found = format!("{} answer", answering.join(", "));
-        Finding::new::<RootsError>("resolvers", Ok(found))
-    } else {
-        let result = if answering.is_empty() { Verdict::Failed } else { Verdict::Warning };
-        let found = format!(
-            "{}; let DNS out to it (port 53, UDP and TCP), or change checks.resolvers",
-            silent.join("; ")
-        );
-        Finding { check: "resolvers", result, found }
-    });
+    let own = own_domain.as_deref().and_then(|own| own.parse().ok());
+    let trials = checks.try_resolvers(own.as_ref()).await;
+    let some_answer = trials.iter().any(|(_, trial)| trial.answers());
+    findings.push(check_resolvers(&trials));
     let needs_own_domain = options.expected_targets.is_empty() && options.public_address.is_none();
     if needs_own_domain && own_domain.is_none() {
         findings.push(Finding::skipped("targets", "the network cannot be read"));
         return;
     }
-    if answering.is_empty() {
+    if !some_answer {
         findings.push(Finding::skipped("targets", "no resolver answers"));
         return;
     }
@@ -274,6 +260,47 @@ async fn check_checks(
         .map(|expected| format!("domains should point at {expected}"))
         .map_err(|error| format!("{error}: set checks.expected_targets to where Closte serves it"));
     findings.push(Finding::new("targets", found));
+}
+
+fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Finding {
+    let those = |text: &dyn Fn(&ResolverTrial) -> Option<String>| -> Vec<String> {
+        trials.iter().filter_map(|(name, trial)| Some(format!("{name}{}", text(trial)?))).collect()
+    };
+    let passed = those(&|trial| (*trial == ResolverTrial::Passed).then(String::new));
+    let mut found = Vec::new();
+    let silent = those(&|trial| match trial {
+        ResolverTrial::Silent(reason) => Some(format!(": {reason}")),
+        _ => None,
+    });
+    if !silent.is_empty() {
+        let remedy = "let DNS out to it (port 53, UDP and TCP), or change checks.resolvers";
+        found.push(format!("{}; {remedy}", silent.join("; ")));
+    }
+    let sick = those(&|trial| match trial {
+        ResolverTrial::Sick(how) => Some(format!(" is sick: {how}")),
+        _ => None,
+    });
+    if !sick.is_empty() {
+        let remedy = "it has no say until it answers again: mend it, or take it out of \
+                      checks.resolvers";
+        found.push(format!("{}; {remedy}", sick.join("; ")));
+    }
+    let odd = those(&|trial| match trial {
+        ResolverTrial::Odd(says) => Some(format!(" has another view ({says})")),
+        _ => None,
+    });
+    if !odd.is_empty() {
+        found.push(format!("{}; the other resolvers decide", odd.join("; ")));
+    }
+    let result = match (found.is_empty(), trials.iter().any(|(_, trial)| trial.answers())) {
+        (true, _) => Verdict::Ok,
+        (false, true) => Verdict::Warning,
+        (false, false) => Verdict::Failed,
+    };
+    if !passed.is_empty() {
+        found.push(format!("{} answer", passed.join(", ")));
+    }
+    Finding { check: "resolvers", result, found: found.join(". ") }
 }
 
 fn check_clock(server_time: Option<Timestamp>) -> Finding {

@@ -366,7 +366,7 @@ mod tests {
     use super::*;
     use crate::{
         ledger::{Attempt, Origin},
-        standing::{Certificate, DnsObservation, DnsVerdict, Facts, SslObservation},
+        standing::{Certificate, DnsHistory, DnsObservation, DnsVerdict, Facts, SslObservation},
     };
 
     fn at(second: i64) -> Timestamp {
@@ -391,6 +391,9 @@ mod tests {
                 host: None,
                 aaaa_elsewhere: Vec::new(),
                 strays: Vec::new(),
+                broken_by: None,
+                name_servers: Vec::new(),
+                history: DnsHistory::default(),
                 error: None,
                 answers: Vec::new(),
             },

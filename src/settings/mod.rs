@@ -303,6 +303,7 @@ impl Settings {
                         ca_file: ca_file?,
                         expiry_warning: expiry_warning?,
                         queries_per_second: queries_per_second?,
+                        name_server_port: 53,
                     },
                 },
                 state_path: state_url?

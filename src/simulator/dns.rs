@@ -18,7 +18,7 @@ use hickory_server::{
         op::{Header, HeaderCounts, Metadata, ResponseCode},
         rr::{
             Name, RData, Record, RecordType,
-            rdata::{A, AAAA, CAA, CNAME},
+            rdata::{A, AAAA, CAA, CNAME, NS},
         },
     },
     server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
@@ -54,6 +54,8 @@ pub enum DnsFault {
 #[derive(Default)]
 struct Zone {
     names: Mutex<HashMap<String, Entry>>,
+    /// How every query fails.
+    fault: Mutex<Option<DnsFault>>,
     queries: AtomicU64,
 }
 
@@ -64,20 +66,32 @@ struct Entry {
 }
 
 impl Dns {
-    /// Starts one without any name.
+    /// Starts one without any name but the root's.
     ///
     /// # Errors
     /// When no port of 127.0.0.1 can be had.
     pub async fn start() -> io::Result<Self> {
-        // The port that UDP gets may be taken for TCP.
-        let (udp, tcp) = loop {
+        loop {
             let udp = UdpSocket::bind("127.0.0.1:0").await?;
+            // The port that UDP gets may be taken for TCP.
             if let Ok(tcp) = TcpListener::bind(udp.local_addr()?).await {
-                break (udp, tcp);
+                return Self::serve(udp, tcp);
             }
-        };
+        }
+    }
+
+    /// The same at this address.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
+        Self::serve(UdpSocket::bind(address).await?, TcpListener::bind(address).await?)
+    }
+
+    fn serve(udp: UdpSocket, tcp: TcpListener) -> io::Result<Self> {
         let address = udp.local_addr()?;
         let zone = Arc::new(Zone::default());
+        zone.set("", Entry { data: vec![RData::NS(NS(absolute("a.root.example")))], fault: None });
         let mut server = Server::new(Handler(zone.clone()));
         server.register_socket(udp);
         server.register_listener(tcp, Duration::from_secs(10), 128);
@@ -122,6 +136,17 @@ impl Dns {
     /// From now on, queries for the name fail in this way; its records stay.
     pub fn fail(&self, name: &str, fault: DnsFault) {
         self.zone.change(name, |entry| entry.fault = Some(fault));
+    }
+
+    /// From now on, the name is a zone with these name servers as well.
+    pub fn delegate(&self, name: &str, servers: &[&str]) {
+        let records = servers.iter().map(|server| RData::NS(NS(absolute(server))));
+        self.zone.change(name, |entry| entry.data.extend(records));
+    }
+
+    /// From now on, every query fails in this way, the root's as well; or none does any more.
+    pub fn fail_at_all(&self, fault: Option<DnsFault>) {
+        *lock(&self.zone.fault) = fault;
     }
 
     /// From now on, there is no such name.
@@ -194,7 +219,8 @@ impl Zone {
     }
 
     fn fault(&self, name: &str) -> Option<DnsFault> {
-        self.find(name)?.fault
+        let of_all = *lock(&self.fault);
+        of_all.or_else(|| self.find(name)?.fault)
     }
 
     /// The answer section, and whether there is such a name at its end (RFC 6604).
@@ -202,7 +228,7 @@ impl Zone {
         let mut records = Vec::new();
         let mut name = name.to_owned();
         // A chain of CNAMEs has an end.
-        for _ in 0..8 {
+        for _ in 0..16 {
             let Some(entry) = self.find(&name) else {
                 // A name that only has names below it is there all the same (RFC 8020).
                 let below = format!(".{name}");
@@ -229,7 +255,7 @@ impl Zone {
 }
 
 fn absolute(name: &str) -> Name {
-    Name::from_ascii(format!("{name}.")).unwrap_or_default()
+    Name::from_ascii(format!("{}.", name.trim_end_matches('.'))).unwrap_or_default()
 }
 
 fn relative(name: &Name) -> String {
@@ -273,6 +299,11 @@ impl RequestHandler for Handler {
                 }
             }
         }
+        let is_answer = !matches!(
+            metadata.response_code,
+            ResponseCode::FormErr | ResponseCode::Refused | ResponseCode::ServFail
+        );
+        metadata.authoritative = is_answer && !request.metadata.recursion_desired;
         let builder = MessageResponseBuilder::from_message_request(request);
         let response = builder.build(metadata, &answers, &[], &[], &[]);
         response_handle.send_response(response).await.unwrap_or_else(|_| nothing(metadata))

@@ -1,15 +1,28 @@
 //! Who is believed when resolvers do not agree.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::support::{Outside, Program, rig};
+use closte_sync::{
+    checks::{Checks, Depth, Expected, Options, Target},
+    simulator::{Dns, DnsFault, Face},
+    standing::{BrokenBy, DnsObservation, DnsVerdict},
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::support::{Outside, Program, SERVER, ends, rig};
 
 async fn check(program: &Program, name: &str) -> Value {
     program.run(&["check", "--json", name]).await.json()[0].clone()
 }
 
+fn resolvers(program: Program, addresses: &[std::net::SocketAddr]) -> Program {
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    program.with("CLOSTE_SYNC__CHECKS__RESOLVERS", &addresses.join(","))
+}
+
 #[tokio::test]
-async fn the_rig_serves_signed_zones() {
+async fn what_validators_call_bogus_is_broken_whatever_others_answer() {
     let rig = rig();
     rig.zone("signed-1.example").a("@", "127.0.0.1").serve();
     rig.zone("unsigned-1.example").a("@", "127.0.0.1").unsigned().serve();
@@ -18,18 +31,248 @@ async fn the_rig_serves_signed_zones() {
     let outside = Outside::start().await;
     let program =
         outside.around(Program::bare()).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1");
-    for (resolver, verdicts) in [
-        (rig.validating, ["ok", "ok", "broken", "broken"]),
-        (rig.trusting, ["ok", "ok", "ok", "broken"]),
+    let program = resolvers(program, &[rig.validating, rig.trusting]);
+    for (name, verdict, seen, of) in [
+        ("signed-1.example", "ok", 2, 2),
+        ("unsigned-1.example", "ok", 2, 2),
+        ("bogus-1.example", "broken", 1, 1),
+        ("lame-1.example", "broken", 2, 2),
     ] {
-        let program = program.clone().with("CLOSTE_SYNC__CHECKS__RESOLVERS", &resolver.to_string());
-        for (name, verdict) in
-            ["signed-1.example", "unsigned-1.example", "bogus-1.example", "lame-1.example"]
-                .into_iter()
-                .zip(verdicts)
-        {
-            let dns = check(&program, name).await["dns"].clone();
-            assert_eq!(dns["verdict"], verdict, "{name}: {dns}");
-        }
+        let dns = check(&program, name).await["dns"].clone();
+        let summary = (&dns["verdict"], &dns["seen"], &dns["of"]);
+        assert_eq!(summary, (&json!(verdict), &json!(seen), &json!(of)), "{name}: {dns}");
     }
+    let bogus = check(&program, "bogus-1.example").await;
+    assert_eq!(bogus["dns"]["broken_by"], "signatures", "{bogus}");
+    let advice = bogus["advice"].as_str().unwrap();
+    assert!(advice.contains("its DNSSEC signatures are wrong (DNSSEC Bogus"), "{advice}");
+    assert!(advice.contains("have the DS record at the registrar removed or corrected"));
+    let trusting = &bogus["dns"]["answers"][1];
+    assert_eq!(trusting["no_say"], "it does not check signatures");
+    // Nothing but the one that does not check: it cannot know.
+    let trusting = resolvers(program, &[rig.trusting]);
+    assert_eq!(check(&trusting, "bogus-1.example").await["dns"]["verdict"], "ok");
+}
+
+#[tokio::test]
+async fn one_sick_resolver_of_four_changes_no_verdict_and_is_named() {
+    let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
+    let outside = Outside::start().await;
+    let others = [(); 3].map(|()| Dns::start());
+    let others = futures_util::future::join_all(others).await;
+    let others: Vec<Dns> = others.into_iter().map(Result::unwrap).collect();
+    let all: Vec<&Dns> = others.iter().chain([&outside.dns]).collect();
+    let addresses: Vec<_> = all.iter().map(|dns| dns.address()).collect();
+    let program = resolvers(outside.around(program), &addresses);
+    for dns in &all {
+        ["a.example", "b.example"].iter().for_each(|name| dns.point(name, &[SERVER]));
+    }
+    outside.tls.show("a.example", Face::Valid(90)).unwrap();
+    // It is looked at closely each time, as long as it does not work.
+    outside.tls.show("b.example", Face::Garbage).unwrap();
+    let daemon = program.start_daemon();
+    daemon.logs("certificate.valid domain=a.example").await;
+    let sick = &others[0];
+    sick.fail_at_all(Some(DnsFault::Broken));
+    daemon.logs("WARN  checks.resolver_sick").await;
+    let log = daemon.log();
+    let line = log.lines().find(|line| line.contains("checks.resolver_sick")).unwrap();
+    assert!(line.contains(&format!("{} (it answers SERVFAIL", sick.address())), "{line}");
+
+    let checked = check(&program, "a.example").await;
+    assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(3)), "{checked}");
+    let doctor = program.run(&["doctor"]).await;
+    let of_sick = format!(
+        "{} is sick: it answers SERVFAIL for the root's name servers; it has no say",
+        sick.address()
+    );
+    let said = doctor.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(&of_sick), "{said}");
+
+    sick.fail_at_all(None);
+    daemon.logs("INFO  checks.resolver_well").await;
+    for event in ["dns.broke", "checks.suspicious", "needs_attention", "dns.pending"] {
+        assert!(!daemon.log().contains(event), "{}", daemon.log());
+    }
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn this_machines_own_view_does_not_count_beside_others() {
+    let outside = Outside::start().await;
+    outside.point(&["shop.example"]);
+    outside.tls.show("shop.example", Face::Valid(90)).unwrap();
+    let program = outside
+        .around(Program::bare())
+        .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1")
+        // Whatever this machine's resolver says of it, or whether there is one.
+        .with("CLOSTE_SYNC__CHECKS__RESOLVERS", &format!("system,{}", outside.dns.address()));
+    let checked = check(&program, "shop.example").await;
+    assert_eq!(checked["dns"]["verdict"], "ok", "{checked}");
+    assert_eq!((&checked["dns"]["seen"], &checked["dns"]["of"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_private_address_is_no_target_unless_it_is_named() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let outside = Outside::start().await;
+    let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
+    outside.dns.point("agency.example", &["172.18.0.3".parse().unwrap()]);
+    outside.dns.point("a.example", &["172.18.0.3".parse().unwrap()]);
+    let checked = program.run(&["check", "a.example"]).await;
+    let said = checked.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains(
+            "(agency.example: its address 172.18.0.3 is a private address, which visitors cannot \
+             reach): set checks.expected_targets"
+        ),
+        "{said}"
+    );
+    let doctor = program.run(&["doctor", "--json"]).await.json();
+    let targets = doctor.as_array().unwrap().iter().find(|one| one["check"] == "targets").unwrap();
+    assert_eq!(targets["result"], "failed", "{targets}");
+    let program =
+        program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "agency.example,172.18.0.0/16");
+    let checked = program.run(&["doctor", "--json"]).await.json();
+    let targets = checked.as_array().unwrap().iter().find(|one| one["check"] == "targets").unwrap();
+    assert_eq!(targets["result"], "ok", "{targets}");
+}
+
+/// Resolvers that do not agree, and name servers that can be asked why.
+struct Torn {
+    resolvers: [Dns; 2],
+    name_servers: [Dns; 2],
+    checks: Checks,
+    expected: Expected,
+}
+
+impl Torn {
+    async fn start() -> Self {
+        let resolvers = [Dns::start().await.unwrap(), Dns::start().await.unwrap()];
+        let first = loop {
+            let first = Dns::start().await.unwrap();
+            let second = std::net::SocketAddr::from(([127, 0, 0, 2], first.address().port()));
+            if let Ok(second) = Dns::start_at(second).await {
+                break [first, second];
+            }
+        };
+        let targets: Vec<Target> = vec!["127.0.0.0/30".parse().unwrap()];
+        let options = Options {
+            resolvers: resolvers
+                .each_ref()
+                .map(|dns| dns.address().to_string().parse().unwrap())
+                .into(),
+            expected_targets: targets.clone(),
+            public_address: None,
+            proxies: Vec::new(),
+            certificate_authorities: Vec::new(),
+            port: 1,
+            ca_file: None,
+            expiry_warning: Duration::ZERO,
+            queries_per_second: 100_000,
+            name_server_port: first[0].address().port(),
+        };
+        for dns in &resolvers {
+            dns.point("ns1.example", &["127.0.0.1".parse().unwrap()]);
+            dns.point("ns2.example", &["127.0.0.2".parse().unwrap()]);
+        }
+        let expected = Expected::new(&targets, []);
+        Self { resolvers, name_servers: first, checks: Checks::new(options).unwrap(), expected }
+    }
+
+    /// One resolver sees the name at the right place, the other elsewhere; the name servers see it as
+    /// told.
+    async fn look(&self, name: &str, right: [bool; 2], servers: &[&str]) -> DnsObservation {
+        let address =
+            |right: bool| [if right { "127.0.0.3" } else { "127.0.0.9" }.parse().unwrap()];
+        self.resolvers[0].point(name, &address(true));
+        self.resolvers[1].point(name, &address(false));
+        self.resolvers.iter().for_each(|dns| dns.delegate(name, servers));
+        self.name_servers
+            .iter()
+            .zip(right)
+            .for_each(|(dns, right)| dns.point(name, &address(right)));
+        self.ask(name).await
+    }
+
+    async fn ask(&self, name: &str) -> DnsObservation {
+        let name = name.parse().unwrap();
+        self.checks.look(&name, Some(&self.expected), Depth::Full, Timestamp::now()).await.dns
+    }
+}
+
+#[tokio::test]
+async fn where_resolvers_do_not_agree_the_name_servers_tell_whether_waiting_helps() {
+    let torn = Torn::start().await;
+    let both = ["ns1.example", "ns2.example"];
+    let spreads = torn.look("spreads.example", [true, true], &both).await;
+    assert_eq!(spreads.verdict, DnsVerdict::Propagating, "{spreads:?}");
+    let left = torn.look("left.example", [false, false], &both).await;
+    assert_eq!(left.verdict, DnsVerdict::Elsewhere, "waiting makes it no better: {left:?}");
+    let torn_apart = torn.look("torn.example", [true, false], &both).await;
+    assert_eq!(torn_apart.verdict, DnsVerdict::Broken, "{torn_apart:?}");
+    assert_eq!(torn_apart.broken_by, Some(BrokenBy::Disagreement));
+    assert_eq!(
+        torn_apart.error.as_deref(),
+        Some(
+            "its name servers do not agree: ns1.example (127.0.0.1) says 127.0.0.3, ns2.example \
+             (127.0.0.2) says 127.0.0.9"
+        )
+    );
+    // A stranger's private address is not connected to.
+    torn.resolvers
+        .iter()
+        .for_each(|dns| dns.point("inside.example", &["10.9.9.9".parse().unwrap()]));
+    let inside = torn.look("away.example", [true, true], &["inside.example"]).await;
+    assert_eq!(inside.verdict, DnsVerdict::Propagating);
+    let said = inside.name_servers[0].error.as_deref();
+    assert_eq!(said, Some("its address is a private address"));
+}
+
+#[tokio::test]
+async fn servfail_beside_an_answer_and_long_chains_do_not_propagate() {
+    let torn = Torn::start().await;
+    for dns in torn.resolvers.iter().chain(&torn.name_servers) {
+        dns.point("half.example", &["127.0.0.3".parse().unwrap()]);
+    }
+    torn.resolvers
+        .iter()
+        .for_each(|dns| dns.delegate("half.example", &["ns1.example", "ns2.example"]));
+    torn.resolvers[1].fail("half.example", DnsFault::Broken);
+    torn.name_servers[1].fail("half.example", DnsFault::Refused);
+    let half = torn.ask("half.example").await;
+    assert_eq!((half.verdict, half.broken_by), (DnsVerdict::Broken, Some(BrokenBy::Failure)));
+    let error = half.error.unwrap();
+    assert!(error.contains("; ns2.example (127.0.0.2) says it does not serve it"), "{error}");
+
+    for dns in &torn.resolvers {
+        (0..9).for_each(|n| dns.alias(&format!("c{n}.example"), &format!("c{}.example", n + 1)));
+        dns.point("c9.example", &["127.0.0.3".parse().unwrap()]);
+    }
+    torn.resolvers[1].fail("c0.example", DnsFault::Broken);
+    let chain = torn.ask("c0.example").await;
+    assert_eq!((chain.verdict, chain.broken_by), (DnsVerdict::Broken, Some(BrokenBy::LongChain)));
+    let error = chain.error.unwrap();
+    assert_eq!(error, "its chain of 9 CNAMEs is longer than some resolvers follow");
+}
+
+#[tokio::test]
+async fn the_target_is_the_networks_public_address() {
+    let dns = Dns::start().await.unwrap();
+    dns.point("agency.example", &["9.9.9.9".parse().unwrap(), "10.0.0.7".parse().unwrap()]);
+    let options = Options {
+        resolvers: vec![dns.address().to_string().parse().unwrap()],
+        expected_targets: Vec::new(),
+        public_address: Some("203.0.113.9".parse().unwrap()),
+        proxies: Vec::new(),
+        certificate_authorities: Vec::new(),
+        port: 1,
+        ca_file: None,
+        expiry_warning: Duration::ZERO,
+        queries_per_second: 100_000,
+        name_server_port: 53,
+    };
+    let checks = Checks::new(options).unwrap();
+    let expected = checks.expected(Some("agency.example"), Timestamp::now()).await.unwrap();
+    assert_eq!(expected.places(), ["203.0.113.9", "9.9.9.9", "agency.example"]);
 }

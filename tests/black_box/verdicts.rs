@@ -288,10 +288,12 @@ async fn long_answers_come_over_tcp() {
 }
 
 #[tokio::test]
-async fn without_a_target_it_is_where_the_network_itself_is() {
+async fn a_host_that_is_expected_is_where_it_resolves_to() {
     let (_network, _closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     let outside = Outside::start().await;
-    let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
+    // Without a word of it, an address that visitors cannot reach is no target.
+    let targets = "agency.example,127.0.0.2/31";
+    let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
     outside.dns.point("agency.example", &[address("127.0.0.2"), address("127.0.0.3")]);
     outside.dns.point("a.example", &[address("127.0.0.3")]);
     outside.dns.alias("b.example", "agency.example");
@@ -313,17 +315,20 @@ async fn without_a_target_it_is_where_the_network_itself_is() {
     assert_eq!(verdicts, ["ok", "ok", "elsewhere"]);
     let status = program.run(&["status", "--json", "c.example"]).await.json();
     assert_eq!(status[0]["dns"]["verdict"], "elsewhere", "it is recorded: {status}");
-    assert_eq!(status[0]["expected"], json!(["127.0.0.2", "127.0.0.3", "agency.example"]));
+    assert_eq!(
+        status[0]["expected"],
+        json!(["127.0.0.2", "127.0.0.3", "agency.example", "127.0.0.2/31"])
+    );
 
-    // The address that Closte gave counts as well, and comes first.
+    // The address that Closte gave counts without being named as a target.
+    let program = program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
     let given = program.clone().with("CLOSTE_SYNC__CLOSTE__PUBLIC_ADDRESS", "127.0.0.9");
     outside.dns.point("c.example", &[address("127.0.0.9")]);
-    let checked = given.run(&["check", "--json"]).await.json();
-    for one in checked.as_array().unwrap() {
-        assert_eq!(one["dns"]["verdict"], "ok", "{one}");
-        let places = json!(["127.0.0.9", "127.0.0.2", "127.0.0.3", "agency.example"]);
-        assert_eq!(one["expected"], places);
-    }
+    let (_, found) = check(&given, &["a.example", "b.example", "c.example"]).await;
+    let verdict = |name: &str| found(name)["dns"]["verdict"].clone();
+    let verdicts = ["a.example", "b.example", "c.example"].map(verdict);
+    assert_eq!(verdicts, ["elsewhere", "elsewhere", "ok"]);
+    assert_eq!(found("c.example")["expected"], json!(["127.0.0.9", "agency.example"]));
     outside.dns.point("c.example", &[SERVER]);
     let moved = given.run(&["check", "c.example"]).await;
     assert!(moved.out.contains("Point the A record of c.example at 127.0.0.9: "), "{moved:?}");

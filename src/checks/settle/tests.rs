@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     ledger::{Attempt, Progress},
-    standing::{AddressSeen, DnsObservation, SslObservation, Stage},
+    standing::{AddressSeen, DnsHistory, DnsObservation, SslObservation, Stage},
 };
 
 fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
@@ -27,8 +27,11 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
             host: None,
             aaaa_elsewhere: Vec::new(),
             strays: Vec::new(),
+            broken_by: None,
             error: None,
             answers: Vec::new(),
+            name_servers: Vec::new(),
+            history: DnsHistory::default(),
         },
         ssl: SslObservation {
             verdict: ssl,

@@ -1,0 +1,174 @@
+//! Asking a name's own servers, where the resolvers do not agree.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use hickory_resolver::proto::{
+    op::Query,
+    rr::{Name, RData, RecordType},
+};
+use ipnet::IpNet;
+use tokio::time::timeout;
+
+use super::{
+    dns::Throttle,
+    judge::judge_answer,
+    query::{Manner, send},
+    reply::{Addresses, Reply, combine, read, text},
+    reserved::reserved,
+    resolvers::Resolvers,
+    targets::Expected,
+};
+use crate::standing::ResolverAnswer;
+
+/// At most so many servers of a zone are asked,
+const MOST: usize = 8;
+/// and after so many CNAMEs to other zones nobody is.
+const MOST_ZONES: usize = 3;
+/// The time that one query may take,
+const ONE_WITHIN: Duration = Duration::from_secs(3);
+/// and all of them.
+const ALL_WITHIN: Duration = Duration::from_secs(10);
+
+/// Asks the servers of a zone.
+pub(super) struct NameServers {
+    port: u16,
+    throttle: Throttle,
+}
+
+impl NameServers {
+    pub(super) fn new(port: u16, queries_per_second: u32) -> Self {
+        Self { port, throttle: Throttle::new(queries_per_second) }
+    }
+
+    /// What each of the name's own servers says. `may_connect` tells which reserved addresses may be
+    /// asked: those come from strangers.
+    pub(super) async fn ask(
+        &self,
+        host: &Name,
+        resolvers: &Resolvers,
+        expected: Option<&Expected>,
+        proxies: &[IpNet],
+        may_connect: impl Fn(IpAddr) -> bool,
+    ) -> Vec<ResolverAnswer> {
+        let ask = async {
+            let mut host = host.clone();
+            let mut answers = Vec::new();
+            for _ in 0..MOST_ZONES {
+                let servers = find(&host, resolvers).await;
+                let asked = servers
+                    .iter()
+                    .map(|(name, addresses)| self.ask_one(name, addresses, &host, &may_connect));
+                let said = join_all(asked).await;
+                let leads_on = leads_on(said.iter().map(|(_, answer)| answer), expected);
+                answers = said
+                    .into_iter()
+                    .map(|(label, answer)| judge_answer(&label, answer, expected, proxies))
+                    .collect();
+                match leads_on {
+                    Some(target) => host = target,
+                    None => break,
+                }
+            }
+            answers
+        };
+        timeout(ALL_WITHIN, ask).await.unwrap_or_default()
+    }
+
+    async fn ask_one(
+        &self,
+        server: &str,
+        addresses: &[IpAddr],
+        host: &Name,
+        may_connect: impl Fn(IpAddr) -> bool,
+    ) -> (String, Addresses) {
+        let Some(address) = addresses.first().copied() else {
+            let reason = "it has no address".to_owned();
+            return (server.to_owned(), Addresses::Silent(reason));
+        };
+        let label = format!("{server} ({address})");
+        if let Some(purpose) = reserved(address).filter(|_| !may_connect(address)) {
+            return (label, Addresses::Silent(format!("its address is {purpose}")));
+        }
+        let at = SocketAddr::new(address, self.port);
+        let query = async |kind| {
+            self.throttle.next().await;
+            match send(at, Query::query(host.clone(), kind), Manner::default(), ONE_WITHIN).await {
+                // Whoever points at others does not serve the zone.
+                Ok(message) if !message.authoritative && message.answers.is_empty() => {
+                    Reply::Failed(format!("it does not serve it ({})", message.response_code))
+                }
+                Ok(message) => read(message),
+                Err(_) => Reply::Silent(format!("no answer within {} s", ONE_WITHIN.as_secs())),
+            }
+        };
+        let (a, aaaa) = tokio::join!(query(RecordType::A), query(RecordType::AAAA));
+        (label, combine(a, aaaa))
+    }
+}
+
+/// Where all servers that answer lead on to, when none has an address itself.
+fn leads_on<'a>(
+    said: impl Iterator<Item = &'a Addresses>,
+    expected: Option<&Expected>,
+) -> Option<Name> {
+    let mut targets = said.filter_map(|answer| match answer {
+        Addresses::Found { addresses, cnames, .. } if addresses.is_empty() => Some(cnames.last()),
+        Addresses::NoSuchName { cnames, .. } => Some(cnames.last()),
+        Addresses::Found { .. } => Some(None),
+        _ => None,
+    });
+    let first = targets.next()??;
+    let is_expected = expected.is_some_and(|expected| expected.has_host(first));
+    let all_agree = targets.all(|target| target == Some(first));
+    (all_agree && !is_expected).then(|| Name::from_ascii(format!("{first}.")).ok()).flatten()
+}
+
+/// The servers of the zone that the name is in, with their addresses. Those of a top-level domain are
+/// nobody's here.
+async fn find(host: &Name, resolvers: &Resolvers) -> Vec<(String, Vec<IpAddr>)> {
+    let mut zone = host.clone();
+    while zone.num_labels() > 1 {
+        let names = match resolvers.records(&zone, RecordType::NS).await {
+            Reply::Records { records, .. } => records
+                .into_iter()
+                .filter(|record| record.name == zone)
+                .filter_map(|record| match record.data {
+                    RData::NS(server) => Some(server.0),
+                    _ => None,
+                })
+                .take(MOST)
+                .collect(),
+            _ => Vec::new(),
+        };
+        if !names.is_empty() {
+            let servers = names.iter().map(async |name: &Name| {
+                let v4 = resolvers.records(name, RecordType::A).await;
+                let v6 = async || resolvers.records(name, RecordType::AAAA).await;
+                let mut addresses = addresses(v4);
+                if addresses.is_empty() {
+                    addresses = self::addresses(v6().await);
+                }
+                (text(name), addresses)
+            });
+            let mut servers: Vec<_> = join_all(servers).await;
+            servers.sort();
+            return servers;
+        }
+        zone = zone.base_name();
+    }
+    Vec::new()
+}
+
+fn addresses(reply: Reply) -> Vec<IpAddr> {
+    let Reply::Records { records, .. } = reply else { return Vec::new() };
+    let address = |data| match data {
+        RData::A(address) => Some(IpAddr::V4(*address)),
+        RData::AAAA(address) => Some(IpAddr::V6(*address)),
+        _ => None,
+    };
+    records.into_iter().filter_map(|record| address(record.data)).collect()
+}

@@ -1,0 +1,121 @@
+//! What an answer says.
+
+use std::net::IpAddr;
+
+use hickory_resolver::proto::{
+    op::{Message, ResponseCode},
+    rr::{Name, RData, Record},
+};
+
+use super::query::ExtendedError;
+
+/// What came of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Reply {
+    /// The answer section: a chain of CNAMEs, and the records asked for, if there are any.
+    Records { records: Vec<Record>, ttl_s: u32 },
+    /// NXDOMAIN, with the CNAMEs that led to it.
+    NoSuchName { chain: Vec<Record>, ttl_s: u32 },
+    /// SERVFAIL. `signatures` tells that DNSSEC is why.
+    Broken { signatures: bool, why: Option<String> },
+    /// An answer that says nothing of the name.
+    Failed(String),
+    /// No answer, and why.
+    Silent(String),
+}
+
+/// Whether a message says anything of the name.
+pub(super) fn is_of_the_name(message: &Message) -> bool {
+    matches!(message.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
+}
+
+/// What a message says.
+pub(super) fn read(message: Message) -> Reply {
+    let extended = ExtendedError::of(&message);
+    if let Some(error) = &extended
+        && error.is_withheld()
+    {
+        return Reply::Failed(format!("it will not say ({})", error.words()));
+    }
+    let ttl_s = longest_ttl(&message);
+    match message.response_code {
+        ResponseCode::NXDomain => Reply::NoSuchName { chain: message.answers, ttl_s },
+        ResponseCode::NoError => Reply::Records { records: message.answers, ttl_s },
+        ResponseCode::ServFail => {
+            let signatures = extended.as_ref().is_some_and(ExtendedError::is_of_dnssec);
+            Reply::Broken { signatures, why: extended.map(|error| error.words()) }
+        }
+        code => Reply::Failed(format!("it answers {code}")),
+    }
+}
+
+/// How long others may keep what a message says, in seconds: for what is not there, as long as the
+/// zone says (RFC 2308, section 5).
+fn longest_ttl(message: &Message) -> u32 {
+    let negative = message.authorities.iter().filter_map(|record| match &record.data {
+        RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
+        _ => None,
+    });
+    message.answers.iter().map(|record| record.ttl).chain(negative).max().unwrap_or_default()
+}
+
+/// What a resolver says of a name's addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Addresses {
+    /// The name is there.
+    Found { addresses: Vec<IpAddr>, cnames: Vec<String>, ttl_s: u32 },
+    /// NXDOMAIN, at the end of these CNAMEs.
+    NoSuchName { cnames: Vec<String>, ttl_s: u32 },
+    /// SERVFAIL.
+    Broken { signatures: bool, why: Option<String> },
+    /// It says nothing of the name.
+    Failed(String),
+    /// It could not be asked.
+    Silent(String),
+}
+
+/// The A reply decides; AAAA adds to it. A server that fails for AAAA alone is an old one, and
+/// serves most visitors all the same.
+pub(super) fn combine(a: Reply, aaaa: Reply) -> Addresses {
+    let (mut records, mut ttl_s) = match a {
+        Reply::Records { records, ttl_s } => (records, ttl_s),
+        Reply::NoSuchName { chain, ttl_s } => {
+            return Addresses::NoSuchName { cnames: cnames(&chain), ttl_s };
+        }
+        Reply::Broken { signatures, why } => return Addresses::Broken { signatures, why },
+        Reply::Failed(reason) => return Addresses::Failed(reason),
+        Reply::Silent(reason) => return Addresses::Silent(reason),
+    };
+    if let Reply::Records { records: more, ttl_s: also } = aaaa {
+        records.extend(more);
+        ttl_s = ttl_s.max(also);
+    }
+    let address = |record: &Record| match record.data {
+        RData::A(address) => Some(IpAddr::V4(*address)),
+        RData::AAAA(address) => Some(IpAddr::V6(*address)),
+        _ => None,
+    };
+    let mut addresses: Vec<IpAddr> = records.iter().filter_map(address).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    Addresses::Found { addresses, cnames: cnames(&records), ttl_s }
+}
+
+/// Where the CNAMEs lead, each once.
+fn cnames(records: &[Record]) -> Vec<String> {
+    let mut cnames = Vec::new();
+    for record in records {
+        if let RData::CNAME(target) = &record.data {
+            let target = text(target);
+            if !cnames.contains(&target) {
+                cnames.push(target);
+            }
+        }
+    }
+    cnames
+}
+
+/// A name as it is written, without the dot at its end.
+pub(super) fn text(name: &Name) -> String {
+    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+}

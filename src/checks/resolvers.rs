@@ -1,0 +1,240 @@
+//! All resolvers, and what they say together.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+use hickory_resolver::proto::rr::{Name, RecordType, rdata::CAA};
+use ipnet::IpNet;
+
+use super::{
+    dns::{Control, Resolver, ResolverAddress},
+    judge::judge_answer,
+    reply::{Addresses, Reply, text},
+    targets::Expected,
+    weigh::{Heard, alone, views, weigh},
+};
+use crate::standing::{DnsVerdict, ResolverAnswer};
+
+/// The resolvers of `checks.resolvers`.
+pub(super) struct Resolvers {
+    pub(super) all: Vec<Resolver>,
+    /// Whose turn it is to be asked alone.
+    turn: AtomicUsize,
+}
+
+impl Resolvers {
+    pub(super) fn new(addresses: &[ResolverAddress], queries_per_second: u32) -> Self {
+        let resolver = |address: &ResolverAddress| Resolver::new(*address, queries_per_second);
+        Self { all: addresses.iter().map(resolver).collect(), turn: AtomicUsize::new(0) }
+    }
+
+    /// Those whose view decides, and who are well, beginning with another one each time; where there
+    /// is none, those with the next view.
+    pub(super) fn in_turn(&self) -> impl Iterator<Item = &Resolver> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.all.len().max(1);
+        let in_turn = move || self.all.iter().cycle().skip(turn).take(self.all.len());
+        let well = move || in_turn().filter(|resolver| !resolver.rests());
+        let widest = well().map(|resolver| resolver.view).min();
+        well().filter(move |resolver| Some(resolver.view) == widest)
+    }
+
+    /// What one of them says.
+    pub(super) async fn ask_one(
+        &self,
+        host: &Name,
+        expected: Option<&Expected>,
+        proxies: &[IpNet],
+    ) -> Vec<ResolverAnswer> {
+        match self.in_turn().next() {
+            Some(resolver) => {
+                let answer = resolver.addresses(host).await;
+                vec![judge_answer(resolver.label(), answer, expected, proxies)]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// What all of them say, and whose answers count.
+    pub(super) async fn ask_all(
+        &self,
+        host: &Name,
+        expected: Option<&Expected>,
+        proxies: &[IpNet],
+    ) -> Vec<ResolverAnswer> {
+        let heard = self.hear_all(host, expected, proxies).await;
+        heard.into_iter().map(|one| one.answer).collect()
+    }
+
+    /// The same, with what speaks for or against each.
+    pub(super) async fn hear_all(
+        &self,
+        host: &Name,
+        expected: Option<&Expected>,
+        proxies: &[IpNet],
+    ) -> Vec<Heard> {
+        let answers = join_all(self.all.iter().map(|one| one.addresses(host))).await;
+        let judged = self.all.iter().zip(answers).map(|(resolver, answer)| {
+            let failed = matches!(
+                answer,
+                Addresses::Broken { signatures: false, .. } | Addresses::Failed(_)
+            );
+            let answer = judge_answer(resolver.label(), answer, expected, proxies);
+            Heard {
+                answer,
+                view: resolver.view,
+                has_answered: resolver.has_answered(),
+                sick: resolver.sick(),
+                control: Control::Unknown,
+                failed,
+            }
+        });
+        let mut heard: Vec<Heard> = judged.collect();
+        self.find_controls(&mut heard).await;
+        weigh(&mut heard);
+        self.note(&text(host), &heard);
+        heard
+    }
+
+    /// Whoever fails is asked for what must exist; where signatures are called wrong, everybody is.
+    async fn find_controls(&self, heard: &mut [Heard]) {
+        let is_about_signatures = heard.iter().any(|one| one.answer.dnssec);
+        let controls = self.all.iter().zip(heard).map(async |(resolver, one)| {
+            let is_broken = one.answer.verdict == DnsVerdict::Broken;
+            let is_asked = one.answer.verdict != DnsVerdict::Unknown;
+            if !(is_broken || is_about_signatures && is_asked) {
+                return;
+            }
+            one.control = resolver.control().await;
+            if is_broken && one.control == Control::Failed {
+                resolver.note_sick("it answers SERVFAIL to the root's name servers too");
+            }
+        });
+        join_all(controls).await;
+    }
+
+    /// Notes who stood alone.
+    fn note(&self, name: &str, heard: &[Heard]) {
+        let of = |one: &Heard| self.all.iter().find(|all| all.label() == one.answer.resolver);
+        for one in alone(heard) {
+            let how = one.answer.error.as_deref().unwrap_or("it fails");
+            of(one).into_iter().for_each(|resolver| resolver.note_failed_alone(name, how));
+        }
+        for (one, shares) in views(heard) {
+            let says = (!shares).then(|| format!("{name}: {}", one.answer.says()));
+            of(one).into_iter().for_each(|resolver| resolver.note_view(name, says.clone()));
+        }
+    }
+
+    /// CAA records, from the first that can say.
+    pub(super) async fn caa(&self, name: &Name) -> Option<Vec<CAA>> {
+        for resolver in self.in_turn() {
+            if let Ok(records) = resolver.caa(name).await {
+                return Some(records);
+            }
+        }
+        None
+    }
+
+    /// Records of a kind, from the first that can say.
+    pub(super) async fn records(&self, name: &Name, kind: RecordType) -> Reply {
+        let mut outcome = Reply::Silent("no resolver answers".to_owned());
+        for resolver in self.in_turn() {
+            outcome = resolver.ask(name, kind).await;
+            if matches!(outcome, Reply::Records { .. } | Reply::NoSuchName { .. }) {
+                break;
+            }
+        }
+        outcome
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "demo")]
+mod tests {
+    use super::*;
+    use crate::{
+        checks::{dns::View, judge::judge_dns, look::dns_name, targets::Target},
+        simulator::{Dns, DnsFault},
+        standing::DnsObservation,
+    };
+
+    /// This machine's resolver, and two public ones.
+    struct World {
+        own: Dns,
+        public: [Dns; 2],
+        resolvers: Resolvers,
+    }
+
+    impl World {
+        async fn start() -> Self {
+            let start = async || Dns::start().await.unwrap();
+            let (own, public) = (start().await, [start().await, start().await]);
+            let addresses =
+                [&own, &public[0], &public[1]].map(|dns| ResolverAddress::At(dns.address()));
+            let mut resolvers = Resolvers::new(&addresses, 10_000);
+            let views = [View::System, View::Public, View::Public];
+            resolvers.all.iter_mut().zip(views).for_each(|(one, view)| one.view = view);
+            Self { own, public, resolvers }
+        }
+
+        async fn ask(&self, name: &str) -> DnsObservation {
+            let target: Target = "203.0.113.10".parse().unwrap();
+            let expected = Expected::new([&target], []);
+            let host = dns_name(name).unwrap();
+            let answers = self.resolvers.ask_all(&host, Some(&expected), &[]).await;
+            judge_dns(answers, Vec::new(), Some(&expected), &[])
+        }
+    }
+
+    #[tokio::test]
+    async fn the_public_view_decides_and_the_machines_is_named() {
+        let world = World::start().await;
+        let (right, other) = (["203.0.113.10".parse().unwrap()], ["0.0.0.0".parse().unwrap()]);
+        for dns in &world.public {
+            dns.point("split.example", &right);
+            dns.point("blocked.example", &right);
+            dns.point("inside.example", &other);
+        }
+        world.own.point("split.example", &["10.1.2.3".parse().unwrap()]);
+        world.own.point("blocked.example", &other);
+        world.own.point("inside.example", &right);
+        world.own.point("nowhere.example", &right);
+        for (name, verdict) in [
+            ("split.example", DnsVerdict::Ok),
+            ("blocked.example", DnsVerdict::Ok),
+            ("inside.example", DnsVerdict::Elsewhere),
+            ("nowhere.example", DnsVerdict::NoSuchName),
+        ] {
+            let seen = world.ask(name).await;
+            assert_eq!((seen.verdict, seen.seen, seen.of), (verdict, 2, 2), "{seen:?}");
+            let own = &seen.answers[0];
+            assert_eq!(own.no_say.as_deref(), Some("this machine's own view: others decide"));
+        }
+        // It could be had before, so what only this machine knows is nothing.
+        world.public.iter().for_each(|dns| dns.fail_at_all(Some(DnsFault::Refused)));
+        let seen = world.ask("nowhere.example").await;
+        assert_eq!((seen.verdict, seen.of), (DnsVerdict::Unknown, 0), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_fails_at_the_root_is_sick_until_it_answers() {
+        let world = World::start().await;
+        let [well, sick] = &world.public;
+        well.point("shop.example", &["203.0.113.10".parse().unwrap()]);
+        sick.point("shop.example", &["203.0.113.10".parse().unwrap()]);
+        sick.fail_at_all(Some(DnsFault::Broken));
+        let seen = world.ask("shop.example").await;
+        assert_eq!((seen.verdict, seen.of), (DnsVerdict::Ok, 1), "{seen:?}");
+        let how = world.resolvers.all[2].sick().unwrap();
+        assert_eq!(how, "it answers SERVFAIL to the root's name servers too");
+        assert!(world.resolvers.in_turn().all(|one| one.label() == well.address().to_string()));
+        sick.fail_at_all(None);
+        assert_eq!(world.ask("shop.example").await.of, 2);
+        assert_eq!(world.resolvers.all[2].sick(), None);
+        // It is nobody's fault but the name's when all who know the root fail at it.
+        for dns in &world.public {
+            dns.fail("shop.example", DnsFault::Broken);
+        }
+        assert_eq!(world.ask("shop.example").await.verdict, DnsVerdict::Broken);
+    }
+}

@@ -1,0 +1,224 @@
+//! Whose answer counts. Pure.
+
+use super::dns::{Control, View};
+use crate::standing::{DnsVerdict, ResolverAnswer};
+
+/// A chain of so many CNAMEs is longer than some resolvers follow.
+pub(super) const LONG_CHAIN: usize = 8;
+
+/// One resolver's answer, and what speaks for or against it.
+#[derive(Debug, Clone)]
+pub(super) struct Heard {
+    pub(super) answer: ResolverAnswer,
+    pub(super) view: View,
+    /// Whether it ever answered anything.
+    pub(super) has_answered: bool,
+    /// How it fails, if it is sick.
+    pub(super) sick: Option<String>,
+    /// How it does with a name that must exist.
+    pub(super) control: Control,
+    /// Whether it failed, be it by its own fault.
+    pub(super) failed: bool,
+}
+
+impl Heard {
+    fn counts(&self) -> bool {
+        self.answer.counts()
+    }
+
+    fn silence(&mut self, reason: &str) {
+        self.answer.no_say = Some(reason.to_owned());
+    }
+}
+
+/// Takes their say from those who should have none. The first reason that there is stands.
+pub(super) fn weigh(heard: &mut [Heard]) {
+    for one in heard.iter_mut() {
+        if one.control == Control::Failed && one.counts() {
+            one.silence("it fails at names that must exist too");
+        } else if let Some(how) = one.sick.clone()
+            && one.answer.verdict == DnsVerdict::Broken
+        {
+            one.silence(&format!("it has failed at one name after the other: {how}"));
+        }
+    }
+    leave_it_to_the_public(heard);
+    leave_it_to_validators(heard);
+    leave_out_who_fails_alone(heard);
+}
+
+/// The widest view decides. Where it cannot be had although it could be before, nobody does.
+fn leave_it_to_the_public(heard: &mut [Heard]) {
+    let Some(widest) = heard.iter().map(|one| one.view).min() else { return };
+    let is_known = heard.iter().any(|one| one.view == widest && one.has_answered);
+    let deciding = if is_known {
+        Some(widest)
+    } else {
+        heard.iter().filter(|one| one.counts()).map(|one| one.view).min()
+    };
+    for one in heard.iter_mut().filter(|one| one.counts() && Some(one.view) != deciding) {
+        one.silence(match one.view {
+            View::System => "this machine's own view: others decide",
+            _ => "a private resolver's view: the public ones decide",
+        });
+    }
+}
+
+/// Who does not check signatures cannot tell whether they are right.
+fn leave_it_to_validators(heard: &mut [Heard]) {
+    if !heard.iter().any(|one| one.counts() && one.answer.dnssec) {
+        return;
+    }
+    let validates = Control::Passed { validates: true };
+    for one in heard.iter_mut().filter(|one| one.counts() && !one.answer.dnssec) {
+        if one.control != validates && one.answer.verdict != DnsVerdict::Broken {
+            one.silence("it does not check signatures");
+        }
+    }
+}
+
+/// Whoever fails where most answer fails by itself, unless there is something to fail at.
+fn leave_out_who_fails_alone(heard: &mut [Heard]) {
+    let counting = || heard.iter().filter(|one| one.counts());
+    let failing = counting().filter(|one| one.answer.verdict == DnsVerdict::Broken).count();
+    let has_long_chain = counting().any(|one| one.answer.cnames.len() >= LONG_CHAIN);
+    if failing * 2 >= counting().count() || has_long_chain {
+        return;
+    }
+    for one in heard.iter_mut().filter(|one| one.counts()) {
+        if one.answer.verdict == DnsVerdict::Broken {
+            one.silence("it fails where most answer");
+        }
+    }
+}
+
+/// Who failed where most of those that count say something of the name, once they are weighed.
+pub(super) fn alone(heard: &[Heard]) -> impl Iterator<Item = &Heard> {
+    let says = |one: &&Heard| one.counts() && one.answer.verdict != DnsVerdict::Broken;
+    let (said, failed) = (
+        heard.iter().filter(says).count(),
+        heard.iter().filter(|one| one.failed || one.answer.verdict == DnsVerdict::Broken).count(),
+    );
+    heard.iter().filter(move |one| one.failed && said > failed)
+}
+
+/// Who has another view than those that count, once they are weighed, and who shares it.
+pub(super) fn views(heard: &[Heard]) -> impl Iterator<Item = (&Heard, bool)> {
+    let deciding: Vec<_> =
+        heard.iter().filter(|one| one.counts()).map(|one| (one.view, one.answer.verdict)).collect();
+    let others =
+        heard.iter().filter(|one| one.answer.verdict != DnsVerdict::Unknown && !one.failed);
+    others.filter_map(move |one| {
+        let (widest, _) = deciding.iter().min()?;
+        let shares = deciding.iter().any(|(_, verdict)| *verdict == one.answer.verdict);
+        (one.view > *widest).then_some((one, shares))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(resolver: &str, verdict: DnsVerdict, view: View) -> Heard {
+        let answer = ResolverAnswer { verdict, ..ResolverAnswer::of(resolver) };
+        Heard {
+            answer,
+            view,
+            has_answered: true,
+            sick: None,
+            control: Control::Passed { validates: true },
+            failed: verdict == Broken,
+        }
+    }
+
+    fn counting(mut heard: Vec<Heard>) -> Vec<String> {
+        weigh(&mut heard);
+        let counting = heard.into_iter().filter(Heard::counts);
+        counting.map(|one| one.answer.resolver).collect()
+    }
+
+    use DnsVerdict::{Broken, Elsewhere, NoSuchName, Ok, Unknown};
+    use View::{Named, Public, System};
+
+    #[test]
+    fn the_public_view_decides_where_there_is_one() {
+        let own = |verdict| heard("system", verdict, System);
+        for (ours, theirs) in [(Elsewhere, Ok), (NoSuchName, Ok), (Ok, NoSuchName), (Broken, Ok)] {
+            let all = vec![own(ours), heard("1.1.1.1", theirs, Public)];
+            assert_eq!(counting(all), ["1.1.1.1"], "{ours} {theirs}");
+        }
+        assert_eq!(counting(vec![own(Ok), heard("10.0.0.2", Elsewhere, Named)]), ["10.0.0.2"]);
+        assert_eq!(counting(vec![own(Elsewhere)]), ["system"]);
+        // A public one that cannot be had now could be before: nothing is known.
+        assert_eq!(counting(vec![own(Ok), heard("1.1.1.1", Unknown, Public)]), [""; 0]);
+        let mut never = heard("1.1.1.1", Unknown, Public);
+        never.has_answered = false;
+        assert_eq!(counting(vec![own(Ok), never]), ["system"], "nothing gets out to it");
+    }
+
+    #[test]
+    fn who_fails_at_what_must_exist_has_no_say() {
+        let mut sick = heard("a", Broken, Public);
+        sick.control = Control::Failed;
+        assert_eq!(counting(vec![sick.clone()]), [""; 0], "not even alone");
+        assert_eq!(counting(vec![sick, heard("b", Ok, Public)]), ["b"]);
+        let mut sick = heard("a", Broken, Public);
+        sick.sick = Some("SERVFAIL".to_owned());
+        assert_eq!(counting(vec![sick.clone(), heard("b", Ok, Public)]), ["b"]);
+        sick.answer.verdict = Ok;
+        assert_eq!(counting(vec![sick]), ["a"], "it answers again");
+    }
+
+    #[test]
+    fn who_fails_where_most_answer_has_no_say() {
+        let of = |verdicts: &[DnsVerdict]| {
+            let all = verdicts.iter().map(|verdict| heard("x", *verdict, Public));
+            counting(all.collect()).len()
+        };
+        assert_eq!(of(&[Broken, Ok, Ok, Ok]), 3);
+        assert_eq!(of(&[Broken, Elsewhere, NoSuchName]), 2);
+        assert_eq!(of(&[Broken, Ok]), 2, "as many against as for it");
+        assert_eq!(of(&[Broken, Broken, Ok]), 3);
+        let mut long = heard("a", Ok, Public);
+        long.answer.cnames = vec!["x".to_owned(); LONG_CHAIN];
+        let all = vec![long.clone(), long, heard("b", Broken, Public)];
+        assert_eq!(counting(all).len(), 3, "the chain is what it fails at");
+    }
+
+    #[test]
+    fn only_who_checks_signatures_speaks_of_them() {
+        let bogus = |resolver| {
+            let mut heard = heard(resolver, Broken, Public);
+            heard.answer.dnssec = true;
+            heard.failed = false;
+            heard
+        };
+        let mut trusting = heard("t", Ok, Public);
+        trusting.control = Control::Passed { validates: false };
+        assert_eq!(counting(vec![bogus("v"), trusting.clone(), trusting.clone()]), ["v"]);
+        let all = vec![bogus("v"), heard("w", Ok, Public), heard("x", Ok, Public), trusting];
+        assert_eq!(counting(all), ["w", "x"], "those who check do not agree with it");
+    }
+
+    #[test]
+    fn evidence_is_what_one_fails_at_alone_and_what_one_sees_alone() {
+        let who = |mut all: Vec<Heard>| {
+            weigh(&mut all);
+            let failed: Vec<_> = alone(&all).map(|one| one.answer.resolver.clone()).collect();
+            let odd = views(&all).filter(|(_, shares)| !shares);
+            (failed, odd.map(|(one, _)| one.answer.resolver.clone()).collect::<Vec<_>>())
+        };
+        let (a, b) = (heard("a", Ok, Public), heard("b", Ok, Public));
+        let broken = heard("c", Broken, Public);
+        let own = heard("system", NoSuchName, System);
+        let none: Vec<String> = Vec::new();
+        assert_eq!(who(vec![a.clone(), b.clone(), broken.clone()]).0, ["c"]);
+        assert_eq!(who(vec![a.clone(), broken.clone(), broken]).0, none);
+        let mut refusing = heard("d", Unknown, Public);
+        refusing.failed = true;
+        assert_eq!(who(vec![a.clone(), b, refusing]).0, ["d"]);
+        assert_eq!(who(vec![a.clone(), own]).1, ["system"]);
+        assert_eq!(who(vec![a.clone(), heard("system", Ok, System)]).1, none);
+        assert_eq!(who(vec![a, heard("e", NoSuchName, Public)]).1, none, "it counts itself");
+    }
+}
