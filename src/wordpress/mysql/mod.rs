@@ -27,7 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub(super) use error::MySqlError;
 pub use options::InvalidOption;
-pub(super) use options::{Address, Charset, MySqlOptions, SslMode};
+pub(super) use options::{Address, Charset, DEFAULT_SOCKETS, MySqlOptions, SslMode};
 
 use super::{budget::Budget, error::DatabaseError};
 use greeting::Greeting;
@@ -102,34 +102,38 @@ impl MySqlConnection {
 
 /// The server with the user logged in, and why that is without TLS, where TLS was tried and failed.
 async fn reach(options: &MySqlOptions) -> Result<(Wire, Option<String>), MySqlError> {
-    // A socket leaves the machine no more than a file does.
-    let over_socket = matches!(options.address, Address::Socket(_));
+    let address = options.address.now();
     let try_tls = match options.ssl.mode() {
         SslMode::Disabled => false,
-        SslMode::Preferred => !over_socket,
+        // A socket leaves the machine no more than a file does.
+        SslMode::Preferred => !matches!(address, Address::Socket(_)),
         SslMode::Required | SslMode::VerifyCa | SslMode::VerifyIdentity => true,
     };
-    match log_in(options, try_tls).await {
+    match log_in(&address, options, try_tls).await {
         Err(MySqlError::TlsFailed(reason)) if options.ssl.mode() == SslMode::Preferred => {
             // The server may insist on TLS, and says so in many ways.
-            let plain = log_in(options, false).await;
+            let plain = log_in(&address, options, false).await;
             Ok((plain.map_err(|error| error.after_tls_failed(&reason))?, Some(reason)))
         }
         other => Ok((other?, None)),
     }
 }
 
-async fn log_in(options: &MySqlOptions, try_tls: bool) -> Result<Wire, MySqlError> {
-    let (channel, near): (Box<dyn Channel>, bool) = match &options.address {
+async fn log_in(
+    address: &Address,
+    options: &MySqlOptions,
+    try_tls: bool,
+) -> Result<Wire, MySqlError> {
+    let (channel, near): (Box<dyn Channel>, bool) = match address {
         Address::Socket(path) => (Box::new(UnixStream::connect(path).await?), true),
-        Address::Host { name, port } => {
-            let stream = TcpStream::connect((name.as_str(), *port)).await?;
+        Address::Host { port, .. } | Address::Localhost { port } => {
+            let stream = TcpStream::connect((address.host(), *port)).await?;
             stream.set_nodelay(true)?;
             let near = is_near(stream.peer_addr()?.ip());
             (Box::new(stream), near)
         }
     };
-    let over_socket = matches!(options.address, Address::Socket(_));
+    let over_socket = matches!(address, Address::Socket(_));
     let mut security = Security { over_socket, tls: false, verified: false, near };
     let mut wire = Wire::new(channel);
     let greeting = Greeting::parse(wire.receive_no_error().await?)?;
