@@ -36,6 +36,9 @@ pub struct Wanted {
     pub asleep: HashMap<DomainName, Origin>,
     /// Names that no row wants, but that live sites still have. Those of them that are managed stay.
     pub carried: HashMap<DomainName, Origin>,
+    /// The same of sites that have got other rows, or stand in another network. Those of them that are
+    /// managed and that no row wanted stay: of the others, somebody took the row away.
+    pub own_domains: HashMap<DomainName, Origin>,
     /// Names that may be wanted: the plugin's setting, which decides it, is not known.
     pub perhaps: HashSet<DomainName>,
     /// The domain table had no row at all, which is no reason to remove anything.

@@ -26,6 +26,8 @@ const TELLING: usize = 8;
 const SHORTEST: usize = 4;
 /// A part of a secret that is all letters, and shorter than this, is a word that others use.
 const LONGEST_WORD: usize = 16;
+/// Of a foreign text, which may be of any length, so many bytes are looked at, and no more repeated.
+const LOOKED_AT: usize = 64 * 1024;
 /// What is shown of a text that is not.
 const WITHHELD: &str = "*** (it holds a secret and is not shown)";
 
@@ -43,8 +45,10 @@ pub fn learn(secret: &str, shown: &str) {
 
 /// The text with `***` wherever a secret stands in it, or a telling part of one: in whatever case, and
 /// with whatever hidden characters between its letters. Nothing of the text where one stands in it
-/// percent-encoded, or with backslashes, or might stand there by chance.
+/// percent-encoded, or with backslashes, or might stand there by chance. Of one that is longer than
+/// anybody reads, only the beginning.
 pub fn mask(text: &str) -> String {
+    let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
     mask_all(&KNOWN.read().unwrap_or_else(PoisonError::into_inner), text)
 }
 
@@ -237,6 +241,14 @@ mod tests {
         let shown = "mysql://site_42@db/site_42_wp";
         assert_eq!(masked("Site_42_wp", shown, "no database site_42_wp"), WITHHELD);
         assert_eq!(masked("site_43_wp", shown, "no database site_43_wp"), "no database ***");
+    }
+
+    #[test]
+    fn of_a_text_without_end_only_the_beginning_is_looked_at() {
+        let long = "größe ".repeat(1 << 20);
+        let masked = mask(&long);
+        assert!(masked.len() <= LOOKED_AT && masked.len() > LOOKED_AT - 4, "{}", masked.len());
+        assert!(long.starts_with(&masked));
     }
 
     #[test]

@@ -358,10 +358,12 @@ impl About<'_> {
         let name = self.name;
         let (short, owner) = match progress {
             Progress::Idle => ("wait", format!("Wait: the next cycle adds {name} to Closte")),
-            Progress::Accepted(attempt) if attempt.count <= 1 => (
-                "wait",
-                format!("Wait: {name} was added a moment ago, and Closte's next list confirms it"),
-            ),
+            Progress::Accepted(attempt) if attempt.count <= 1 => {
+                let when = if now < attempt.next { " a moment ago" } else { "" };
+                let owner =
+                    format!("Wait: {name} was added{when}, and Closte's next list confirms it");
+                ("wait", owner)
+            }
             Progress::Accepted(_) => {
                 ("wait", format!("Wait: Closte took {name} again, and its list is to show it"))
             }

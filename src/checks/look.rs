@@ -143,7 +143,10 @@ impl Checks {
         let own = match own_domain.map(|own| (own, own.parse())) {
             Some((_, Ok(host))) => Ok(host),
             Some((own, Err(error))) => Err(Unresolved {
-                reason: format!("the network's own domain {own:?} is no domain name: {error}"),
+                reason: format!(
+                    "the network's own domain {:?} is no domain name: {error}",
+                    super::clean(own)
+                ),
                 is_certain: true,
             }),
             None => Err(Unresolved {

@@ -204,8 +204,9 @@ enum CommandError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error(
-        "{} neither wanted by the network nor managed, so nothing was done: see Network Admin → \
-         Domains, sync.extra_domains and sync.exclude",
+        "{} neither wanted by the network nor managed, so nothing was done: see Network Admin > \
+         Ultimate Multisite > Domains, sync.extra_domains and sync.exclude (names below closte.com are \
+         Closte's own)",
         are(.0)
     )]
     Strangers(Vec<DomainName>),

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::DomainName,
     plan::{Decision, Guard, Reason},
+    secrets,
     settings::Settings,
     state::{Rejected, State},
     sync::{Preview, RecordDecision, Sync},
@@ -124,7 +125,7 @@ fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
             Some(error) if **record == RecordDecision::Write => error.to_string(),
             _ => record.reason(network, now),
         };
-        let path = path.trim_end_matches('/');
+        let path = secrets::mask(path.trim_end_matches('/'));
         let line = format!("! {domain}{path}  no domain record for site {blog_id}: {reason}");
         let _ = writeln!(text, "{}", paint(FAIR, line));
     }
@@ -242,7 +243,7 @@ fn to_json(preview: &Preview) -> Value {
         let reason = || record.reason(network, now);
         (*record != RecordDecision::Write).then(|| {
             json!({
-                "blog_id": site.blog_id, "domain": site.domain, "path": site.path,
+                "blog_id": site.blog_id, "domain": site.domain, "path": secrets::mask(&site.path),
                 "decision": record.word(), "reason": reason(),
             })
         })

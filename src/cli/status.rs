@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     checks::{Advice, advise},
-    domain::DomainName,
+    domain::{CLOSTES_OWN, DomainName},
     ledger::{Entry, Ledger, Progress},
     settings::Settings,
     standing::{Observation, SslVerdict, Standing as Seen},
@@ -73,10 +73,20 @@ pub(super) async fn execute(
     } else {
         print(&to_text(&last_cycle, &rows, &rejected, now))?;
         for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
-            print(&format!("{name} is not managed: no row of the domain table wants it\n"))?;
+            print(&format!("{name} is not managed: {}\n", why_not_managed(settings, name)))?;
         }
     }
     Ok(exit::OK)
+}
+
+fn why_not_managed(settings: &Settings, name: &DomainName) -> &'static str {
+    if name.is_clostes_own() {
+        CLOSTES_OWN
+    } else if settings.sync.exclude.iter().any(|one| one.matches(name)) {
+        "it matches sync.exclude"
+    } else {
+        "no row of the domain table wants it, and no site by its own domain"
+    }
 }
 
 /// A managed name, and how it was seen last.
@@ -337,8 +347,16 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
                 let working = wanted().filter(works).count();
                 let _ = writeln!(text, "{working} of {all} work, seen from outside");
             }
+            // Where no daemon runs, the next list can be days away.
+            let is_of_now = |row: &Row| matches!(&row.entry.progress, Progress::Accepted(attempt) if now < attempt.next);
+            let is_added = |row: &&Row| standing(&row.entry) == Standing::Added;
+            let added = if wanted().filter(is_added).all(is_of_now) {
+                "added a moment ago: Closte's next list confirms that"
+            } else {
+                "added: Closte's next list confirms that"
+            };
             for (which, what) in [
-                (Standing::Added, "added a moment ago: Closte's next list confirms that"),
+                (Standing::Added, added),
                 (
                     Standing::Missing,
                     "missing from Closte's last list: added again if the next one lacks them, too",
@@ -431,6 +449,26 @@ mod tests {
             let row = row("a.example", progress, DnsVerdict::Ok, SslVerdict::Expired);
             assert_eq!((row.word_of_advice(at(0)), row.severity()), ("renew", Severity::Bad));
         }
+    }
+
+    #[test]
+    fn a_moment_is_over_when_the_next_list_is_late() {
+        let progress = Progress::Accepted(Attempt { count: 1, next: at(60) });
+        let mut row = row("a.example", progress, DnsVerdict::Ok, SslVerdict::WrongName);
+        if let Some(looked) = &mut row.looked {
+            looked.facts.at_closte_since = None;
+        }
+        let cycle = LastCycle { completed_at: Some(at(0)), ..LastCycle::default() };
+        let said = |now| {
+            let advice = row.advice(None, now).unwrap().owner;
+            (headline(&cycle, std::slice::from_ref(&row), now), advice)
+        };
+        let (headline, advice) = said(at(30));
+        assert!(headline.contains("1 added a moment ago: "), "{headline}");
+        assert!(advice.contains("a.example was added a moment ago, and"), "{advice}");
+        let (headline, advice) = said(at(7 * 60));
+        assert!(headline.contains("1 added: Closte's next list confirms that"), "{headline}");
+        assert!(advice.contains("a.example was added, and"), "{advice}");
     }
 
     proptest! {

@@ -228,7 +228,7 @@ impl<'a> Planner<'a> {
             }
             return;
         }
-        if listed && self.wanted.carried.contains_key(name) {
+        if listed && self.is_carried(name) {
             let guard = self.lasting_guard(name).unwrap_or(Guard::Carried);
             self.decide(name, Decision::Held(guard));
             // It stands as it did: nobody unmapped it.
@@ -335,13 +335,20 @@ impl<'a> Planner<'a> {
             Some(Guard::ClostesOwn)
         } else if self.wanted.own_names.contains(name) {
             Some(Guard::OwnName)
-        } else if self.wanted.carried.contains_key(name) {
+        } else if self.is_carried(name) {
             Some(Guard::Carried)
         } else if matches_any(&self.policy.keep, name) {
             Some(Guard::Kept)
         } else {
             self.policy.upsert_only.then_some(Guard::UpsertOnly)
         }
+    }
+
+    /// Whether a site still has a name that nobody unmapped.
+    fn is_carried(&self, name: &DomainName) -> bool {
+        let had_no_row = || self.ledger.get(name).is_some_and(|it| it.origin.row_id.is_none());
+        self.wanted.carried.contains_key(name)
+            || (self.wanted.own_domains.contains_key(name) && had_no_row())
     }
 
     /// Holds all removals when they are more than anybody would expect of one cycle. Those that

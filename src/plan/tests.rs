@@ -249,6 +249,23 @@ fn a_managed_name_that_a_live_site_still_has_stays_as_it_is() {
 }
 
 #[test]
+fn a_sites_own_domain_that_no_row_wanted_stays_though_the_site_has_got_other_rows() {
+    let case = case().in_place(&["own.example", "mapped.example"]).with(|case| {
+        case.wanted.names.remove(&name("own.example"));
+        case.wanted.own_domains.insert(name("own.example"), site());
+        case.ledger.get_mut(&name("own.example")).unwrap().origin = site();
+    });
+    assert_eq!(case.of("own.example"), Some(Decision::Held(Guard::Carried)));
+    assert_eq!(case.plan().changes, [], "nobody unmapped it");
+    let row_deleted = case.with(|case| {
+        let entry = case.ledger.get_mut(&name("own.example")).unwrap();
+        entry.origin.row_id = Some(7);
+    });
+    let grace = Guard::Grace { until: now() + SignedDuration::from_secs(120) };
+    assert_eq!(row_deleted.of("own.example"), Some(Decision::Held(grace)));
+}
+
+#[test]
 fn what_was_wanted_of_an_archived_site_stays_wanted_and_nothing_new_is() {
     let asleep = |case: &mut Case| {
         case.wanted.asleep.insert(name("asleep.example"), site());

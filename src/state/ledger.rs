@@ -124,7 +124,8 @@ impl State {
         .map_err(self.failed())?;
         let left_behind = left_behind.try_into().unwrap_or_default();
         let network = label(network_id, domain);
-        let news = News::of([Event::LedgerStarted { network: network.clone(), left_behind }]);
+        let told = secrets::mask(&network);
+        let news = News::of([Event::LedgerStarted { network: told, left_behind }]);
         let mut recording = self.recording(&news, now).await?;
         let id = sqlx::query_scalar(
             "INSERT INTO ledger (network, network_id, domain, account, started_at)
@@ -154,7 +155,8 @@ impl State {
         now: Timestamp,
     ) -> Result<(), StateError> {
         let (from, to) = (label(network_id, &known.domain), label(network_id, domain));
-        let news = News::of([Event::NetworkRenamed { from, to: to.clone() }]);
+        let [from, told] = [&from, &to].map(|label| secrets::mask(label));
+        let news = News::of([Event::NetworkRenamed { from, to: told }]);
         let mut recording = self.recording(&news, now).await?;
         sqlx::query("UPDATE ledger SET network = ?, domain = ? WHERE id = ?")
             .bind(to)

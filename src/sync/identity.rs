@@ -11,6 +11,7 @@ use super::{CycleError, Sync};
 use crate::{
     domain::DomainName,
     ledger::{Entry, Ledger},
+    secrets,
     state::{Known, LedgerId, State, StateError},
     wordpress::{Network, SourceError},
 };
@@ -80,7 +81,8 @@ impl Identity {
 }
 
 fn undecided(known: Known, network: &Network) -> SourceError {
-    SourceError::RenamedAndEmpty { from: known.domain, to: network.domain.clone() }
+    let [from, to] = [&known.domain, &network.domain].map(|domain| secrets::mask(domain));
+    SourceError::RenamedAndEmpty { from, to }
 }
 
 /// What a network maps, by name and by where it stands.

@@ -65,7 +65,8 @@ impl Rules {
                 Some(WwwPolicy::MainOnly) => true,
                 // What was wanted when the setting could be read must not go because it cannot be.
                 None => {
-                    let known = [&wanted.names, &wanted.asleep, &wanted.carried];
+                    let known =
+                        [&wanted.names, &wanted.asleep, &wanted.carried, &wanted.own_domains];
                     let twins = known.into_iter().flat_map(HashMap::keys);
                     wanted.perhaps = twins.filter_map(|name| name.www_twin(false)).collect();
                     return;
@@ -73,7 +74,8 @@ impl Rules {
             },
         };
         let own: HashSet<&DomainName> = network.own_names.iter().collect();
-        for names in [&mut wanted.names, &mut wanted.asleep, &mut wanted.carried] {
+        let Wanted { names, asleep, carried, own_domains, .. } = wanted;
+        for names in [names, asleep, carried, own_domains] {
             let twin =
                 |(name, origin): (&DomainName, &Origin)| Some((name.www_twin(main_only)?, *origin));
             let twins: Vec<(DomainName, Origin)> = names.iter().filter_map(twin).collect();
@@ -129,6 +131,9 @@ impl Rules {
             };
             names.entry(site.domain.clone()).or_insert(origin(site.blog_id));
         }
+        for (site, name) in network.without_row.iter().filter(|(_, name)| !excluded(name)) {
+            wanted.own_domains.entry(name.clone()).or_insert(origin(*site));
+        }
         self.want_twins(network, &mut wanted);
         wanted
     }
@@ -154,6 +159,8 @@ pub(super) fn fingerprint(wanted: &Wanted, network: &Network, records: &[RecordD
         .iter()
         .map(|one| hash(&|hasher| (one.origin, one.blog_id, &one.value).hash(hasher)));
     let asleep = wanted.asleep.keys().map(|name| hash(&|hasher| ("asleep", name).hash(hasher)));
+    let own_domains =
+        wanted.own_domains.keys().map(|name| hash(&|hasher| ("site's", name).hash(hasher)));
     let carried = wanted.carried.keys().map(|name| hash(&|hasher| ("carried", name).hash(hasher)));
     let lacking = network.lacking.iter().zip(records).map(|(site, record)| {
         hash(&|hasher| ("site", site.blog_id, site.record, record.word()).hash(hasher))
@@ -165,6 +172,7 @@ pub(super) fn fingerprint(wanted: &Wanted, network: &Network, records: &[RecordD
         .chain(lacking)
         .chain(asleep)
         .chain(carried)
+        .chain(own_domains)
         .fold(plugin.wrapping_add(network.rows as u64), u64::wrapping_add)
 }
 

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use thiserror::Error;
 use url::Url;
 
-use super::mysql::{Address, InvalidOption, MySqlOptions, SslMode};
+use super::mysql::{Address, DEFAULT_SOCKETS, InvalidOption, MySqlOptions, SslMode};
 use crate::secrets;
 
 /// Where the network's database is. Shown without its password.
@@ -84,8 +84,7 @@ impl DatabaseUrl {
         if name.is_empty() {
             return Err(InvalidDatabaseUrl::NoDatabase);
         }
-        let is_there = |path: &str| Path::new(path).exists();
-        let address = address_of(host.trim(), is_there)?;
+        let address = address_of(host.trim())?;
         let mut options = MySqlOptions::new(address, user.to_owned(), name.to_owned());
         options.password = password.to_owned();
         Ok(Self::my_sql(options, &[host, user, password, name]))
@@ -131,7 +130,7 @@ impl DatabaseUrl {
     /// What else there is to know where `localhost` does not answer. To PHP it is always a socket.
     pub(super) fn socket_hint(&self) -> String {
         match &self.location {
-            Location::MySql(options) => match &options.address {
+            Location::MySql(options) => match options.address.now() {
                 Address::Host { name, .. } if name.eq_ignore_ascii_case("localhost") => format!(
                     "; to PHP, localhost is a socket, and none is in the usual places ({}): name it, as in DB_HOST='localhost:/path/to/mysqld.sock' in wp-config.php or ?socket=/path/to/mysqld.sock in wordpress.database_url",
                     DEFAULT_SOCKETS.join(", ")
@@ -156,13 +155,9 @@ impl DatabaseUrl {
 }
 
 const DEFAULT_PORT: u16 = 3306;
-/// Where MySQL and MariaDB listen, as Debian, Red Hat and the sources have it.
-const DEFAULT_SOCKETS: [&str; 3] =
-    ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
-
 /// As WordPress takes `DB_HOST` apart (`wpdb::parse_db_host`) and PHP connects (mysqlnd): to
 /// `localhost` always by a socket, whatever port there is, and to any other host never.
-fn address_of(host: &str, is_there: impl Fn(&str) -> bool) -> Result<Address, InvalidDatabaseUrl> {
+fn address_of(host: &str) -> Result<Address, InvalidDatabaseUrl> {
     // A whole address may hold a password, and would be shown as a host.
     if host.contains('@') || host.contains("://") {
         return Err(InvalidDatabaseUrl::Host);
@@ -188,18 +183,17 @@ fn address_of(host: &str, is_there: impl Fn(&str) -> bool) -> Result<Address, In
             None => (host.to_owned(), None),
         }
     };
-    if host.is_empty() || host.eq_ignore_ascii_case("localhost") {
-        let usual = || DEFAULT_SOCKETS.into_iter().find(|path| is_there(path));
-        if let Some(socket) = socket.or_else(usual) {
-            return Ok(Address::Socket(PathBuf::from(socket)));
-        }
-    }
-    let name = if host.is_empty() { "localhost".to_owned() } else { host };
     let port = match port.filter(|port| !port.is_empty()) {
         Some(port) => port.parse().map_err(|_| InvalidDatabaseUrl::Host)?,
         None => DEFAULT_PORT,
     };
-    Ok(Address::Host { name, port })
+    if host.is_empty() || host.eq_ignore_ascii_case("localhost") {
+        return Ok(match socket {
+            Some(socket) => Address::Socket(PathBuf::from(socket)),
+            None => Address::Localhost { port },
+        });
+    }
+    Ok(Address::Host { name: host, port })
 }
 
 impl FromStr for DatabaseUrl {
@@ -261,7 +255,7 @@ impl fmt::Display for DatabaseUrl {
             Location::MySql(options) => {
                 let database = &options.database;
                 write!(f, "mysql://{}@", options.user)?;
-                match &options.address {
+                match options.address.now() {
                     Address::Socket(path) => {
                         write!(f, "localhost/{database}?socket={}", path.display())
                     }
@@ -269,6 +263,7 @@ impl fmt::Display for DatabaseUrl {
                         write!(f, "[{name}]:{port}/{database}")
                     }
                     Address::Host { name, port } => write!(f, "{name}:{port}/{database}"),
+                    Address::Localhost { port } => write!(f, "localhost:{port}/{database}"),
                 }
             }
         }
@@ -415,19 +410,18 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_the_default_socket_where_one_is_there() {
+    fn localhost_is_the_default_socket_as_soon_as_one_is_there() {
         let place = |host: &str, there: &[&str]| {
-            let address = address_of(host, |path| there.contains(&path)).unwrap();
-            let options = MySqlOptions::new(address, "wp".to_owned(), "w".to_owned());
-            DatabaseUrl::my_sql(options, &[]).to_string()
+            address_of(host).unwrap().where_there_is(|path| there.contains(&path))
         };
-        let socket = "mysql://wp@localhost/w?socket=/var/lib/mysql/mysql.sock";
+        let socket = Address::Socket("/var/lib/mysql/mysql.sock".into());
+        let tcp = |name: &str, port| Address::Host { name: name.to_owned(), port };
         assert_eq!(place("localhost", &["/var/lib/mysql/mysql.sock"]), socket);
         assert_eq!(place("", &["/var/lib/mysql/mysql.sock"]), socket);
-        assert_eq!(place("localhost", &[]), "mysql://wp@localhost:3306/w");
-        assert_eq!(place("127.0.0.1", &DEFAULT_SOCKETS), "mysql://wp@127.0.0.1:3306/w");
+        assert_eq!(place("localhost", &[]), tcp("localhost", 3306));
+        assert_eq!(place("127.0.0.1", &DEFAULT_SOCKETS), tcp("127.0.0.1", 3306));
         assert_eq!(place("localhost:3307", &["/var/lib/mysql/mysql.sock"]), socket);
-        assert_eq!(place("localhost:3307", &[]), "mysql://wp@localhost:3307/w");
+        assert_eq!(place("localhost:3307", &[]), tcp("localhost", 3307));
     }
 
     #[test]

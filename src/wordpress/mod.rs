@@ -55,6 +55,9 @@ pub struct Network {
     pub lacking: Vec<Site>,
     /// How many more there are on the network's own domain, which never have one.
     pub on_own_domain: usize,
+    /// The own domains of all other sites of the installation, where no row of the domain table has them,
+    /// each with its site: of those whose records are all for other names, and those of other networks.
+    pub without_row: Vec<(i64, DomainName)>,
     /// What is no domain name.
     pub rejected: Vec<Rejected>,
     /// How many rows the domain table has.

@@ -164,8 +164,8 @@ impl Source {
 const COLUMNS: &str =
     "(blog_id, domain, active, primary_domain, secure, stage, date_created, date_modified)";
 
-/// What [`COLUMNS`] of a site's record hold.
+/// What [`COLUMNS`] of a site's record hold. The plugin writes names in lower case, too.
 fn values(connection: &Connection) -> String {
     let now = connection.now();
-    format!("b.blog_id, b.domain, 1, 1, 0, 'checking-dns', {now}, {now}")
+    format!("b.blog_id, LOWER(b.domain), 1, 1, 0, 'checking-dns', {now}, {now}")
 }

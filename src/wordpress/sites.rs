@@ -177,6 +177,8 @@ pub(super) struct Sorted {
     pub(super) lacking: Vec<Site>,
     /// How many of them stand on the network's own domain, and are not among these.
     pub(super) on_own_domain: usize,
+    /// The domains of all other sites of the installation, where no row has them.
+    pub(super) without_row: Vec<(i64, DomainName)>,
     /// Those whose domain is none.
     pub(super) rejected: Vec<(i64, Box<[u8]>, InvalidDomain)>,
     /// The domains of the networks and of their main sites, and `DOMAIN_CURRENT_SITE`.
@@ -197,9 +199,14 @@ impl Facts<'_> {
             sorted.own_names.extend(DomainName::from_bytes(&blog.domain));
         }
 
+        let mapped: HashSet<&DomainName> = self.mappings.iter().map(|row| &row.domain).collect();
         let mut candidates = Vec::new();
         for blog in blogs {
             if blog.network != self.network.id || self.recorded.contains(&blog.id) {
+                let name = DomainName::from_bytes(&blog.domain).ok();
+                let is_own = blog.domain.eq_ignore_ascii_case(self.network.domain.as_bytes());
+                let name = name.filter(|name| !is_own && !mapped.contains(name));
+                sorted.without_row.extend(name.map(|name| (blog.id, name)));
                 continue;
             }
             if blog.domain.eq_ignore_ascii_case(self.network.domain.as_bytes()) {

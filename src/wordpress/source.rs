@@ -169,6 +169,7 @@ impl Source {
             mappings: Vec::new(),
             lacking: Vec::new(),
             on_own_domain: 0,
+            without_row: Vec::new(),
             rejected: Vec::new(),
             rows: 0,
             plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
@@ -200,9 +201,11 @@ impl Source {
             mappings: &network.mappings,
             recorded: &recorded,
         };
-        let Sorted { lacking, on_own_domain, rejected, own_names } = facts.sort_out(&blogs);
+        let Sorted { lacking, on_own_domain, without_row, rejected, own_names } =
+            facts.sort_out(&blogs);
         network.lacking = lacking;
         network.on_own_domain = on_own_domain;
+        network.without_row = without_row;
         network.own_names = own_names;
         for (blog_id, value, reason) in rejected {
             network.reject(Origin::Site(blog_id), blog_id, &value, reason);

@@ -106,7 +106,15 @@ async fn status_shows_the_worst_first() {
     );
     assert_eq!(status[0]["error"], "Invalid or empty domain: bad.example");
     let unknown = program.run(&["status", "no.example"]).await;
-    assert!(unknown.out.contains("no.example is not managed"), "{unknown:?}");
+    assert!(unknown.out.contains("no.example is not managed: no row"), "{unknown:?}");
+    let program = program.with("CLOSTE_SYNC__SYNC__EXCLUDE", "off.example");
+    let others = program.run(&["status", "site5.closte.com", "off.example"]).await.out;
+    for said in [
+        "site5.closte.com is not managed: it is one of Closte's own names",
+        "off.example is not managed: it matches sync.exclude\n",
+    ] {
+        assert!(others.contains(said), "{others}");
+    }
 }
 
 #[tokio::test]
@@ -419,7 +427,8 @@ async fn apply_of_a_name_that_nobody_knows_does_nothing() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     let applied = program.run(&["apply", "a.example", "stranger.example"]).await;
     assert_eq!((applied.status, closte.requests().len()), (1, 0), "{applied:?}");
-    let said = "stranger.example is neither wanted by the network nor managed, so nothing was done";
+    let said = "stranger.example is neither wanted by the network nor managed, so nothing was done: see \
+                Network Admin > Ultimate Multisite > Domains";
     assert!(applied.err.contains(said) && !applied.err.contains("a.example is"), "{applied:?}");
     assert_eq!(program.run(&["apply", "no name"]).await.status, 64);
     let events = program.run(&["events"]).await;

@@ -337,6 +337,33 @@ async fn a_read_takes_so_much_and_no_more() {
         }
     }))
     .await;
+    // So many columns, with names of 16 MiB each.
+    let wide = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.send(&[0xfc, 0, 16]).await?;
+        let name = [b"\xfd\x00\x00\xf0".as_slice(), &vec![b'x'; 0xf0 << 16]].concat();
+        let column = [&COLUMN[..10], &name, &COLUMN[13..]].concat();
+        for _ in 0..4096 {
+            peer.send(&column).await?;
+        }
+    }))
+    .await;
+    let error = refusal(&url(&wide, "")).await;
+    assert!(error.contains("more columns than it was asked for"), "{error}");
+    assert!(wide.sent() < 64 << 20, "{}", wide.sent());
+    let few_but_wide = FakeDatabase::start(play!(|peer| {
+        peer.up_to_a_question().await?;
+        peer.send(&[5]).await?;
+        let name = [b"\xfd\x00\x00\xf0".as_slice(), &vec![b'x'; 0xf0 << 16]].concat();
+        let column = [&COLUMN[..10], &name, &COLUMN[13..]].concat();
+        for _ in 0..5 {
+            peer.send(&column).await?;
+        }
+    }))
+    .await;
+    let error = refusal(&url(&few_but_wide, "")).await;
+    assert!(error.contains("a column without end"), "{error}");
+
     for server in [&long, &many] {
         let (_closte, program) = with_database(&url(server, "")).await;
         let plan = program.with("CLOSTE_SYNC__WORDPRESS__MAX_ROWS", "2000").run(&["plan"]).await;

@@ -78,6 +78,44 @@ async fn no_host_that_sites_share_by_paths_is_given_to_one_of_them() {
 }
 
 #[tokio::test]
+async fn a_record_is_in_lower_case_as_the_plugin_writes_it() {
+    let more =
+        "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (2, 1, 'Shop.Example', '/')";
+    let (network, _closte, program) = network(more).await;
+    cycles(&program).await;
+    let written = network.text("SELECT domain FROM wp_wu_domain_mappings WHERE blog_id = 2").await;
+    assert_eq!(written, "shop.example");
+}
+
+#[tokio::test]
+async fn the_own_domain_of_a_site_stays_when_the_site_gets_another_row_or_moves() {
+    let more =
+        "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (2, 1, 'moves.example', '/')";
+    let (network, closte, program) = network(more).await;
+    // Its record is only not written yet.
+    let program = program.with("CLOSTE_SYNC__SYNC__RECORD_GRACE", "10m");
+    program.run(&["apply"]).await;
+    network
+        .sql(
+            "INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (5, 'custom.example');
+             INSERT INTO wp_site (id, domain, path) VALUES (2, 'second.example', '/');
+             UPDATE wp_blogs SET site_id = 2 WHERE blog_id = 2",
+        )
+        .await;
+    let last = cycles(&program).await;
+    let expected = ["alpha.network.example", "custom.example", "mapped.example", "moves.example"];
+    assert_eq!(closte.domains(), expected, "{last:?}");
+    let plan = program.run(&["plan"]).await.out;
+    for name in ["alpha.network.example", "moves.example"] {
+        assert!(plan.lines().any(|line| line.contains(name) && line.contains("held: ")), "{plan}");
+    }
+    // Deleted rows are another thing: the plugin removes such a name, too.
+    network.sql("DELETE FROM wp_wu_domain_mappings WHERE blog_id = 5").await;
+    cycles(&program).await;
+    assert!(!closte.domains().contains(&"custom.example".to_owned()));
+}
+
+#[tokio::test]
 async fn no_main_site_gets_a_record() {
     assert_none_but_alpha(
         "UPDATE wp_site SET domain = 'www.network.example'",

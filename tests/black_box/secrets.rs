@@ -240,6 +240,40 @@ async fn rule_7_whatever_the_database_repeats() {
 }
 
 #[tokio::test]
+async fn rule_7_whatever_the_tables_hold() {
+    let (network, _closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
+    network
+        .sql(&format!(
+            "UPDATE wp_site SET domain = '{KEY}', path = '/{KEY}/';
+             INSERT INTO wp_blogs (blog_id, site_id, domain, path)
+                 VALUES (7, 1, 'seven.example', '/x-{KEY}/'), (8, 1, '{KEY} {KEY}', '/')"
+        ))
+        .await;
+    for command in [
+        &["plan"][..],
+        &["plan", "--json"],
+        &["apply"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["check"],
+        &["status"],
+        &["events"],
+    ] {
+        assert_unseen(command[0], &said(&program, command).await);
+    }
+    network.sql("UPDATE wp_site SET domain = 'other.example'").await;
+    assert_unseen("renamed", &said(&program, &["apply"]).await);
+    network
+        .sql(&format!("DELETE FROM wp_wu_domain_mappings; UPDATE wp_site SET domain = 'x-{KEY}'"))
+        .await;
+    let undecided = said(&program, &["plan"]).await;
+    assert!(undecided.contains("is not certain"), "{undecided}");
+    assert_unseen("undecided", &undecided);
+    assert_unseen("events", &said(&program, &["events"]).await);
+}
+
+#[tokio::test]
 async fn a_short_password_makes_no_stars_of_what_the_database_says() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let port = server_that_says("no entry, says a server".to_owned());

@@ -4,6 +4,7 @@ use super::{Finding, Verdict};
 use crate::{
     cli::{output::count, source},
     escape::escape_line,
+    secrets,
     settings::{Entry, Settings, SettingsError},
     span::span,
     wordpress::{Network, Origin, SourceError, TLS_REMEDY},
@@ -119,7 +120,7 @@ fn describe(settings: &Settings, network: &Network) -> String {
         "prefix {}, network {} ({}): {}",
         settings.wordpress.table_prefix,
         network.id,
-        escape_line(&network.domain),
+        escape_line(&secrets::mask(&network.domain)),
         count(network.rows, "mapping")
     );
     let (rows, sites): (Vec<_>, Vec<_>) =

@@ -16,8 +16,9 @@ prop_compose! {
         unwanted in prop::option::of(0i64..200_000),
         progress in 0..4,
         next in -100i64..100,
+        row_id in prop::option::of(1i64..5),
     ) -> Entry {
-        let mut entry = Entry::new(Origin::default(), ago(300_000));
+        let mut entry = Entry::new(Origin { row_id, ..Origin::default() }, ago(300_000));
         entry.present_since = present.then(|| ago(200_000));
         entry.missing_since = missing.map(ago);
         entry.unwanted_since = unwanted.map(ago);
@@ -44,6 +45,7 @@ prop_compose! {
         perhaps in prop::collection::hash_set(any_name(), 0..2),
         asleep in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
         carried in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
+        own_domains in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
     ) -> Case {
         let table_was_empty = table_was_empty && wanted.is_empty();
         Case {
@@ -53,6 +55,7 @@ prop_compose! {
                 perhaps,
                 asleep,
                 carried,
+                own_domains,
                 table_was_empty,
                 ..Wanted::default()
             },
@@ -80,6 +83,8 @@ proptest! {
                 prop_assert!(!case.wanted.perhaps.contains(name));
                 prop_assert!(!case.wanted.asleep.contains_key(name));
                 prop_assert!(!case.wanted.carried.contains_key(name));
+                let had_row = case.ledger[name].origin.row_id.is_some();
+                prop_assert!(had_row || !case.wanted.own_domains.contains_key(name));
                 prop_assert!(*unwanted_since <= ago(120), "in the blink of an eye");
                 prop_assert!(!case.wanted.table_was_empty || case.policy.allow_removals);
             }

@@ -80,6 +80,7 @@ fn network(path: &str, record: Result<(), NoRecord>) -> Network {
         mappings: Vec::new(),
         lacking: vec![Site { blog_id: 2, domain, path: "/".to_owned(), record }],
         on_own_domain: 0,
+        without_row: Vec::new(),
         rejected: Vec::new(),
         rows: 0,
         plugin: Ok(Default::default()),

@@ -23,10 +23,11 @@ use tokio::{
     net::{TcpStream, UnixStream},
     time::timeout,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 pub(super) use error::MySqlError;
 pub use options::InvalidOption;
-pub(super) use options::{Address, Charset, MySqlOptions, SslMode};
+pub(super) use options::{Address, Charset, DEFAULT_SOCKETS, MySqlOptions, SslMode};
 
 use super::{budget::Budget, error::DatabaseError};
 use greeting::Greeting;
@@ -35,6 +36,8 @@ use wire::{Channel, Wire};
 
 /// The time for the handshake of TLS. What is silent for so long has failed.
 const TLS_LIMIT: Duration = Duration::from_secs(4);
+/// The time for a good-bye.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A connection that is logged in.
 pub(super) struct MySqlConnection {
@@ -43,6 +46,8 @@ pub(super) struct MySqlConnection {
     /// Why it is without TLS, where TLS was tried and failed.
     pub(super) tls_failed: Option<String>,
     broken_off: BrokenOff,
+    /// Ends with the connection: a server that says nothing would keep it for ever.
+    relay: AbortOnDropHandle<()>,
 }
 
 /// Why the relay has ended the connection, if it has.
@@ -57,15 +62,15 @@ impl MySqlConnection {
         let (sqlx, client) = relay::connect().await?;
         let broken_off = BrokenOff::default();
         let reason = broken_off.clone();
-        // It ends with either of its two ends.
-        tokio::spawn(async move {
+        let relay = tokio::spawn(async move {
             let mut client = client;
             if let Err(error) = relay::run(&mut client, server, budget).await {
                 // Noted before sqlx sees that its connection is closed.
                 *reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         });
-        let mut connection = Self { sqlx, tls_failed, broken_off };
+        let relay = AbortOnDropHandle::new(relay);
+        let mut connection = Self { sqlx, tls_failed, broken_off, relay };
         // Whatever the server's init_connect has set: what is written here is to stay.
         let Charset(charset) = options.charset.clone().unwrap_or_default();
         let settings = format!("SET autocommit = 1, NAMES {charset}");
@@ -90,40 +95,45 @@ impl MySqlConnection {
 
     pub(super) async fn close(self) {
         // Whatever goes wrong while saying good-bye, the work is done.
-        let _ = self.sqlx.close().await;
+        let Self { sqlx, relay, .. } = self;
+        let _ = timeout(CLOSE_LIMIT, async { (sqlx.close().await, relay.await) }).await;
     }
 }
 
 /// The server with the user logged in, and why that is without TLS, where TLS was tried and failed.
 async fn reach(options: &MySqlOptions) -> Result<(Wire, Option<String>), MySqlError> {
-    // A socket leaves the machine no more than a file does.
-    let over_socket = matches!(options.address, Address::Socket(_));
+    let address = options.address.now();
     let try_tls = match options.ssl.mode() {
         SslMode::Disabled => false,
-        SslMode::Preferred => !over_socket,
+        // A socket leaves the machine no more than a file does.
+        SslMode::Preferred => !matches!(address, Address::Socket(_)),
         SslMode::Required | SslMode::VerifyCa | SslMode::VerifyIdentity => true,
     };
-    match log_in(options, try_tls).await {
+    match log_in(&address, options, try_tls).await {
         Err(MySqlError::TlsFailed(reason)) if options.ssl.mode() == SslMode::Preferred => {
             // The server may insist on TLS, and says so in many ways.
-            let plain = log_in(options, false).await;
+            let plain = log_in(&address, options, false).await;
             Ok((plain.map_err(|error| error.after_tls_failed(&reason))?, Some(reason)))
         }
         other => Ok((other?, None)),
     }
 }
 
-async fn log_in(options: &MySqlOptions, try_tls: bool) -> Result<Wire, MySqlError> {
-    let (channel, near): (Box<dyn Channel>, bool) = match &options.address {
+async fn log_in(
+    address: &Address,
+    options: &MySqlOptions,
+    try_tls: bool,
+) -> Result<Wire, MySqlError> {
+    let (channel, near): (Box<dyn Channel>, bool) = match address {
         Address::Socket(path) => (Box::new(UnixStream::connect(path).await?), true),
-        Address::Host { name, port } => {
-            let stream = TcpStream::connect((name.as_str(), *port)).await?;
+        Address::Host { port, .. } | Address::Localhost { port } => {
+            let stream = TcpStream::connect((address.host(), *port)).await?;
             stream.set_nodelay(true)?;
             let near = is_near(stream.peer_addr()?.ip());
             (Box::new(stream), near)
         }
     };
-    let over_socket = matches!(options.address, Address::Socket(_));
+    let over_socket = matches!(address, Address::Socket(_));
     let mut security = Security { over_socket, tls: false, verified: false, near };
     let mut wire = Wire::new(channel);
     let greeting = Greeting::parse(wire.receive_no_error().await?)?;
@@ -166,7 +176,38 @@ fn is_near(address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixListener;
+
     use super::*;
+
+    /// Lets everybody in, agrees to the first statement, and says nothing more. Returns when the client
+    /// has gone.
+    async fn fall_silent(listener: UnixListener) {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut wire = Wire::new(Box::new(stream));
+        let ok = [0; 7];
+        wire.send(&greeting::of_relay()).await.unwrap();
+        wire.receive().await.unwrap();
+        wire.send(&ok).await.unwrap();
+        wire.begin();
+        wire.receive().await.unwrap();
+        wire.send(&ok).await.unwrap();
+        wire.begin();
+        while wire.receive().await.is_ok() {}
+    }
+
+    #[tokio::test]
+    async fn a_server_that_falls_silent_is_left_with_the_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("db.sock");
+        let server = tokio::spawn(fall_silent(UnixListener::bind(&socket).unwrap()));
+        let options = MySqlOptions::new(Address::Socket(socket), "wp".to_owned(), "w".to_owned());
+        let mut connection = MySqlConnection::open(&options, Budget::new(10)).await.unwrap();
+        let question = connection.sqlx.execute(sqlx::raw_sql("SELECT 1"));
+        assert!(timeout(Duration::from_millis(50), question).await.is_err());
+        drop(connection);
+        timeout(Duration::from_secs(10), server).await.expect("it is still connected").unwrap();
+    }
 
     #[test]
     fn near_is_this_machine_and_private_networks() {

@@ -1,4 +1,7 @@
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use thiserror::Error;
 use url::Url;
@@ -21,7 +24,47 @@ pub(in super::super) struct MySqlOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum Address {
     Socket(PathBuf),
-    Host { name: String, port: u16 },
+    Host {
+        name: String,
+        port: u16,
+    },
+    /// What PHP takes `localhost` for: the socket in one of the usual places. It may come later than
+    /// the settings are read.
+    Localhost {
+        /// For where there is none.
+        port: u16,
+    },
+}
+
+/// Where MySQL and MariaDB listen, as Debian, Red Hat and the sources have it.
+pub(in super::super) const DEFAULT_SOCKETS: [&str; 3] =
+    ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
+
+impl Address {
+    /// The name that the server's certificate is to be for.
+    pub(super) fn host(&self) -> &str {
+        match self {
+            Self::Host { name, .. } => name,
+            Self::Socket(_) | Self::Localhost { .. } => "localhost",
+        }
+    }
+
+    /// Where to connect to now.
+    pub(in super::super) fn now(&self) -> Self {
+        self.where_there_is(|path| Path::new(path).exists())
+    }
+
+    pub(in super::super) fn where_there_is(&self, is_there: impl Fn(&str) -> bool) -> Self {
+        match self {
+            Self::Localhost { port } => {
+                match DEFAULT_SOCKETS.into_iter().find(|path| is_there(path)) {
+                    Some(path) => Self::Socket(PathBuf::from(path)),
+                    None => Self::Host { name: "localhost".to_owned(), port: *port },
+                }
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// A character set or collation, as `SET NAMES` takes it.

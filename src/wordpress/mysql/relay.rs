@@ -20,8 +20,8 @@ use crate::wordpress::{budget::Budget, error::DatabaseError};
 
 const COM_QUIT: u8 = 0x01;
 const COM_QUERY: u8 = 0x03;
-/// What a server's own tables have at most: <https://mariadb.com/kb/en/innodb-limitations/>.
-const MOST_COLUMNS: u64 = 4096;
+/// No statement of ours asks for so many.
+const MOST_COLUMNS: u64 = 16;
 /// A further result follows.
 const MORE_RESULTS: u64 = 0x0008;
 /// A yes without anything to say: the protocol's OK packet.
@@ -161,7 +161,7 @@ fn check_first(packet: &[u8]) -> Result<First, MySqlError> {
             Ok(First::Done)
         }
         columns if columns <= MOST_COLUMNS && values.is_at_end() => Ok(First::Columns(columns)),
-        _ => Err(MySqlError::Garbled("it sends more columns than there can be")),
+        _ => Err(MySqlError::Garbled("it sends more columns than it was asked for")),
     }
 }
 

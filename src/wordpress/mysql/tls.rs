@@ -21,22 +21,14 @@ use rustls::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{
-    MySqlError, MySqlOptions, SslMode,
-    options::{Address, Ssl},
-    wire::Channel,
-};
+use super::{MySqlError, MySqlOptions, SslMode, options::Ssl, wire::Channel};
 
 /// The encrypted channel, and whether the certificate is that of the server that was meant.
 pub(super) async fn start(
     channel: Box<dyn Channel>,
     options: &MySqlOptions,
 ) -> Result<(Box<dyn Channel>, bool), MySqlError> {
-    let name = match &options.address {
-        Address::Host { name, .. } => name.as_str(),
-        Address::Socket(_) => "localhost",
-    };
-    let server = ServerName::try_from(name.to_owned())
+    let server = ServerName::try_from(options.address.host().to_owned())
         .map_err(|_| MySqlError::TlsFailed("no certificate can be for such a host".to_owned()))?;
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(Verifier::new(&options.ssl, provider.clone()).await?);

@@ -65,8 +65,14 @@ impl<'p> Values<'p> {
     }
 }
 
+/// Six names of the longest kind, an alias of 256 characters, are less.
+const LONGEST_COLUMN: usize = 8 * 1024;
+
 /// Whether a packet describes a column. What it says is of no interest: who asked knows.
 pub(super) fn check_column(packet: &[u8]) -> Result<(), MySqlError> {
+    if packet.len() > LONGEST_COLUMN {
+        return Err(MySqlError::Garbled("it describes a column without end"));
+    }
     let mut values = Values::new(packet);
     // Catalogue, schema, table and column, the latter two with and without their aliases.
     for _ in 0..6 {
