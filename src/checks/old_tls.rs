@@ -112,11 +112,10 @@ fn read(said: &[u8]) -> Option<Heard> {
     }
     let mut records = Bytes(said);
     let mut messages = Vec::new();
-    while let Some((kind, version, body)) = records.record() {
+    while let Some((kind, body)) = records.record() {
         match kind {
             HANDSHAKE => messages.extend_from_slice(body),
-            // An alert says in which version it would have spoken.
-            ALERT => return Some(too_old(version).unwrap_or(Heard::Nothing)),
+            // An alert's version says nothing: Go writes TLS 1.0 there until one is agreed upon.
             _ => return Some(Heard::Nothing),
         }
         if let Some(heard) = certificates(&messages) {
@@ -201,11 +200,11 @@ impl<'a> Bytes<'a> {
         self.take(length)
     }
 
-    /// A whole record: its kind, its version and what is in it.
-    fn record(&mut self) -> Option<(u8, u16, &'a [u8])> {
+    /// A whole record: its kind and what is in it.
+    fn record(&mut self) -> Option<(u8, &'a [u8])> {
         let kind = *self.take(1)?.first()?;
-        let version = self.number(2)?.try_into().ok()?;
-        Some((kind, version, self.with_length(2)?))
+        self.take(2)?;
+        Some((kind, self.with_length(2)?))
     }
 
     /// A whole handshake message: its kind and what is in it.
@@ -275,7 +274,7 @@ mod tests {
             assert!(matches!(heard, Some(Heard::TooOld(_))), "{heard:?}");
         }
         assert_eq!(read(&record(ALERT, TLS_1_2, &[2, 40])), Some(Heard::Nothing));
-        assert_eq!(read(&record(ALERT, 0x0301, &[2, 70])), Some(Heard::TooOld("TLS 1.0")));
+        assert_eq!(read(&record(ALERT, 0x0301, &[2, 70])), Some(Heard::Nothing));
         assert_eq!(read(b"HTTP/1.1 400 Bad Request\r\n"), Some(Heard::Other("HTTP")));
         assert_eq!(read(b"<!DOCTYPE HTML>"), Some(Heard::Other("HTTP")));
         assert_eq!(read(b"SSH-2.0-OpenSSH_9.2\r\n"), Some(Heard::Other("SSH")));
