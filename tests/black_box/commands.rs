@@ -380,13 +380,13 @@ fn the_readme_names_every_setting() {
 async fn doctor_tries_the_resolvers_and_the_target() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let outside = Outside::start().await;
-    outside.point(&["agency.example"]);
+    outside.dns.point("agency.example", &["9.9.9.9".parse().unwrap()]);
     let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
     let well = program.run(&["doctor"]).await;
     let resolver = outside.dns.address();
     assert_eq!(well.status, 0, "{well:?}");
     assert!(well.out.contains(&format!("ok      resolvers  {resolver} answer")), "{well:?}");
-    let target = "ok      targets    domains should point at 127.0.0.1, agency.example";
+    let target = "ok      targets    domains should point at 9.9.9.9, agency.example";
     assert!(well.out.contains(target), "{well:?}");
 
     // A port of this machine at which nobody listens.
