@@ -230,7 +230,7 @@ async fn run_cycles(
         memory.note(&mut outcome, now);
         vitals.note_cycle(&outcome, took);
         service::status(&outcome, &mut memory.status, vitals.refusal());
-        let news = News::of(memory.troubles.judge(&outcome, Timestamp::now()));
+        let news = News::of(memory.troubles.judge(&outcome, Instant::now()));
         note_end(state, &outcome, &news).await;
         let next = now + pause(interval, memory.failures).min(until_list(&outcome));
         let next = memory.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
@@ -269,7 +269,7 @@ pub async fn tell(state: &State, event: Event) {
 
 /// Writes down that a cycle was broken off, for those who print the reason themselves.
 pub async fn note_failure(state: &State, outcome: &Result<Report, CycleError>) {
-    let recorded = Troubles::default().judge(outcome, Timestamp::now());
+    let recorded = Troubles::default().judge(outcome, Instant::now());
     note_end(state, outcome, &News { told: Vec::new(), recorded }).await;
 }
 
@@ -361,7 +361,7 @@ mod tests {
         let error = outcome.as_ref().unwrap_err().to_string();
         assert!(error.contains("no such row: 7"), "{error}");
         let mut troubles = Troubles::default();
-        let events = troubles.judge(&outcome, Timestamp::UNIX_EPOCH);
+        let events = troubles.judge(&outcome, Instant::now());
         let names: Vec<_> = events.iter().map(Event::name).collect();
         assert_eq!(names, ["state.failed"]);
     }

@@ -268,6 +268,8 @@ events! {
     WARN "settings.secret_exposed" SecretExposed { file: String, remedy: String }
     /// The daemon was told to stop.
     INFO "daemon.stopping" Stopping { signal: String }
+    /// The machine's clock was set. Waiting goes on as if no time had passed thereby.
+    WARN "daemon.clock_jumped" ClockJumped { from: String, to: String, by_s: i64 }
     /// A fault of this program broke off what it was doing. It is tried again.
     WARN "daemon.panicked" Panicked { at: String, error: String }
     /// The daemon cannot run.

@@ -1,10 +1,12 @@
 //! What lasts: told when it begins, at growing intervals, and when it ends.
 
-use std::{collections::HashMap, hash::Hash, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    time::{Duration, Instant},
+};
 
-use jiff::Timestamp;
-
-use crate::{event::Event, ledger::later};
+use crate::event::Event;
 
 /// A lasting failure is told again after this long, then after twice as long, and so on.
 const FIRST_REMINDER: Duration = Duration::from_secs(60);
@@ -17,10 +19,11 @@ pub struct Lasting<A>(HashMap<A, Trouble>);
 
 #[derive(Debug)]
 struct Trouble {
-    since: Timestamp,
+    since: Instant,
     /// The name of the event that told it last: another one is news.
     told_as: &'static str,
-    tell_again_at: Timestamp,
+    told_at: Instant,
+    /// How long after that it is told again.
     wait: Duration,
 }
 
@@ -37,29 +40,27 @@ impl<A: Eq + Hash> Lasting<A> {
         &mut self,
         area: A,
         event: impl FnOnce(u64) -> Event,
-        now: Timestamp,
+        now: Instant,
     ) -> Option<Event> {
         let known = self.0.get(&area);
         let since = known.map_or(now, |trouble| trouble.since);
-        let event = event(seconds_between(since, now));
+        let event = event(now.saturating_duration_since(since).as_secs());
         let wait = match known {
             Some(trouble) if trouble.told_as != event.name() => FIRST_REMINDER,
-            Some(trouble) if now < trouble.tell_again_at => return None,
+            Some(trouble) if now.saturating_duration_since(trouble.told_at) < trouble.wait => {
+                return None;
+            }
             Some(trouble) => (trouble.wait * 2).min(LAST_REMINDER),
             None => FIRST_REMINDER,
         };
         let told_as = event.name();
-        self.0.insert(area, Trouble { since, told_as, tell_again_at: later(now, wait), wait });
+        self.0.insert(area, Trouble { since, told_as, told_at: now, wait });
         Some(event)
     }
 
     /// There is no trouble in an area any more. If there was, returns how many seconds it lasted.
-    pub fn ends(&mut self, area: A, now: Timestamp) -> Option<u64> {
+    pub fn ends(&mut self, area: A, now: Instant) -> Option<u64> {
         let trouble = self.0.remove(&area)?;
-        Some(seconds_between(trouble.since, now))
+        Some(now.saturating_duration_since(trouble.since).as_secs())
     }
-}
-
-fn seconds_between(since: Timestamp, now: Timestamp) -> u64 {
-    now.duration_since(since).as_secs().try_into().unwrap_or_default()
 }

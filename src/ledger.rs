@@ -109,6 +109,14 @@ impl Entry {
         }
     }
 
+    /// What a clock that was ahead has noted is so since now.
+    pub fn clamp(&mut self, now: Timestamp) {
+        self.managed_since = self.managed_since.min(now);
+        for since in [&mut self.present_since, &mut self.missing_since, &mut self.unwanted_since] {
+            *since = since.map(|since| since.min(now));
+        }
+    }
+
     /// Whether the last list lacked it, and the next one decides.
     pub fn is_missing(&self) -> bool {
         let was_there = self.present_since.is_some() || self.covered_by.is_some();

@@ -54,4 +54,5 @@ pub mod standing;
 pub mod state;
 pub mod sync;
 pub mod telemetry;
+pub mod time;
 pub mod wordpress;

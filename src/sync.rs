@@ -28,9 +28,10 @@ use crate::{
     domain::DomainName,
     event::{Event, News},
     lasting::Lasting,
-    ledger::{Ledger, later},
+    ledger::Ledger,
     plan::{Plan, Present, plan},
-    state::{FileLock, LedgerId, Rejected, State, StateError},
+    state::{FileLock, LedgerId, Loop, Rejected, State, StateError},
+    time::Time,
     wordpress::{self, Network, Source, SourceError},
 };
 use identity::Identity;
@@ -46,6 +47,7 @@ pub struct Sync {
     account: String,
     state: State,
     rules: Rules,
+    time: Time,
     /// What the last completed cycle saw; none before it.
     seen: Option<Seen>,
     /// The ledger, between cycles; none when it has to be read again.
@@ -67,7 +69,7 @@ struct Seen {
     /// How many names were wanted.
     wanted: usize,
     /// When Closte was asked for its list.
-    listed_at: Timestamp,
+    listed_at: Instant,
     /// When there will be more to do even if nothing changes.
     look_again_at: Option<Timestamp>,
     /// [`State::others_wrote`] then: an `apply` beside this process may have left something to see to.
@@ -112,6 +114,8 @@ const LONG_WAIT: Duration = Duration::from_secs(20);
 /// What a cycle would do.
 #[derive(Debug)]
 pub struct Preview {
+    /// When, as the cycles reckon the time.
+    pub now: Timestamp,
     /// What becomes of each name.
     pub plan: Plan,
     /// What is never sent to Closte, with the reason.
@@ -135,6 +139,7 @@ impl Sync {
         account: String,
         state: State,
         rules: Rules,
+        time: Time,
     ) -> Self {
         Self {
             source,
@@ -142,6 +147,7 @@ impl Sync {
             account,
             state,
             rules,
+            time,
             seen: None,
             ledger: None,
             records: None,
@@ -163,6 +169,7 @@ impl Sync {
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<Report, CycleError> {
         let _lock = stop.unless_asked(self.wait_for_turn(progress)).await??;
+        self.follow_the_clock().await?;
         let started = Instant::now();
         let mut outcome = self.read_plan_and_carry_out(stop, progress).await;
         if let Ok(report) = &mut outcome {
@@ -193,10 +200,9 @@ impl Sync {
         loop {
             if let Ok(lock) = timeout(Duration::from_secs(1), &mut lock).await {
                 let lock = lock?;
-                let now = Timestamp::now();
-                if waiting.ends((), now).is_some() {
+                if waiting.ends((), Instant::now()).is_some() {
                     let after_s = began.elapsed().as_secs();
-                    self.tell(vec![Event::GoesOn { after_s }], now).await?;
+                    self.tell(vec![Event::GoesOn { after_s }], self.time.now()).await?;
                 }
                 return Ok(lock);
             }
@@ -207,10 +213,18 @@ impl Sync {
                         .into(),
                     for_s: began.elapsed().as_secs(),
                 };
-                let now = Timestamp::now();
-                self.tell(waiting.lasts((), waits, now).into_iter().collect(), now).await?;
+                let event = waiting.lasts((), waits, Instant::now());
+                self.tell(event.into_iter().collect(), self.time.now()).await?;
             }
         }
+    }
+
+    /// What is remembered is as it was before the clock jumped.
+    async fn follow_the_clock(&mut self) -> Result<(), StateError> {
+        if self.state.follow_clock(Loop::Cycles, &mut self.time).await? {
+            (self.seen, self.ledger, self.records) = (None, None, None);
+        }
+        Ok(())
     }
 
     async fn read_plan_and_carry_out(
@@ -218,7 +232,7 @@ impl Sync {
         stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
     ) -> Result<Report, CycleError> {
-        let now = Timestamp::now();
+        let now = self.time.now();
         let network = stop.unless_asked(self.source.read()).await??;
         let decisions = self.decide_records(&network, now).await?;
         let wanted = self.rules.wanted(&network);
@@ -235,6 +249,7 @@ impl Sync {
         let rejected = rejected(&network);
         self.state.note_rejected(ledger_id, &rejected, now).await?;
         let records = self.create_records(&network, &decisions, stop, now).await?;
+        let listed_at = Instant::now();
         let list = stop.unless_in_a_hurry(ask_for_list(&self.closte)).await??;
         let odd_elements = odd_elements(&list);
         let present = Present { complete: list.is_complete(), names: list.names };
@@ -261,13 +276,13 @@ impl Sync {
         }
 
         self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
-        self.state.cycle_completed(ledger_id, &report, Timestamp::now()).await?;
+        self.state.cycle_completed(ledger_id, &report, self.time.now()).await?;
         if stop.no_more().is_cancelled() {
             return Err(CycleError::Stopped { outage: report.outage });
         }
         let version = remembered.version;
         self.ledger = Some(remembered);
-        self.seen = Some(Seen { fingerprint, wanted, listed_at: now, look_again_at, version });
+        self.seen = Some(Seen { fingerprint, wanted, listed_at, look_again_at, version });
         Ok(report)
     }
 
@@ -303,7 +318,11 @@ impl Sync {
         };
         let present = Present { complete: list.is_complete(), names: list.names };
         let wanted = rules.wanted(&network);
-        let now = Timestamp::now();
+        let mut time = Time::default();
+        if let Some(state) = state {
+            state.reckon_on(Loop::Cycles, &mut time).await?;
+        }
+        let now = time.now();
         let plan = plan(&wanted, &present, &ledger, &rules.policy, now);
         let rejected = rejected(&network);
         let records = rules.preview_records(&network, state, now).await?;
@@ -311,7 +330,7 @@ impl Sync {
             true => source.check_insert().await.err(),
             false => None,
         };
-        Ok(Preview { plan, rejected, records, records_refused, odd_elements, network })
+        Ok(Preview { now, plan, rejected, records, records_refused, odd_elements, network })
     }
 
     /// Whether nothing calls for more than the last cycle did.
@@ -323,7 +342,7 @@ impl Sync {
     ) -> Result<bool, StateError> {
         Ok(seen.fingerprint == fingerprint
             && seen.look_again_at.is_none_or(|at| now < at)
-            && now < later(seen.listed_at, self.rules.list_interval)
+            && seen.listed_at.elapsed() < self.rules.list_interval
             && seen.version == self.state.others_wrote().await?)
     }
 

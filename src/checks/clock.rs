@@ -4,7 +4,7 @@ use std::{
     collections::{HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     look::Checks,
+    pace::Pace,
     settle::{Patience, Settled, depth, settle},
     suspicion::{CONTROLS, Suspicion},
     targets::Expected,
-    time::{Pace, Time},
 };
 use crate::{
     domain::DomainName,
@@ -27,7 +27,8 @@ use crate::{
     lasting::Lasting,
     ledger::later,
     standing::{Observation, Standing},
-    state::{LedgerId, Looked, Outcome, State, StateError},
+    state::{LedgerId, Looked, Loop, Outcome, State, StateError},
+    time::Time,
 };
 
 /// How often the schedule is asked what is due.
@@ -152,6 +153,7 @@ impl Clock {
     /// Records what was seen, and finds out what to look at next.
     async fn step(&mut self, work: &mut Work, stop: &CancellationToken) -> Result<(), StateError> {
         self.state.attend().await?;
+        self.follow_the_clock(work).await?;
         self.record(work).await?;
         let Some(ledger) = self.enrol().await? else {
             return Ok(());
@@ -165,6 +167,18 @@ impl Clock {
         self.refill(ledger, work).await?;
         self.begin(work);
         self.judge_resolvers().await;
+        Ok(())
+    }
+
+    /// Where the clock has jumped, all goes on as if no time had passed thereby. Looks under way are given
+    /// up: they began at another time.
+    async fn follow_the_clock(&mut self, work: &mut Work) -> Result<(), StateError> {
+        if !self.state.follow_clock(Loop::Checks, &mut self.time).await? {
+            return Ok(());
+        }
+        *work = Work::default();
+        self.expected_at = self.time.now();
+        self.suspicion = Suspicion::default();
         Ok(())
     }
 
@@ -213,7 +227,7 @@ impl Clock {
         match self.checks.expected(own_domain, now).await {
             Ok(expected) => {
                 self.expected = Some(expected);
-                if let Some(after_s) = self.troubles.ends(Area::Target, now) {
+                if let Some(after_s) = self.troubles.ends(Area::Target, Instant::now()) {
                     self.tell(Event::TargetKnown { after_s }).await;
                 }
             }
@@ -221,7 +235,7 @@ impl Clock {
                 self.expected = None;
                 self.expected_at = later(now, TARGET_AGAIN);
                 let event = |for_s| Event::TargetUnknown { error, for_s };
-                if let Some(event) = self.troubles.lasts(Area::Target, event, now) {
+                if let Some(event) = self.troubles.lasts(Area::Target, event, Instant::now()) {
                     self.tell(event).await;
                 }
             }
@@ -243,7 +257,7 @@ impl Clock {
         let late: Duration = late.unwrap_or_default().try_into().unwrap_or_default();
         work.names.extend(new.iter().map(|one| one.name.clone()));
         work.waiting.extend(new);
-        self.judge_lateness(late, now).await;
+        self.judge_lateness(late).await;
         Ok(())
     }
 
@@ -330,7 +344,7 @@ impl Clock {
     }
 
     async fn judge_state(&mut self, outcome: Result<(), StateError>) {
-        let now = self.time.now();
+        let now = Instant::now();
         let event = match outcome {
             Ok(()) => {
                 let after_s = self.troubles.ends(Area::State, now);
@@ -378,7 +392,7 @@ impl Clock {
         lasts: impl FnOnce(String, u64) -> Event,
         ends: impl FnOnce(u64) -> Event,
     ) {
-        let now = self.time.now();
+        let now = Instant::now();
         let event = if resolvers.is_empty() {
             self.troubles.ends(area, now).map(ends)
         } else {
@@ -389,7 +403,8 @@ impl Clock {
         }
     }
 
-    async fn judge_lateness(&mut self, late: Duration, now: Timestamp) {
+    async fn judge_lateness(&mut self, late: Duration) {
+        let now = Instant::now();
         let event = if late <= self.interval {
             let after_s = self.troubles.ends(Area::Late, now);
             after_s.map(|after_s| Event::ChecksInTime { after_s })

@@ -34,10 +34,14 @@ pub(super) enum Steadiness {
 /// Adds what was seen now to how it went before, and says it as what it is.
 pub(super) fn follow(before: &DnsHistory, dns: &mut DnsObservation, now: Timestamp) -> Steadiness {
     dns.history.clone_from(before);
+    // What a clock that was ahead has noted is so since now.
+    for since in [&mut dns.history.mixed_since, &mut dns.history.unsteady_since] {
+        *since = since.map(|since| since.min(now));
+    }
     if dns.verdict == DnsVerdict::Propagating {
         let ttls = dns.answers.iter().chain(&dns.name_servers).filter_map(|answer| answer.ttl_s);
         let ttl = ttls.chain(before.longest_ttl_s).max().unwrap_or_default().min(LONGEST_TTL);
-        let since = before.mixed_since.unwrap_or(now);
+        let since = dns.history.mixed_since.unwrap_or(now);
         (dns.history.mixed_since, dns.history.longest_ttl_s) = (Some(since), Some(ttl));
         if now >= later(since, GRACE + Duration::from_secs(ttl.into())) {
             without_waiting(dns);
@@ -114,6 +118,23 @@ mod tests {
             assert!(third.answers.iter().all(|one| one.counts() || one.verdict != verdict));
             assert_eq!(third.history.mixed_since, Some(at(0)), "it still is");
         }
+    }
+
+    #[test]
+    fn what_was_noted_of_a_time_to_come_is_so_since_now() {
+        let history = DnsHistory {
+            mixed_since: Some(at(90_000)),
+            unsteady_since: Some(at(90_000)),
+            ..DnsHistory::default()
+        };
+        let mut first = mixed(2, 60);
+        follow(&history, &mut first, at(0));
+        let (mixed_since, unsteady_since) =
+            (first.history.mixed_since, first.history.unsteady_since);
+        assert_eq!((mixed_since, unsteady_since), (Some(at(0)), None), "it is steady at once");
+        let mut second = mixed(2, 60);
+        follow(&first.history, &mut second, at(26));
+        assert_eq!(second.verdict, Ok);
     }
 
     #[test]

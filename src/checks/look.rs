@@ -116,6 +116,7 @@ impl Checks {
         if let Some(believed) = &*known
             && believed.own_domain.as_deref() == own_domain
             && now < believed.until
+            && believed.until <= later(now, EXPECTED_LASTS)
         {
             return Ok(believed.expected.clone());
         }

@@ -15,6 +15,7 @@ mod judge;
 mod look;
 mod name_servers;
 mod old_tls;
+mod pace;
 mod query;
 mod reply;
 mod reserved;
@@ -22,7 +23,6 @@ mod resolvers;
 mod settle;
 mod suspicion;
 mod targets;
-mod time;
 mod tls;
 mod weigh;
 mod witness;
@@ -32,10 +32,10 @@ pub use clock::Clock;
 pub use conditions::ResolverTrial;
 pub use dns::ResolverAddress;
 pub use look::{Checks, Depth, Options};
+pub use pace::Pace;
 pub use settle::{Patience, Settled, depth, settle};
 pub use suspicion::is_suspicious;
 pub use targets::{Expected, Network, Target};
-pub use time::{Pace, Time};
 pub use tls::RootsError;
 
 /// Text that a stranger wrote, as it may be shown: without a secret, on one line, not too long.

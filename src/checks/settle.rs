@@ -106,7 +106,8 @@ pub fn settle(
     }
 
     let is_unsteady = latest.dns.history.unsteady_since.is_some();
-    let since = |same: bool, since: Timestamp| if same { since } else { now };
+    // What a clock that was ahead has noted is so since now.
+    let since = |same: bool, since: Timestamp| if same { since.min(now) } else { now };
     let works = latest.works();
     let mut standing = Standing {
         looked_at: now,
@@ -120,9 +121,9 @@ pub fn settle(
             previous.since,
         ),
         doubted_at: None,
-        told_at: previous.told_at.filter(|_| !works || is_unsteady),
+        told_at: previous.told_at.filter(|_| !works || is_unsteady).map(|told| told.min(now)),
         lacks_certificate_since: lacks_certificate(&latest)
-            .then(|| previous.lacks_certificate_since.unwrap_or(now)),
+            .then(|| previous.lacks_certificate_since.unwrap_or(now).min(now)),
         latest,
     };
     let changes =

@@ -10,6 +10,7 @@ use crate::{
     settings::Settings,
     state::State,
     sync::{Report, Stop, Sync},
+    time::Time,
 };
 
 pub(super) async fn execute(
@@ -23,7 +24,7 @@ pub(super) async fn execute(
     rules.policy.named = named.iter().cloned().collect();
     rules.record_asked_for.clone_from(&create_record);
     let state = State::open(&settings.state_path).await?;
-    let mut sync = Sync::new(source, closte, account, state.clone(), rules);
+    let mut sync = Sync::new(source, closte, account, state.clone(), rules, Time::default());
     if !named.is_empty() {
         let strangers = sync.strangers(&named).await?;
         if !strangers.is_empty() {

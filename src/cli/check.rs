@@ -25,7 +25,8 @@ use crate::{
         DnsObservation, DnsVerdict, Facts, Observation, ResolverAnswer, SslObservation, SslVerdict,
         Standing,
     },
-    state::{LedgerId, Looked, Outcome, State, StateError},
+    state::{LedgerId, Looked, Loop, Outcome, State, StateError},
+    time::Time,
 };
 
 pub(super) async fn execute(
@@ -34,8 +35,9 @@ pub(super) async fn execute(
     as_json: bool,
 ) -> Result<u8, CommandError> {
     let checks = Checks::new(settings.checks.options.clone())?;
-    let Scope { names, own_domain, ledger, place } = Scope::find(settings, only).await?;
-    let now = Timestamp::now();
+    let mut time = Time::default();
+    let Scope { names, own_domain, ledger, place } = Scope::find(settings, only, &mut time).await?;
+    let now = time.now();
     let expected = checks.expected(own_domain.as_deref(), now).await;
     let target = expected.as_ref().ok().map(|expected| &**expected);
 
@@ -97,9 +99,12 @@ struct Scope {
 
 impl Scope {
     /// From the state database; where there is none yet, from the network.
-    async fn find(settings: &Settings, only: &[DomainName]) -> Result<Self, CommandError> {
+    async fn find(
+        settings: &Settings,
+        only: &[DomainName],
+        time: &mut Time,
+    ) -> Result<Self, CommandError> {
         let mut scope = Self { names: Vec::new(), own_domain: None, ledger: None, place: None };
-        let now = Timestamp::now();
         let path = &settings.state_path;
         let state = if path.exists() {
             match State::open(path).await {
@@ -117,7 +122,8 @@ impl Scope {
             && let Some(ledger) = state.current_ledger().await?
         {
             if is_writable {
-                state.enrol(ledger, settings.checks.pace.interval, now).await?;
+                state.follow_clock(Loop::Checks, time).await?;
+                state.enrol(ledger, settings.checks.pace.interval, time.now()).await?;
             }
             scope.names = state.wanted(ledger, only).await?;
             (scope.own_domain, _) = state.network(ledger).await?;

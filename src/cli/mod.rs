@@ -31,7 +31,7 @@ use rustix::{
 use thiserror::Error;
 
 use crate::{
-    checks::{Checks, Clock, Pace, Patience, RootsError, Time},
+    checks::{Checks, Clock, Pace, Patience, RootsError},
     closte::{AppId, Client, ClosteError},
     daemon::EndpointError,
     domain::DomainName,
@@ -43,6 +43,7 @@ use crate::{
     state::{State, StateError},
     sync::{CycleError, Rules},
     telemetry::{self, Filter, Format, Stream},
+    time::Time,
     wordpress::{Source, SourceError},
 };
 

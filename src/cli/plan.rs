@@ -29,7 +29,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
     if as_json {
         print_json(&to_json(&preview))?;
     } else {
-        print(&to_text(&preview, Timestamp::now()))?;
+        print(&to_text(&preview))?;
     }
     let is_to_do = |record: &RecordDecision| {
         matches!(record, RecordDecision::Write | RecordDecision::NotYet { .. })
@@ -38,7 +38,8 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
     Ok(if settled { exit::OK } else { exit::SOMETHING_TO_DO })
 }
 
-fn to_text(preview: &Preview, now: Timestamp) -> String {
+fn to_text(preview: &Preview) -> String {
+    let now = preview.now;
     let plan = &preview.plan;
     let (not_wanted, rejected) = by_reason(&preview.rejected);
     let number = |matches: fn(&Decision) -> bool| {
@@ -208,7 +209,7 @@ fn guard_reason(guard: &Guard, now: Timestamp) -> String {
 }
 
 fn to_json(preview: &Preview) -> Value {
-    let now = Timestamp::now();
+    let now = preview.now;
     let decision = |(name, decision): &(DomainName, Decision)| {
         let mut fields = Map::new();
         fields.insert("domain".into(), json!(name));

@@ -4,7 +4,6 @@ use tokio::time::timeout;
 
 use super::{CommandError, Ends, exit};
 use crate::{
-    checks::Time,
     closte::Calls,
     daemon::{self, Endpoint, Listener, Parts},
     event::Event,
@@ -13,6 +12,7 @@ use crate::{
     state::State,
     sync::Sync,
     telemetry::Log,
+    time::Time,
 };
 
 /// What is written is safe before it is closed.
@@ -104,7 +104,7 @@ impl Assembly {
         } else if http.listen.is_none() {
             self.listener = None;
         }
-        let sync = Sync::new(source, closte, account, self.state.clone(), rules);
+        let sync = Sync::new(source, closte, account, self.state.clone(), rules, Time::default());
         Ok((Parts { sync, clock, interval: settings.sync.interval, endpoint }, news))
     }
 }

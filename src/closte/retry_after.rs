@@ -1,7 +1,7 @@
 use std::{fmt, time::Duration};
 
-use jiff::{Timestamp, fmt::strtime::BrokenDownTime, tz::Offset};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use jiff::{Timestamp, civil::DateTime, fmt::strtime::BrokenDownTime, tz::Offset};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use crate::span::span;
 
@@ -19,18 +19,19 @@ pub struct RetryAfter {
 }
 
 impl RetryAfter {
-    /// `Retry-After` in either of its forms (RFC 9110, section 10.2.3).
+    /// `Retry-After` in either of its forms (RFC 9110, section 10.2.3). A moment is one by Closte's clock,
+    /// which the answer tells (section 6.6.1); `now` is ours.
     pub(super) fn read(headers: &HeaderMap, now: Timestamp) -> Option<Self> {
         let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         let asked = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
             // Digits only, so what is no number is one too large.
             Duration::from_secs(value.parse().unwrap_or(u64::MAX))
         } else {
-            let at = BrokenDownTime::parse("%a, %d %b %Y %H:%M:%S GMT", value).ok()?;
+            let theirs = headers.get(DATE).and_then(|date| moment(date.to_str().ok()?));
             // The last day of the year 9999 has a date, but no timestamp.
-            let now = Offset::UTC.to_datetime(now);
+            let now = theirs.unwrap_or(Offset::UTC.to_datetime(now));
             // A moment that is over asks for nothing.
-            at.to_datetime().ok()?.duration_since(now).try_into().unwrap_or_default()
+            moment(value)?.duration_since(now).try_into().unwrap_or_default()
         };
         Some(Self { asked })
     }
@@ -39,6 +40,10 @@ impl RetryAfter {
     pub fn wait(self) -> Duration {
         self.asked.min(LONGEST)
     }
+}
+
+fn moment(value: &str) -> Option<DateTime> {
+    BrokenDownTime::parse("%a, %d %b %Y %H:%M:%S GMT", value.trim()).ok()?.to_datetime().ok()
 }
 
 impl From<Duration> for RetryAfter {
@@ -84,6 +89,17 @@ mod tests {
         for neither in ["soon", "", "-5", "1.5", "12 s"] {
             assert_eq!(wait(neither), None, "{neither:?}");
         }
+    }
+
+    #[test]
+    fn a_moment_is_one_by_clostes_clock() {
+        let date = |at| rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap();
+        let theirs = Timestamp::from_second(1_700_000_000).unwrap();
+        let headers = [(DATE, theirs), (RETRY_AFTER, theirs + SignedDuration::from_secs(90))];
+        let headers = headers.map(|(name, at)| (name, date(at).parse().unwrap()));
+        let years_ahead = Timestamp::from_second(1_800_000_000).unwrap();
+        let read = RetryAfter::read(&HeaderMap::from_iter(headers), years_ahead).unwrap();
+        assert_eq!(read.wait().as_secs(), 90);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{Change, Decision, Guard, Notice, Plan, Policy, Present, Reason, Want
 use crate::{
     domain::{DomainName, Pattern},
     ledger::{Attempt, Entry, Ledger, Origin, Progress, REFUSAL_LASTS, later},
+    time::CLOCKS_DIFFER,
 };
 
 /// How long a name that vanished without our doing stays in the ledger. A list that is short for
@@ -100,12 +101,13 @@ impl<'a> Planner<'a> {
     fn wanted_name(&mut self, name: &DomainName, origin: Origin) {
         let old = self.ledger.get(name);
         let listed = self.present.names.contains(name);
-        if listed && old.is_some_and(|old| is_settled(old, origin)) {
+        if listed && old.is_some_and(|old| is_settled(old, origin, self.now)) {
             self.known += 1;
             self.plan.in_place += 1;
             return;
         }
         let mut entry = old.cloned().unwrap_or_else(|| Entry::new(origin, self.now));
+        entry.clamp(self.now);
         let mut notice = None;
         match old {
             Some(_) => self.known += 1,
@@ -182,7 +184,9 @@ impl<'a> Planner<'a> {
         }
         let decision = match &entry.progress {
             Progress::Refused { at, error }
-                if later_by(*at, REFUSAL_LASTS) > self.now && !self.is_named(name) =>
+                if *at <= later(self.now, CLOCKS_DIFFER)
+                    && later_by(*at, REFUSAL_LASTS) > self.now
+                    && !self.is_named(name) =>
             {
                 Decision::Refused { until: later_by(*at, REFUSAL_LASTS), error: error.clone() }
             }
@@ -208,9 +212,11 @@ impl<'a> Planner<'a> {
         self.policy.named.contains(name)
     }
 
-    /// Whether it is time for the next attempt.
+    /// Whether it is time for the next attempt. One that is further ahead than any can be was put there
+    /// by a clock that was ahead itself.
     fn is_time(&self, name: &DomainName, attempt: Attempt) -> bool {
-        attempt.next <= self.now || self.is_named(name)
+        let latest = later(later(self.now, self.policy.back_off.longest), CLOCKS_DIFFER);
+        attempt.next <= self.now || attempt.next > latest || self.is_named(name)
     }
 
     /// Whether a present name is one that no cycle is going to remove.
@@ -232,8 +238,9 @@ impl<'a> Planner<'a> {
             let guard = self.lasting_guard(name).unwrap_or(Guard::Carried);
             self.decide(name, Decision::Held(guard));
             // It stands as it did: nobody unmapped it.
-            let present_since = old.present_since.or(Some(self.now));
-            let mut entry = Entry { present_since, ..old.clone() };
+            let mut entry = old.clone();
+            entry.clamp(self.now);
+            entry.present_since.get_or_insert(self.now);
             (entry.unwanted_since, entry.covered_by) = (None, None);
             entry.progress = Progress::Idle;
             self.change(name, Some(old), entry, None);
@@ -241,6 +248,7 @@ impl<'a> Planner<'a> {
         }
 
         let mut entry = old.clone();
+        entry.clamp(self.now);
         let mut notice = None;
         let unwanted_since = *entry.unwanted_since.get_or_insert(self.now);
         if old.unwanted_since.is_none() {
@@ -391,10 +399,11 @@ impl<'a> Planner<'a> {
 }
 
 /// Whether a name that is wanted and listed was so before: by far the usual case.
-fn is_settled(entry: &Entry, origin: Origin) -> bool {
+fn is_settled(entry: &Entry, origin: Origin, now: Timestamp) -> bool {
     entry.origin == origin
+        && entry.managed_since <= now
         && entry.progress == Progress::Idle
-        && entry.present_since.is_some()
+        && entry.present_since.is_some_and(|since| since <= now)
         && entry.missing_since.is_none()
         && entry.unwanted_since.is_none()
         && entry.covered_by.is_none()

@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{LedgerId, State, StateError, to_millis};
-use crate::{domain::DomainName, event::News, ledger::later};
+use crate::{domain::DomainName, event::News, ledger::later, time::CLOCKS_DIFFER};
 
 /// A name that has been without a certificate for too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +47,15 @@ impl State {
              JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain
              LEFT JOIN certificate_request r ON r.ledger_id = s.ledger_id AND r.domain = s.domain
              WHERE s.ledger_id = ? AND s.lacks_certificate_since <= ?
-             AND m.present_since IS NOT NULL AND (r.asked_at IS NULL OR r.asked_at <= ?)
+             AND m.present_since IS NOT NULL
+             AND (r.asked_at IS NULL OR r.asked_at <= ? OR r.asked_at > ?)
              ORDER BY s.lacks_certificate_since LIMIT ?",
         )
         .bind(ledger.number())
         .bind(before(patience))
         .bind(before(pause))
+        // By a clock that was ahead then.
+        .bind(to_millis(later(now, CLOCKS_DIFFER)))
         .bind(most)
         .fetch_all(&self.pool)
         .await
@@ -95,13 +98,18 @@ impl State {
         recording.commit().await
     }
 
-    /// The calls that are not to be tried before some time after `now`.
+    /// The calls that are not to be tried before some time after `now`, which is no later than `lasts`.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn absent_calls(&self, now: Timestamp) -> Result<Vec<String>, StateError> {
-        sqlx::query_scalar("SELECT path FROM absent_call WHERE until > ?")
+    pub async fn absent_calls(
+        &self,
+        lasts: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StateError> {
+        sqlx::query_scalar("SELECT path FROM absent_call WHERE until > ? AND until <= ?")
             .bind(to_millis(now))
+            .bind(to_millis(later(later(now, lasts), CLOCKS_DIFFER)))
             .fetch_all(&self.pool)
             .await
             .map_err(self.failed())

@@ -1,4 +1,4 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::{Row, SqliteConnection};
@@ -14,8 +14,8 @@ use crate::{
     secrets,
 };
 
-/// How long events are kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// For so many days on which cycles were completed events are kept, and for today.
+const DAYS_KEPT: i64 = 30;
 
 /// An event as it was written down.
 #[derive(Debug, Clone, Serialize)]
@@ -94,6 +94,30 @@ async fn write_batch(
     Ok(())
 }
 
+/// Drops the events of the days that are too long ago.
+async fn drop_old(connection: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<()> {
+    // Today gets a new number: the days are in the order of the events.
+    sqlx::query(
+        "INSERT OR REPLACE INTO event_day (day, last_event)
+         SELECT ?, coalesce(max(id), 0) FROM event",
+    )
+    .bind(now.as_second().div_euclid(24 * 60 * 60))
+    .execute(&mut *connection)
+    .await?;
+    let old: Option<(i64, i64)> =
+        sqlx::query_as("SELECT id, last_event FROM event_day ORDER BY id DESC LIMIT 1 OFFSET ?")
+            .bind(DAYS_KEPT + 1)
+            .fetch_optional(&mut *connection)
+            .await?;
+    let Some((day, last_event)) = old else { return Ok(()) };
+    sqlx::query("DELETE FROM event WHERE id <= ?")
+        .bind(last_event)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("DELETE FROM event_day WHERE id <= ?").bind(day).execute(connection).await?;
+    Ok(())
+}
+
 /// An older version wrote texts of a database down as they were.
 fn masked(mut detail: Map<String, Value>) -> Map<String, Value> {
     for value in detail.values_mut() {
@@ -134,12 +158,7 @@ impl State {
             .execute(&mut *transaction)
             .await
             .map_err(self.failed())?;
-        let too_old = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-        sqlx::query("DELETE FROM event WHERE at < ?")
-            .bind(to_millis(too_old))
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.failed())?;
+        drop_old(&mut transaction, now).await.map_err(self.failed())?;
         transaction.commit().await.map_err(self.failed())
     }
 
@@ -230,5 +249,36 @@ impl State {
             rows.into_iter().map(read).collect::<sqlx::Result<Vec<_>>>().map_err(self.failed())?;
         events.sort_by_key(|event| event.id);
         Ok(events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn events_are_kept_for_days_on_which_there_were_cycles() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.db")).await.unwrap();
+        let mut now = Timestamp::from_second(1_800_000_000).unwrap();
+        let ledger = state.begin_ledger(1, "agency.example", "key", now).await.unwrap();
+        let kept = async |now| {
+            state.cycle_completed(ledger, &"", now).await.unwrap();
+            state.events(None, None, 100).await.unwrap().len()
+        };
+        let all = kept(now).await;
+        assert!(all > 0);
+        for days in [5_000, 1, -9_000, 1, 1, 4_000] {
+            now += SignedDuration::from_hours(24 * days);
+            assert_eq!((kept(now).await, kept(now).await), (all, all), "the clock jumped");
+        }
+        for _ in 0..24 {
+            now += SignedDuration::from_hours(24);
+            assert_eq!(kept(now).await, all);
+        }
+        now += SignedDuration::from_hours(24);
+        assert_eq!(kept(now).await, 0, "they are older than thirty days");
     }
 }

@@ -3,6 +3,7 @@
 
 mod census;
 mod certificates;
+mod clock;
 mod error;
 mod events;
 mod ledger;
@@ -31,6 +32,7 @@ use sqlx::{
 
 pub use census::Alike;
 pub use certificates::{Asked, Lacking};
+pub use clock::Loop;
 pub use error::StateError;
 pub use events::{LastCycle, Recorded};
 pub use ledger::{Known, LedgerId, Rejected};

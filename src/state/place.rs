@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use jiff::Timestamp;
@@ -136,7 +137,7 @@ impl State {
         let turn = self.place.turn.lock().await;
         let was_replaced = self.is_replaced();
         let result = self.find_or_write_anew().await;
-        let (event, result) = self.judge_fate(result, Timestamp::now());
+        let (event, result) = self.judge_fate(result, Instant::now());
         if self.is_replaced() && !was_replaced {
             self.leave().await;
         }
@@ -219,7 +220,7 @@ impl State {
     fn judge_fate(
         &self,
         result: Result<bool, StateError>,
-        now: Timestamp,
+        now: Instant,
     ) -> (Option<Event>, Result<(), StateError>) {
         let mut files = self.place.files();
         let file = self.path.display().to_string();

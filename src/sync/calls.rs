@@ -65,7 +65,7 @@ impl Sync {
             let mut outcomes = pin!(outcomes);
             while let Some(outcomes) = outcomes.next().await {
                 done += outcomes.len();
-                let now = Timestamp::now();
+                let now = self.time.now();
                 for outcome in outcomes {
                     let name = outcome.call.name.clone();
                     let Some(entry) = ledger.get_mut(&name) else { continue };
@@ -100,7 +100,7 @@ impl Sync {
         unrecorded: &mut Unrecorded,
     ) -> Result<(), StateError> {
         let Unrecorded { changes, news } = unrecorded;
-        self.state.record(ledger_id, changes, news, Timestamp::now()).await?;
+        self.state.record(ledger_id, changes, news, self.time.now()).await?;
         *unrecorded = Unrecorded::default();
         Ok(())
     }

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::{Stop, Sync, calls::stopped_too_soon};
 use crate::{
     closte::{CertificateRequest, ClosteError},
@@ -30,12 +28,12 @@ impl Sync {
         else {
             return Ok(None);
         };
-        let now = Timestamp::now();
+        let now = self.time.now();
         let lacking = self.state.lacking_certificates(ledger, patience, PAUSE, MOST, now).await?;
         if lacking.is_empty() {
             return Ok(None);
         }
-        let mut absent = self.state.absent_calls(now).await?;
+        let mut absent = self.state.absent_calls(ABSENT_LASTS, now).await?;
         for one in lacking {
             let known: Vec<&str> = absent.iter().map(String::as_str).collect();
             if stop.no_more().is_cancelled() {
@@ -94,6 +92,6 @@ impl Sync {
             absent_lasts: ABSENT_LASTS,
         };
         let news = News::of([event]);
-        Ok(self.state.certificate_requested(ledger, asked, &news, Timestamp::now()).await?)
+        Ok(self.state.certificate_requested(ledger, asked, &news, self.time.now()).await?)
     }
 }

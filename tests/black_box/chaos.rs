@@ -10,6 +10,7 @@ use closte_sync::{
     simulator::{Call, Fault, Simulator, Target},
     state::State,
     sync::{Rules, Stop, Sync, Www},
+    time::Time,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
@@ -56,7 +57,7 @@ async fn start(network: &Network, closte: &Simulator, state: &State) -> Sync {
     let (base, key): (BaseUrl, ApiKey) = (closte.base_url().parse().unwrap(), KEY.parse().unwrap());
     let account = key.fingerprint(&base);
     let client = Client::new(base, key, Duration::from_millis(100), 3).unwrap();
-    Sync::new(network.source(None), client, account, state.clone(), rules())
+    Sync::new(network.source(None), client, account, state.clone(), rules(), Time::default())
 }
 
 fn any_fault(random: &mut StdRng) -> (Target, Fault) {

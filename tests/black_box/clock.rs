@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use closte_sync::{
-    checks::{Checks, Clock, Options, Pace, Patience, Time},
+    checks::{Checks, Clock, Options, Pace, Patience},
     simulator::{DnsFault, Face, Simulator, World},
     standing::SslVerdict,
     state::{Looked, State},
+    time::Time,
 };
+use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -383,4 +385,43 @@ async fn the_address_that_closte_gave_is_target_enough() {
     let doctor = program.run(&["doctor"]).await;
     let target = "ok      targets    domains should point at 127.0.0.1, agency.example";
     assert!(doctor.out.contains(target), "{doctor:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_puts_nothing_off_and_calls_nobody() {
+    let running = Running::start(&["a.example", "b.example", "c.example"]).await;
+    running.work().await;
+    running.outside.dns.point("a.example", &["127.0.0.2".parse().unwrap()]);
+    running.advance(INTERVAL).await;
+    running.advance(Duration::from_secs(40)).await;
+    let broke = async || running.told().await.contains(&"dns.broke".to_owned());
+    eventually("it broke", broke).await;
+    let mut clock = running.time.clone();
+    for days in [300, -3_000, 3_000, -300] {
+        running.time.set_clock(SignedDuration::from_hours(24 * days));
+        clock.follow(clock.jump().unwrap().boot);
+        let set_at = clock.now();
+        let interval = Duration::from_secs(1) + INTERVAL;
+        eventually("each is looked at in an interval from now on", async || {
+            let mut due = running.all().await.into_iter().map(|one| one.due_at.unwrap());
+            due.all(|due| due >= clock.now() && due <= clock.now() + interval)
+        })
+        .await;
+        running.time.advance(INTERVAL);
+        running
+            .stand("all are looked at again", |one| {
+                one.standing.as_ref().is_some_and(|standing| {
+                    standing.looked_at > set_at && standing.looked_at < set_at + HOUR
+                })
+            })
+            .await;
+        for one in running.all().await {
+            let standing = one.standing.unwrap();
+            assert!(standing.since <= clock.now() && standing.since > set_at - HOUR, "{days}");
+        }
+    }
+    let told = running.told().await;
+    assert!(!told.contains(&"domain.needs_attention".to_owned()), "{told:?}");
+    assert!(!told.contains(&"checks.late".to_owned()), "{told:?}");
+    running.stop().await;
 }

@@ -25,6 +25,7 @@ mod settings;
 mod simulator;
 mod state;
 mod support;
+mod time;
 mod tls;
 mod trust;
 mod verdicts;

@@ -299,15 +299,3 @@ async fn looking_makes_no_file() {
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
     assert_eq!(closte.domains(), Vec::<String>::new());
 }
-
-#[tokio::test]
-async fn events_are_kept_for_a_month() {
-    let (_network, _closte, program) = ends(&["a.example"]).await;
-    program.run(&["apply"]).await;
-    let options = SqliteConnectOptions::new().filename(program.state_path());
-    let mut connection = options.connect().await.unwrap();
-    connection.execute("UPDATE event SET at = at - 30 * 86400000").await.unwrap();
-    program.run(&["apply"]).await;
-    let state = State::open_existing(&program.state_path()).await.unwrap().unwrap();
-    assert!(state.events(None, None, 100).await.unwrap().is_empty());
-}

@@ -67,6 +67,20 @@ fn names(settled: &Settled) -> Vec<&'static str> {
 }
 
 #[test]
+fn what_a_clock_that_was_ahead_has_noted_is_so_since_now() {
+    let broken = || seen(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]);
+    let year = 365 * 86_400;
+    let ahead = look(None, broken(), at(year)).standing;
+    let ahead = look(Some(&ahead), broken(), at(year + 86_400)).standing;
+    assert!(ahead.told_at.is_some());
+    let now = look(Some(&ahead), broken(), at(0)).standing;
+    let times = [Some(now.since), Some(now.dns_since), Some(now.ssl_since), now.told_at];
+    assert_eq!(times, [Some(at(0)); 4]);
+    let settled = look(Some(&now), broken(), at(86_400));
+    assert_eq!(names(&settled), ["domain.needs_attention"]);
+}
+
+#[test]
 fn the_way_to_green_is_told_with_how_long_each_stage_took() {
     let first = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]), at(10));
     let Event::DnsPending { advice, .. } = &first.events[0] else { panic!("{first:?}") };

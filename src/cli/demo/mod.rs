@@ -18,7 +18,7 @@ use super::{
     status,
 };
 use crate::{
-    checks::{Pace, Time},
+    checks::Pace,
     daemon::{self, Parts, Signal},
     domain::DomainName,
     ledger::BackOff,
@@ -27,6 +27,7 @@ use crate::{
     state::{Looked, State},
     sync::Sync,
     telemetry::{self, Stream},
+    time::Time,
 };
 
 const KEY: &str = "practice-key";
@@ -75,7 +76,7 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     let Ends { source, closte: client, account, mut rules } = Ends::of(&settings, false)?;
     rules.policy.back_off = BackOff { first: INTERVAL, longest: 4 * INTERVAL };
     let state = State::open(&settings.state_path).await?;
-    let sync = Sync::new(source, client, account, state.clone(), rules);
+    let sync = Sync::new(source, client, account, state.clone(), rules, Time::default());
     let pace = Pace { interval: 2 * INTERVAL, follows_plugin: false };
     let clock = super::clock(&settings, &state, pace, Time::default())?;
     let (stop, stopped) = mpsc::channel(1);

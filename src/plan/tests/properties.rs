@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::{ledger::REFUSAL_LASTS, time::CLOCKS_DIFFER};
 
 prop_compose! {
     fn any_name()(index in 0..8, wild in any::<bool>()) -> DomainName {
@@ -109,6 +110,52 @@ proptest! {
         prop_assert!(plan.decisions.is_sorted_by(|a, b| a.0 < b.0));
         let accounted = plan.in_place + plan.decisions.len();
         prop_assert!(accounted >= case.wanted.names.len());
+    }
+
+    /// Whatever the clock was when it was noted.
+    #[test]
+    fn nothing_waits_for_longer_than_it_can(case in any_case(), ahead in -400_000_000i64..400_000_000) {
+        let moved = |at: Timestamp| at + SignedDuration::from_secs(ahead);
+        let case = case.with(|case| for entry in case.ledger.values_mut() {
+            entry.managed_since = moved(entry.managed_since);
+            for since in
+                [&mut entry.present_since, &mut entry.missing_since, &mut entry.unwanted_since]
+            {
+                *since = since.map(moved);
+            }
+            match &mut entry.progress {
+                Progress::Accepted(attempt) | Progress::Failed(attempt, _) => {
+                    attempt.next = moved(attempt.next);
+                }
+                Progress::Refused { at, .. } => *at = moved(*at),
+                Progress::Idle => {}
+            }
+        });
+        let (plan, policy) = (case.plan(), &case.policy);
+        let differ = SignedDuration::try_from(CLOCKS_DIFFER).unwrap();
+        for (name, decision) in &plan.decisions {
+            let (until, longest) = match decision {
+                Decision::Waiting { until, .. } | Decision::Unconfirmed { until } => {
+                    (*until, policy.back_off.longest.try_into().unwrap())
+                }
+                Decision::Refused { until, .. } => (*until, REFUSAL_LASTS),
+                Decision::Held(Guard::Grace { until }) => {
+                    (*until, policy.removal_grace.try_into().unwrap())
+                }
+                Decision::Remove { unwanted_since } => {
+                    prop_assert!(*unwanted_since <= ago(120), "{name}");
+                    continue;
+                }
+                _ => continue,
+            };
+            prop_assert!(until <= now() + longest + differ, "{name} waits until {until}");
+        }
+        // What it writes down is of no time to come.
+        for entry in plan.changes.iter().filter_map(|change| change.entry.as_ref()) {
+            let times = [entry.present_since, entry.missing_since, entry.unwanted_since];
+            let mut times = times.into_iter().flatten().chain([entry.managed_since]);
+            prop_assert!(times.all(|time| time <= now()), "{entry:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod rig;
 
 pub use network::{Network, PASSWORD, fitting};
 pub use outside::{Outside, SERVER};
-pub use program::{Daemon, Finished, KEY, Program};
+pub use program::{Daemon, FakeClock, Finished, KEY, Program};
 pub use rig::rig;
 
 use std::time::{Duration, Instant};

@@ -189,3 +189,43 @@ impl Drop for Daemon {
         let _ = self.child.wait();
     }
 }
+
+/// The clock of a machine, as a program that runs there sees it. How long something lasts is not its
+/// matter: that stays as it is.
+pub struct FakeClock {
+    file: PathBuf,
+    library: PathBuf,
+    _folder: TempDir,
+}
+
+impl FakeClock {
+    /// That of this machine, until it is set.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let library = fs::read_dir("/usr/lib")
+            .unwrap()
+            .map(|one| one.unwrap().path().join("faketime/libfaketimeMT.so.1"))
+            .find(|path| path.exists())
+            .expect("libfaketime (Debian's package faketime) is needed");
+        let clock = Self { file: folder.path().join("clock"), library, _folder: folder };
+        clock.set(0);
+        clock
+    }
+
+    /// Sets it so many seconds ahead of this machine's.
+    pub fn set(&self, ahead: i64) {
+        let new = self.file.with_extension("new");
+        fs::write(&new, format!("{ahead:+}")).unwrap();
+        fs::rename(new, &self.file).unwrap();
+    }
+
+    /// The program on that machine.
+    pub fn of(&self, program: Program) -> Program {
+        program
+            .with("LD_PRELOAD", self.library.to_str().unwrap())
+            .with("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap())
+            .with("FAKETIME_NO_CACHE", "1")
+            .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .with("NO_FAKE_STAT", "1")
+    }
+}

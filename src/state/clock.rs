@@ -1,0 +1,335 @@
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{State, StateError, from_millis, to_millis};
+use crate::{
+    event::{Event, News},
+    ledger::later,
+    time::{Boot, Jump, Time},
+};
+
+/// Who waits: each has tables of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loop {
+    /// Of the cycles, the daemon's and those of `apply`: one at a time.
+    Cycles,
+    /// Of the checks.
+    Checks,
+}
+
+impl State {
+    /// Lets `time` go on as it did when it was reckoned last, by whichever process; and where the machine's
+    /// clock has jumped since, follows it: what waits goes on as if no time had passed thereby. Whether the
+    /// time is another than before is the result.
+    ///
+    /// Since the machine booted, nobody can tell how long it was off: no more counts for a grace than it
+    /// has run.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn follow_clock(&self, whose: Loop, time: &mut Time) -> Result<bool, StateError> {
+        let before = time.boot().clone();
+        if self.reckon_on(whose, time).await? {
+            let Some(jump) = time.jump() else { return Ok(*time.boot() != before) };
+            self.skip(whose, &jump).await?;
+            time.follow(jump.boot);
+            return Ok(true);
+        }
+        if let Some(jump) = time.jump() {
+            time.follow(jump.boot);
+        }
+        let now = time.now();
+        let seen = self.last_cycle().await?.completed_at;
+        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        if let Some(seen) = seen.map(|seen| later(seen, time.machine_runs_for()))
+            && seen < now
+        {
+            shift(&mut transaction, whose.graces(), seen, now).await.map_err(self.failed())?;
+        }
+        reckon(&mut transaction, whose, time.boot()).await.map_err(self.failed())?;
+        transaction.commit().await.map_err(self.failed())?;
+        Ok(true)
+    }
+
+    /// Lets `time` go on as it did when it was reckoned last. If that was before the machine booted, or never,
+    /// the result is false.
+    ///
+    /// # Errors
+    /// Any [`StateError`].
+    pub async fn reckon_on(&self, whose: Loop, time: &mut Time) -> Result<bool, StateError> {
+        let query = "SELECT booted_at FROM reckoning WHERE loop = ? AND boot = ?";
+        let booted_at: Option<i64> = sqlx::query_scalar(query)
+            .bind(whose.word())
+            .bind(&time.boot().id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(self.failed())?;
+        let Some(at) = booted_at.map(from_millis) else { return Ok(false) };
+        time.follow(Boot { id: time.boot().id.clone(), at });
+        Ok(true)
+    }
+
+    async fn skip(&self, whose: Loop, jump: &Jump) -> Result<(), StateError> {
+        let event = Event::ClockJumped {
+            from: format!("{:.0}", jump.from),
+            to: format!("{:.0}", jump.to),
+            by_s: jump.by().as_secs(),
+        };
+        // It is said once.
+        let news = News::of((whose == Loop::Cycles).then_some(event));
+        let mut recording = self.recording(&news, jump.to).await?;
+        let connection = recording.connection();
+        for waits in [whose.graces(), whose.other_waits()] {
+            shift(connection, waits, jump.from, jump.to).await.map_err(self.failed())?;
+        }
+        reckon(connection, whose, &jump.boot).await.map_err(self.failed())?;
+        recording.commit().await
+    }
+}
+
+impl Loop {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Cycles => "cycles",
+            Self::Checks => "checks",
+        }
+    }
+
+    /// How long something has lasted already, before it has consequences. `?` is how far to shift it.
+    fn graces(self) -> &'static [&'static str] {
+        match self {
+            Self::Cycles => &[
+                "UPDATE managed SET unwanted_since = unwanted_since + ?
+                 WHERE unwanted_since IS NOT NULL",
+                "UPDATE lacking_record SET since = since + ?",
+            ],
+            // How long answers have differed counts anew.
+            Self::Checks => &["UPDATE standing SET dns_since = dns_since + ?1,
+                 ssl_since = ssl_since + ?1, since = since + ?1, told_at = told_at + ?1,
+                 lacks_certificate_since = lacks_certificate_since + ?1,
+                 latest = iif(json_valid(latest), json_remove(latest, '$.dns.history.mixed_since'), latest)
+                 WHERE looked_at IS NOT NULL"],
+        }
+    }
+
+    /// What else waits.
+    fn other_waits(self) -> &'static [&'static str] {
+        match self {
+            Self::Cycles => &[
+                "UPDATE managed SET next_attempt = next_attempt + ?1, refused_at = refused_at + ?1
+                 WHERE next_attempt IS NOT NULL OR refused_at IS NOT NULL",
+                "UPDATE certificate_request SET asked_at = asked_at + ?",
+                "UPDATE absent_call SET until = until + ?",
+            ],
+            Self::Checks => &["UPDATE standing SET due_at = due_at + ?"],
+        }
+    }
+}
+
+async fn shift(
+    connection: &mut SqliteConnection,
+    waits: &[&'static str],
+    from: Timestamp,
+    to: Timestamp,
+) -> sqlx::Result<()> {
+    for wait in waits {
+        let by = to_millis(to).saturating_sub(to_millis(from));
+        sqlx::query(*wait).bind(by).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Notes what the time is reckoned from.
+async fn reckon(connection: &mut SqliteConnection, whose: Loop, boot: &Boot) -> sqlx::Result<()> {
+    sqlx::query("INSERT OR REPLACE INTO reckoning VALUES (?, ?, ?)")
+        .bind(whose.word())
+        .bind(&boot.id)
+        .bind(to_millis(boot.at))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::{
+        ledger::{Attempt, Entry, Origin, Progress},
+        plan::Change,
+        state::{Asked, Lack, LedgerId},
+    };
+
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+    const DAYS: SignedDuration = SignedDuration::from_hours(24);
+
+    struct Place {
+        _folder: tempfile::TempDir,
+        state: State,
+        ledger: LedgerId,
+        time: Time,
+    }
+
+    /// With a name that was unmapped an hour before the last cycle, and one that waits.
+    async fn place() -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.db")).await.unwrap();
+        let mut time = Time::default();
+        state.follow_clock(Loop::Cycles, &mut time).await.unwrap();
+        let now = time.now();
+        let ledger = state.begin_ledger(1, "agency.example", "key", now).await.unwrap();
+        let ago = now - HOUR;
+        let mut unwanted = Entry::new(Origin::default(), ago);
+        unwanted.unwanted_since = Some(ago);
+        let mut failed = Entry::new(Origin::default(), ago);
+        let next = now + HOUR;
+        failed.progress = Progress::Failed(Attempt { count: 1, next }, "no".to_owned());
+        let change = |name: &str, entry| Change {
+            name: name.parse().unwrap(),
+            entry: Some(entry),
+            notice: None,
+        };
+        let changes = [change("unwanted.example", unwanted), change("failed.example", failed)];
+        state.record(ledger, &changes, &News::default(), now).await.unwrap();
+        let lack = Lack { state: String::new(), since: ago, reads: 1 };
+        state.note_lacking(1, &[(7, &lack)], &[]).await.unwrap();
+        state.cycle_completed(ledger, &"", now).await.unwrap();
+        Place { _folder: folder, state, ledger, time }
+    }
+
+    impl Place {
+        /// For how many hours a name has been unwanted, a site has lacked its record, and a name is
+        /// still left alone.
+        async fn waits(&self) -> [i64; 3] {
+            let ledger = self.state.load(self.ledger).await.unwrap();
+            let entry = |name: &str| &ledger[&name.parse().unwrap()];
+            let Progress::Failed(attempt, _) = &entry("failed.example").progress else { panic!() };
+            let notes = self.state.record_notes(1).await.unwrap();
+            let now = self.time.now();
+            let hours = |wait: SignedDuration| (wait.as_secs() + 1_800).div_euclid(3_600);
+            [
+                hours(now.duration_since(entry("unwanted.example").unwanted_since.unwrap())),
+                hours(now.duration_since(notes.lacking[&7].since)),
+                hours(attempt.next.duration_since(now)),
+            ]
+        }
+
+        /// The same as that of a process that begins now.
+        async fn follow(&mut self) -> bool {
+            self.state.follow_clock(Loop::Cycles, &mut self.time).await.unwrap()
+        }
+
+        async fn boot_anew(&mut self) {
+            let anew = "UPDATE reckoning SET boot = 'another', booted_at = 0";
+            sqlx::query(anew).execute(&self.state.pool).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_shortens_and_prolongs_no_wait() {
+        let mut place = place().await;
+        assert!(!place.follow().await);
+        let waits = place.waits().await;
+        for days in [3_000, -6_000, 1, 2_999] {
+            place.time.set_clock(DAYS * days);
+            assert!(place.follow().await && !place.follow().await);
+            assert_eq!(place.waits().await, waits, "{days}");
+        }
+        let events = place.state.events(None, None, 100).await.unwrap();
+        assert_eq!(events.iter().filter(|one| one.event == "daemon.clock_jumped").count(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_begins_knows_how_much_time_has_passed_since_the_one_before() {
+        let mut place = place().await;
+        place.time.advance(Duration::from_secs(10 * 3_600));
+        place.time.set_clock(DAYS);
+        // As it starts with the clock that it finds.
+        let jump = place.time.jump().unwrap();
+        place.time.follow(jump.boot);
+        assert!(place.follow().await);
+        assert_eq!(place.waits().await, [11, 11, -9]);
+    }
+
+    #[tokio::test]
+    async fn after_a_boot_no_more_counts_than_the_machine_has_run() {
+        let mut place = place().await;
+        let ran = (place.time.machine_runs_for().as_secs() + 1_800) / 3_600;
+        let most = 1 + i64::try_from(ran).unwrap();
+        place.boot_anew().await;
+        place.time.set_clock(DAYS * 3_000);
+        assert!(place.follow().await);
+        let [unwanted, lacks, _] = place.waits().await;
+        assert!(unwanted == lacks && (most..=most + 1).contains(&unwanted), "{unwanted} {most}");
+    }
+
+    #[tokio::test]
+    async fn after_a_quick_boot_all_counts() {
+        let mut place = place().await;
+        let waits = place.waits().await;
+        place.boot_anew().await;
+        assert!(place.follow().await && !place.follow().await);
+        assert_eq!(place.waits().await, waits);
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_at_as_if_the_clock_had_not_jumped() {
+        let Place { _folder, state, ledger, mut time } = place().await;
+        state.follow_clock(Loop::Checks, &mut time).await.unwrap();
+        let now = time.now();
+        state.enrol(ledger, Duration::from_secs(300), now).await.unwrap();
+        let rows = async || -> Vec<(i64, Option<i64>, Option<String>)> {
+            sqlx::query_as("SELECT due_at, since, latest FROM standing ORDER BY domain")
+                .fetch_all(&state.pool)
+                .await
+                .unwrap()
+        };
+        let looks = [r#"{"dns":{"history":{"mixed_since":"2026-01-01T00:00:00Z"}}}"#, "damaged"];
+        for latest in looks {
+            sqlx::query(
+                "UPDATE standing SET looked_at = 1, since = 1, latest = ? WHERE domain =
+                     (SELECT domain FROM standing WHERE latest IS NULL)",
+            )
+            .bind(latest)
+            .execute(&state.pool)
+            .await
+            .unwrap();
+        }
+        let before = rows().await;
+        time.set_clock(DAYS * 3_000);
+        assert!(state.follow_clock(Loop::Checks, &mut time).await.unwrap());
+        let by = time.now().duration_since(now).as_millis();
+        for ((due, since, latest), before) in rows().await.into_iter().zip(before) {
+            let near = |at: i128, from: i64| (at - i128::from(from) - by).abs() < 3_600_000;
+            assert!(near(due.into(), before.0) && near(since.unwrap().into(), before.1.unwrap()));
+            let latest = latest.unwrap();
+            assert!(latest == "damaged" || latest == r#"{"dns":{"history":{}}}"#, "{latest}");
+        }
+        let told = state.events(None, None, 100).await.unwrap();
+        assert!(told.iter().all(|one| one.event != "daemon.clock_jumped"), "the cycles tell it");
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_by_a_clock_that_was_ahead_is_asked_again() {
+        let Place { _folder, state, ledger, time } = place().await;
+        let (now, wait) = (time.now(), Duration::from_secs(3_600));
+        state.enrol(ledger, wait, now).await.unwrap();
+        for lacking in [
+            "UPDATE managed SET present_since = 1",
+            "UPDATE standing SET lacks_certificate_since = 1 WHERE domain = 'failed.example'",
+        ] {
+            sqlx::query(lacking).execute(&state.pool).await.unwrap();
+        }
+        let name = "failed.example".parse().unwrap();
+        for (asked_at, is_put_off) in [(now, true), (now + DAYS * 3_000, false)] {
+            let asked = Asked { name: &name, answer: "", absent: &["/ssl"], absent_lasts: wait };
+            state.certificate_requested(ledger, asked, &News::default(), asked_at).await.unwrap();
+            let lacking = state.lacking_certificates(ledger, wait, wait, 9, now).await.unwrap();
+            assert_eq!(lacking.is_empty(), is_put_off);
+            assert_eq!(state.absent_calls(wait, now).await.unwrap().is_empty(), !is_put_off);
+        }
+    }
+}
