@@ -49,6 +49,8 @@ pub enum DnsFault {
     Silent,
     /// REFUSED.
     Refused,
+    /// NOTIMP.
+    NotImplemented,
 }
 
 #[derive(Default)]
@@ -63,6 +65,14 @@ struct Zone {
 struct Entry {
     data: Vec<RData>,
     fault: Option<DnsFault>,
+    /// How queries for its CAA records fail, even where nothing else does.
+    caa_fault: Option<DnsFault>,
+}
+
+impl Entry {
+    fn of(data: Vec<RData>) -> Self {
+        Self { data, ..Self::default() }
+    }
 }
 
 impl Dns {
@@ -91,7 +101,7 @@ impl Dns {
     fn serve(udp: UdpSocket, tcp: TcpListener) -> io::Result<Self> {
         let address = udp.local_addr()?;
         let zone = Arc::new(Zone::default());
-        zone.set("", Entry { data: vec![RData::NS(NS(absolute("a.root.example")))], fault: None });
+        zone.set("", Entry::of(vec![RData::NS(NS(absolute("a.root.example")))]));
         let mut server = Server::new(Handler(zone.clone()));
         server.register_socket(udp);
         server.register_listener(tcp, Duration::from_secs(10), 128);
@@ -116,13 +126,13 @@ impl Dns {
             IpAddr::V4(address) => RData::A(A(*address)),
             IpAddr::V6(address) => RData::AAAA(AAAA(*address)),
         });
-        self.zone.set(name, Entry { data: data.collect(), fault: None });
+        self.zone.set(name, Entry::of(data.collect()));
     }
 
     /// From now on, the name is another one's.
     pub fn alias(&self, name: &str, target: &str) {
         let data = vec![RData::CNAME(CNAME(absolute(target)))];
-        self.zone.set(name, Entry { data, fault: None });
+        self.zone.set(name, Entry::of(data));
     }
 
     /// From now on, the name also has this CAA record.
@@ -136,6 +146,11 @@ impl Dns {
     /// From now on, queries for the name fail in this way; its records stay.
     pub fn fail(&self, name: &str, fault: DnsFault) {
         self.zone.change(name, |entry| entry.fault = Some(fault));
+    }
+
+    /// From now on, queries for CAA records of the name fail in this way.
+    pub fn fail_caa(&self, name: &str, fault: DnsFault) {
+        self.zone.change(name, |entry| entry.caa_fault = Some(fault));
     }
 
     /// From now on, the name is a zone with these name servers as well.
@@ -218,9 +233,13 @@ impl Zone {
         })
     }
 
-    fn fault(&self, name: &str) -> Option<DnsFault> {
+    fn fault(&self, name: &str, kind: RecordType) -> Option<DnsFault> {
         let of_all = *lock(&self.fault);
-        of_all.or_else(|| self.find(name)?.fault)
+        let of_caa = |entry: Entry| entry.caa_fault.filter(|_| kind == RecordType::CAA);
+        of_all.or_else(|| {
+            let entry = self.find(name)?;
+            entry.fault.or_else(|| of_caa(entry))
+        })
     }
 
     /// The answer section, and whether there is such a name at its end (RFC 6604).
@@ -280,9 +299,10 @@ impl RequestHandler for Handler {
             Ok(info) => {
                 let name = relative(&Name::from(info.query.name().clone()));
                 let answer = || self.0.answer(&name, info.query.query_type());
-                match self.0.fault(&name) {
+                match self.0.fault(&name, info.query.query_type()) {
                     Some(DnsFault::Silent) => return nothing(metadata),
                     Some(DnsFault::Refused) => metadata.response_code = ResponseCode::Refused,
+                    Some(DnsFault::NotImplemented) => metadata.response_code = ResponseCode::NotImp,
                     Some(DnsFault::WrongSignatures) if request.metadata.checking_disabled => {
                         (answers, _) = answer();
                     }
@@ -301,7 +321,10 @@ impl RequestHandler for Handler {
         }
         let is_answer = !matches!(
             metadata.response_code,
-            ResponseCode::FormErr | ResponseCode::Refused | ResponseCode::ServFail
+            ResponseCode::FormErr
+                | ResponseCode::NotImp
+                | ResponseCode::Refused
+                | ResponseCode::ServFail
         );
         metadata.authoritative = is_answer && !request.metadata.recursion_desired;
         let builder = MessageResponseBuilder::from_message_request(request);
