@@ -128,6 +128,36 @@ words! {
         AaaaElsewhere = "aaaa-elsewhere",
         /// The CAA records allow none of `checks.certificate_authorities`.
         CaaForbids = "caa-forbids",
+        /// The CAA records cannot be looked up, so no authority may issue.
+        CaaUnreachable = "caa-unreachable",
+    }
+
+    /// What is wrong with CAA records.
+    CaaFault {
+        /// They allow others.
+        NotAllowed = "not-allowed",
+        /// They demand something that authorities do not know.
+        UnknownCritical = "unknown-critical",
+        /// They allow the right one, under a condition that is not met.
+        Restricted = "restricted",
+        /// They cannot be looked up.
+        Unreachable = "unreachable",
+    }
+
+    /// Why CNAMEs lead nowhere.
+    CnameFault {
+        /// They lead back to where they came from.
+        Loop = "loop",
+        /// There are more of them than resolvers follow.
+        TooLong = "too-long",
+        /// What they lead to does not exist.
+        NoSuchName = "no-such-name",
+        /// What they lead to has no address.
+        NoAddress = "no-address",
+        /// The name servers of what they lead to fail.
+        Failure = "failure",
+        /// The DNSSEC signatures of what they lead to are wrong.
+        Signatures = "signatures",
     }
 
     /// The plugin's own words for a domain's progress.
@@ -288,6 +318,12 @@ pub struct DnsObservation {
     /// What puts it out of order, where it is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_by: Option<BrokenBy>,
+    /// The CNAMEs, where they are why it leads nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Chain>,
+    /// Where its records stand, where somebody has to change them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
     /// Why it is broken or unknown, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -299,6 +335,28 @@ pub struct DnsObservation {
     /// How it went before.
     #[serde(default)]
     pub history: DnsHistory,
+}
+
+/// CNAMEs that lead nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain {
+    /// Why.
+    pub fault: CnameFault,
+    /// Where each of them leads, the first being the name's own.
+    pub cnames: Vec<String>,
+    /// The zone at fault, where it is another's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
+}
+
+/// A zone: the part of the DNS that one party runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// The name at its top.
+    pub name: String,
+    /// Who runs it, where that is somebody well-known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
 }
 
 /// An address that a name should not have.
@@ -401,15 +459,34 @@ impl SslObservation {
     }
 }
 
-/// The CAA records that count for a name (RFC 8659, section 3).
+/// The CAA records that count for a name (RFC 8659, section 3), and forbid it a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caa {
-    /// The name that has them: the name itself or one above it.
+    /// The name that has them: the name itself, one above it, or what the CNAME of such a one leads to.
     pub at: String,
+    /// Whose CNAME leads there, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// What is wrong with them.
+    #[serde(default = "Caa::not_allowed")]
+    pub fault: CaaFault,
+    /// The record at fault, as in a zone file, where it is a single one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+    /// Why, in words, where `fault` does not say it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Whom they allow to issue.
     pub allows: Vec<String>,
     /// Whom they should allow: the first of `checks.certificate_authorities`.
     pub lacks: String,
+}
+
+impl Caa {
+    /// What observations of before there were other faults mean.
+    fn not_allowed() -> CaaFault {
+        CaaFault::NotAllowed
+    }
 }
 
 /// Everything that one look at a name found.

@@ -8,15 +8,16 @@ use super::settle::Patience;
 use crate::{
     domain::DomainName,
     ledger::{Progress, later},
-    listing::listing,
     span::{span_between, whole_days},
     standing::{
-        Blocker, BrokenBy, Caa, Certificate, DnsVerdict, Facts, Observation, ResolverAnswer,
-        SslVerdict, Stage, Standing,
+        Blocker, Certificate, DnsVerdict, Facts, Observation, ResolverAnswer, SslVerdict, Stage,
+        Standing,
     },
 };
 
 mod addresses;
+mod caa;
+mod dns;
 
 /// Closte issues a certificate within so long, as it says: 5 to 10 minutes.
 const ISSUING: Duration = Duration::from_secs(10 * 60);
@@ -49,8 +50,8 @@ pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
         // What could not be looked at has not failed.
         (true, false, true) if ssl.is_bad() => Stage::SslFailed,
         (true, false, _) => Stage::CheckingSslCert,
-        (false, _, false) => Stage::CheckingDns,
-        (false, _, true) => Stage::Failed,
+        (false, _, true) if dns != DnsVerdict::Unknown => Stage::Failed,
+        (false, _, _) => Stage::CheckingDns,
     }
 }
 
@@ -92,16 +93,16 @@ fn advise_on(about: &About<'_>, standing: &Standing, facts: &Facts, now: Timesta
         return about.unknown_dns();
     }
     if let Some(since) = latest.dns.history.unsteady_since {
-        return about.unsteady(since, now);
+        return about.for_now("but not always", about.unsteady(since, now));
     }
     if !latest.dns.verdict.is_good() {
         return about.dns();
     }
     if latest.blockers.contains(&Blocker::AaaaElsewhere) {
-        return about.aaaa();
+        return about.for_now("but visitors with IPv6 get to another server", about.aaaa());
     }
-    if latest.blockers.contains(&Blocker::CaaForbids) {
-        return about.caa();
+    if !latest.blockers.is_empty() {
+        return about.for_now("but its certificate cannot be renewed", about.caa());
     }
     if latest.works() {
         return about.works(now);
@@ -136,99 +137,13 @@ fn place(latest: &Observation) -> String {
 }
 
 impl About<'_> {
-    /// `A record of shop.example at 203.0.113.10`.
-    fn record(&self) -> String {
-        let kind = match self.place.parse::<IpAddr>() {
-            Ok(IpAddr::V6(_)) => "AAAA record",
-            Ok(IpAddr::V4(_)) => "A record",
-            Err(_) if self.place.contains('/') || self.place == UNKNOWN_PLACE => "A record",
-            Err(_) => "CNAME record",
-        };
-        format!("{kind} of {} at {}", self.name, self.place)
-    }
-
-    fn dns(&self) -> Advice {
-        let dns = &self.latest.dns;
-        let name = self.name;
-        let host = dns.host.as_ref().map(|host| format!(", {host}")).unwrap_or_default();
-        let found = listing(&dns.addresses, 0);
-        let resolvers = format!("{} of {} resolvers", dns.seen, dns.of);
-        let record = self.record();
-        let customer = format!(
-            "Please log in where you manage the DNS of {name} and point the {record}. It can take \
-             some hours until everybody sees the change."
-        );
-        let (short, owner) = match dns.verdict {
-            DnsVerdict::Propagating => {
-                let rest = if found.is_empty() {
-                    String::new()
-                } else {
-                    format!("; the others still see {found}{host}")
-                };
-                return Advice {
-                    short: "wait",
-                    owner: format!(
-                        "Wait: {resolvers} see {name} at the right place{rest}. The change spreads \
-                         as old answers run out."
-                    ),
-                    customer: format!(
-                        "Your change is on its way: the new address of {name} reaches everybody \
-                         within some hours. There is nothing more to do."
-                    ),
-                };
-            }
-            DnsVerdict::NoSuchName => {
-                let why = match &dns.error {
-                    Some(error) => format!("{error}, which does not exist ({resolvers})"),
-                    None => format!(
-                        "there is no such name ({resolvers}). Is it registered, and not expired?"
-                    ),
-                };
-                ("register", format!("Point the {record}: {why}"))
-            }
-            DnsVerdict::NoAddress => {
-                ("add A", format!("Point the {record}: the name has no address ({resolvers})"))
-            }
-            DnsVerdict::Broken => return self.broken(),
-            _ => return self.elsewhere(&format!("{found}{host}"), &resolvers),
-        };
-        Advice { short, owner, customer }
-    }
-
-    fn broken(&self) -> Advice {
-        let (dns, name, record) = (&self.latest.dns, self.name, self.record());
-        let why = dns.error.as_deref().unwrap_or("SERVFAIL");
-        let seen = if dns.seen == 0 {
-            String::new()
-        } else {
-            format!(" ({} of {} resolvers)", dns.seen, dns.of)
-        };
-        let remedy = match dns.broken_by {
-            Some(BrokenBy::Signatures) => {
-                "have the DS record at the registrar removed or corrected".to_owned()
-            }
-            Some(BrokenBy::Disagreement) => {
-                format!("have all of them say the same: the {record}")
-            }
-            Some(BrokenBy::LongChain) => {
-                format!("have it shortened: point the {record} itself")
-            }
-            Some(BrokenBy::Failure) | None => {
-                "correct the name servers at the registrar".to_owned()
-            }
-        };
-        let and_then = match dns.broken_by {
-            Some(BrokenBy::Disagreement | BrokenBy::LongChain) => String::new(),
-            _ => format!(", and then point the {record}"),
-        };
-        Advice {
-            short: "fix DNS",
-            owner: format!("The DNS of {name} is broken{seen}: {why}; {remedy}"),
-            customer: format!(
-                "The DNS of {name} is out of order: {why}. Please ask whoever runs it to \
-                 {remedy}{and_then}."
-            ),
+    /// Advice that is for later, where the name works as yet.
+    fn for_now(&self, yet: &str, advice: Advice) -> Advice {
+        if !self.latest.works() {
+            return advice;
         }
+        let works = |text: String| format!("{} works, {yet}. {text}", self.name);
+        Advice { owner: works(advice.owner), customer: works(advice.customer), ..advice }
     }
 
     /// The DNS says now this, now that.
@@ -270,31 +185,6 @@ impl About<'_> {
             short: "ask again",
             owner: format!("Nothing is known of {} yet: {why}", self.name),
             customer: format!("We are still checking {}.", self.name),
-        }
-    }
-
-    fn caa(&self) -> Advice {
-        let name = self.name;
-        let Some(Caa { at, allows, lacks }) = &self.latest.caa else {
-            return Advice {
-                short: "add CAA",
-                owner: format!("The CAA records of {name} let nobody issue its certificate"),
-                customer: format!("The CAA records of {name} let nobody issue its certificate."),
-            };
-        };
-        let allows = if allows.is_empty() { "nobody".to_owned() } else { allows.join(", ") };
-        let property = if name.is_wildcard() { "issuewild" } else { "issue" };
-        Advice {
-            short: "add CAA",
-            owner: format!(
-                "Add a CAA record to {at}: 0 {property} \"{lacks}\". Its CAA records allow only \
-                 {allows} to issue a certificate"
-            ),
-            customer: format!(
-                "Please log in where you manage the DNS of {at} and add the CAA record 0 {property} \
-                 \"{lacks}\", or remove all its CAA records. Without that, no certificate can be \
-                 issued for {name}."
-            ),
         }
     }
 
@@ -507,9 +397,11 @@ impl About<'_> {
             }
         };
         let owner = self.with_panel(owner);
-        let customer = format!(
-            "Your DNS is right. We see to the certificate of {name}; there is nothing to do."
-        );
+        let customer = self.without_tls_at_the_proxy().unwrap_or_else(|| {
+            format!(
+                "Your DNS is right. We see to the certificate of {name}; there is nothing to do."
+            )
+        });
         Advice { short, owner, customer }
     }
 }

@@ -12,7 +12,7 @@ use hickory_resolver::{
     net::NetError,
     proto::{
         op::{Message, Query, ResponseCode},
-        rr::{Name, RData, RecordType, rdata::CAA},
+        rr::{Name, RecordType},
     },
     system_conf,
 };
@@ -109,6 +109,8 @@ pub(super) struct Resolver {
 struct ResolverState {
     health: Health,
     has_answered: bool,
+    /// Whether it ever said that it checked signatures.
+    validates: bool,
     /// Names of which it has another view than the resolvers that decide,
     odd: InARow,
     /// and what it says of the latest, while that is evidence.
@@ -196,6 +198,7 @@ impl Resolver {
         match &outcome {
             Ok(message) if is_of_the_name(message) => {
                 state.has_answered = true;
+                state.validates |= message.authentic_data;
                 // What it could not verify is no proof of health, and neither is the root, which it
                 // may have known for days.
                 if !unchecked && !name.is_root() {
@@ -240,6 +243,11 @@ impl Resolver {
         self.state().has_answered
     }
 
+    /// Whether it is known to check signatures.
+    pub(super) fn validates(&self) -> bool {
+        self.state().validates
+    }
+
     /// What it says of a name, while it has another view of one name after the other.
     pub(super) fn odd(&self) -> Option<String> {
         self.state().is_odd.clone()
@@ -280,22 +288,6 @@ impl Resolver {
         let (a, aaaa) =
             tokio::join!(self.ask(name, RecordType::A), self.ask(name, RecordType::AAAA));
         combine(a, aaaa)
-    }
-
-    /// Asks for CAA. Where the answer cannot be had, that is the error.
-    pub(super) async fn caa(&self, name: &Name) -> Result<Vec<CAA>, String> {
-        match self.ask(name, RecordType::CAA).await {
-            Reply::Records { records, .. } => Ok(records
-                .into_iter()
-                .filter_map(|record| match record.data {
-                    RData::CAA(caa) => Some(caa),
-                    _ => None,
-                })
-                .collect()),
-            Reply::NoSuchName { .. } => Ok(Vec::new()),
-            Reply::Broken { .. } => Err("SERVFAIL".to_owned()),
-            Reply::Failed(reason) | Reply::Silent(reason) => Err(reason),
-        }
     }
 }
 

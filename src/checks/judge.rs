@@ -2,20 +2,16 @@
 
 use std::{cmp::Reverse, fmt::Write as _, net::IpAddr};
 
-use hickory_resolver::proto::rr::rdata::CAA;
 use ipnet::IpNet;
 
 use super::{
-    clean,
+    hosts::known_host,
     reply::Addresses,
     reserved::reserved,
-    targets::{Expected, contains, known_host},
+    targets::{Expected, contains},
     weigh::LONG_CHAIN,
 };
-use crate::{
-    domain::DomainName,
-    standing::{BrokenBy, DnsHistory, DnsObservation, DnsVerdict, ResolverAnswer, Stray},
-};
+use crate::standing::{BrokenBy, DnsHistory, DnsObservation, DnsVerdict, ResolverAnswer, Stray};
 
 /// What one server's answer means on its own.
 pub(super) fn judge_answer(
@@ -141,7 +137,7 @@ pub(super) fn judge_dns(
     let addresses = speaks_of.map(|answer| answer.addresses.clone()).unwrap_or_default();
     let host = match (verdict, speaks_of) {
         (DnsVerdict::Elsewhere | DnsVerdict::Proxied | DnsVerdict::Propagating, Some(answer)) => {
-            known_host(&answer.addresses, &answer.cnames).map(str::to_owned)
+            known_host(&answer.addresses, &answer.cnames)
         }
         _ => None,
     };
@@ -168,6 +164,8 @@ pub(super) fn judge_dns(
         aaaa_elsewhere,
         strays,
         broken_by,
+        chain: None,
+        zone: None,
         error,
         answers,
         name_servers,
@@ -182,10 +180,7 @@ fn strays(addresses: &[IpAddr], expected: Option<&Expected>, proxies: &[IpNet]) 
     };
     let is_stray =
         |address: &&IpAddr| !expected.has_address(**address) && !contains(proxies, **address);
-    let stray = |address: &IpAddr| Stray {
-        address: *address,
-        host: known_host(&[*address], &[]).map(str::to_owned),
-    };
+    let stray = |address: &IpAddr| Stray { address: *address, host: known_host(&[*address], &[]) };
     addresses.iter().filter(is_stray).map(stray).collect()
 }
 
@@ -285,7 +280,7 @@ pub(super) fn without_waiting(dns: &mut DnsObservation) {
     if let Some(answer) = speaks_of {
         let is_elsewhere = matches!(verdict, DnsVerdict::Elsewhere | DnsVerdict::Proxied);
         let host = known_host(&answer.addresses, &answer.cnames).filter(|_| is_elsewhere);
-        dns.host = host.map(str::to_owned);
+        dns.host = host;
         let is_meant = |address: &IpAddr| match verdict {
             DnsVerdict::Elsewhere => answer.addresses.contains(address),
             _ => dns.aaaa_elsewhere.contains(address),
@@ -316,42 +311,6 @@ fn aaaa_elsewhere(
     elsewhere.sort_unstable();
     elsewhere.dedup();
     elsewhere
-}
-
-/// Whether these CAA records, which are all that count for the name, let one of the authorities
-/// issue for it; otherwise whom they allow (RFC 8659, section 4).
-pub(super) fn judge_caa(
-    records: &[CAA],
-    name: &DomainName,
-    authorities: &[String],
-) -> Result<(), Vec<String>> {
-    let property = |tag: &str| -> Vec<String> {
-        let of_tag = records.iter().filter(|record| record.tag.eq_ignore_ascii_case(tag));
-        of_tag.map(|record| issuer(&record.value)).collect()
-    };
-    let known =
-        ["issue", "issuewild", "iodef", "contactemail", "contactphone", "issuemail", "issuevmc"];
-    let unknown_critical = |record: &&CAA| {
-        record.issuer_critical && !known.iter().any(|tag| record.tag.eq_ignore_ascii_case(tag))
-    };
-    if let Some(record) = records.iter().find(unknown_critical) {
-        return Err(vec![format!("nobody, for its critical property {:?}", record.tag)]);
-    }
-    let issue = property("issue");
-    let wild = property("issuewild");
-    let issuers = if name.is_wildcard() && !wild.is_empty() { wild } else { issue };
-    let is_ours =
-        |issuer: &String| authorities.iter().any(|ours| ours.eq_ignore_ascii_case(issuer));
-    if issuers.is_empty() || issuers.iter().any(is_ours) {
-        return Ok(());
-    }
-    Err(issuers.into_iter().filter(|issuer| !issuer.is_empty()).collect())
-}
-
-/// The issuer's domain name in a property's value: what stands before its parameters.
-fn issuer(value: &[u8]) -> String {
-    let text = clean(&String::from_utf8_lossy(value));
-    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -408,13 +367,15 @@ mod tests {
                 |one: &Stray| format!("{} {}", one.address, one.host.as_deref().unwrap_or("?"));
             seen.strays.iter().map(name).collect()
         };
-        let beside = judge(vec![found(&["198.51.100.7", "198.185.159.145", "203.0.113.1"])]);
+        let beside = judge(vec![found(&["9.9.9.7", "198.185.159.145", "203.0.113.1"])]);
         assert_eq!(beside.verdict, DnsVerdict::Elsewhere);
-        assert_eq!(named(beside), ["198.51.100.7 ?", "198.185.159.145 Squarespace"]);
-        let both = judge(vec![found(&["198.51.100.7", "2001:db8::2"])]);
-        assert_eq!(named(both), ["198.51.100.7 ?", "2001:db8::2 ?"]);
-        let six = judge(vec![found(&["203.0.113.1", "2001:db8::2", "2001:db8::1"])]);
-        assert_eq!((six.verdict, named(six)), (DnsVerdict::Ok, vec!["2001:db8::2 ?".to_owned()]));
+        assert_eq!(named(beside), ["9.9.9.7 ?", "198.185.159.145 Squarespace"]);
+        let both = judge(vec![found(&["9.9.9.7", "2620:fe::2"])]);
+        assert_eq!(named(both), ["9.9.9.7 ?", "2620:fe::2 ?"]);
+        let six = judge(vec![found(&["203.0.113.1", "2620:fe::2", "2001:db8::1"])]);
+        assert_eq!((six.verdict, named(six)), (DnsVerdict::Ok, vec!["2620:fe::2 ?".to_owned()]));
+        let inside = judge(vec![found(&["192.168.1.7"])]);
+        assert_eq!(named(inside), ["192.168.1.7 a private address, which visitors cannot reach"]);
         // A proxy and the server behind it both lead to the site.
         let proxied = judge(vec![found(&["192.0.2.1", "203.0.113.1"])]);
         assert_eq!((proxied.verdict, proxied.strays.len()), (DnsVerdict::Proxied, 0));
@@ -462,42 +423,6 @@ mod tests {
         let other = judge(&["198.51.100.7"]);
         assert_eq!(other.verdict, DnsVerdict::Unknown);
         assert_eq!(other.error.as_deref(), Some("it is not known where names should point"));
-    }
-
-    fn caa(tag: &str, value: &str, issuer_critical: bool) -> CAA {
-        let mut record = CAA::new_issue(issuer_critical, None, Vec::new());
-        record.tag = tag.to_owned();
-        record.value = value.as_bytes().to_vec();
-        record
-    }
-
-    #[test]
-    fn caa_is_read_as_rfc_8659_says() {
-        let permits = |name: &str, records: &[CAA]| {
-            let authorities = ["letsencrypt.org".to_owned()];
-            judge_caa(records, &name.parse().unwrap(), &authorities).is_ok()
-        };
-        let (ours, theirs) =
-            (caa("issue", "letsencrypt.org", false), caa("issue", "x.example", false));
-        let wild = |issuer| caa("issuewild", issuer, false);
-        for (name, records, is_permitted) in [
-            ("a.example", vec![ours.clone()], true),
-            ("a.example", vec![theirs.clone()], false),
-            ("a.example", vec![theirs.clone(), ours.clone()], true),
-            ("a.example", vec![caa("ISSUE", "LetsEncrypt.org; x=1", true)], true),
-            ("a.example", vec![caa("issue", ";", false)], false),
-            ("a.example", vec![caa("issue", "", false)], false),
-            ("a.example", vec![wild("x.example")], true),
-            ("*.a.example", vec![wild("x.example")], false),
-            ("*.a.example", vec![ours.clone(), wild(";")], false),
-            ("*.a.example", vec![theirs.clone(), wild("letsencrypt.org")], true),
-            ("*.a.example", vec![theirs], false),
-            ("a.example", vec![caa("iodef", "mailto:a@a.example", false)], true),
-            ("a.example", vec![ours.clone(), caa("future", "?", false)], true),
-            ("a.example", vec![ours, caa("future", "?", true)], false),
-        ] {
-            assert_eq!(permits(name, &records), is_permitted, "{name} {records:?}");
-        }
     }
 
     fn answers() -> impl Strategy<Value = Vec<Addresses>> {

@@ -6,18 +6,25 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{
+    caa::judge_caa,
+    chain,
     dns::ResolverAddress,
-    judge::{judge_caa, judge_dns},
+    judge::judge_dns,
     name_servers::NameServers,
+    reply::text,
     reserved::reserved,
-    resolvers::Resolvers,
-    targets::{Expected, Target},
+    resolvers::{CaaReply, Resolvers},
+    targets::{Expected, Target, contains},
     tls::{RootsError, Tls},
+    zones::find_zone,
 };
 use crate::{
     domain::DomainName,
     ledger::later,
-    standing::{Blocker, Caa, DnsObservation, DnsVerdict, Observation, SslObservation, SslVerdict},
+    standing::{
+        Blocker, BrokenBy, Caa, CaaFault, CnameFault, DnsObservation, DnsVerdict, Observation,
+        SslObservation, SslVerdict,
+    },
 };
 
 /// What is looked at for a wildcard: this label below it.
@@ -258,7 +265,7 @@ impl Checks {
         if depth == Depth::Quick {
             observation.dns = self.ask_one(&dns_host, expected).await;
             if observation.dns.verdict.is_good() && observation.dns.aaaa_elsewhere.is_empty() {
-                observation.ssl = self.tls.look(&targets(&observation.dns), &host, now).await;
+                observation.ssl = self.handshakes(&targets(&observation.dns), &host, now).await;
                 if observation.ssl.verdict == SslVerdict::Valid {
                     return observation;
                 }
@@ -282,7 +289,7 @@ impl Checks {
         let is_right = observation.dns.verdict.is_good();
         let ssl = async {
             let is_new = looked_at.as_ref() != Some(&addresses);
-            if is_new { Some(self.tls.look(&addresses, host, now).await) } else { None }
+            if is_new { Some(self.handshakes(&addresses, host, now).await) } else { None }
         };
         let caa = async { if is_right { self.find_caa(name).await } else { None } };
         let (ssl, caa) = tokio::join!(ssl, caa);
@@ -298,10 +305,61 @@ impl Checks {
             }
         }
         if let Some(caa) = caa {
-            observation.blockers.push(Blocker::CaaForbids);
+            observation.blockers.push(match caa.fault {
+                CaaFault::Unreachable => Blocker::CaaUnreachable,
+                _ => Blocker::CaaForbids,
+            });
             observation.caa = Some(caa);
         }
+        self.find_remedy(name, dns_host, &mut observation).await;
         observation
+    }
+
+    /// Finds out what advice needs: where somebody has to log in, and which CNAME is at fault.
+    async fn find_remedy(&self, name: &DomainName, host: &Name, observation: &mut Observation) {
+        let dns = &observation.dns;
+        let is_to_be_mended = match dns.verdict {
+            DnsVerdict::Unknown | DnsVerdict::Propagating => false,
+            DnsVerdict::Ok => !observation.blockers.is_empty(),
+            DnsVerdict::Proxied => {
+                !observation.blockers.is_empty() || observation.ssl.verdict.is_bad()
+            }
+            _ => true,
+        };
+        if !is_to_be_mended {
+            return;
+        }
+        let leads_nowhere = matches!(
+            dns.verdict,
+            DnsVerdict::NoSuchName | DnsVerdict::NoAddress | DnsVerdict::Broken
+        );
+        let chain = async {
+            match leads_nowhere {
+                true => chain::find_fault(host, dns, &self.resolvers).await,
+                false => None,
+            }
+        };
+        // Records of one above the name may stand in another zone.
+        let caa = observation.caa.as_ref().filter(|caa| caa.via.is_none());
+        let at = caa.and_then(|caa| dns_name(&caa.at).ok()).unwrap_or_else(|| host.clone());
+        let (chain, zone) = tokio::join!(chain, find_zone(&at, &self.resolvers));
+        let dns = &mut observation.dns;
+        if let Some(chain) = &chain {
+            dns.error = Some(chain::why(chain, name.as_str()));
+            dns.broken_by = match chain.fault {
+                CnameFault::TooLong => Some(BrokenBy::LongChain),
+                CnameFault::Loop => None,
+                _ => dns.broken_by,
+            };
+        }
+        dns.chain = chain;
+        observation.dns.zone = zone.map(|zone| zone.seen());
+    }
+
+    async fn handshakes(&self, addresses: &[IpAddr], host: &str, now: Timestamp) -> SslObservation {
+        let may_connect =
+            |address| self.is_named(address) || contains(&self.options.proxies, address);
+        self.tls.look(addresses, host, now, may_connect).await
     }
 
     async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
@@ -324,18 +382,43 @@ impl Checks {
     }
 
     /// Climbs from the name towards the root until there are CAA records (RFC 8659, section 3),
-    /// and returns them if they forbid a certificate. What cannot be asked forbids nothing.
+    /// and returns them if they forbid a certificate, be it that they cannot be had. What could not be
+    /// asked forbids nothing.
     async fn find_caa(&self, name: &DomainName) -> Option<Caa> {
+        let authorities = &self.options.certificate_authorities;
+        let lacks = authorities.first().cloned().unwrap_or_default();
         let mut at = name.as_str().strip_prefix("*.").unwrap_or(name.as_str());
         loop {
-            let records = self.resolvers.caa(&dns_name(at).ok()?).await?;
-            if !records.is_empty() {
-                let authorities = &self.options.certificate_authorities;
-                let allows = judge_caa(&records, name, authorities).err()?;
-                let lacks = authorities.first().cloned().unwrap_or_default();
-                return Some(Caa { at: at.to_owned(), allows, lacks });
+            match self.resolvers.caa(&dns_name(at).ok()?).await {
+                CaaReply::None => (_, at) = at.split_once('.')?,
+                CaaReply::Unknown => return None,
+                CaaReply::At(owner, records) => {
+                    let forbidden = judge_caa(&records, name, authorities).err()?;
+                    let owner = text(&owner);
+                    return Some(Caa {
+                        via: (owner != at).then(|| at.to_owned()),
+                        at: owner,
+                        fault: forbidden.fault,
+                        record: forbidden.record,
+                        why: forbidden.why,
+                        allows: forbidden.allows,
+                        lacks,
+                    });
+                }
+                CaaReply::Fails(why) => {
+                    let end = chain::end(&dns_name(at).ok()?, &self.resolvers).await;
+                    let end = text(&end);
+                    return Some(Caa {
+                        via: (end != at).then(|| at.to_owned()),
+                        at: end,
+                        fault: CaaFault::Unreachable,
+                        record: None,
+                        why: Some(why),
+                        allows: Vec::new(),
+                        lacks,
+                    });
+                }
             }
-            (_, at) = at.split_once('.')?;
         }
     }
 }

@@ -5,12 +5,15 @@
 //! three of them pure; [`Clock`] looks at every name when its time has come.
 
 mod advice;
+mod caa;
 mod certificate;
+mod chain;
 mod clock;
 mod conditions;
 mod dns;
 mod health;
 mod history;
+mod hosts;
 mod judge;
 mod look;
 mod name_servers;
@@ -26,6 +29,7 @@ mod targets;
 mod tls;
 mod weigh;
 mod witness;
+mod zones;
 
 pub use advice::{Advice, advise, stage, stage_of};
 pub use clock::Clock;

@@ -21,6 +21,7 @@ use super::{
     reserved::reserved,
     resolvers::Resolvers,
     targets::Expected,
+    zones::find_zone,
 };
 use crate::standing::ResolverAnswer;
 
@@ -85,12 +86,14 @@ impl NameServers {
         host: &Name,
         may_connect: impl Fn(IpAddr) -> bool,
     ) -> (String, Addresses) {
-        let Some(address) = addresses.first().copied() else {
+        let forbids = |address: IpAddr| reserved(address).filter(|_| !may_connect(address));
+        let allowed = addresses.iter().find(|address| forbids(**address).is_none());
+        let Some(address) = allowed.or(addresses.first()).copied() else {
             let reason = "it has no address".to_owned();
             return (server.to_owned(), Addresses::Silent(reason));
         };
         let label = format!("{server} ({address})");
-        if let Some(purpose) = reserved(address).filter(|_| !may_connect(address)) {
+        if let Some(purpose) = forbids(address) {
             return (label, Addresses::Silent(format!("its address is {purpose}")));
         }
         let at = SocketAddr::new(address, self.port);
@@ -127,40 +130,21 @@ fn leads_on<'a>(
     (all_agree && !is_expected).then(|| Name::from_ascii(format!("{first}.")).ok()).flatten()
 }
 
-/// The servers of the zone that the name is in, with their addresses. Those of a top-level domain are
-/// nobody's here.
+/// The servers of the zone that the name is in, with their addresses.
 async fn find(host: &Name, resolvers: &Resolvers) -> Vec<(String, Vec<IpAddr>)> {
-    let mut zone = host.clone();
-    while zone.num_labels() > 1 {
-        let names = match resolvers.records(&zone, RecordType::NS).await {
-            Reply::Records { records, .. } => records
-                .into_iter()
-                .filter(|record| record.name == zone)
-                .filter_map(|record| match record.data {
-                    RData::NS(server) => Some(server.0),
-                    _ => None,
-                })
-                .take(MOST)
-                .collect(),
-            _ => Vec::new(),
-        };
-        if !names.is_empty() {
-            let servers = names.iter().map(async |name: &Name| {
-                let v4 = resolvers.records(name, RecordType::A).await;
-                let v6 = async || resolvers.records(name, RecordType::AAAA).await;
-                let mut addresses = addresses(v4);
-                if addresses.is_empty() {
-                    addresses = self::addresses(v6().await);
-                }
-                (text(name), addresses)
-            });
-            let mut servers: Vec<_> = join_all(servers).await;
-            servers.sort();
-            return servers;
+    let Some(zone) = find_zone(host, resolvers).await else { return Vec::new() };
+    let servers = zone.servers.iter().take(MOST).map(async |name| {
+        let v4 = resolvers.records(name, RecordType::A).await;
+        let v6 = async || resolvers.records(name, RecordType::AAAA).await;
+        let mut addresses = addresses(v4);
+        if addresses.is_empty() {
+            addresses = self::addresses(v6().await);
         }
-        zone = zone.base_name();
-    }
-    Vec::new()
+        (text(name), addresses)
+    });
+    let mut servers: Vec<_> = join_all(servers).await;
+    servers.sort();
+    servers
 }
 
 fn addresses(reply: Reply) -> Vec<IpAddr> {

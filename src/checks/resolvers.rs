@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
-use hickory_resolver::proto::rr::{Name, RecordType, rdata::CAA};
+use hickory_resolver::proto::rr::{Name, RData, RecordType, rdata::CAA};
 use ipnet::IpNet;
 
 use super::{
@@ -125,14 +125,35 @@ impl Resolvers {
         }
     }
 
-    /// CAA records, from the first that can say.
-    pub(super) async fn caa(&self, name: &Name) -> Option<Vec<CAA>> {
-        for resolver in self.in_turn() {
-            if let Ok(records) = resolver.caa(name).await {
-                return Some(records);
-            }
+    /// The CAA records of a name, as an authority would get them.
+    pub(super) async fn caa(&self, name: &Name) -> CaaReply {
+        let mut in_turn: Vec<&Resolver> = self.in_turn().collect();
+        // Authorities check signatures.
+        in_turn.sort_by_key(|resolver| !resolver.validates());
+        let Some((first, others)) = in_turn.split_first() else { return CaaReply::Unknown };
+        let answer = first.ask(name, RecordType::CAA).await;
+        let is_enough = says(&answer);
+        let mut answers = vec![(*first, answer)];
+        if !is_enough {
+            let others =
+                others.iter().map(async |one| (*one, one.ask(name, RecordType::CAA).await));
+            answers.extend(join_all(others).await);
         }
-        None
+        let bogus = answers
+            .iter()
+            .any(|(_, reply)| matches!(reply, Reply::Broken { signatures: true, .. }));
+        let said = answers.iter().find(|(one, reply)| says(reply) && (!bogus || one.validates()));
+        if let Some((_, reply)) = said {
+            return CaaReply::of(reply);
+        }
+        // Whoever fails at the root's as well cannot ask for such records at all.
+        let failing = answers.iter().filter(|(_, reply)| !says(reply));
+        let failing = failing.map(async |(one, reply)| {
+            let can_ask = says(&one.ask(&Name::root(), RecordType::CAA).await);
+            can_ask.then(|| why(reply))
+        });
+        let failing = join_all(failing).await.into_iter().flatten().next();
+        failing.map_or(CaaReply::Unknown, CaaReply::Fails)
     }
 
     /// Records of a kind, from the first that can say.
@@ -145,6 +166,45 @@ impl Resolvers {
             }
         }
         outcome
+    }
+}
+
+/// What is known of a name's CAA records.
+pub(super) enum CaaReply {
+    /// They are these, and stand at this name: the one that was asked for, or where its CNAME leads.
+    At(Name, Vec<CAA>),
+    /// There are none.
+    None,
+    /// They cannot be had, and no authority can have them.
+    Fails(String),
+    /// They could not be asked for.
+    Unknown,
+}
+
+impl CaaReply {
+    fn of(reply: &Reply) -> Self {
+        let Reply::Records { records, .. } = reply else { return Self::None };
+        let caa = records.iter().filter_map(|record| match &record.data {
+            RData::CAA(caa) => Some((record.name.clone(), caa.clone())),
+            _ => None,
+        });
+        let (names, records): (Vec<Name>, Vec<CAA>) = caa.unzip();
+        match names.into_iter().next() {
+            Some(name) => Self::At(name, records),
+            None => Self::None,
+        }
+    }
+}
+
+fn says(reply: &Reply) -> bool {
+    matches!(reply, Reply::Records { .. } | Reply::NoSuchName { .. })
+}
+
+fn why(reply: &Reply) -> String {
+    match reply {
+        Reply::Broken { why: Some(why), .. } => format!("SERVFAIL, {why}"),
+        Reply::Failed(reason) | Reply::Silent(reason) => reason.clone(),
+        _ => "SERVFAIL".to_owned(),
     }
 }
 

@@ -29,6 +29,7 @@ use tokio_rustls::TlsConnector;
 use super::{
     certificate::judge,
     old_tls::{self, Heard},
+    reserved::reserved,
     witness::{Witness, in_words},
 };
 use crate::standing::{AddressSeen, SslObservation, SslVerdict};
@@ -107,12 +108,14 @@ impl Tls {
         self.verifier.is_some()
     }
 
-    /// Looks at the addresses, and returns the worst of what they show.
+    /// Looks at the addresses, and returns the worst of what they show. `may_connect` tells to which
+    /// reserved addresses: those come from strangers.
     pub(super) async fn look(
         &self,
         addresses: &[IpAddr],
         name: &str,
         now: Timestamp,
+        may_connect: impl Fn(IpAddr) -> bool,
     ) -> SslObservation {
         let Some(verifier) = &self.verifier else {
             let why = "this machine has no root certificates: install ca-certificates";
@@ -122,14 +125,19 @@ impl Tls {
             return SslObservation::unknown("TLS cannot carry the name");
         };
         let look_at = async |address: &IpAddr| {
+            let address = *address;
+            if let Some(purpose) = reserved(address).filter(|_| !may_connect(address)) {
+                let why = format!("{address} is {purpose}, so nothing was connected to it");
+                return SslObservation { address: Some(address), ..SslObservation::unknown(why) };
+            }
             // Only a semaphore that is closed gives none, and this one never is.
             let _place = self.room.acquire().await;
-            let server = SocketAddr::new(*address, self.port);
+            let server = SocketAddr::new(address, self.port);
             let judge = |chain: &[CertificateDer<'_>]| {
                 judge(verifier, chain, &server_name, self.expiry_warning, now)
             };
             let seen = self.look_at(server, &server_name, judge).await;
-            SslObservation { address: Some(*address), ..seen }
+            SslObservation { address: Some(address), ..seen }
         };
         worst(join_all(some_of(addresses).iter().map(look_at)).await)
     }

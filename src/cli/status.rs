@@ -410,6 +410,8 @@ mod tests {
                 aaaa_elsewhere: Vec::new(),
                 strays: Vec::new(),
                 broken_by: None,
+                chain: None,
+                zone: None,
                 name_servers: Vec::new(),
                 history: DnsHistory::default(),
                 error: None,

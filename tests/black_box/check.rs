@@ -33,9 +33,9 @@ async fn check_explains_in_plain_words() {
         (
             3,
             "1 of 2 domains work\n\
-             b.example  DNS elsewhere, SSL refused\n    \
-             Point the A record of b.example at 127.0.0.1: it is at 127.0.0.2, a private address, \
-             which visitors cannot reach (1 of 1 resolvers)\n"
+             b.example  DNS elsewhere, SSL unknown\n    \
+             Point the A record of b.example at 127.0.0.1: it is at 127.0.0.2, a machine's address \
+             for itself, which visitors cannot reach (1 of 1 resolvers)\n"
         )
     );
     let Finished { out, .. } = program.run(&["status"]).await;
@@ -44,7 +44,7 @@ async fn check_explains_in_plain_words() {
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(lines[2], "2 added a moment ago: Closte's next list confirms that");
     assert_eq!(words(lines[3]), ["DOMAIN", "AT", "CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"]);
-    assert_eq!(words(lines[4])[..4], ["b.example", "added", "elsewhere", "refused"]);
+    assert_eq!(words(lines[4])[..4], ["b.example", "added", "elsewhere", "unknown"]);
     assert_eq!(words(lines[4])[5..], ["point", "A"]);
     assert_eq!(words(lines[5])[..5], ["a.example", "added", "ok", "valid", "89d"]);
 }

@@ -342,6 +342,29 @@ fn the_readme_explains_every_verdict() {
 }
 
 #[test]
+fn the_readme_explains_every_fault() {
+    use closte_sync::standing::{BrokenBy, CaaFault, CnameFault};
+    let readme = include_str!("../../README.md");
+    let table = readme.lines().skip_while(|line| !line.starts_with("| field | word |")).skip(2);
+    let mut field = "";
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    for row in table.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        if !cells[1].is_empty() {
+            field = cells[1];
+        }
+        told.extend(cells[2].split(',').map(|word| (field, word.trim().trim_matches('`'))));
+    }
+    let broken = BrokenBy::ALL.iter().map(|fault| ("`dns.broken_by`", fault.word()));
+    let chain = CnameFault::ALL.iter().map(|fault| ("`dns.chain.fault`", fault.word()));
+    let caa = CaaFault::ALL.iter().map(|fault| ("`caa.fault`", fault.word()));
+    let mut faults: Vec<(&str, &str)> = broken.chain(chain).chain(caa).collect();
+    told.sort_unstable();
+    faults.sort_unstable();
+    assert_eq!(told, faults);
+}
+
+#[test]
 fn the_readmes_tables_have_no_verdict_that_there_is_not() {
     use closte_sync::standing::{Blocker, DnsVerdict, SslVerdict};
     let readme = include_str!("../../README.md");

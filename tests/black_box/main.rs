@@ -18,6 +18,7 @@ mod output;
 mod plugin;
 mod records;
 mod reload;
+mod remedies;
 mod rules;
 mod secrets;
 mod service;

@@ -156,7 +156,7 @@ async fn an_aaaa_that_is_dead_counts_and_no_way_to_ipv6_does_not() {
 #[tokio::test]
 async fn what_leads_elsewhere_is_to_be_removed_in_one_round() {
     let stage = Stage::new().await;
-    let (wrong_a, wrong_aaaa) = ("198.185.159.144", "2001:db8::7");
+    let (wrong_a, wrong_aaaa) = ("198.185.159.144", "2620:fe::7");
     stage.outside.tls.show("shop.example", Face::Valid(90)).unwrap();
     let targets = "127.0.0.1";
     let program = stage.program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
@@ -181,7 +181,7 @@ async fn what_leads_elsewhere_is_to_be_removed_in_one_round() {
     let (_, advice) = stage.verdict("shop.example").await;
     assert!(
         advice.starts_with(
-            "Remove the A record 198.185.159.144 (Squarespace) and the AAAA record 2001:db8::7 of \
+            "Remove the A record 198.185.159.144 (Squarespace) and the AAAA record 2620:fe::7 of \
              shop.example: 127.0.0.1 is right"
         ),
         "{advice}"
@@ -190,7 +190,7 @@ async fn what_leads_elsewhere_is_to_be_removed_in_one_round() {
     let (_, advice) = stage.verdict("shop.example").await;
     assert!(
         advice.starts_with(
-            "Point the A record of shop.example at 127.0.0.1 and remove the AAAA record 2001:db8::7:"
+            "Point the A record of shop.example at 127.0.0.1 and remove the AAAA record 2620:fe::7:"
         ),
         "{advice}"
     );

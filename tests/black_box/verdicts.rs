@@ -104,7 +104,8 @@ async fn every_dns_verdict_comes_from_packets() {
     let advice = |name: &str| found(name)["advice"].as_str().unwrap().to_owned();
     assert_eq!(
         advice("away.example"),
-        "Point the A record of away.example at 127.0.0.1: it is at 198.51.100.7 (3 of 3 resolvers)"
+        "Point the A record of away.example at 127.0.0.1: it is at 198.51.100.7, an address for \
+         documentation, which visitors cannot reach (3 of 3 resolvers)"
     );
     assert!(advice("moved.example").contains("at 198.185.159.145, Squarespace (3 of 3"));
     assert!(advice("spreading.example").contains("2 of 3 resolvers see spreading.example at the"));
@@ -213,7 +214,7 @@ async fn what_stops_a_certificate_is_named() {
     // The nearest records count, whatever stands above them.
     dns.allow("caa.example", "issue", "other-ca.example");
     dns.allow("free.caa.example", "issue", "letsencrypt.org");
-    dns.allow("parameters.example", "issue", " LetsEncrypt.org ; accounturi=https://x.example/1");
+    dns.allow("parameters.example", "issue", " letsencrypt.org ; validationmethods=http-01");
     dns.allow("nobody.example", "issue", ";");
     dns.allow("mail-only.example", "iodef", "mailto:caa@mail-only.example");
     dns.allow("wild.example", "issue", "letsencrypt.org");
@@ -239,13 +240,14 @@ async fn what_stops_a_certificate_is_named() {
     let caa = &found("a.caa.example")["caa"];
     assert_eq!(
         caa,
-        &json!({"at": "caa.example", "allows": ["other-ca.example"], "lacks": "letsencrypt.org"})
+        &json!({"at": "caa.example", "fault": "not-allowed", "allows": ["other-ca.example"],
+            "lacks": "letsencrypt.org"})
     );
     let advice = |name: &str| found(name)["advice"].as_str().unwrap().to_owned();
     assert!(advice("six.example").contains("Remove the AAAA record of six.example"));
     assert!(advice("six.example").contains("2001:db8::7"));
     assert!(advice("*.wild.example").contains("0 issuewild \"letsencrypt.org\""));
-    assert!(advice("nobody.example").contains("allow only nobody"));
+    assert!(advice("nobody.example").contains("allow nobody to issue"));
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::{About, Advice};
+use super::{About, Advice, dns::LATER};
 use crate::{
+    checks::hosts::{known_host, proxy_switch},
     listing::listing,
-    standing::{SslVerdict, Stray},
+    standing::{DnsVerdict, Observation, SslVerdict, Stray},
 };
 
 impl About<'_> {
@@ -31,10 +32,18 @@ impl About<'_> {
                 owner: format!(
                     "Remove the {go} of {name}: {stay} is right and stays ({resolvers})"
                 ),
-                customer: format!(
-                    "Please log in where you manage the DNS of {name} and remove the {go}. {stay} is \
-                     right and stays."
-                ),
+                customer: format!("{} remove the {go}. {stay} is right and stays.", self.log_in()),
+            };
+        }
+        if let Some(advice) = self.behind_a_proxy(found) {
+            return advice;
+        }
+        if let Some(target) = self.cnames().first() {
+            let replace = self.instead_of(target);
+            return Advice {
+                short: "replace CNAME",
+                owner: format!("Replace {replace}: it leads to {found} ({resolvers})"),
+                customer: format!("{} replace {replace}. {LATER}", self.log_in()),
             };
         }
         let record = self.record();
@@ -47,11 +56,46 @@ impl About<'_> {
         Advice {
             short: "point A",
             owner: format!("Point the {record}{too}: it is at {found} ({resolvers})"),
-            customer: format!(
-                "Please log in where you manage the DNS of {name} and point the {record}{too}. It can \
-                 take some hours until everybody sees the change."
-            ),
+            customer: format!("{} point the {record}{too}. {LATER}", self.log_in()),
         }
+    }
+
+    /// It is at a proxy that the settings do not name. Where that leads cannot be seen.
+    fn behind_a_proxy(&self, found: &str) -> Option<Advice> {
+        let (name, record) = (self.name, self.record());
+        let (host, switch) = self.proxy()?;
+        Some(Advice {
+            short: "set proxy",
+            owner: format!(
+                "{name} is at {found}, a proxy, so where it leads cannot be seen: at {host}, {switch}, \
+                 and point the {record}. If the proxy is wanted, name its networks in checks.proxies"
+            ),
+            customer: format!("Please log in at {host}, {switch}, and point the {record}. {LATER}"),
+        })
+    }
+
+    /// Whose proxy it is at, and how that is taken away, if it is the customer's own.
+    fn proxy(&self) -> Option<(&str, &'static str)> {
+        let (dns, cnames) = (&self.latest.dns, self.cnames());
+        let host = dns.host.as_deref()?;
+        // What a CNAME leads to may have a proxy of its own.
+        let is_its_own = cnames.is_empty() || known_host(&[], cnames).as_deref() == Some(host);
+        let provider = dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
+        let switch = proxy_switch(host, provider).filter(|_| is_its_own)?;
+        Some((host, switch))
+    }
+
+    /// What the customer can do about a proxy that offers no TLS.
+    pub(super) fn without_tls_at_the_proxy(&self) -> Option<String> {
+        let Observation { dns, ssl, .. } = self.latest;
+        let is_so =
+            dns.verdict == DnsVerdict::Proxied && ssl.verdict == SslVerdict::HandshakeFailed;
+        let (host, switch) = self.proxy().filter(|_| is_so)?;
+        Some(format!(
+            "The proxy at {host} offers no TLS for {}. Please log in at {host} and turn its SSL on, or, \
+             until the certificate is there, {switch}.",
+            self.name
+        ))
     }
 
     /// The A records are right, and an AAAA record is not.
@@ -69,8 +113,8 @@ impl About<'_> {
                  certificate authorities with IPv6 go there"
             ),
             customer: format!(
-                "Please log in where you manage the DNS of {name} and remove its AAAA record \
-                 ({found}). The A record is right and stays."
+                "{} remove the AAAA record of {name} ({found}). The A record is right and stays.",
+                self.log_in()
             ),
         }
     }

@@ -28,6 +28,8 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
             aaaa_elsewhere: Vec::new(),
             strays: Vec::new(),
             broken_by: None,
+            chain: None,
+            zone: None,
             error: None,
             answers: Vec::new(),
             name_servers: Vec::new(),

@@ -1,0 +1,152 @@
+//! Advice about CAA records.
+
+use super::{About, Advice};
+use crate::{
+    listing::listing,
+    standing::{Caa, CaaFault, Zone},
+};
+
+impl About<'_> {
+    /// CAA records let nobody issue the certificate.
+    pub(super) fn caa(&self) -> Advice {
+        let name = self.name;
+        let Some(caa) = &self.latest.caa else {
+            return Advice {
+                short: "change CAA",
+                owner: format!("The CAA records of {name} let nobody issue its certificate"),
+                customer: format!("The CAA records of {name} let nobody issue its certificate."),
+            };
+        };
+        let (at, right) = (&caa.at, self.right_caa(caa));
+        let record = caa.record.as_deref().unwrap_or("that is at fault");
+        let why = caa.why.as_deref().unwrap_or("no answer");
+        let (short, remedy, reason) = match caa.fault {
+            CaaFault::NotAllowed => (
+                "add CAA",
+                format!("add the CAA record {right} to {at}"),
+                match &caa.allows[..] {
+                    [] => format!("the CAA records of {at} allow nobody to issue a certificate"),
+                    some => format!(
+                        "the CAA records of {at} allow only {} to issue a certificate",
+                        listing(some, 0)
+                    ),
+                },
+            ),
+            CaaFault::UnknownCritical => {
+                let and_add = caa.why.as_ref().map(|_| format!(", and add {right}"));
+                (
+                    "remove CAA",
+                    format!(
+                        "remove the CAA record {record} of {at}{}",
+                        and_add.unwrap_or_default()
+                    ),
+                    "what is marked as critical makes authorities refuse that do not know it"
+                        .to_owned(),
+                )
+            }
+            CaaFault::Restricted => {
+                // What it is for stays.
+                let property = record.split(' ').nth(1).unwrap_or("issue");
+                (
+                    "change CAA",
+                    format!(
+                        "replace the CAA record {record} of {at} by 0 {property} \"{}\"",
+                        caa.lacks
+                    ),
+                    why.to_owned(),
+                )
+            }
+            CaaFault::Unreachable => (
+                "fix DNS",
+                format!("make its name servers answer queries for CAA records of {at}"),
+                format!(
+                    "they cannot be looked up ({why}), so no authority may issue a certificate"
+                ),
+            ),
+        };
+        let without = format!("Without that, no certificate can be issued for {name}.");
+        if let Some(via) = &caa.via {
+            return self.caa_of_another(caa, via, &remedy, &reason, &without);
+        }
+        if caa.fault == CaaFault::Unreachable {
+            let whom = match &self.latest.dns.zone {
+                Some(Zone { provider: Some(provider), .. }) => provider.clone(),
+                Some(zone) => format!("whoever runs the DNS of {}", zone.name),
+                None => format!("whoever runs the DNS of {at}"),
+            };
+            let base = self.base();
+            let may_have_its_own = at != base && (name.is_wildcard() || self.cnames().is_empty());
+            // The nearest records count, whatever fails above them.
+            let or = if may_have_its_own {
+                format!(", or add the CAA record {right} to {base} itself")
+            } else {
+                String::new()
+            };
+            return Advice {
+                short,
+                owner: format!("Ask {whom} to {remedy}{or}: {reason}"),
+                customer: format!("Please ask {whom} to {remedy}{or}: {reason}. {without}"),
+            };
+        }
+        Advice {
+            short,
+            owner: format!("{}: {reason}", capital(&remedy)),
+            customer: format!("{} {remedy}: {reason}. {without}", self.log_in()),
+        }
+    }
+
+    /// The records are those of what a CNAME leads to: nobody can have any beside the CNAME.
+    fn caa_of_another(
+        &self,
+        caa: &Caa,
+        via: &str,
+        remedy: &str,
+        reason: &str,
+        without: &str,
+    ) -> Advice {
+        let at = &caa.at;
+        let (name, base) = (self.name, self.base());
+        let (instead, beside) = if via == base {
+            let own = self.cnames().first().filter(|_| !name.is_wildcard());
+            let cname = match own {
+                Some(target) => self.instead_of(target),
+                None => format!("the CNAME of {via} by {}", self.a_record()),
+            };
+            (
+                format!("replace {cname}"),
+                format!("beside the CNAME of {via} there can be no CAA record"),
+            )
+        } else {
+            (
+                format!("add the CAA record {} to {base} itself", self.right_caa(caa)),
+                format!("{via} is a CNAME to {at}, and counts for {name}"),
+            )
+        };
+        Advice {
+            short: "change CAA",
+            owner: format!("Have whoever runs {at} {remedy}, or {instead}: {reason}, and {beside}"),
+            customer: format!(
+                "{} {instead}, or have whoever runs {at} {remedy}: {reason}. {without}",
+                self.log_in()
+            ),
+        }
+    }
+
+    /// The record that would allow it, as in a zone file.
+    fn right_caa(&self, caa: &Caa) -> String {
+        let property = if self.name.is_wildcard() { "issuewild" } else { "issue" };
+        format!("0 {property} \"{}\"", caa.lacks)
+    }
+
+    /// The name that authorities begin with.
+    fn base(&self) -> &str {
+        let name = self.name.as_str();
+        name.strip_prefix("*.").unwrap_or(name)
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}

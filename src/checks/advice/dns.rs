@@ -1,0 +1,232 @@
+//! Advice about where a name points, and about what is out of order on the way there.
+
+use std::net::IpAddr;
+
+use super::{About, Advice, UNKNOWN_PLACE};
+use crate::{
+    checks::chain,
+    listing::listing,
+    standing::{BrokenBy, Chain, CnameFault, DnsVerdict, Zone},
+};
+
+impl About<'_> {
+    /// `A record of shop.example at 203.0.113.10`.
+    pub(super) fn record(&self) -> String {
+        format!("{} record of {} at {}", self.kind(), self.name, self.place)
+    }
+
+    /// `an A record at 203.0.113.10`
+    pub(super) fn a_record(&self) -> String {
+        match self.kind() {
+            "CNAME" => format!("a CNAME to {}", self.place),
+            kind => format!("an {kind} record at {}", self.place),
+        }
+    }
+
+    /// The kind of record that leads to the right place.
+    fn kind(&self) -> &'static str {
+        match self.place.parse::<IpAddr>() {
+            Ok(IpAddr::V6(_)) => "AAAA",
+            Ok(IpAddr::V4(_)) => "A",
+            Err(_) if self.place.contains('/') || self.place == UNKNOWN_PLACE => "A",
+            Err(_) => "CNAME",
+        }
+    }
+
+    /// Where the customer changes the name's records, as the beginning of a sentence.
+    pub(super) fn log_in(&self) -> String {
+        match &self.latest.dns.zone {
+            Some(Zone { provider: Some(provider), .. }) => {
+                format!("Please log in at {provider}, who run your DNS, and")
+            }
+            Some(Zone { name, .. }) => {
+                format!("Please log in where you manage the DNS of {name} and")
+            }
+            None => format!("Please log in where you manage the DNS of {} and", self.name),
+        }
+    }
+
+    /// The CNAMEs that lead to where the verdict sees it.
+    pub(super) fn cnames(&self) -> &[String] {
+        let dns = &self.latest.dns;
+        let meant = dns.answers.iter().find(|one| one.counts() && one.verdict == dns.verdict);
+        meant.map_or(&[], |answer| &answer.cnames)
+    }
+
+    fn resolvers(&self) -> String {
+        format!("{} of {} resolvers", self.latest.dns.seen, self.latest.dns.of)
+    }
+
+    pub(super) fn dns(&self) -> Advice {
+        let dns = &self.latest.dns;
+        if let Some(chain) = &dns.chain {
+            return self.dead_end(chain);
+        }
+        match dns.verdict {
+            DnsVerdict::Propagating => self.propagating(),
+            DnsVerdict::NoSuchName => self.missing(),
+            DnsVerdict::NoAddress => self.without_address(),
+            DnsVerdict::Broken => self.broken(),
+            _ => {
+                let host = dns.host.as_ref().map(|host| format!(", {host}")).unwrap_or_default();
+                self.elsewhere(&format!("{}{host}", listing(&dns.addresses, 0)), &self.resolvers())
+            }
+        }
+    }
+
+    fn propagating(&self) -> Advice {
+        let (dns, name) = (&self.latest.dns, self.name);
+        let rest = if dns.addresses.is_empty() {
+            String::new()
+        } else {
+            let host = dns.host.as_ref().map(|host| format!(", {host}")).unwrap_or_default();
+            format!("; the others still see {}{host}", listing(&dns.addresses, 0))
+        };
+        Advice {
+            short: "wait",
+            owner: format!(
+                "Wait: {} see {name} at the right place{rest}. The change spreads as old answers run \
+                 out.",
+                self.resolvers()
+            ),
+            customer: format!(
+                "Your change is on its way: the new address of {name} reaches everybody within some \
+                 hours. There is nothing more to do."
+            ),
+        }
+    }
+
+    /// There is no such name. Where there is a zone for it, that only lacks the record.
+    fn missing(&self) -> Advice {
+        let (name, record, resolvers) = (self.name.as_str(), self.record(), self.resolvers());
+        let zone = self.latest.dns.zone.as_ref().map(|zone| zone.name.as_str());
+        let zone = zone.filter(|zone| psl::domain_str(zone).is_some());
+        let label =
+            zone.and_then(|zone| name.strip_suffix(zone)?.strip_suffix('.').zip(Some(zone)));
+        if let Some((label, zone)) = label {
+            let add = format!("add the record {label} to {zone}, {}", self.a_record());
+            return Advice {
+                short: "add record",
+                owner: format!(
+                    "Add the record {label} to {zone}, {}: there is no such name ({resolvers})",
+                    self.a_record()
+                ),
+                customer: format!("{} {add}.", self.log_in()),
+            };
+        }
+        let registered = psl::domain_str(name).unwrap_or(name);
+        Advice {
+            short: "register",
+            owner: format!(
+                "Point the {record}: there is no such name ({resolvers}). Is {registered} registered, \
+                 and not expired?"
+            ),
+            customer: format!(
+                "There is no domain {registered}. Please see to it that it is registered and not \
+                 expired, and then point the {record}."
+            ),
+        }
+    }
+
+    fn without_address(&self) -> Advice {
+        let record = self.record();
+        Advice {
+            short: "add A",
+            owner: format!("Point the {record}: the name has no address ({})", self.resolvers()),
+            customer: format!("{} point the {record}. {LATER}", self.log_in()),
+        }
+    }
+
+    /// Its CNAMEs lead nowhere. Whoever has the name can only change the first of them.
+    fn dead_end(&self, chain: &Chain) -> Advice {
+        let name = self.name;
+        let (Some(first), Some(last)) = (chain.cnames.first(), chain.cnames.last()) else {
+            return self.broken();
+        };
+        let why = chain::why(chain, name.as_str());
+        let is_named = matches!(chain.fault, CnameFault::Loop | CnameFault::TooLong);
+        let leads_on = if first == last || is_named {
+            String::new()
+        } else {
+            format!("it leads on to {last}, and ")
+        };
+        let resolvers = match self.latest.dns.seen {
+            0 => String::new(),
+            _ => format!(" ({})", self.resolvers()),
+        };
+        // To where it should lead: what is wrong there is the network's own matter.
+        if let Some(right) = self.latest.expected.iter().find(|place| chain.cnames.contains(place))
+        {
+            return Advice {
+                short: "fix DNS",
+                owner: format!(
+                    "See to the DNS of {right}, where {name} rightly leads: {leads_on}{why}{resolvers}"
+                ),
+                customer: format!(
+                    "The CNAME of {name} is right. We see to {right}; there is nothing to do."
+                ),
+            };
+        }
+        if self.latest.expected.is_empty() {
+            return Advice {
+                short: "fix DNS",
+                owner: format!(
+                    "The CNAME of {name} leads to {first}: {leads_on}{why}{resolvers}. Whether it should \
+                     lead there is not known"
+                ),
+                customer: format!("We are still checking {name}."),
+            };
+        }
+        let replace = self.instead_of(first);
+        Advice {
+            short: "replace CNAME",
+            owner: format!("Replace {replace}: {leads_on}{why}{resolvers}"),
+            customer: format!("{} replace {replace}: {leads_on}{why}. {LATER}", self.log_in()),
+        }
+    }
+
+    /// `the CNAME of shop.example to other.example by an A record at 203.0.113.10`
+    pub(super) fn instead_of(&self, target: &str) -> String {
+        format!("the CNAME of {} to {target} by {}", self.name, self.a_record())
+    }
+
+    fn broken(&self) -> Advice {
+        let (dns, name, record) = (&self.latest.dns, self.name, self.record());
+        let why = dns.error.as_deref().unwrap_or("SERVFAIL");
+        let seen = if dns.seen == 0 { String::new() } else { format!(" ({})", self.resolvers()) };
+        let zone = dns.zone.as_ref().map_or(name.as_str(), |zone| &zone.name);
+        let above = match zone.split_once('.') {
+            // Nobody registers it: it is delegated where its parent is.
+            Some((_, parent)) if psl::domain_str(zone).is_some_and(|domain| domain != zone) => {
+                format!("in {parent}")
+            }
+            _ => "at the registrar".to_owned(),
+        };
+        let remedy = match dns.broken_by {
+            Some(BrokenBy::Signatures) => {
+                format!("have the DS record {above} removed or corrected")
+            }
+            Some(BrokenBy::Disagreement) => format!("have all of them say the same: the {record}"),
+            Some(BrokenBy::LongChain) => format!("have it shortened: point the {record} itself"),
+            Some(BrokenBy::Failure) | None => {
+                format!("have the name servers of {zone} answer, or correct them {above}")
+            }
+        };
+        let and_then = match dns.broken_by {
+            Some(BrokenBy::Disagreement | BrokenBy::LongChain) => String::new(),
+            _ => format!(", and then point the {record}"),
+        };
+        let provider = dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
+        let whom = provider.unwrap_or("whoever runs it");
+        Advice {
+            short: "fix DNS",
+            owner: format!("The DNS of {name} is broken{seen}: {why}; {remedy}"),
+            customer: format!(
+                "The DNS of {name} is out of order: {why}. Please ask {whom} to {remedy}{and_then}."
+            ),
+        }
+    }
+}
+
+/// What a customer should expect of a change.
+pub(super) const LATER: &str = "It can take some hours until everybody sees the change.";

@@ -1,0 +1,220 @@
+//! What CAA records mean to an authority (RFC 8659, RFC 8657), as Boulder, which is Let's Encrypt's,
+//! reads them: its `va/caa.go`, as of 2026-08. Pure.
+
+use hickory_resolver::proto::rr::rdata::CAA;
+
+use super::clean;
+use crate::{domain::DomainName, standing::CaaFault};
+
+/// Properties that Boulder knows, whatever it makes of them. All others it must not pass over where
+/// they are critical.
+const KNOWN: [&str; 5] = ["issue", "issuewild", "iodef", "issuemail", "issuevmc"];
+/// How Closte proves that it may have a certificate.
+const METHOD: &str = "http-01";
+
+/// Why CAA records forbid a certificate.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Forbidden {
+    pub(super) fault: CaaFault,
+    /// The record at fault, if it is not that one is missing; of several unknown ones, all.
+    pub(super) record: Option<String>,
+    pub(super) why: Option<String>,
+    /// Whom they allow.
+    pub(super) allows: Vec<String>,
+}
+
+/// Whether these records, which are all that count for the name, let one of the authorities issue for
+/// it; otherwise why not.
+pub(super) fn judge_caa(
+    records: &[CAA],
+    name: &DomainName,
+    authorities: &[String],
+) -> Result<(), Forbidden> {
+    let is = |record: &CAA, tag: &str| record.tag.eq_ignore_ascii_case(tag);
+    // Boulder takes bit 1 for the critical flag too, as many people do.
+    let is_passed_over =
+        |record: &&CAA| record.flags() & (128 | 1) == 0 || KNOWN.iter().any(|tag| is(record, tag));
+    let critical: Vec<&CAA> = records.iter().filter(|one| !is_passed_over(one)).collect();
+    let of = |tag: &str| records.iter().filter(|record| is(record, tag)).collect::<Vec<_>>();
+    let (issue, wild) = (of("issue"), of("issuewild"));
+    let counting = if name.is_wildcard() && !wild.is_empty() { wild } else { issue };
+    let allows = || {
+        let issuers = counting.iter().map(|record| issuer(&text(record)));
+        issuers.filter(|issuer| !issuer.is_empty()).collect()
+    };
+    if !critical.is_empty() {
+        let others: Vec<CAA> = records.iter().filter(is_passed_over).cloned().collect();
+        let is_enough = judge_caa(&others, name, authorities).is_ok();
+        return Err(Forbidden {
+            fault: CaaFault::UnknownCritical,
+            record: Some(critical.into_iter().map(shown).collect::<Vec<_>>().join(" and ")),
+            why: (!is_enough).then(|| "the others do not allow it either".to_owned()),
+            allows: allows(),
+        });
+    }
+    if counting.is_empty() {
+        return Ok(());
+    }
+    let is_ours = |record: &&&CAA| {
+        let issuer = issuer(&text(record));
+        authorities.iter().any(|ours| ours.eq_ignore_ascii_case(&issuer))
+    };
+    let mut restricted = None;
+    for record in counting.iter().filter(is_ours) {
+        match condition(&text(record), authorities) {
+            None => return Ok(()),
+            Some(why) => restricted = restricted.or(Some((record, why))),
+        }
+    }
+    let (fault, record, why) = match restricted {
+        Some((record, why)) => (CaaFault::Restricted, Some(shown(record)), Some(why)),
+        None => (CaaFault::NotAllowed, None, None),
+    };
+    Err(Forbidden { fault, record, why, allows: allows() })
+}
+
+/// Why a record that names one of the authorities does not help, if it does not.
+fn condition(value: &str, authorities: &[String]) -> Option<String> {
+    let (name, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let name = name.trim_matches([' ', '\t']);
+    if !authorities.iter().any(|ours| ours == name) {
+        return Some("it is not in small letters, which authorities compare".to_owned());
+    }
+    if parameters.trim_matches([' ', '\t']).is_empty() {
+        return None;
+    }
+    let mut accounts = 0;
+    let mut methods = None;
+    for parameter in parameters.split(';') {
+        let malformed = || Some(format!("its parameter {:?} is malformed", clean(parameter)));
+        let Some((tag, value)) = parameter.split_once('=') else { return malformed() };
+        let [tag, value] = [tag, value].map(|part| part.trim_matches([' ', '\t']));
+        let is_of_value = |c: char| matches!(c, '!'..=':' | '<'..='~');
+        if !tag.chars().all(|c| c.is_ascii_alphanumeric()) || !value.chars().all(is_of_value) {
+            return malformed();
+        }
+        match tag {
+            "accounturi" => accounts += 1,
+            "validationmethods" if methods.is_some() => return malformed(),
+            "validationmethods" => methods = Some(value),
+            _ => {}
+        }
+    }
+    if accounts > 0 {
+        let why = "it is for one account alone (accounturi), which Closte's is not known to be";
+        return Some(why.to_owned());
+    }
+    let methods = methods?;
+    let is_label = |method: &&str| {
+        !method.is_empty() && method.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    // What is no method ends the list.
+    let allows_it = methods.split(',').take_while(is_label).any(|method| method == METHOD);
+    (!allows_it)
+        .then(|| format!("it does not allow {METHOD}, by which Closte gets its certificates"))
+}
+
+/// The issuer's domain name in a property's value: what stands before its parameters.
+fn issuer(value: &str) -> String {
+    clean(value.split(';').next().unwrap_or_default().trim()).to_ascii_lowercase()
+}
+
+fn text(record: &CAA) -> String {
+    String::from_utf8_lossy(&record.value).into_owned()
+}
+
+/// As in a zone file.
+fn shown(record: &CAA) -> String {
+    format!("{} {} \"{}\"", record.flags(), clean(&record.tag), clean(&text(record)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caa(flags: u8, tag: &str, value: &str) -> CAA {
+        let mut record = CAA::new_issue(flags & 128 != 0, None, Vec::new());
+        record.reserved_flags = flags & 127;
+        record.tag = tag.to_owned();
+        record.value = value.as_bytes().to_vec();
+        record
+    }
+
+    fn judge(name: &str, records: &[CAA]) -> Result<(), Forbidden> {
+        judge_caa(records, &name.parse().unwrap(), &["letsencrypt.org".to_owned()])
+    }
+
+    #[test]
+    fn caa_is_read_as_rfc_8659_says() {
+        let (ours, theirs) = (caa(0, "issue", "letsencrypt.org"), caa(0, "issue", "x.example"));
+        let wild = |issuer| caa(0, "issuewild", issuer);
+        for (name, records, is_permitted) in [
+            ("a.example", vec![ours.clone()], true),
+            ("a.example", vec![theirs.clone()], false),
+            ("a.example", vec![theirs.clone(), ours.clone()], true),
+            ("a.example", vec![caa(128, "ISSUE", "letsencrypt.org; x=1")], true),
+            ("a.example", vec![caa(0, "issue", ";")], false),
+            ("a.example", vec![caa(0, "issue", "")], false),
+            ("a.example", vec![wild("x.example")], true),
+            ("*.a.example", vec![wild("x.example")], false),
+            ("*.a.example", vec![ours.clone(), wild(";")], false),
+            ("*.a.example", vec![theirs.clone(), wild("letsencrypt.org")], true),
+            ("*.a.example", vec![theirs], false),
+            ("a.example", vec![caa(0, "iodef", "mailto:a@a.example")], true),
+            ("a.example", vec![ours.clone(), caa(0, "future", "?")], true),
+            ("a.example", vec![ours.clone(), caa(128, "future", "?")], false),
+            ("a.example", vec![ours.clone(), caa(1, "future", "?")], false),
+            ("a.example", vec![ours.clone(), caa(64, "future", "?")], true),
+            ("a.example", vec![ours.clone(), caa(1, "iodef", "mailto:a@a.example")], true),
+            ("a.example", vec![caa(128, "issuemail", ";"), ours.clone()], true),
+            ("a.example", vec![caa(128, "contactemail", "a@a.example"), ours], false),
+        ] {
+            assert_eq!(judge(name, &records).is_ok(), is_permitted, "{name} {records:?}");
+        }
+    }
+
+    #[test]
+    fn what_restricts_the_right_authority_is_told_with_the_record() {
+        let why = |value: &str| {
+            let forbidden = judge("a.example", &[caa(0, "issue", value)]).err()?;
+            assert_eq!(forbidden.fault, CaaFault::Restricted, "{value}");
+            assert_eq!(forbidden.record, Some(format!("0 issue \"{value}\"")));
+            forbidden.why
+        };
+        for fine in [
+            "letsencrypt.org",
+            " letsencrypt.org ; ",
+            "letsencrypt.org;validationmethods=dns-01,http-01",
+            "letsencrypt.org; x=",
+        ] {
+            assert_eq!(why(fine), None, "{fine}");
+        }
+        for (value, part) in [
+            ("letsencrypt.org; accounturi=https://x.example/acct/1", "one account alone"),
+            ("letsencrypt.org; validationmethods=dns-01", "does not allow http-01"),
+            ("letsencrypt.org; validationmethods=", "does not allow http-01"),
+            ("letsencrypt.org; validationmethods=,http-01", "does not allow http-01"),
+            ("letsencrypt.org; validationmethods=http-01; validationmethods=http-01", "malformed"),
+            ("letsencrypt.org; http-01", "malformed"),
+            ("letsencrypt.org; a_b=c", "malformed"),
+            ("letsencrypt.org; a=b c", "malformed"),
+            ("letsencrypt.org; a=b;", "malformed"),
+            ("LetsEncrypt.org", "small letters"),
+        ] {
+            assert!(why(value).is_some_and(|why| why.contains(part)), "{value}");
+        }
+        // A second record without the condition allows it.
+        let both = ["letsencrypt.org; validationmethods=dns-01", "letsencrypt.org"];
+        let both = both.map(|value| caa(0, "issue", value));
+        assert_eq!(judge("a.example", &both), Ok(()));
+        let critical = |more: &[CAA]| {
+            let records = [&[caa(129, "tbs", "Unknown")], more].concat();
+            let forbidden = judge("a.example", &records).unwrap_err();
+            assert_eq!(forbidden.fault, CaaFault::UnknownCritical);
+            (forbidden.record.unwrap(), forbidden.why.is_some())
+        };
+        assert_eq!(critical(&[]), ("129 tbs \"Unknown\"".to_owned(), false));
+        let more = [caa(1, "x", "y"), caa(0, "issue", ";")];
+        assert_eq!(critical(&more), ("129 tbs \"Unknown\" and 1 x \"y\"".to_owned(), true));
+    }
+}

@@ -1,0 +1,158 @@
+//! Whose servers they are, by address and by name: from `hosts.toml`, which is compiled in.
+
+use std::{net::IpAddr, sync::LazyLock};
+
+use config::{Config, ConfigError, File, FileFormat};
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::{reserved::reserved, targets::contains};
+
+static HOSTS: LazyLock<Hosts> = LazyLock::new(|| Hosts::parse().unwrap_or_default());
+
+#[derive(Debug, Default, Deserialize)]
+struct Hosts {
+    /// Where people's domains point at.
+    host: Vec<Host>,
+    /// Who runs their DNS.
+    dns: Vec<Dns>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Host {
+    name: String,
+    #[serde(default)]
+    networks: Vec<IpNet>,
+    /// What CNAMEs to it lead to.
+    #[serde(default)]
+    names: Vec<String>,
+    /// If it stands before somebody's server: how it is taken away.
+    proxy: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dns {
+    name: String,
+    names: Vec<String>,
+}
+
+impl Hosts {
+    fn parse() -> Result<Self, ConfigError> {
+        let file = File::from_str(include_str!("hosts.toml"), FileFormat::Toml);
+        Config::builder().add_source(file).build()?.try_deserialize()
+    }
+}
+
+/// The well-known host that one of the CNAMEs, or all these addresses, belong to; or what addresses
+/// are for that no visitor reaches.
+pub(super) fn known_host(addresses: &[IpAddr], cnames: &[String]) -> Option<String> {
+    let leads_there = |host: &&Host| cnames.iter().any(|name| is_one_of(name, &host.names));
+    let is_there = |host: &&Host| {
+        !addresses.is_empty() && addresses.iter().all(|address| contains(&host.networks, *address))
+    };
+    let hosts = || HOSTS.host.iter();
+    let host = hosts().find(leads_there).or_else(|| hosts().find(is_there));
+    let purpose = || {
+        let purpose = reserved(*addresses.first()?)?;
+        let all_are = addresses.iter().all(|address| reserved(*address) == Some(purpose));
+        all_are.then(|| format!("{purpose}, which visitors cannot reach"))
+    };
+    host.map(|host| host.name.clone()).or_else(purpose)
+}
+
+/// How the proxy of this host is taken away from a zone that this provider runs, if it is one. A host
+/// that runs zones itself is a proxy for those alone.
+pub(super) fn proxy_switch(host: &str, provider: Option<&str>) -> Option<&'static str> {
+    let known = HOSTS.host.iter().find(|known| known.name == host)?;
+    let runs_zones = HOSTS.dns.iter().any(|dns| dns.name == host);
+    let is_its_zone = provider.is_none_or(|provider| provider == host) || !runs_zones;
+    known.proxy.as_deref().filter(|_| is_its_zone)
+}
+
+/// Who runs a zone with these name servers, where it is somebody well-known. They have to agree.
+pub(super) fn dns_provider(servers: &[String]) -> Option<&'static str> {
+    let runs = |dns: &&Dns| servers.iter().all(|server| is_one_of(server, &dns.names));
+    let dns = HOSTS.dns.iter().find(|dns| !servers.is_empty() && runs(dns))?;
+    Some(&dns.name)
+}
+
+fn is_one_of(name: &str, patterns: &[String]) -> bool {
+    patterns.iter().any(|pattern| ends_with(name, pattern))
+}
+
+/// Whether the name is that of the pattern, or below it. A `*` stands for any characters of its label.
+fn ends_with(name: &str, pattern: &str) -> bool {
+    let mut labels = name.rsplit('.');
+    pattern.rsplit('.').all(|pattern| match (labels.next(), pattern.split_once('*')) {
+        (Some(label), Some((head, tail))) => label
+            .strip_prefix(head)
+            .is_some_and(|rest| rest.strip_suffix(tail).is_some_and(|middle| !middle.is_empty())),
+        (Some(label), None) => label.eq_ignore_ascii_case(pattern),
+        (None, _) => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_what_it_should_be() {
+        let hosts = Hosts::parse().unwrap();
+        assert!(hosts.host.len() > 20 && hosts.dns.len() > 20);
+        for network in hosts.host.iter().flat_map(|host| &host.networks) {
+            assert_eq!(*network, network.trunc());
+            assert_eq!(reserved(network.addr()), None, "{network}");
+        }
+        for host in &hosts.host {
+            assert!(!host.networks.is_empty() || !host.names.is_empty(), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_known_by_cname_or_address() {
+        let host = |address: &str, cname: &str| {
+            let cnames: Vec<String> = Some(cname.to_owned()).into_iter().collect();
+            known_host(&[address.parse().unwrap()], &cnames).unwrap_or_default()
+        };
+        for (address, cname, is) in [
+            ("198.185.159.145", "", "Squarespace"),
+            ("203.0.114.9", "shops.myshopify.com", "Shopify"),
+            ("203.0.114.9", "notmyshopify.com", ""),
+            ("2606:4700::6810:1", "", "Cloudflare"),
+            ("104.16.0.1", "mine.vercel-dns-017.com", "Vercel"),
+            ("151.101.1.195", "", "Fastly"),
+            ("192.124.249.7", "", "Sucuri"),
+            ("217.160.0.7", "", "IONOS"),
+            ("213.186.33.5", "", "OVH"),
+            ("162.255.119.22", "", "a forwarding or parking page of Namecheap"),
+            ("15.197.142.173", "", "GoDaddy's forwarding"),
+            ("1.2.3.4", "pixie.porkbun.com", "a forwarding or parking page of Porkbun"),
+            ("216.239.32.21", "", "Google"),
+            ("192.168.1.7", "", "a private address, which visitors cannot reach"),
+            ("fe80::1", "", "a link-local address, which visitors cannot reach"),
+        ] {
+            assert_eq!(host(address, cname), is, "{address} {cname}");
+        }
+        assert_eq!(known_host(&[], &[]), None);
+        assert!(proxy_switch("Cloudflare", None).unwrap().contains("DNS only"));
+        assert!(proxy_switch("Cloudflare", Some("Cloudflare")).is_some());
+        assert_eq!(proxy_switch("Cloudflare", Some("GoDaddy")), None);
+        assert!(proxy_switch("Sucuri", Some("GoDaddy")).is_some());
+        assert_eq!(proxy_switch("Squarespace", None), None);
+    }
+
+    #[test]
+    fn who_runs_a_zone_is_known_by_all_its_servers() {
+        let runs = |servers: &[&str]| {
+            let servers: Vec<String> = servers.iter().map(|&server| server.to_owned()).collect();
+            dns_provider(&servers)
+        };
+        assert_eq!(runs(&["ns07.domaincontrol.com", "ns08.domaincontrol.com"]), Some("GoDaddy"));
+        let amazon = ["ns-1.awsdns-41.co.uk", "ns-2.awsdns-07.com", "ns-3.awsdns-50.org"];
+        assert_eq!(runs(&amazon), Some("Amazon Route 53"));
+        assert_eq!(runs(&["ns-1.awsdns-.com"]), None);
+        assert_eq!(runs(&["ada.ns.cloudflare.com", "ns1.dnsimple.com"]), None);
+        assert_eq!(runs(&[]), None);
+    }
+}

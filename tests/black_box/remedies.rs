@@ -1,0 +1,455 @@
+//! Remedies: whom they name, and what is to be done where.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+use closte_sync::simulator::{DnsFault, Face};
+use serde_json::{Value, json};
+
+use crate::support::{Outside, Program, SERVER, ends, rig};
+
+async fn bare() -> (Outside, Program) {
+    let outside = Outside::start().await;
+    let program = outside.around(Program::bare());
+    (outside, program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1"))
+}
+
+/// Around resolvers that know the zones of the rig, and nothing else.
+async fn among_real_zones() -> (Outside, Program) {
+    let (outside, program) = bare().await;
+    let resolvers = [rig().validating, rig().trusting].map(|address| address.to_string());
+    (outside, program.with("CLOSTE_SYNC__CHECKS__RESOLVERS", &resolvers.join(",")))
+}
+
+async fn check(program: &Program, name: &str) -> Value {
+    program.run(&["check", "--json", name]).await.json()[0].clone()
+}
+
+/// Checks what is said of a name: to the owner, to the customer.
+async fn says(program: &Program, name: &str, owner: &str, customer: &str) -> Value {
+    let seen = check(program, name).await;
+    let told = seen["advice"].as_str().unwrap();
+    // Whose answers do not count is another matter.
+    let told = told.split(". Of no account").next().unwrap();
+    assert_eq!((told, seen["customer"].as_str().unwrap()), (owner, customer), "{name}: {seen}");
+    seen
+}
+
+#[tokio::test]
+async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
+    let rig = rig();
+    let mut zone = rig.zone("cname-3.example").a("@", "127.0.0.1");
+    for record in [
+        "loop CNAME back",
+        "back CNAME loop",
+        "gone CNAME gone.target-3.example.",
+        "far CNAME near",
+        "near CNAME gone.target-3.example.",
+        "empty CNAME empty.target-3.example.",
+        "bogus CNAME www.bogus-3.example.",
+        "lame CNAME www.lame-3.example.",
+        "away CNAME other.target-3.example.",
+    ] {
+        zone = zone.record(record);
+    }
+    for n in 0..20 {
+        zone = zone.record(&format!("c{n} CNAME c{}", n + 1));
+    }
+    zone.a("c20", "127.0.0.1").serve();
+    rig.zone("target-3.example").record("empty TXT here").a("other", "9.9.9.9").serve();
+    rig.zone("bogus-3.example").a("www", "127.0.0.1").bogus().serve();
+    rig.zone("lame-3.example").lame().serve();
+    let (_outside, program) = among_real_zones().await;
+    for (label, target, fault, why) in [
+        (
+            "loop",
+            "back.cname-3.example",
+            "loop",
+            "its CNAMEs lead in a circle, loop.cname-3.example → back.cname-3.example → \
+             loop.cname-3.example",
+        ),
+        ("gone", "gone.target-3.example", "no-such-name", "gone.target-3.example does not exist"),
+        (
+            "far",
+            "near.cname-3.example",
+            "no-such-name",
+            "it leads on to gone.target-3.example, and gone.target-3.example does not exist",
+        ),
+        ("empty", "empty.target-3.example", "no-address", "empty.target-3.example has no address"),
+        (
+            "bogus",
+            "www.bogus-3.example",
+            "signatures",
+            "the DNSSEC signatures of bogus-3.example are wrong",
+        ),
+        (
+            "lame",
+            "www.lame-3.example",
+            "failure",
+            "the name servers of lame-3.example do not answer as they should (SERVFAIL)",
+        ),
+        (
+            "c0",
+            "c1.cname-3.example",
+            "too-long",
+            "its chain of 16 CNAMEs is longer than resolvers follow",
+        ),
+    ] {
+        let name = format!("{label}.cname-3.example");
+        let replace = format!("the CNAME of {name} to {target} by an A record at 127.0.0.1: {why}");
+        // Who does not check signatures has no say about them.
+        let of = if label == "bogus" { 1 } else { 2 };
+        let seen = says(
+            &program,
+            &name,
+            &format!("Replace {replace} ({of} of {of} resolvers)"),
+            &format!(
+                "Please log in where you manage the DNS of cname-3.example and replace {replace}. \
+                 It can take some hours until everybody sees the change."
+            ),
+        )
+        .await;
+        assert_eq!(seen["dns"]["chain"]["fault"], fault, "{seen}");
+        assert!(why.ends_with(seen["dns"]["error"].as_str().unwrap()), "{seen}");
+    }
+    says(
+        &program,
+        "away.cname-3.example",
+        "Replace the CNAME of away.cname-3.example to other.target-3.example by an A record at \
+         127.0.0.1: it leads to 9.9.9.9 (2 of 2 resolvers)",
+        "Please log in where you manage the DNS of cname-3.example and replace the CNAME of \
+         away.cname-3.example to other.target-3.example by an A record at 127.0.0.1. It can take \
+         some hours until everybody sees the change.",
+    )
+    .await;
+    // A name that is missing beside others is nobody's to register.
+    says(
+        &program,
+        "www.cname-3.example",
+        "Add the record www to cname-3.example, an A record at 127.0.0.1: there is no such name (2 of \
+         2 resolvers)",
+        "Please log in where you manage the DNS of cname-3.example and add the record www to \
+         cname-3.example, an A record at 127.0.0.1.",
+    )
+    .await;
+    says(
+        &program,
+        "www.nobodys-3.example",
+        "Point the A record of www.nobodys-3.example at 127.0.0.1: there is no such name (2 of 2 \
+         resolvers). Is nobodys-3.example registered, and not expired?",
+        "There is no domain nobodys-3.example. Please see to it that it is registered and not \
+         expired, and then point the A record of www.nobodys-3.example at 127.0.0.1.",
+    )
+    .await;
+    // Where its own zone is broken, that one is named.
+    says(
+        &program,
+        "www.lame-3.example",
+        "The DNS of www.lame-3.example is broken (2 of 2 resolvers): its name servers do not answer as \
+         they should (SERVFAIL); have the name servers of lame-3.example answer, or correct them at \
+         the registrar",
+        "The DNS of www.lame-3.example is out of order: its name servers do not answer as they should \
+         (SERVFAIL). Please ask whoever runs it to have the name servers of lame-3.example answer, or \
+         correct them at the registrar, and then point the A record of www.lame-3.example at \
+         127.0.0.1.",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_cname_that_leads_where_it_should_is_not_to_be_replaced() {
+    // The network's own domain is gone.
+    let (_network, _closte, program) = ends(&["shop.example"]).await;
+    let outside = Outside::start().await;
+    outside.dns.alias("shop.example", "agency.example");
+    let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
+    says(
+        &program.clone().with("CLOSTE_SYNC__CLOSTE__PUBLIC_ADDRESS", "127.0.0.1"),
+        "shop.example",
+        "See to the DNS of agency.example, where shop.example rightly leads: agency.example does not \
+         exist (1 of 1 resolvers)",
+        "The CNAME of shop.example is right. We see to agency.example; there is nothing to do.",
+    )
+    .await;
+    says(
+        &program,
+        "shop.example",
+        "The CNAME of shop.example leads to agency.example: agency.example does not exist (1 of 1 \
+         resolvers). Whether it should lead there is not known",
+        "We are still checking shop.example.",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn caa_records_are_named_where_they_stand() {
+    let rig = rig();
+    let mut zone = rig.zone("caa-3.example").a("@", "127.0.0.1");
+    for record in [
+        "@ CAA 0 issue \"x.example\"",
+        "www CNAME www.caa-target-3.example.",
+        "through CNAME free.caa-target-3.example.",
+        "* A 127.0.0.1",
+        "critical A 127.0.0.1",
+        "critical CAA 1 tbs \"Unknown\"",
+        "critical CAA 0 issue \"letsencrypt.org\"",
+        "account A 127.0.0.1",
+        "account CAA 0 issue \"letsencrypt.org; accounturi=https://x.example/1\"",
+        "method A 127.0.0.1",
+        "method CAA 0 issue \"letsencrypt.org; validationmethods=dns-01\"",
+        "malformed A 127.0.0.1",
+        "malformed CAA 0 issue \"letsencrypt.org; what\"",
+        "right A 127.0.0.1",
+        "right CAA 0 issue \"letsencrypt.org; validationmethods=http-01\"",
+    ] {
+        zone = zone.record(record);
+    }
+    zone.serve();
+    let target = rig.zone("caa-target-3.example").a("www", "127.0.0.1").a("free", "127.0.0.1");
+    target.record("www CAA 0 issue \";\"").serve();
+    let (_outside, program) = among_real_zones().await;
+
+    let log_in = "Please log in where you manage the DNS of caa-3.example and";
+    let without = "Without that, no certificate can be issued for";
+    let add = "add the CAA record 0 issue \"letsencrypt.org\" to caa-3.example: the CAA records of \
+               caa-3.example allow only x.example to issue a certificate";
+    // There can be none beside a CNAME; then those of the zone count.
+    for label in ["through", "other"] {
+        let name = format!("{label}.caa-3.example");
+        let customer = format!("{log_in} {add}. {without} {name}.");
+        let seen = says(&program, &name, &add.replacen('a', "A", 1), &customer).await;
+        assert_eq!((&seen["blockers"], &seen["works"]), (&json!(["caa-forbids"]), &json!(false)));
+    }
+    let replace = "replace the CNAME of www.caa-3.example to www.caa-target-3.example by an A record at \
+                   127.0.0.1";
+    let theirs = "have whoever runs www.caa-target-3.example add the CAA record 0 issue \
+                  \"letsencrypt.org\" to www.caa-target-3.example";
+    let reason = "the CAA records of www.caa-target-3.example allow nobody to issue a certificate";
+    let seen = says(
+        &program,
+        "www.caa-3.example",
+        &format!(
+            "{}, or {replace}: {reason}, and beside the CNAME of www.caa-3.example there can be no \
+             CAA record",
+            theirs.replacen('h', "H", 1)
+        ),
+        &format!("{log_in} {replace}, or {theirs}: {reason}. {without} www.caa-3.example."),
+    )
+    .await;
+    assert_eq!(seen["caa"]["via"], "www.caa-3.example");
+    let account = "letsencrypt.org; accounturi=https://x.example/1";
+    for (label, remedy, reason) in [
+        (
+            "critical",
+            "remove the CAA record 1 tbs \"Unknown\" of critical.caa-3.example".to_owned(),
+            "what is marked as critical makes authorities refuse that do not know it",
+        ),
+        (
+            "account",
+            format!(
+                "replace the CAA record 0 issue \"{account}\" of account.caa-3.example by 0 issue \
+                 \"letsencrypt.org\""
+            ),
+            "it is for one account alone (accounturi), which Closte's is not known to be",
+        ),
+        (
+            "method",
+            "replace the CAA record 0 issue \"letsencrypt.org; validationmethods=dns-01\" of \
+             method.caa-3.example by 0 issue \"letsencrypt.org\""
+                .to_owned(),
+            "it does not allow http-01, by which Closte gets its certificates",
+        ),
+        (
+            "malformed",
+            "replace the CAA record 0 issue \"letsencrypt.org; what\" of malformed.caa-3.example by 0 \
+             issue \"letsencrypt.org\""
+                .to_owned(),
+            "its parameter \"what\" is malformed",
+        ),
+    ] {
+        let name = format!("{label}.caa-3.example");
+        let owner = format!("{}: {reason}", remedy.replacen('r', "R", 1));
+        let customer = format!("{log_in} {remedy}: {reason}. {without} {name}.");
+        let seen = says(&program, &name, &owner, &customer).await;
+        assert_eq!(seen["blockers"], json!(["caa-forbids"]), "{seen}");
+    }
+    assert_eq!(check(&program, "right.caa-3.example").await["blockers"], json!([]));
+}
+
+#[tokio::test]
+async fn caa_records_that_cannot_be_looked_up_stop_a_certificate() {
+    let (outside, program) = bare().await;
+    let dns = &outside.dns;
+    for (label, fault, said) in [
+        ("broken", DnsFault::Broken, "SERVFAIL"),
+        ("silent", DnsFault::Silent, "no answer within 5 s"),
+        ("refused", DnsFault::Refused, "it answers Query Refused"),
+        ("not-implemented", DnsFault::NotImplemented, "it answers Not Implemented"),
+    ] {
+        let zone = format!("{label}.example");
+        let below = format!("www.{zone}");
+        for name in [&zone, &below] {
+            dns.point(name, &[SERVER]);
+        }
+        dns.delegate(&zone, &["ns1.domaincontrol.com", "ns2.domaincontrol.com"]);
+        dns.fail_caa(&zone, fault);
+        let answer = format!("make its name servers answer queries for CAA records of {zone}");
+        let why =
+            format!("they cannot be looked up ({said}), so no authority may issue a certificate");
+        let seen = says(
+            &program,
+            &zone,
+            &format!("Ask GoDaddy to {answer}: {why}"),
+            &format!(
+                "Please ask GoDaddy to {answer}: {why}. Without that, no certificate can be issued \
+                 for {zone}."
+            ),
+        )
+        .await;
+        assert_eq!(seen["blockers"], json!(["caa-unreachable"]), "{seen}");
+        // It is a parent's too, unless there are records before it.
+        let seen = check(&program, &below).await;
+        assert_eq!(seen["blockers"], json!(["caa-unreachable"]), "{seen}");
+        let itself =
+            format!(", or add the CAA record 0 issue \"letsencrypt.org\" to {below} itself");
+        assert!(seen["advice"].as_str().unwrap().contains(&itself), "{seen}");
+        dns.allow(&below, "issue", "letsencrypt.org");
+        assert_eq!(check(&program, &below).await["blockers"], json!([]));
+    }
+    // Who cannot look up any is no witness.
+    dns.point("well.example", &[SERVER]);
+    dns.fail_caa("well.example", DnsFault::Refused);
+    dns.fail_caa("", DnsFault::Refused);
+    assert_eq!(check(&program, "well.example").await["blockers"], json!([]));
+}
+
+#[tokio::test]
+async fn caa_of_a_cnames_target_that_fails_is_laid_at_its_door() {
+    let (outside, program) = bare().await;
+    outside.dns.alias("shop.example", "x.cdn.example");
+    outside.dns.point("x.cdn.example", &[SERVER]);
+    outside.dns.fail_caa("shop.example", DnsFault::Broken);
+    outside.dns.delegate("example", &[]);
+    let remedy = "make its name servers answer queries for CAA records of x.cdn.example";
+    let replace = "replace the CNAME of shop.example to x.cdn.example by an A record at 127.0.0.1";
+    let why = "they cannot be looked up (SERVFAIL), so no authority may issue a certificate";
+    says(
+        &program,
+        "shop.example",
+        &format!(
+            "Have whoever runs x.cdn.example {remedy}, or {replace}: {why}, and beside the CNAME of \
+             shop.example there can be no CAA record"
+        ),
+        &format!(
+            "Please log in where you manage the DNS of shop.example and {replace}, or have whoever \
+             runs x.cdn.example {remedy}: {why}. Without that, no certificate can be issued for \
+             shop.example."
+        ),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_works_is_said_to_work_whatever_is_wrong_beside_it() {
+    let (outside, program) = bare().await;
+    outside.point(&["shop.example"]);
+    outside.tls.show("shop.example", Face::Valid(90)).unwrap();
+    outside.dns.allow("shop.example", "issue", ";");
+    let reason = "add the CAA record 0 issue \"letsencrypt.org\" to shop.example: the CAA records of \
+                  shop.example allow nobody to issue a certificate";
+    let works = "shop.example works, but its certificate cannot be renewed.";
+    let seen = says(
+        &program,
+        "shop.example",
+        &format!("{works} {}", reason.replacen('a', "A", 1)),
+        &format!(
+            "{works} Please log in where you manage the DNS of shop.example and {reason}. Without \
+             that, no certificate can be issued for shop.example."
+        ),
+    )
+    .await;
+    assert_eq!((&seen["works"], &seen["stage"]), (&json!(true), &json!("done")));
+    assert_eq!(program.run(&["check", "shop.example"]).await.status, 0);
+}
+
+#[tokio::test]
+async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
+    let (outside, program) = bare().await;
+    let dns = &outside.dns;
+    let cloudflare: IpAddr = "104.16.0.1".parse().unwrap();
+    let squarespace: IpAddr = "198.185.159.145".parse().unwrap();
+    for (name, address, servers) in [
+        ("behind.example", cloudflare, ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"]),
+        ("daddys.example", squarespace, ["ns07.domaincontrol.com", "ns08.domaincontrol.com"]),
+        ("shared.example", cloudflare, ["ns07.domaincontrol.com", "ns08.domaincontrol.com"]),
+    ] {
+        dns.point(name, &[address]);
+        dns.delegate(name, &servers);
+    }
+    let later = "It can take some hours until everybody sees the change.";
+    let switch = "set the record to \"DNS only\" (the orange cloud becomes grey), and point the A record \
+                  of behind.example at 127.0.0.1.";
+    says(
+        &program,
+        "behind.example",
+        &format!(
+            "behind.example is at 104.16.0.1, Cloudflare, a proxy, so where it leads cannot be seen: \
+             at Cloudflare, {switch} If the proxy is wanted, name its networks in checks.proxies"
+        ),
+        &format!("Please log in at Cloudflare, {switch} {later}"),
+    )
+    .await;
+    for (name, found) in [
+        ("daddys.example", "198.185.159.145, Squarespace"),
+        ("shared.example", "104.16.0.1, Cloudflare"),
+    ] {
+        says(
+            &program,
+            name,
+            &format!(
+                "Point the A record of {name} at 127.0.0.1: it is at {found} (1 of 1 resolvers)"
+            ),
+            &format!(
+                "Please log in at GoDaddy, who run your DNS, and point the A record of {name} at \
+                 127.0.0.1. {later}"
+            ),
+        )
+        .await;
+    }
+    // Somebody else's proxy is not the customer's to switch.
+    dns.alias("hosted.example", "host.elsewhere.example");
+    dns.point("host.elsewhere.example", &[cloudflare]);
+    let seen = check(&program, "hosted.example").await;
+    let replace = "replace the CNAME of hosted.example to host.elsewhere.example by an A record at";
+    assert!(seen["customer"].as_str().unwrap().contains(replace), "{seen}");
+}
+
+#[tokio::test]
+async fn a_reserved_address_of_a_stranger_is_named_and_never_connected_to() {
+    let (outside, program) = bare().await;
+    let stranger: IpAddr = "127.0.0.5".parse().unwrap();
+    let listener = TcpListener::bind(SocketAddr::new(stranger, outside.tls.port())).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    outside.dns.point("inside.example", &[stranger]);
+    let seen = says(
+        &program,
+        "inside.example",
+        "Point the A record of inside.example at 127.0.0.1: it is at 127.0.0.5, a machine's address for \
+         itself, which visitors cannot reach (1 of 1 resolvers)",
+        "Please log in where you manage the DNS of inside.example and point the A record of \
+         inside.example at 127.0.0.1. It can take some hours until everybody sees the change.",
+    )
+    .await;
+    assert_eq!(
+        seen["ssl"]["error"],
+        "127.0.0.5 is a machine's address for itself, so nothing was connected to it"
+    );
+    assert!(listener.accept().is_err(), "nobody came");
+    let program = program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.0/29");
+    let accepting = std::thread::spawn(move || {
+        listener.set_nonblocking(false).unwrap();
+        drop(listener.accept().unwrap());
+    });
+    let seen = check(&program, "inside.example").await;
+    assert_eq!(seen["ssl"]["address"], "127.0.0.5", "{seen}");
+    accepting.join().unwrap();
+}
