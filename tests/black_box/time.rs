@@ -4,7 +4,7 @@ use closte_sync::simulator::{Fault, Simulator, Target};
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 
-use crate::support::{FakeClock, Network, Program, ends, eventually};
+use crate::support::{FakeClock, Network, Outside, Program, ends, eventually};
 
 const HOUR: i64 = 60 * 60;
 const YEARS: i64 = 10 * 365 * 24 * HOUR;
@@ -135,4 +135,27 @@ async fn a_clock_that_was_ahead_once_keeps_nothing_waiting() {
     assert_eq!(daemon.stop().await, 0);
     assert!(closte.domains().contains(&"a.example".to_owned()), "its grace counts from now on");
     goes("a.example", &closte, &program).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_calls_nobody_to_a_name_that_has_just_broken() {
+    let (_network, _closte, program, clock) = on_machine(&["a.example"]).await;
+    let outside = Outside::start().await;
+    outside.dns.point("a.example", &["127.0.0.2".parse().unwrap()]);
+    let program = outside.around(program);
+    program.run(&["apply"]).await;
+    let check = async || program.run(&["check", "--json"]).await.json();
+    assert_eq!(check().await[0]["dns"]["verdict"], "elsewhere");
+    for ahead in [YEARS, 2 * YEARS] {
+        clock.set(ahead);
+        assert_eq!(check().await[0]["dns"]["verdict"], "elsewhere");
+    }
+    let daemon = program.start_daemon();
+    let looked_at = async || status(&program).await[0]["looked_at"].clone();
+    let before = looked_at().await;
+    clock.set(3 * YEARS);
+    eventually("it is looked at again", async || looked_at().await != before).await;
+    assert_eq!(daemon.stop().await, 0);
+    let events = program.run(&["events", "--json"]).await.out;
+    assert!(events.contains("dns.pending") && !events.contains("needs_attention"), "{events}");
 }
