@@ -79,8 +79,8 @@ async fn follow(host: &Name, resolver: &Resolver) -> Option<(CnameFault, Vec<Str
                 None => at_the_end(&at, seen.len() - 1, resolver).await,
             },
             Reply::NoSuchName { .. } => Some(CnameFault::NoSuchName),
-            Reply::Broken { signatures: true, .. } => Some(CnameFault::Signatures),
-            Reply::Broken { signatures: false, .. } => Some(CnameFault::Failure),
+            Reply::Broken { signatures: Some(true), .. } => Some(CnameFault::Signatures),
+            Reply::Broken { .. } => Some(CnameFault::Failure),
             Reply::Failed(_) | Reply::Silent(_) => None,
         };
         return (seen.len() > 1).then_some(()).and(fault).map(|fault| (fault, names(&seen), at));
@@ -91,8 +91,8 @@ async fn follow(host: &Name, resolver: &Resolver) -> Option<(CnameFault, Vec<Str
 /// What is wrong with the name that so many CNAMEs lead to.
 async fn at_the_end(at: &Name, cnames: usize, resolver: &Resolver) -> Option<CnameFault> {
     match resolver.ask(at, RecordType::A).await {
-        Reply::Broken { signatures: true, .. } => Some(CnameFault::Signatures),
-        Reply::Broken { signatures: false, .. } => Some(CnameFault::Failure),
+        Reply::Broken { signatures: Some(true), .. } => Some(CnameFault::Signatures),
+        Reply::Broken { .. } => Some(CnameFault::Failure),
         Reply::NoSuchName { .. } => Some(CnameFault::NoSuchName),
         Reply::Records { records, .. } if records.is_empty() => Some(CnameFault::NoAddress),
         Reply::Records { .. } => (cnames >= LONG_CHAIN).then_some(CnameFault::TooLong),

@@ -1,24 +1,22 @@
 //! How the resolvers do, for whoever runs this.
 
 use futures_util::future::join_all;
-use hickory_resolver::proto::rr::{Name, RecordType};
 
 use super::{
-    dns::Resolver,
+    dns::{Control, Resolver},
     look::{Checks, dns_name},
-    reply::Reply,
     weigh::{Heard, alone, views},
 };
 use crate::domain::DomainName;
 
-/// How a resolver does with names that must exist.
+/// How a resolver does with what it must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResolverTrial {
-    /// It knows them.
+    /// It knows it.
     Passed,
-    /// It knows them, and sees one otherwise than the resolvers that decide.
+    /// It knows it, and sees a name otherwise than the resolvers that decide.
     Odd(String),
-    /// It fails at one that it must know.
+    /// It fails at some of it.
     Sick(String),
     /// It does not answer.
     Silent(String),
@@ -32,17 +30,17 @@ impl ResolverTrial {
 }
 
 impl Checks {
-    /// Tries every resolver: with the root's name servers, which each of them knows, and with the
-    /// network's own domain.
+    /// Tries every resolver: with what each of them knows, and with the network's own domain.
     pub async fn try_resolvers(&self, own: Option<&DomainName>) -> Vec<(String, ResolverTrial)> {
         let heard = match own.and_then(|own| dns_name(own.as_str()).ok()) {
             Some(name) => self.resolvers().hear_all(&name, Some(&self.anywhere()), &[]).await,
             None => Vec::new(),
         };
         let tries = self.resolvers().all.iter().map(async |resolver| {
-            let result = match try_root(resolver).await {
-                ResolverTrial::Passed => try_own(resolver.label(), own, &heard),
-                result => result,
+            let result = match resolver.control().await {
+                Control::Failed(how) => ResolverTrial::Sick(how),
+                Control::Silent(reason) => ResolverTrial::Silent(reason),
+                Control::Passed { .. } | Control::Unknown => try_own(resolver.label(), own, &heard),
             };
             (resolver.label().to_owned(), result)
         });
@@ -67,22 +65,6 @@ impl Checks {
 
     fn those(&self, word: impl Fn(&Resolver) -> Option<String>) -> Vec<String> {
         self.resolvers().all.iter().filter_map(word).collect()
-    }
-}
-
-async fn try_root(resolver: &Resolver) -> ResolverTrial {
-    let of = "for the root's name servers";
-    match resolver.ask(&Name::root(), RecordType::NS).await {
-        Reply::Silent(reason) => ResolverTrial::Silent(reason),
-        Reply::Failed(reason) => ResolverTrial::Sick(format!("{reason} {of}")),
-        Reply::Broken { why, .. } => {
-            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-            ResolverTrial::Sick(format!("it answers SERVFAIL{why} {of}"))
-        }
-        Reply::NoSuchName { .. } => {
-            ResolverTrial::Sick(format!("it answers that there is no such name {of}"))
-        }
-        Reply::Records { .. } => ResolverTrial::Passed,
     }
 }
 

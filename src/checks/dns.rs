@@ -16,7 +16,7 @@ use hickory_resolver::{
     },
     system_conf,
 };
-use tokio::time::Instant;
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
     clean,
@@ -84,16 +84,23 @@ impl ResolverAddress {
     }
 }
 
-/// How a resolver does with a name that must exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a resolver does with questions whose answer is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Control {
-    /// It knows it; and it checks signatures, or does not.
+    /// It answers them; and it checks signatures, or does not.
     Passed { validates: bool },
-    /// It fails at it.
-    Failed,
-    /// It could not be asked.
+    /// It fails at one, in this way.
+    Failed(String),
+    /// It does not answer, and why.
+    Silent(String),
+    /// It was not asked.
     Unknown,
 }
+
+/// What came of such questions is believed for so long: there may be many doubts at once.
+const CONTROL_LASTS: Duration = Duration::from_secs(5);
+/// An odd resolver is that until it has not been for so long.
+const ODD_LASTS: Duration = Duration::from_secs(10 * 60);
 
 /// A resolver, and how many queries it may get.
 pub(super) struct Resolver {
@@ -103,6 +110,7 @@ pub(super) struct Resolver {
     servers: Result<Vec<SocketAddr>, String>,
     throttle: Throttle,
     state: Mutex<ResolverState>,
+    control: AsyncMutex<Option<(Instant, Control)>>,
 }
 
 #[derive(Default)]
@@ -113,8 +121,8 @@ struct ResolverState {
     validates: bool,
     /// Names of which it has another view than the resolvers that decide,
     odd: InARow,
-    /// and what it says of the latest, while that is evidence.
-    is_odd: Option<String>,
+    /// and what it says of the latest, and when, while that is evidence.
+    is_odd: Option<(String, Instant)>,
 }
 
 impl Resolver {
@@ -134,6 +142,7 @@ impl Resolver {
             servers,
             throttle: Throttle::new(queries_per_second),
             state: Mutex::default(),
+            control: AsyncMutex::default(),
         }
     }
 
@@ -147,22 +156,33 @@ impl Resolver {
 
     /// Asks for records of a kind.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Reply {
-        match self.send(name, kind, false).await {
-            // With checking disabled, a resolver hands out what it could not verify (RFC 4035,
-            // section 3.2.2).
-            Reply::Broken { signatures: false, why } => {
-                let unchecked = self.send(name, kind, true).await;
-                let signatures =
-                    matches!(unchecked, Reply::Records { .. } | Reply::NoSuchName { .. });
-                Reply::Broken { signatures, why }
+        let broken = match self.send(name, kind).await {
+            Reply::Broken { signatures: None, why } => why,
+            reply => return reply,
+        };
+        // With checking disabled, a resolver hands out what it could not verify (RFC 4035,
+        // section 3.2.2). What it could not get at first may be there a moment later, too.
+        let unchecked = self.exchange(name, kind, true).await;
+        if !unchecked.is_ok_and(|message| is_of_the_name(&message)) {
+            return Reply::Broken { signatures: Some(false), why: broken };
+        }
+        match self.send(name, kind).await {
+            Reply::Broken { signatures, why } => {
+                Reply::Broken { signatures: signatures.or(Some(true)), why: why.or(broken) }
             }
             reply => reply,
         }
     }
 
-    async fn send(&self, name: &Name, kind: RecordType, unchecked: bool) -> Reply {
-        match self.exchange(name, kind, unchecked).await {
-            Ok(message) => read(message),
+    async fn send(&self, name: &Name, kind: RecordType) -> Reply {
+        match self.exchange(name, kind, false).await {
+            Ok(message) => {
+                // The root it may have known for days.
+                if is_of_the_name(&message) && !name.is_root() {
+                    self.state().health.answered();
+                }
+                read(message)
+            }
             Err(reason) => Reply::Silent(reason),
         }
     }
@@ -175,7 +195,7 @@ impl Resolver {
         unchecked: bool,
     ) -> Result<Message, String> {
         let servers = self.servers.as_ref().map_err(Clone::clone)?;
-        if self.state().health.is_silent() && self.rests() {
+        if self.is_silent() && self.rests() {
             return Err("it has not answered for a while".to_owned());
         }
         self.throttle.next().await;
@@ -196,30 +216,61 @@ impl Resolver {
         }
         let mut state = self.state();
         match &outcome {
-            Ok(message) if is_of_the_name(message) => {
-                state.has_answered = true;
-                state.validates |= message.authentic_data;
-                // What it could not verify is no proof of health, and neither is the root, which it
-                // may have known for days.
-                if !unchecked && !name.is_root() {
-                    state.health.answered();
+            Ok(message) => {
+                if is_of_the_name(message) {
+                    state.has_answered = true;
+                    state.validates |= message.authentic_data;
                 }
+                state.health.responded();
             }
-            Ok(_) => state.health.failed(),
             Err(_) => state.health.unanswered(Instant::now()),
         }
         outcome
     }
 
-    /// How it does with the root's name servers, which every resolver knows. One that will not say is
-    /// none that fails.
+    /// How it does with what every resolver knows: who serves the root, and that a name is not there
+    /// which nobody can have asked for before. Asked for now and then only.
     pub(super) async fn control(&self) -> Control {
-        match self.exchange(&Name::root(), RecordType::NS, false).await {
-            Ok(message) if is_of_the_name(&message) => {
-                Control::Passed { validates: message.authentic_data }
+        let mut known = self.control.lock().await;
+        if let Some((at, control)) = &*known
+            && at.elapsed() < CONTROL_LASTS
+        {
+            return control.clone();
+        }
+        let control = self.ask_control().await;
+        *known = Some((Instant::now(), control.clone()));
+        control
+    }
+
+    async fn ask_control(&self) -> Control {
+        let (root, label) = (Name::root(), rand::random::<u64>());
+        let Ok(new) = Name::from_ascii(format!("closte-sync-{label:016x}.com.")) else {
+            return Control::Unknown;
+        };
+        let (root, new) = tokio::join!(
+            self.exchange(&root, RecordType::NS, false),
+            self.exchange(&new, RecordType::A, false)
+        );
+        let code = |message: &Message| message.response_code;
+        match (root, new) {
+            (Err(reason), _) | (_, Err(reason)) => Control::Silent(reason),
+            (Ok(root), _) if code(&root) == ResponseCode::ServFail => {
+                Control::Failed("it answers SERVFAIL for the root's name servers".to_owned())
             }
-            Ok(message) if message.response_code == ResponseCode::ServFail => Control::Failed,
-            Ok(_) | Err(_) => Control::Unknown,
+            (Ok(root), _) if code(&root) == ResponseCode::NXDomain => Control::Failed(
+                "it answers that there is no such name for the root's name servers".to_owned(),
+            ),
+            (_, Ok(new)) if !is_of_the_name(&new) => {
+                let code = match code(&new) {
+                    ResponseCode::ServFail => "SERVFAIL".to_owned(),
+                    code => code.to_string(),
+                };
+                Control::Failed(format!("it answers {code} for a new name below com"))
+            }
+            (_, Ok(new)) if !new.answers.is_empty() => Control::Failed(
+                "it has an address for a name below com that nobody has registered".to_owned(),
+            ),
+            (Ok(root), _) => Control::Passed { validates: root.authentic_data },
         }
     }
 
@@ -230,12 +281,12 @@ impl Resolver {
 
     /// Whether it gave no answer for so long, and none since.
     pub(super) fn is_silent(&self) -> bool {
-        self.state().health.is_silent()
+        self.state().health.is_silent(Instant::now())
     }
 
     /// How it fails, if it is sick.
     pub(super) fn sick(&self) -> Option<String> {
-        self.state().health.sick().map(str::to_owned)
+        self.state().health.sick(Instant::now()).map(str::to_owned)
     }
 
     /// Whether it ever answered.
@@ -250,7 +301,7 @@ impl Resolver {
 
     /// What it says of a name, while it has another view of one name after the other.
     pub(super) fn odd(&self) -> Option<String> {
-        self.state().is_odd.clone()
+        self.state().is_odd.as_ref().map(|(says, _)| says.clone())
     }
 
     /// It failed at a name that most others answer.
@@ -265,11 +316,17 @@ impl Resolver {
 
     /// What it says of a name, if that is something else than what those say who decide.
     pub(super) fn note_view(&self, name: &str, otherwise: Option<String>) {
-        let mut state = self.state();
+        let (mut state, now) = (self.state(), Instant::now());
         match otherwise {
-            Some(says) if state.odd.note(name, Instant::now()) => state.is_odd = Some(says),
-            Some(_) => {}
-            None => (state.odd, state.is_odd) = (InARow::default(), None),
+            Some(says) => {
+                if state.odd.note(name, now) || state.is_odd.is_some() {
+                    state.is_odd = Some((says, now));
+                }
+            }
+            None => {
+                state.odd = InARow::default();
+                state.is_odd.take_if(|(_, at)| now.duration_since(*at) >= ODD_LASTS);
+            }
         }
     }
 }

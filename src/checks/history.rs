@@ -83,10 +83,10 @@ fn returns(verdicts: &[DnsVerdict]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use DnsVerdict::{Elsewhere, NoSuchName, Ok, Propagating};
+    use DnsVerdict::{Broken, Elsewhere, NoSuchName, Ok, Propagating};
 
     use super::*;
-    use crate::standing::ResolverAnswer;
+    use crate::standing::{BrokenBy, ResolverAnswer};
 
     fn at(hour: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + 3_600 * hour).unwrap()
@@ -135,6 +135,25 @@ mod tests {
         let mut second = mixed(2, 60);
         follow(&first.history, &mut second, at(26));
         assert_eq!(second.verdict, Ok);
+    }
+
+    #[test]
+    fn where_the_zone_is_right_and_most_are_not_other_servers_have_it() {
+        let old = || {
+            let mut dns = mixed(1, 60);
+            dns.name_servers = vec![ResolverAnswer { verdict: Ok, ..ResolverAnswer::of("ns1") }];
+            dns
+        };
+        let mut first = old();
+        follow(&DnsHistory::default(), &mut first, at(0));
+        let mut last = old();
+        follow(&first.history, &mut last, at(25));
+        assert_eq!((last.verdict, last.broken_by), (Broken, Some(BrokenBy::Disagreement)));
+        let error = last.error.unwrap();
+        assert!(
+            error.contains("yet 1 has 198.51.100.1, 2 has 198.51.100.2, for longer"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) fn judge_answer(
             let leads_to = cnames.last();
             judged.error = leads_to.map(|name| format!("its CNAME leads to {name}"));
             judged.cnames = cnames;
-            judged.ttl_s = Some(ttl_s);
+            judged.ttl_s = ttl_s;
             DnsVerdict::NoSuchName
         }
         Addresses::Found { addresses, cnames, ttl_s } => {
@@ -99,7 +99,7 @@ pub(super) fn judge_dns(
     let mut verdict = verdict_of(&said);
     let mut speaks_of = match verdict {
         // While it propagates, the place that it still points at is what its owner may have to mend.
-        DnsVerdict::Propagating => said.iter().find(|answer| answer.verdict != DnsVerdict::Ok),
+        DnsVerdict::Propagating => said.iter().find(|answer| !answer.verdict.is_good()),
         verdict => said.iter().find(|answer| answer.verdict == verdict),
     }
     .copied();
@@ -116,24 +116,24 @@ pub(super) fn judge_dns(
         let zone: Vec<&ResolverAnswer> =
             name_servers.iter().filter(|answer| answer.counts()).collect();
         let first = zone.first().copied();
-        if let Some(first) = first.filter(|first| first.verdict != DnsVerdict::Ok)
+        if let Some(first) = first.filter(|first| !first.verdict.is_good())
             && zone.iter().all(|one| one.verdict == first.verdict)
         {
             // Waiting brings what the zone says, and no other answer.
             (verdict, speaks_of, error) = (first.verdict, Some(first), first.error.clone());
             broken_by = (verdict == DnsVerdict::Broken).then_some(BrokenBy::Failure);
-        } else if zone.iter().any(|one| Some(one.verdict) != first.map(|first| first.verdict)) {
+        } else if !zone.iter().all(|one| one.verdict.is_good()) {
             let says = |one: &&ResolverAnswer| format!("{} says {}", one.resolver, one.says());
             let all: Vec<String> = zone.iter().map(says).collect();
             (verdict, broken_by) = (DnsVerdict::Broken, Some(BrokenBy::Disagreement));
             error = Some(format!("its name servers do not agree: {}", all.join(", ")));
         }
     }
-    let seen = match verdict {
-        DnsVerdict::Propagating => DnsVerdict::Ok,
-        verdict => verdict,
+    let agrees = |answer: &&&ResolverAnswer| match verdict {
+        DnsVerdict::Propagating => answer.verdict.is_good(),
+        verdict => answer.verdict == verdict,
     };
-    let seen = said.iter().filter(|answer| answer.verdict == seen).count();
+    let seen = said.iter().filter(agrees).count();
     let addresses = speaks_of.map(|answer| answer.addresses.clone()).unwrap_or_default();
     let host = match (verdict, speaks_of) {
         (DnsVerdict::Elsewhere | DnsVerdict::Proxied | DnsVerdict::Propagating, Some(answer)) => {
@@ -186,14 +186,15 @@ fn strays(addresses: &[IpAddr], expected: Option<&Expected>, proxies: &[IpNet]) 
 
 fn verdict_of(said: &[&ResolverAnswer]) -> DnsVerdict {
     let count = |verdict| said.iter().filter(|answer| answer.verdict == verdict).count();
-    let (good, broken) = (count(DnsVerdict::Ok), count(DnsVerdict::Broken));
-    let fails_in_part =
-        (good > 0 && broken > 0) || (count(DnsVerdict::Proxied) > 0 && broken * 2 >= said.len());
+    let good = count(DnsVerdict::Ok) + count(DnsVerdict::Proxied);
     if said.is_empty() {
         DnsVerdict::Unknown
-    } else if good == said.len() {
+    } else if count(DnsVerdict::Ok) == said.len() {
         DnsVerdict::Ok
-    } else if fails_in_part || has_long_chain(said) {
+    } else if good == said.len() {
+        // A proxy that is being turned on or off.
+        DnsVerdict::Proxied
+    } else if good > 0 && count(DnsVerdict::Broken) > 0 || has_long_chain(said) {
         // What fails beside an answer does not end by waiting.
         DnsVerdict::Broken
     } else if good > 0 {
@@ -254,34 +255,51 @@ fn why_unknown(answers: &[ResolverAnswer]) -> Option<String> {
     if answers.iter().any(says_where) {
         return Some("it is not known where names should point".to_owned());
     }
-    let mut reasons = answers.iter().filter_map(|answer| {
-        let why = [&answer.error, &answer.no_say];
-        let why: Vec<&str> = why.into_iter().flatten().map(String::as_str).collect();
-        (!why.is_empty()).then(|| format!("{}: {}", answer.resolver, why.join("; ")))
-    });
-    reasons.next()
+    // Why it does not count says more than what it would say.
+    let of = |answer: &ResolverAnswer| {
+        let why = answer.no_say.as_ref().or(answer.error.as_ref())?;
+        Some(format!("{}: {why}", answer.resolver))
+    };
+    let reasons: Vec<String> = answers.iter().filter_map(of).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// What they mean when no waiting will bring them together.
 pub(super) fn without_waiting(dns: &mut DnsObservation) {
-    let stale = "it has kept an old answer for longer than any may be kept";
     let said: Vec<&ResolverAnswer> = dns.answers.iter().filter(|answer| answer.counts()).collect();
-    let verdict = most_common(&said);
-    let speaks_of = said.iter().find(|answer| answer.verdict == verdict).copied().cloned();
-    dns.verdict = verdict;
-    dns.seen = said.iter().filter(|answer| answer.verdict == verdict).count();
-    if verdict == DnsVerdict::Ok {
+    let most = most_common(&said);
+    let mut zone = dns.name_servers.iter().filter(|answer| answer.counts()).peekable();
+    let is_right_in_zone = zone.peek().is_some() && zone.all(|answer| answer.verdict.is_good());
+    if !most.is_good() && is_right_in_zone {
+        // Nothing in the zone is left to be put right.
+        let old = said.iter().filter(|answer| !answer.verdict.is_good());
+        let old: Vec<String> =
+            old.map(|one| format!("{} has {}", one.resolver, one.says())).collect();
+        let why = format!(
+            "its name servers are right, yet {}, for longer than any old answer may be kept: other \
+             name servers, such as those that it had before, still serve it",
+            old.join(", ")
+        );
+        (dns.verdict, dns.seen) = (DnsVerdict::Broken, 0);
+        (dns.broken_by, dns.error) = (Some(BrokenBy::Disagreement), Some(why));
+        return;
+    }
+    let speaks_of = said.iter().find(|answer| answer.verdict == most).copied().cloned();
+    dns.verdict = most;
+    dns.seen = said.iter().filter(|answer| answer.verdict == most).count();
+    if most.is_good() {
         let others = dns.answers.iter_mut().filter(|answer| answer.counts());
-        for answer in others.filter(|answer| answer.verdict != verdict) {
+        for answer in others.filter(|answer| !answer.verdict.is_good()) {
+            let stale = "it has kept an old answer for longer than any may be kept";
             answer.no_say = Some(stale.to_owned());
         }
-        dns.of = dns.seen;
+        dns.of = dns.answers.iter().filter(|answer| answer.counts()).count();
     }
     if let Some(answer) = speaks_of {
-        let is_elsewhere = matches!(verdict, DnsVerdict::Elsewhere | DnsVerdict::Proxied);
+        let is_elsewhere = matches!(most, DnsVerdict::Elsewhere | DnsVerdict::Proxied);
         let host = known_host(&answer.addresses, &answer.cnames).filter(|_| is_elsewhere);
         dns.host = host;
-        let is_meant = |address: &IpAddr| match verdict {
+        let is_meant = |address: &IpAddr| match most {
             DnsVerdict::Elsewhere => answer.addresses.contains(address),
             _ => dns.aaaa_elsewhere.contains(address),
         };
@@ -385,7 +403,7 @@ mod tests {
     fn most_resolvers_decide_when_none_sees_it_right() {
         let seen = judge(vec![
             found(&["198.51.100.7"]),
-            Addresses::NoSuchName { cnames: Vec::new(), ttl_s: 60 },
+            Addresses::NoSuchName { cnames: Vec::new(), ttl_s: Some(60) },
             found(&["198.51.100.7"]),
             Addresses::Silent("no answer".to_owned()),
         ]);
@@ -395,7 +413,7 @@ mod tests {
             Addresses::Broken { signatures: true, why: None },
             found(&["192.0.2.2"]),
         ]);
-        assert_eq!((seen.verdict, seen.seen, seen.of), (DnsVerdict::Proxied, 2, 3));
+        assert_eq!((seen.verdict, seen.seen, seen.of), (DnsVerdict::Broken, 1, 3));
     }
 
     #[test]
@@ -405,7 +423,7 @@ mod tests {
         };
         assert_eq!(judge(found(&["203.0.113.1"])), DnsVerdict::Unknown);
         assert_eq!(
-            judge(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: 60 }),
+            judge(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: Some(60) }),
             DnsVerdict::NoSuchName
         );
     }
@@ -439,7 +457,7 @@ mod tests {
         );
         let answer = prop_oneof![
             addresses.prop_map(|addresses| found(&addresses)),
-            Just(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: 60 }),
+            Just(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: Some(60) }),
             any::<bool>().prop_map(|signatures| Addresses::Broken { signatures, why: None }),
             Just(Addresses::Silent("no answer".to_owned())),
         ];

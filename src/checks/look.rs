@@ -186,8 +186,8 @@ impl Checks {
         let name = dns_name(host.as_str()).map_err(|reason| unresolved(&reason, true))?;
         let anywhere = self.anywhere();
         let answers = self.resolvers.ask_all(&name, Some(&anywhere), &[]).await;
-        let counting = answers.iter().filter(|answer| answer.counts());
-        let addresses = counting.flat_map(|answer| answer.addresses.iter().copied());
+        let counting = || answers.iter().filter(|answer| answer.counts());
+        let addresses = counting().flat_map(|answer| answer.addresses.iter().copied());
         let (right, wrong): (Vec<_>, Vec<_>) =
             addresses.partition(|address| anywhere.has_address(*address));
         if !right.is_empty() {
@@ -195,7 +195,11 @@ impl Checks {
         }
         if let Some(address) = wrong.first() {
             let purpose = reserved(*address).unwrap_or("not a public one");
-            let reason = format!("its address {address} is {purpose}, which visitors cannot reach");
+            let mut reason =
+                format!("its address {address} is {purpose}, which visitors cannot reach");
+            if !self.resolvers.has_public(counting().map(|answer| &*answer.resolver)) {
+                reason.push_str(", and no public resolver says otherwise");
+            }
             return Err(unresolved(&reason, true));
         }
         let seen = judge_dns(answers, Vec::new(), Some(&anywhere), &[]);
@@ -427,7 +431,7 @@ impl Checks {
 fn is_in_part(dns: &DnsObservation) -> bool {
     let counting = || dns.answers.iter().filter(|answer| answer.counts());
     let is_of_signatures = counting().any(|answer| answer.dnssec);
-    counting().any(|answer| answer.verdict == DnsVerdict::Ok)
+    counting().any(|answer| answer.verdict.is_good())
         && !is_of_signatures
         && matches!(dns.verdict, DnsVerdict::Propagating | DnsVerdict::Broken)
 }
@@ -441,4 +445,62 @@ fn targets(dns: &DnsObservation) -> Vec<IpAddr> {
 
 pub(super) fn dns_name(host: &str) -> Result<Name, String> {
     Name::from_ascii(format!("{host}.")).map_err(|error| format!("DNS cannot carry it: {error}"))
+}
+
+#[cfg(test)]
+#[cfg(feature = "demo")]
+mod tests {
+    use super::*;
+    use crate::{
+        checks::{ResolverTrial, dns::View},
+        simulator::Dns,
+    };
+
+    /// In a container, whose own resolver knows the network's domain as that of a neighbour.
+    async fn in_a_container() -> (Checks, [Dns; 2]) {
+        let all = [Dns::start().await.unwrap(), Dns::start().await.unwrap()];
+        let options = Options {
+            resolvers: all.each_ref().map(|dns| ResolverAddress::At(dns.address())).into(),
+            expected_targets: Vec::new(),
+            public_address: None,
+            proxies: Vec::new(),
+            certificate_authorities: Vec::new(),
+            port: 1,
+            ca_file: None,
+            expiry_warning: Duration::ZERO,
+            queries_per_second: 100_000,
+            name_server_port: 1,
+        };
+        let mut checks = Checks::new(options).unwrap();
+        let views = [View::System, View::Public];
+        checks.resolvers.all.iter_mut().zip(views).for_each(|(one, view)| one.view = view);
+        all[0].point("agency.example", &["172.18.0.3".parse().unwrap()]);
+        all[1].point("agency.example", &["9.9.9.9".parse().unwrap()]);
+        (checks, all)
+    }
+
+    #[tokio::test]
+    async fn the_target_is_what_the_public_sees_and_doctor_names_the_machines_own_view() {
+        let (checks, all) = in_a_container().await;
+        let expected = checks.expected(Some("agency.example"), Timestamp::now()).await.unwrap();
+        assert_eq!(expected.places(), ["9.9.9.9", "agency.example"]);
+        let own = "agency.example".parse().unwrap();
+        let trials = checks.try_resolvers(Some(&own)).await;
+        let trials: Vec<ResolverTrial> = trials.into_iter().map(|(_, trial)| trial).collect();
+        let odd = ResolverTrial::Odd("agency.example: 172.18.0.3".to_owned());
+        assert_eq!(trials, [odd, ResolverTrial::Passed]);
+        drop(all);
+    }
+
+    #[tokio::test]
+    async fn a_neighbours_address_is_no_target_even_where_nobody_else_can_be_asked() {
+        let (mut checks, _all) = in_a_container().await;
+        checks.resolvers.all.truncate(1);
+        let error = checks.expected(Some("agency.example"), Timestamp::now()).await.unwrap_err();
+        assert_eq!(
+            error,
+            "agency.example: its address 172.18.0.3 is a private address, which visitors cannot \
+             reach, and no public resolver says otherwise"
+        );
+    }
 }

@@ -87,8 +87,16 @@ impl ExtendedError {
         Some(Self { code: u16::from_be_bytes(*code), text: clean(text.trim_end_matches('\0')) })
     }
 
-    /// Whether the signatures are why.
-    pub(super) fn is_of_dnssec(&self) -> bool {
+    /// Whether the signatures are why, where it says that. Not Ready, No Reachable Authority, Network
+    /// Error and Invalid Data have other reasons.
+    pub(super) fn blames_signatures(&self) -> Option<bool> {
+        match self.code {
+            14 | 20..=24 => Some(false),
+            _ => self.is_of_dnssec().then_some(true),
+        }
+    }
+
+    fn is_of_dnssec(&self) -> bool {
         matches!(self.code, 1 | 2 | 5..=12 | 25 | 27)
     }
 
@@ -156,8 +164,9 @@ mod tests {
         assert_eq!(words(&[6]), None, "cut short");
         let is = |code| {
             let error = ExtendedError { code, text: String::new() };
-            (error.is_of_dnssec(), error.is_withheld())
+            (error.blames_signatures(), error.is_withheld())
         };
-        assert_eq!((is(6), is(22), is(17)), ((true, false), (false, false), (false, true)));
+        assert_eq!((is(6), is(22)), ((Some(true), false), (Some(false), false)));
+        assert_eq!((is(17), is(0)), ((None, true), (None, false)));
     }
 }

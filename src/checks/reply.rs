@@ -14,10 +14,11 @@ use super::query::ExtendedError;
 pub(super) enum Reply {
     /// The answer section: a chain of CNAMEs, and the records asked for, if there are any.
     Records { records: Vec<Record>, ttl_s: u32 },
-    /// NXDOMAIN, with the CNAMEs that led to it.
-    NoSuchName { chain: Vec<Record>, ttl_s: u32 },
-    /// SERVFAIL. `signatures` tells that DNSSEC is why.
-    Broken { signatures: bool, why: Option<String> },
+    /// NXDOMAIN, with the CNAMEs that led to it. Without the zone's own word for how long that may be
+    /// kept, somebody else says so.
+    NoSuchName { chain: Vec<Record>, ttl_s: Option<u32> },
+    /// SERVFAIL. `signatures` tells whether DNSSEC is why, where that is known.
+    Broken { signatures: Option<bool>, why: Option<String> },
     /// An answer that says nothing of the name.
     Failed(String),
     /// No answer, and why.
@@ -40,9 +41,11 @@ pub(super) fn read(message: Message) -> Reply {
     let ttl_s = longest_ttl(&message);
     match message.response_code {
         ResponseCode::NXDomain => Reply::NoSuchName { chain: message.answers, ttl_s },
-        ResponseCode::NoError => Reply::Records { records: message.answers, ttl_s },
+        ResponseCode::NoError => {
+            Reply::Records { records: message.answers, ttl_s: ttl_s.unwrap_or_default() }
+        }
         ResponseCode::ServFail => {
-            let signatures = extended.as_ref().is_some_and(ExtendedError::is_of_dnssec);
+            let signatures = extended.as_ref().and_then(ExtendedError::blames_signatures);
             Reply::Broken { signatures, why: extended.map(|error| error.words()) }
         }
         code => Reply::Failed(format!("it answers {code}")),
@@ -51,12 +54,12 @@ pub(super) fn read(message: Message) -> Reply {
 
 /// How long others may keep what a message says, in seconds: for what is not there, as long as the
 /// zone says (RFC 2308, section 5).
-fn longest_ttl(message: &Message) -> u32 {
+fn longest_ttl(message: &Message) -> Option<u32> {
     let negative = message.authorities.iter().filter_map(|record| match &record.data {
         RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
         _ => None,
     });
-    message.answers.iter().map(|record| record.ttl).chain(negative).max().unwrap_or_default()
+    message.answers.iter().map(|record| record.ttl).chain(negative).max()
 }
 
 /// What a resolver says of a name's addresses.
@@ -65,7 +68,7 @@ pub(super) enum Addresses {
     /// The name is there.
     Found { addresses: Vec<IpAddr>, cnames: Vec<String>, ttl_s: u32 },
     /// NXDOMAIN, at the end of these CNAMEs.
-    NoSuchName { cnames: Vec<String>, ttl_s: u32 },
+    NoSuchName { cnames: Vec<String>, ttl_s: Option<u32> },
     /// SERVFAIL.
     Broken { signatures: bool, why: Option<String> },
     /// It says nothing of the name.
@@ -82,7 +85,9 @@ pub(super) fn combine(a: Reply, aaaa: Reply) -> Addresses {
         Reply::NoSuchName { chain, ttl_s } => {
             return Addresses::NoSuchName { cnames: cnames(&chain), ttl_s };
         }
-        Reply::Broken { signatures, why } => return Addresses::Broken { signatures, why },
+        Reply::Broken { signatures, why } => {
+            return Addresses::Broken { signatures: signatures == Some(true), why };
+        }
         Reply::Failed(reason) => return Addresses::Failed(reason),
         Reply::Silent(reason) => return Addresses::Silent(reason),
     };

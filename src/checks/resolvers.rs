@@ -7,7 +7,7 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType, rdata::CAA};
 use ipnet::IpNet;
 
 use super::{
-    dns::{Control, Resolver, ResolverAddress},
+    dns::{Control, Resolver, ResolverAddress, View},
     judge::judge_answer,
     reply::{Addresses, Reply, text},
     targets::Expected,
@@ -95,18 +95,18 @@ impl Resolvers {
         heard
     }
 
-    /// Whoever fails is asked for what must exist; where signatures are called wrong, everybody is.
+    /// Unless all see it right, each that said anything shows how it does with what must be known.
     async fn find_controls(&self, heard: &mut [Heard]) {
-        let is_about_signatures = heard.iter().any(|one| one.answer.dnssec);
+        if heard.iter().all(|one| one.answer.verdict.is_good()) {
+            return;
+        }
         let controls = self.all.iter().zip(heard).map(async |(resolver, one)| {
-            let is_broken = one.answer.verdict == DnsVerdict::Broken;
-            let is_asked = one.answer.verdict != DnsVerdict::Unknown;
-            if !(is_broken || is_about_signatures && is_asked) {
+            if one.answer.verdict == DnsVerdict::Unknown && !one.failed {
                 return;
             }
             one.control = resolver.control().await;
-            if is_broken && one.control == Control::Failed {
-                resolver.note_sick("it answers SERVFAIL to the root's name servers too");
+            if let Control::Failed(how) = &one.control {
+                resolver.note_sick(how);
             }
         });
         join_all(controls).await;
@@ -125,6 +125,14 @@ impl Resolvers {
         }
     }
 
+    /// Whether one of these has the public view.
+    pub(super) fn has_public<'a>(&self, labels: impl Iterator<Item = &'a str>) -> bool {
+        let is_public = |label: &str| {
+            self.all.iter().any(|one| one.label() == label && one.view == View::Public)
+        };
+        labels.into_iter().any(is_public)
+    }
+
     /// The CAA records of a name, as an authority would get them.
     pub(super) async fn caa(&self, name: &Name) -> CaaReply {
         let mut in_turn: Vec<&Resolver> = self.in_turn().collect();
@@ -141,15 +149,16 @@ impl Resolvers {
         }
         let bogus = answers
             .iter()
-            .any(|(_, reply)| matches!(reply, Reply::Broken { signatures: true, .. }));
+            .any(|(_, reply)| matches!(reply, Reply::Broken { signatures: Some(true), .. }));
         let said = answers.iter().find(|(one, reply)| says(reply) && (!bogus || one.validates()));
         if let Some((_, reply)) = said {
             return CaaReply::of(reply);
         }
-        // Whoever fails at the root's as well cannot ask for such records at all.
+        // Whoever is sick, or fails at the root's as well, cannot ask for such records at all.
         let failing = answers.iter().filter(|(_, reply)| !says(reply));
         let failing = failing.map(async |(one, reply)| {
-            let can_ask = says(&one.ask(&Name::root(), RecordType::CAA).await);
+            let can_ask = matches!(one.control().await, Control::Passed { .. })
+                && says(&one.ask(&Name::root(), RecordType::CAA).await);
             can_ask.then(|| why(reply))
         });
         let failing = join_all(failing).await.into_iter().flatten().next();
@@ -213,7 +222,7 @@ fn why(reply: &Reply) -> String {
 mod tests {
     use super::*;
     use crate::{
-        checks::{dns::View, judge::judge_dns, look::dns_name, targets::Target},
+        checks::{judge::judge_dns, look::dns_name, targets::Target},
         simulator::{Dns, DnsFault},
         standing::DnsObservation,
     };
@@ -277,20 +286,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_resolver_that_fails_at_the_root_is_sick_until_it_answers() {
+    async fn a_failure_that_does_not_last_is_nobodys_signatures() {
+        let world = World::start().await;
+        for dns in &world.public {
+            dns.point("shop.example", &["203.0.113.10".parse().unwrap()]);
+            dns.fail("shop.example", DnsFault::BrokenOnce);
+        }
+        let seen = world.ask("shop.example").await;
+        assert_eq!((seen.verdict, seen.seen), (DnsVerdict::Ok, 2), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_fails_at_the_root_has_no_say_until_it_answers() {
         let world = World::start().await;
         let [well, sick] = &world.public;
-        well.point("shop.example", &["203.0.113.10".parse().unwrap()]);
-        sick.point("shop.example", &["203.0.113.10".parse().unwrap()]);
+        for dns in [&world.own, well, sick] {
+            dns.point("shop.example", &["203.0.113.10".parse().unwrap()]);
+        }
         sick.fail_at_all(Some(DnsFault::Broken));
         let seen = world.ask("shop.example").await;
         assert_eq!((seen.verdict, seen.of), (DnsVerdict::Ok, 1), "{seen:?}");
         let how = world.resolvers.all[2].sick().unwrap();
-        assert_eq!(how, "it answers SERVFAIL to the root's name servers too");
+        assert_eq!(how, "it answers SERVFAIL for the root's name servers");
         assert!(world.resolvers.in_turn().all(|one| one.label() == well.address().to_string()));
         sick.fail_at_all(None);
-        assert_eq!(world.ask("shop.example").await.of, 2);
-        assert_eq!(world.resolvers.all[2].sick(), None);
+        assert_eq!(world.ask("shop.example").await.of, 2, "it has its say again at once");
         // It is nobody's fault but the name's when all who know the root fail at it.
         for dns in &world.public {
             dns.fail("shop.example", DnsFault::Broken);

@@ -1,5 +1,7 @@
 //! Whose answer counts. Pure.
 
+use std::net::IpAddr;
+
 use super::dns::{Control, View};
 use crate::standing::{DnsVerdict, ResolverAnswer};
 
@@ -15,7 +17,7 @@ pub(super) struct Heard {
     pub(super) has_answered: bool,
     /// How it fails, if it is sick.
     pub(super) sick: Option<String>,
-    /// How it does with a name that must exist.
+    /// How it does with what every resolver knows.
     pub(super) control: Control,
     /// Whether it failed, be it by its own fault.
     pub(super) failed: bool,
@@ -33,17 +35,26 @@ impl Heard {
 
 /// Takes their say from those who should have none. The first reason that there is stands.
 pub(super) fn weigh(heard: &mut [Heard]) {
-    for one in heard.iter_mut() {
-        if one.control == Control::Failed && one.counts() {
-            one.silence("it fails at names that must exist too");
-        } else if let Some(how) = one.sick.clone()
-            && one.answer.verdict == DnsVerdict::Broken
-        {
-            one.silence(&format!("it has failed at one name after the other: {how}"));
+    for one in heard.iter_mut().filter(|one| one.counts()) {
+        let is_broken = one.answer.verdict == DnsVerdict::Broken;
+        match (&one.control, &one.sick) {
+            (Control::Failed(how), _) => {
+                let reason = format!("it fails at what every resolver knows: {how}");
+                one.silence(&reason);
+            }
+            (Control::Silent(_), _) if is_broken => {
+                one.silence("it does not answer what every resolver knows");
+            }
+            (_, Some(how)) if is_broken => {
+                let reason = format!("it has failed at one name after the other: {how}");
+                one.silence(&reason);
+            }
+            _ => {}
         }
     }
     leave_it_to_the_public(heard);
     leave_it_to_validators(heard);
+    leave_out_who_blocks(heard);
     leave_out_who_fails_alone(heard);
 }
 
@@ -74,6 +85,24 @@ fn leave_it_to_validators(heard: &mut [Heard]) {
         if one.control != validates && one.answer.verdict != DnsVerdict::Broken {
             one.silence("it does not check signatures");
         }
+    }
+}
+
+/// Whoever has a block list says of the names on it that they have no address that there is, or that
+/// there are none, without the zone's word for it.
+fn leave_out_who_blocks(heard: &mut [Heard]) {
+    let blocks = |one: &Heard| {
+        let ResolverAnswer { verdict, addresses, cnames, ttl_s, .. } = &one.answer;
+        let is_denied = *verdict == DnsVerdict::NoSuchName && cnames.is_empty() && ttl_s.is_none();
+        let is_nowhere = !addresses.is_empty() && addresses.iter().all(IpAddr::is_unspecified);
+        one.counts() && (is_denied || is_nowhere)
+    };
+    let counting = heard.iter().filter(|one| one.counts()).count();
+    if heard.iter().filter(|one| blocks(one)).count() * 2 >= counting {
+        return;
+    }
+    for one in heard.iter_mut().filter(|one| blocks(one)) {
+        one.silence("it seems to block the name");
     }
 }
 
@@ -159,9 +188,18 @@ mod tests {
     #[test]
     fn who_fails_at_what_must_exist_has_no_say() {
         let mut sick = heard("a", Broken, Public);
-        sick.control = Control::Failed;
+        sick.control = Control::Failed("SERVFAIL".to_owned());
         assert_eq!(counting(vec![sick.clone()]), [""; 0], "not even alone");
-        assert_eq!(counting(vec![sick, heard("b", Ok, Public)]), ["b"]);
+        let well = heard("c", Ok, Public);
+        assert_eq!(counting(vec![sick.clone(), sick, well]), ["c"], "be they most");
+        let mut liar = heard("a", NoSuchName, Public);
+        liar.control = Control::Failed("no such name".to_owned());
+        assert_eq!(counting(vec![liar, heard("b", Ok, Public)]), ["b"]);
+        let mut lost = heard("a", Elsewhere, Public);
+        lost.control = Control::Silent("no answer".to_owned());
+        assert_eq!(counting(vec![lost.clone()]), ["a"], "a lost answer is no proof");
+        lost.answer.verdict = Broken;
+        assert_eq!(counting(vec![lost]), [""; 0]);
         let mut sick = heard("a", Broken, Public);
         sick.sick = Some("SERVFAIL".to_owned());
         assert_eq!(counting(vec![sick.clone(), heard("b", Ok, Public)]), ["b"]);
@@ -183,6 +221,28 @@ mod tests {
         long.answer.cnames = vec!["x".to_owned(); LONG_CHAIN];
         let all = vec![long.clone(), long, heard("b", Broken, Public)];
         assert_eq!(counting(all).len(), 3, "the chain is what it fails at");
+    }
+
+    #[test]
+    fn who_has_the_name_on_a_block_list_has_no_say() {
+        let with = |resolver, verdict, address: &str| {
+            let mut one = heard(resolver, verdict, Public);
+            one.answer.addresses = address.parse().into_iter().collect();
+            one.answer.ttl_s = (verdict != NoSuchName).then_some(60);
+            one
+        };
+        let (right, nowhere) = (with("a", Ok, "9.9.9.9"), with("b", Elsewhere, "0.0.0.0"));
+        let denied = with("c", NoSuchName, "");
+        let also_right = with("d", Ok, "9.9.9.9");
+        let all = vec![right.clone(), nowhere.clone(), also_right.clone()];
+        assert_eq!(counting(all), ["a", "d"]);
+        let all = vec![right.clone(), denied.clone(), also_right.clone()];
+        assert_eq!(counting(all), ["a", "d"]);
+        let mut vouched = denied.clone();
+        vouched.answer.ttl_s = Some(0);
+        assert_eq!(counting(vec![right.clone(), vouched, also_right]).len(), 3);
+        assert_eq!(counting(vec![denied.clone(), denied, right]).len(), 3, "most say so");
+        assert_eq!(counting(vec![nowhere]), ["b"]);
     }
 
     #[test]

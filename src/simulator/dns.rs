@@ -18,7 +18,7 @@ use hickory_server::{
         op::{Header, HeaderCounts, Metadata, ResponseCode},
         rr::{
             Name, RData, Record, RecordType,
-            rdata::{A, AAAA, CAA, CNAME, NS},
+            rdata::{A, AAAA, CAA, CNAME, NS, SOA},
         },
     },
     server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
@@ -43,8 +43,14 @@ pub struct Dns {
 pub enum DnsFault {
     /// SERVFAIL.
     Broken,
+    /// SERVFAIL, but for the root.
+    BrokenBelowRoot,
+    /// SERVFAIL, to the next query for an A record.
+    BrokenOnce,
     /// SERVFAIL, unless the query disables checking.
     WrongSignatures,
+    /// NXDOMAIN, as from a block list: without a word of the zone.
+    Denied,
     /// No answer, ever.
     Silent,
     /// REFUSED.
@@ -273,6 +279,12 @@ impl Zone {
     }
 }
 
+/// Who says that something is not there, and for how long that may be kept.
+fn of_root() -> Record {
+    let name = || absolute("a.root.example");
+    Record::from_rdata(Name::root(), 1, RData::SOA(SOA::new(name(), name(), 1, 60, 60, 60, 1)))
+}
+
 fn absolute(name: &str) -> Name {
     Name::from_ascii(format!("{}.", name.trim_end_matches('.'))).unwrap_or_default()
 }
@@ -293,28 +305,35 @@ impl RequestHandler for Handler {
         self.0.queries.fetch_add(1, Ordering::Relaxed);
         let mut metadata = Metadata::response_from_request(&request.metadata);
         metadata.recursion_available = true;
-        let mut answers = Vec::new();
+        let (mut answers, mut authority) = (Vec::new(), Vec::new());
         match request.request_info() {
             Err(_) => metadata.response_code = ResponseCode::FormErr,
             Ok(info) => {
                 let name = relative(&Name::from(info.query.name().clone()));
                 let answer = || self.0.answer(&name, info.query.query_type());
                 match self.0.fault(&name, info.query.query_type()) {
+                    Some(DnsFault::Denied) => metadata.response_code = ResponseCode::NXDomain,
                     Some(DnsFault::Silent) => return nothing(metadata),
                     Some(DnsFault::Refused) => metadata.response_code = ResponseCode::Refused,
                     Some(DnsFault::NotImplemented) => metadata.response_code = ResponseCode::NotImp,
                     Some(DnsFault::WrongSignatures) if request.metadata.checking_disabled => {
                         (answers, _) = answer();
                     }
-                    Some(DnsFault::Broken | DnsFault::WrongSignatures) => {
+                    Some(DnsFault::BrokenBelowRoot) if name.is_empty() => (answers, _) = answer(),
+                    Some(DnsFault::BrokenOnce) if info.query.query_type() == RecordType::A => {
+                        self.0.change(&name, |entry| entry.fault = None);
                         metadata.response_code = ResponseCode::ServFail;
                     }
-                    None => {
+                    Some(
+                        DnsFault::Broken | DnsFault::BrokenBelowRoot | DnsFault::WrongSignatures,
+                    ) => metadata.response_code = ResponseCode::ServFail,
+                    Some(DnsFault::BrokenOnce) | None => {
                         let is_there;
                         (answers, is_there) = answer();
                         if !is_there {
                             metadata.response_code = ResponseCode::NXDomain;
                         }
+                        authority.extend(answers.is_empty().then(of_root));
                     }
                 }
             }
@@ -328,7 +347,7 @@ impl RequestHandler for Handler {
         );
         metadata.authoritative = is_answer && !request.metadata.recursion_desired;
         let builder = MessageResponseBuilder::from_message_request(request);
-        let response = builder.build(metadata, &answers, &[], &[], &[]);
+        let response = builder.build(metadata, &answers, &[], &authority, &[]);
         response_handle.send_response(response).await.unwrap_or_else(|_| nothing(metadata))
     }
 }

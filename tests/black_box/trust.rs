@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use closte_sync::{
     checks::{Checks, Depth, Expected, Options, Target},
-    simulator::{Dns, DnsFault, Face},
+    simulator::{Dns, DnsFault, Face, Simulator},
     standing::{BrokenBy, DnsObservation, DnsVerdict},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Outside, Program, SERVER, ends, rig};
+use crate::support::{Network, Outside, Program, SERVER, ends, rig};
 
 async fn check(program: &Program, name: &str) -> Value {
     program.run(&["check", "--json", name]).await.json()[0].clone()
@@ -97,6 +97,126 @@ async fn one_sick_resolver_of_four_changes_no_verdict_and_is_named() {
     assert_eq!(daemon.stop().await, 0);
 }
 
+/// A network of one domain that works, and four resolvers that know it.
+async fn four_resolvers(name: &str) -> (Outside, [Dns; 4], Network, Simulator, Program) {
+    let (network, closte, program) = ends(&[name]).await;
+    let outside = Outside::start().await;
+    let start = async || Dns::start().await.unwrap();
+    let all = [outside.dns.clone(), start().await, start().await, start().await];
+    let program = resolvers(outside.around(program), &all.each_ref().map(Dns::address));
+    all.iter().for_each(|dns| dns.point(name, &[SERVER]));
+    outside.tls.show(name, Face::Valid(90)).unwrap();
+    (outside, all, network, closte, program)
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn when_half_of_the_resolvers_or_all_are_sick_no_verdict_changes() {
+    let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
+    let daemon = program.start_daemon();
+    daemon.logs("certificate.valid domain=a.example").await;
+    // They lost their way out, and know the root from before.
+    for dns in &all[..2] {
+        dns.fail_at_all(Some(DnsFault::BrokenBelowRoot));
+    }
+    let checked = check(&program, "a.example").await;
+    assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(2)), "{checked}");
+    let doctor = on_one_line(&program.run(&["doctor"]).await.out);
+    let sick = "is sick: it answers SERVFAIL for a new name below com";
+    let both = format!("{} {sick}; {} {sick}; it has no say", all[0].address(), all[1].address());
+    assert!(doctor.contains(&both), "{doctor}");
+
+    for dns in &all {
+        dns.fail_at_all(Some(DnsFault::BrokenBelowRoot));
+    }
+    daemon.logs("WARN  checks.resolver_sick").await;
+    let checked = check(&program, "a.example").await;
+    assert_eq!(checked["dns"]["verdict"], "unknown", "{checked}");
+    let advice = checked["advice"].as_str().unwrap();
+    let why = format!("{}: it fails at what every resolver knows: it answers", all[0].address());
+    assert!(advice.contains(&why), "{advice}");
+    let status = program.run(&["status", "--json"]).await.json();
+    assert_eq!((&status[0]["stage"], &status[0]["dns"]["verdict"]), (&json!("done"), &json!("ok")));
+    let doctor = program.run(&["doctor"]).await;
+    assert_eq!(doctor.status, 1, "{doctor:?}");
+
+    all.iter().for_each(|dns| dns.fail_at_all(None));
+    daemon.logs("INFO  checks.resolver_well").await;
+    for event in ["dns.broke", "checks.suspicious", "needs_attention", "dns.pending", "unsteady"] {
+        assert!(!daemon.log().contains(event), "{}", daemon.log());
+    }
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn a_resolver_that_lies_about_every_name_is_sick() {
+    let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
+    // One knows no name at all; another leads all of them, be there such names or not, to itself.
+    all[0].fail_at_all(Some(DnsFault::Denied));
+    let itself = ["198.51.100.1".parse().unwrap()];
+    ["a.example", "*.com"].iter().for_each(|name| all[1].point(name, &itself));
+    let checked = check(&program, "a.example").await;
+    assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(2)), "{checked}");
+    let doctor = on_one_line(&program.run(&["doctor"]).await.out);
+    for (dns, how) in [
+        (&all[0], "it answers that there is no such name for the root's name servers"),
+        (&all[1], "it has an address for a name below com that nobody has registered"),
+    ] {
+        assert!(doctor.contains(&format!("{} is sick: {how}", dns.address())), "{doctor}");
+    }
+    // A resolver of this kind alone: nothing is known.
+    let alone = resolvers(program, &[all[1].address()]);
+    assert_eq!(check(&alone, "a.example").await["dns"]["verdict"], "unknown");
+}
+
+#[tokio::test]
+async fn a_resolver_that_refuses_everything_is_sick() {
+    let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
+    all[0].fail_at_all(Some(DnsFault::Refused));
+    let daemon = program.start_daemon();
+    daemon.logs("WARN  checks.resolver_sick").await;
+    let log = daemon.log();
+    let line = log.lines().find(|line| line.contains("checks.resolver_sick")).unwrap();
+    let how = format!("{} (it answers Query Refused", all[0].address());
+    assert!(line.contains(&how), "{line}");
+    let checked = check(&program, "a.example").await;
+    assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(3)), "{checked}");
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn a_resolver_that_has_the_name_on_a_block_list_is_not_waited_for() {
+    let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
+    all[0].fail("a.example", DnsFault::Denied);
+    let checked = check(&program, "a.example").await;
+    assert_eq!((&checked["dns"]["verdict"], &checked["dns"]["of"]), (&json!("ok"), &json!(3)));
+    assert_eq!(checked["dns"]["answers"][0]["no_say"], "it seems to block the name");
+    all[0].point("a.example", &["0.0.0.0".parse().unwrap()]);
+    let checked = check(&program, "a.example").await;
+    assert_eq!((&checked["dns"]["verdict"], &checked["dns"]["of"]), (&json!("ok"), &json!(3)));
+    let advice = checked["advice"].as_str().unwrap();
+    let odd = format!("a.example works. Of no account: {} sees 0.0.0.0", all[0].address());
+    assert_eq!(advice, odd);
+    // With the zone's own word for it, it is an old answer.
+    all[0].forget("a.example");
+    assert_eq!(check(&program, "a.example").await["dns"]["verdict"], "propagating");
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_being_turned_on_is_no_trouble() {
+    let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
+    let program = program.with("CLOSTE_SYNC__CHECKS__PROXIES", "127.0.0.9/32");
+    all[0].point("a.example", &["127.0.0.9".parse().unwrap()]);
+    let dns = check(&program, "a.example").await["dns"].clone();
+    assert_eq!(
+        (&dns["verdict"], &dns["seen"], &dns["of"]),
+        (&json!("proxied"), &json!(1), &json!(4))
+    );
+}
+
 #[tokio::test]
 async fn this_machines_own_view_does_not_count_beside_others() {
     let outside = Outside::start().await;
@@ -124,7 +244,7 @@ async fn a_private_address_is_no_target_unless_it_is_named() {
     assert!(
         said.contains(
             "(agency.example: its address 172.18.0.3 is a private address, which visitors cannot \
-             reach): set checks.expected_targets"
+             reach, and no public resolver says otherwise): set checks.expected_targets"
         ),
         "{said}"
     );
