@@ -22,6 +22,12 @@ mod dns;
 /// Closte issues a certificate within so long, as it says: 5 to 10 minutes.
 const ISSUING: Duration = Duration::from_secs(10 * 60);
 
+/// A name that is not at Closte after so long is not simply on its way.
+const ADDING: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// In a word: time alone will do it.
+const WAIT: &str = "wait";
+
 /// Where names should point, when that is not known.
 const UNKNOWN_PLACE: &str = "the network's address";
 
@@ -36,10 +42,23 @@ pub struct Advice {
     pub customer: String,
 }
 
+impl Advice {
+    /// Whether time alone will do it.
+    pub fn is_to_wait(&self) -> bool {
+        self.short == WAIT
+    }
+}
+
 /// The plugin's word that fits.
 pub fn stage(standing: &Standing, patience: &Patience, now: Timestamp) -> Stage {
     let latest = &standing.latest;
-    let is_late = now >= later(standing.since, patience.attention_after);
+    // The certificate's time begins when the DNS is right.
+    let since = if latest.dns.verdict.is_good() {
+        standing.since.max(standing.dns_since)
+    } else {
+        standing.since
+    };
+    let is_late = now >= later(since, patience.attention_after);
     stage_of(latest.dns.verdict, latest.ssl.verdict, is_late)
 }
 
@@ -50,7 +69,10 @@ pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
         // What could not be looked at has not failed.
         (true, false, true) if ssl.is_bad() => Stage::SslFailed,
         (true, false, _) => Stage::CheckingSslCert,
-        (false, _, true) if dns != DnsVerdict::Unknown => Stage::Failed,
+        // Neither has what is on its way.
+        (false, _, true) if !matches!(dns, DnsVerdict::Unknown | DnsVerdict::Propagating) => {
+            Stage::Failed
+        }
         (false, _, _) => Stage::CheckingDns,
     }
 }
@@ -113,8 +135,9 @@ fn advise_on(about: &About<'_>, standing: &Standing, facts: &Facts, now: Timesta
     if let Some(since) = issuing_since(standing, facts, now) {
         return about.being_issued(since, now);
     }
-    if facts.at_closte_since.is_none() && facts.added_at.is_some() {
-        return about.not_at_closte(&facts.progress, now);
+    if let (None, Some(added)) = (facts.at_closte_since, facts.added_at) {
+        let since = added.max(standing.since).max(standing.dns_since);
+        return about.not_at_closte(&facts.progress, since, now);
     }
     about.ssl()
 }
@@ -231,7 +254,7 @@ impl About<'_> {
             format!(" (so far {})", span_between(since, now))
         };
         Advice {
-            short: "wait",
+            short: WAIT,
             owner: format!(
                 "Wait: the certificate of {name} is being issued, which usually takes 5 to 10 \
                  minutes{so_far}"
@@ -244,18 +267,38 @@ impl About<'_> {
     }
 
     /// Whoever reads it may have nothing but this sentence: it says why itself.
-    fn not_at_closte(&self, progress: &Progress, now: Timestamp) -> Advice {
-        let name = self.name;
+    fn not_at_closte(&self, progress: &Progress, since: Timestamp, now: Timestamp) -> Advice {
+        let (name, lasting) = (self.name, span_between(since, now));
+        let is_late = now >= later(since, ADDING);
         let (short, owner) = match progress {
-            Progress::Idle => ("wait", format!("Wait: the next cycle adds {name} to Closte")),
+            Progress::Idle if is_late => (
+                "not added",
+                format!(
+                    "{name} has not been added to Closte for {lasting}, so there is no certificate: \
+                     see what `closte-sync apply {name}` says"
+                ),
+            ),
+            // The first time may be a moment ago, whatever came before.
+            Progress::Accepted(attempt)
+                if is_late && (attempt.count > 1 || now >= later(attempt.next, ADDING)) =>
+            {
+                (
+                    "ask Closte",
+                    format!(
+                        "Closte takes {name}, but its list has not shown it for {lasting}, so there \
+                         is no certificate: ask Closte's support"
+                    ),
+                )
+            }
+            Progress::Idle => (WAIT, format!("Wait: the next cycle adds {name} to Closte")),
             Progress::Accepted(attempt) if attempt.count <= 1 => {
                 let when = if now < attempt.next { " a moment ago" } else { "" };
                 let owner =
                     format!("Wait: {name} was added{when}, and Closte's next list confirms it");
-                ("wait", owner)
+                (WAIT, owner)
             }
             Progress::Accepted(_) => {
-                ("wait", format!("Wait: Closte took {name} again, and its list is to show it"))
+                (WAIT, format!("Wait: Closte took {name} again, and its list is to show it"))
             }
             Progress::Failed(attempt, error) => (
                 "not added",

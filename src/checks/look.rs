@@ -300,21 +300,7 @@ impl Checks {
         if let Some(ssl) = ssl {
             observation.ssl = ssl;
         }
-        if !observation.dns.aaaa_elsewhere.is_empty() {
-            observation.blockers.push(Blocker::AaaaElsewhere);
-            // Authorities with IPv6 go there, and so do visitors: the name has to lead away from it.
-            if is_right && observation.ssl.verdict.is_bad() {
-                observation.dns.verdict = DnsVerdict::Elsewhere;
-                observation.dns.addresses = addresses;
-            }
-        }
-        if let Some(caa) = caa {
-            observation.blockers.push(match caa.fault {
-                CaaFault::Unreachable => Blocker::CaaUnreachable,
-                _ => Blocker::CaaForbids,
-            });
-            observation.caa = Some(caa);
-        }
+        find_blockers(&mut observation, caa);
         self.find_remedy(name, dns_host, &mut observation).await;
         observation
     }
@@ -424,6 +410,26 @@ impl Checks {
                 }
             }
         }
+    }
+}
+
+/// Says what stops a certificate.
+pub(super) fn find_blockers(observation: &mut Observation, caa: Option<Caa>) {
+    let dns = &mut observation.dns;
+    if !dns.aaaa_elsewhere.is_empty() {
+        observation.blockers.push(Blocker::AaaaElsewhere);
+        // Authorities with IPv6 go there, and so do visitors: the name has to lead away from it.
+        if dns.verdict.is_good() && observation.ssl.verdict.is_bad() {
+            dns.addresses = targets(dns);
+            dns.verdict = DnsVerdict::Elsewhere;
+        }
+    }
+    if let Some(caa) = caa {
+        observation.blockers.push(match caa.fault {
+            CaaFault::Unreachable => Blocker::CaaUnreachable,
+            _ => Blocker::CaaForbids,
+        });
+        observation.caa = Some(caa);
     }
 }
 

@@ -11,6 +11,8 @@ mod chain;
 mod clock;
 mod conditions;
 mod dns;
+#[cfg(test)]
+pub(crate) mod generated;
 mod health;
 mod history;
 mod hosts;

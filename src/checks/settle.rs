@@ -144,12 +144,14 @@ fn keep_what_is_unknown(before: &Observation, mut seen: Observation) -> Observat
     if seen.dns.verdict == DnsVerdict::Unknown {
         return before.clone();
     }
-    // Where the name leads nowhere, there is no certificate to speak of.
+    // Where the name leads nowhere, there is no certificate to speak of, and elsewhere there is
+    // another one.
     let leads_nowhere = matches!(
         seen.dns.verdict,
         DnsVerdict::NoSuchName | DnsVerdict::NoAddress | DnsVerdict::Broken
     );
-    if seen.ssl.verdict == SslVerdict::Unknown && !leads_nowhere {
+    let is_the_same = seen.dns.verdict.is_good() == before.dns.verdict.is_good();
+    if seen.ssl.verdict == SslVerdict::Unknown && is_the_same && !leads_nowhere {
         seen.ssl = before.ssl.clone();
     }
     seen
@@ -265,7 +267,7 @@ impl Changes<'_> {
                 issuer: certificate.issuer.clone(),
                 days_left: certificate.days_left(self.now),
             },
-            _ if before.is_some_and(SslVerdict::is_good) => {
+            _ if self.before.is_some_and(|before| before.latest.works()) => {
                 let advice = self.advice().owner;
                 Event::CertificateBroke { domain, blog_id, verdict: verdict_word, advice }
             }
@@ -329,12 +331,13 @@ impl Changes<'_> {
         let is_late = is_broken
             && self.now >= later(standing.since, self.patience.attention_after)
             && standing.told_at.is_none_or(|told| self.now >= later(told, TELL_AGAIN));
-        is_late.then(|| Event::NeedsAttention {
+        let advice = is_late.then(|| self.advice()).filter(|advice| !advice.is_to_wait())?;
+        Some(Event::NeedsAttention {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
             stage: stage(standing, self.patience, self.now).word().to_owned(),
             not_working_for: span_between(standing.since, self.now),
-            advice: self.advice().owner,
+            advice: advice.owner,
         })
     }
 

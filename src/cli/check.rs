@@ -85,8 +85,12 @@ pub(super) async fn execute(
         print(&to_text(&findings, &looks, !only.is_empty()))?;
     }
     recorded?;
+    Ok(exit_status(&findings))
+}
+
+fn exit_status(findings: &[Finding]) -> u8 {
     let all_work = findings.iter().all(|finding| finding.seen.works());
-    Ok(if all_work { exit::OK } else { exit::DONE_IN_PART })
+    if all_work { exit::OK } else { exit::DONE_IN_PART }
 }
 
 /// What is looked at, and where that is written down.
@@ -232,24 +236,31 @@ impl Finding {
         self.looked.standing.as_ref().is_some_and(|standing| standing.latest.works())
     }
 
-    /// About what was seen now, be it what counts from now on or not.
-    fn advice(&self, looks: &Looks<'_>) -> Advice {
-        let shown = Standing { latest: self.seen.clone(), ..self.settled.standing.clone() };
-        advise(&self.looked.name, &shown, &self.looked.facts, looks.panel, looks.now)
+    /// What was seen now, be it what counts from now on or not.
+    fn shown(&self, now: Timestamp) -> Standing {
+        let (seen, counts) = (&self.seen, &self.settled.standing);
+        let since = |same: bool, since: Timestamp| if same { since } else { now };
+        Standing {
+            latest: seen.clone(),
+            since: since(seen.works() == counts.latest.works(), counts.since),
+            dns_since: since(seen.dns.verdict == counts.latest.dns.verdict, counts.dns_since),
+            ..counts.clone()
+        }
     }
 
-    fn stage(&self, looks: &Looks<'_>) -> &'static str {
-        stage(&self.settled.standing, &looks.patience, looks.now).word()
+    fn advice(&self, shown: &Standing, looks: &Looks<'_>) -> Advice {
+        advise(&self.looked.name, shown, &self.looked.facts, looks.panel, looks.now)
     }
 
     fn to_json(&self, looks: &Looks<'_>) -> Value {
-        let Advice { owner, customer, .. } = self.advice(looks);
+        let shown = self.shown(looks.now);
+        let Advice { owner, customer, .. } = self.advice(&shown, looks);
         json!({
             "domain": self.looked.name,
             "blog_id": self.looked.facts.blog_id,
-            "stage": self.stage(looks),
+            "stage": stage(&shown, &looks.patience, looks.now),
             "works": self.seen.works(),
-            "since": self.settled.standing.since,
+            "since": shown.since,
             "dns": self.seen.dns,
             "ssl": ssl_json(&self.seen.ssl, looks.now),
             "blockers": self.seen.blockers,
@@ -292,19 +303,20 @@ impl Finding {
         for blocker in &self.seen.blockers {
             let _ = writeln!(text, "  Blocked   {}", paint(BAD, blocker));
         }
-        let standing = &self.settled.standing;
-        let lasting = if standing.since < looks.now {
-            format!(", for {}", since(standing.since, looks.now))
+        let shown = self.shown(looks.now);
+        let lasting = if shown.since < looks.now {
+            format!(", for {}", since(shown.since, looks.now))
         } else {
             String::new()
         };
-        let _ = writeln!(text, "  Stage     {}{lasting}", paint(style, self.stage(looks)));
+        let word = stage(&shown, &looks.patience, looks.now);
+        let _ = writeln!(text, "  Stage     {}{lasting}", paint(style, word));
         if let Some((at, answer)) = &self.looked.request {
             let asked =
                 format!("asked Closte for a certificate {} ago: {answer}", since(*at, looks.now));
             text.push_str(&under("  Request   ", &asked));
         }
-        let Advice { owner, customer, .. } = self.advice(looks);
+        let Advice { owner, customer, .. } = self.advice(&shown, looks);
         text.push_str(&under("  For you   ", &owner));
         if !self.seen.works() || !self.seen.blockers.is_empty() {
             text.push_str(&under("  For them  ", &customer));
@@ -316,7 +328,7 @@ impl Finding {
         let Observation { dns, ssl, .. } = &self.seen;
         let words = format!("DNS {}, SSL {}", dns.verdict, ssl.verdict);
         let heading = format!("{}  {words}\n", paint(STRONG, &self.looked.name));
-        format!("{heading}{}", under("    ", &self.advice(looks).owner))
+        format!("{heading}{}", under("    ", &self.advice(&self.shown(looks.now), looks).owner))
     }
 }
 
@@ -394,3 +406,6 @@ fn to_text(findings: &[Finding], looks: &Looks<'_>, in_detail: bool) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

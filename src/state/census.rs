@@ -36,7 +36,8 @@ impl State {
         let late = now.checked_sub(late_after).unwrap_or(Timestamp::MIN);
         let rows = sqlx::query(
             "SELECT latest->>'$.dns.verdict' AS dns, latest->>'$.ssl.verdict' AS ssl,
-                 coalesce(since <= ?2, 0) AS is_late, count(*) AS names,
+                 coalesce(CASE WHEN latest->>'$.dns.verdict' IN ('ok', 'proxied')
+                     THEN max(since, dns_since) ELSE since END <= ?2, 0) AS is_late, count(*) AS names,
                  min(latest->>'$.ssl.certificate.not_after') AS soonest_expiry
              FROM standing WHERE ledger_id = ?1 GROUP BY dns, ssl, is_late",
         )

@@ -38,11 +38,15 @@ impl About<'_> {
         if let Some(advice) = self.behind_a_proxy(found) {
             return advice;
         }
+        let leads_to = format!("it leads to {found} ({resolvers})");
+        if let Some(advice) = self.leads_rightly(self.cnames(), &leads_to) {
+            return advice;
+        }
         if let Some(target) = self.cnames().first() {
             let replace = self.instead_of(target);
             return Advice {
                 short: "replace CNAME",
-                owner: format!("Replace {replace}: it leads to {found} ({resolvers})"),
+                owner: format!("Replace {replace}: {leads_to}"),
                 customer: format!("{} replace {replace}. {LATER}", self.log_in()),
             };
         }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{About, Advice, UNKNOWN_PLACE};
+use super::{About, Advice, UNKNOWN_PLACE, WAIT};
 use crate::{
     checks::chain,
     listing::listing,
@@ -83,7 +83,7 @@ impl About<'_> {
             format!("; the others still see {}{host}", listing(&dns.addresses, 0))
         };
         Advice {
-            short: "wait",
+            short: WAIT,
             owner: format!(
                 "Wait: {} see {name} at the right place{rest}. The change spreads as old answers run \
                  out.",
@@ -154,25 +154,16 @@ impl About<'_> {
             0 => String::new(),
             _ => format!(" ({})", self.resolvers()),
         };
-        // To where it should lead: what is wrong there is the network's own matter.
-        if let Some(right) = self.latest.expected.iter().find(|place| chain.cnames.contains(place))
-        {
-            return Advice {
-                short: "fix DNS",
-                owner: format!(
-                    "See to the DNS of {right}, where {name} rightly leads: {leads_on}{why}{resolvers}"
-                ),
-                customer: format!(
-                    "The CNAME of {name} is right. We see to {right}; there is nothing to do."
-                ),
-            };
+        let what = format!("{leads_on}{why}{resolvers}");
+        if let Some(advice) = self.leads_rightly(&chain.cnames, &what) {
+            return advice;
         }
         if self.latest.expected.is_empty() {
             return Advice {
                 short: "fix DNS",
                 owner: format!(
-                    "The CNAME of {name} leads to {first}: {leads_on}{why}{resolvers}. Whether it should \
-                     lead there is not known"
+                    "The CNAME of {name} leads to {first}: {what}. Whether it should lead there is not \
+                     known"
                 ),
                 customer: format!("We are still checking {name}."),
             };
@@ -180,9 +171,22 @@ impl About<'_> {
         let replace = self.instead_of(first);
         Advice {
             short: "replace CNAME",
-            owner: format!("Replace {replace}: {leads_on}{why}{resolvers}"),
+            owner: format!("Replace {replace}: {what}"),
             customer: format!("{} replace {replace}: {leads_on}{why}. {LATER}", self.log_in()),
         }
+    }
+
+    /// It leads to where it should: what is wrong there is the network's own matter.
+    pub(super) fn leads_rightly(&self, cnames: &[String], what: &str) -> Option<Advice> {
+        let name = self.name;
+        let right = self.latest.expected.iter().find(|place| cnames.contains(place))?;
+        Some(Advice {
+            short: "fix DNS",
+            owner: format!("See to the DNS of {right}, where {name} rightly leads: {what}"),
+            customer: format!(
+                "The CNAME of {name} is right. We see to {right}; there is nothing to do."
+            ),
+        })
     }
 
     /// `the CNAME of shop.example to other.example by an A record at 203.0.113.10`

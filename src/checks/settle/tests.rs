@@ -3,7 +3,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     ledger::{Attempt, Progress},
-    standing::{AddressSeen, DnsHistory, DnsObservation, SslObservation, Stage},
+    standing::{
+        AddressSeen, DnsHistory, DnsObservation, ResolverAnswer, SslObservation, Stage, Stray,
+    },
 };
 
 fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
@@ -205,6 +207,80 @@ fn nobody_is_called_for_a_certificate_that_could_not_be_looked_at() {
     assert_eq!(names(&much_later), [""; 0]);
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
     assert_eq!(stage(&much_later.standing, &patience, at(200_000)), Stage::CheckingSslCert);
+}
+
+#[test]
+fn the_certificate_of_another_place_is_not_that_of_this_one() {
+    let away = seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]);
+    let first = look(None, away, at(0));
+    let blind = seen(DnsVerdict::Ok, SslVerdict::Unknown, &[]);
+    let second = look(Some(&first.standing), blind.clone(), at(300)).standing;
+    assert_eq!((second.latest.ssl.verdict, second.latest.works()), (SslVerdict::Unknown, false));
+    // The same place is remembered.
+    let right = look(None, seen(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0));
+    assert!(look(Some(&right.standing), blind, at(300)).standing.latest.works());
+}
+
+#[test]
+fn what_is_wrong_at_the_right_target_is_not_laid_at_the_names_door() {
+    let mut inside = seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
+    let address = "10.0.0.1".parse().unwrap();
+    inside.dns.addresses = vec![address];
+    inside.dns.strays = vec![Stray { address, host: None }];
+    inside.dns.answers = vec![ResolverAnswer {
+        verdict: DnsVerdict::Elsewhere,
+        cnames: vec!["edge.example".to_owned()],
+        ..ResolverAnswer::of("1.1.1.1")
+    }];
+    inside.expected.push("edge.example".to_owned());
+    let standing = look(None, inside, at(0)).standing;
+    let name = "shop.example".parse().unwrap();
+    let advice = advise(&name, &standing, &Facts::default(), None, at(0));
+    let owner = "See to the DNS of edge.example, where shop.example rightly leads: it leads to 10.0.0.1 \
+                 (3 of 4 resolvers)";
+    assert_eq!(advice.owner, owner);
+    let customer =
+        "The CNAME of shop.example is right. We see to edge.example; there is nothing to do.";
+    assert_eq!(advice.customer, customer);
+}
+
+#[test]
+fn who_has_waited_for_closte_for_a_day_is_told_what_to_do() {
+    let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let name = "shop.example".parse().unwrap();
+    let settled = |progress: Progress| {
+        let facts = Facts { added_at: Some(at(0)), progress, ..Facts::default() };
+        let patience = Patience { attention_after: Duration::from_secs(86_400) };
+        let look = |previous, second| {
+            settle(&name, previous, right(), &facts, None, &patience, at(second))
+        };
+        let first = look(None, 0).standing;
+        let last = look(Some(&first), 90_000);
+        let Some(Event::NeedsAttention { advice, stage, .. }) = last.events.last() else {
+            panic!("{last:?}")
+        };
+        assert_eq!(stage, "ssl-failed");
+        advice.clone()
+    };
+    let idle = settled(Progress::Idle);
+    assert!(idle.ends_with("see what `closte-sync apply shop.example` says"), "{idle}");
+    let taken = settled(Progress::Accepted(Attempt { count: 9, next: at(100_000) }));
+    assert!(taken.ends_with("ask Closte's support"), "{taken}");
+}
+
+#[test]
+fn nobody_is_called_to_wait() {
+    let patience = Patience { attention_after: Duration::from_secs(86_400) };
+    let first = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]), at(0));
+    let spreads = || seen(DnsVerdict::Propagating, SslVerdict::Valid, &[]);
+    let second = look(Some(&first.standing), spreads(), at(90_000));
+    assert_eq!(names(&second), ["dns.pending"]);
+    assert_eq!(stage(&second.standing, &patience, at(90_000)), Stage::CheckingDns);
+    // Its DNS was wrong for long; its certificate has only begun to be missing.
+    let right = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let third = look(Some(&second.standing), right, at(90_060));
+    assert_eq!(names(&third), ["dns.right", "certificate.pending"]);
+    assert_eq!(stage(&third.standing, &patience, at(90_060)), Stage::CheckingSslCert);
 }
 
 #[test]

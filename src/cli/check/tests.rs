@@ -1,0 +1,184 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    checks::{Options, generated::observations},
+    event::Event,
+    ledger::{Attempt, Progress},
+};
+
+const NAME: &str = "shop.example";
+const DAY: i64 = 24 * 60 * 60;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn checks() -> Checks {
+    Checks::new(Options {
+        resolvers: Vec::new(),
+        expected_targets: Vec::new(),
+        public_address: None,
+        proxies: Vec::new(),
+        certificate_authorities: Vec::new(),
+        port: 443,
+        ca_file: None,
+        expiry_warning: Duration::ZERO,
+        queries_per_second: 1,
+        name_server_port: 53,
+    })
+    .unwrap()
+}
+
+/// What the ledger may know of a name that was added at the beginning.
+fn facts() -> impl Strategy<Value = Facts> {
+    let attempt = |count| Attempt { count, next: at(60) };
+    let progress = prop_oneof![
+        Just(Progress::Idle),
+        Just(Progress::Accepted(attempt(1))),
+        Just(Progress::Accepted(attempt(3))),
+        Just(Progress::Failed(attempt(2), "not now".to_owned())),
+        Just(Progress::Refused { at: at(0), error: "not ever".to_owned() }),
+    ];
+    let added = prop::option::of(Just(at(0)));
+    (added, prop::option::of(Just(at(30))), progress).prop_map(|(added_at, there, progress)| {
+        Facts {
+            blog_id: Some(2),
+            added_at,
+            at_closte_since: there.filter(|_| added_at.is_some()),
+            progress,
+        }
+    })
+}
+
+/// One sight of a name, be it what was seen now or what is remembered.
+struct Sight {
+    works: bool,
+    stage: String,
+    dns: DnsVerdict,
+    ssl: SslVerdict,
+    owner: String,
+    customer: String,
+}
+
+impl Sight {
+    /// As `check` has it.
+    fn of_check(finding: &Finding, looks: &Looks<'_>) -> Self {
+        let json = finding.to_json(looks);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self {
+            works: json["works"].as_bool().unwrap(),
+            stage: text(&json["stage"]),
+            dns: serde_json::from_value(json["dns"]["verdict"].clone()).unwrap(),
+            ssl: serde_json::from_value(json["ssl"]["verdict"].clone()).unwrap(),
+            owner: text(&json["advice"]),
+            customer: text(&json["customer"]),
+        }
+    }
+
+    /// As it is remembered, for `status` and the network.
+    fn of_memory(standing: &Standing, facts: &Facts, looks: &Looks<'_>) -> Self {
+        let advice = advise(&NAME.parse().unwrap(), standing, facts, None, looks.now);
+        let Observation { dns, ssl, .. } = &standing.latest;
+        Self {
+            works: standing.latest.works(),
+            stage: stage(standing, &looks.patience, looks.now).word().to_owned(),
+            dns: dns.verdict,
+            ssl: ssl.verdict,
+            owner: advice.owner,
+            customer: advice.customer,
+        }
+    }
+
+    fn agrees(&self) -> Result<(), String> {
+        let Self { works, stage, dns, ssl, owner, customer } = self;
+        let works_by_advice = owner.starts_with("shop.example works")
+            || owner.starts_with("The certificate of shop.example ends in");
+        let (good, unknown) = (dns.is_good(), *dns == DnsVerdict::Unknown);
+        let for_nobody = ["nothing to do", "nothing more to do"];
+        let rules = [
+            (*works == (good && ssl.is_good()), "what works has good verdicts"),
+            (*works == (stage == "done"), "what works is done"),
+            (!stage.ends_with("failed") || !unknown, "what is unknown has not failed"),
+            (stage != "ssl-failed" || ssl.is_bad(), "a certificate that failed is bad"),
+            (stage.starts_with("checking-ssl") <= good, "the certificate comes after the DNS"),
+            ((stage == "failed") <= !good, "DNS that failed is not good"),
+            (*works == works_by_advice, "advice says whether it works"),
+            (*works == customer.starts_with("shop.example works"), "the customer is told the same"),
+            (owner.starts_with("Wait") <= !stage.ends_with("failed"), "what failed needs more"),
+            (customer.starts_with("Your DNS is right") <= good, "right DNS is good"),
+            (unknown <= !customer.contains("lease"), "nobody acts on what is unknown"),
+            (
+                for_nobody.iter().any(|part| customer.contains(part))
+                    <= !customer.contains("lease"),
+                "there is something to do or there is not",
+            ),
+            (!owner.contains("remove the A record 203.0.113.10"), "what is right stays"),
+            (!owner.contains("Remove the A record 203.0.113.10"), "what is right stays"),
+            (!owner.contains("it is at 203.0.113.10 ("), "what is there is not brought there"),
+        ];
+        match rules.into_iter().find(|(holds, _)| !holds) {
+            None => Ok(()),
+            Some((_, rule)) => Err(format!(
+                "{rule}: works {works}, stage {stage}, DNS {dns}, SSL {ssl}: {owner} | {customer}"
+            )),
+        }
+    }
+}
+
+/// Whether an event says what is remembered once it was told.
+fn fits(event: &Event, remembered: &Sight) -> bool {
+    match event {
+        Event::DnsRight { .. } => remembered.dns.is_good(),
+        Event::DnsBroke { .. } | Event::DnsPending { .. } => !remembered.dns.is_good(),
+        Event::CertificateValid { .. } => remembered.ssl.is_good(),
+        Event::CertificateBroke { .. } | Event::CertificatePending { .. } => {
+            remembered.ssl.is_bad()
+        }
+        // Somebody must act, so there is something to do.
+        Event::NeedsAttention { stage, advice, .. } => {
+            !remembered.works && *stage == remembered.stage && !advice.starts_with("Wait")
+        }
+        _ => true,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn verdict_works_stage_exit_status_and_advice_never_contradict_each_other(
+        looked in prop::collection::vec((observations(at(0)), prop::sample::select(vec![60, 700, DAY])), 1..6),
+        facts in facts(),
+    ) {
+        thread_local! { static CHECKS: Checks = checks(); }
+        CHECKS.with(|checks| {
+            let mut standing: Option<Standing> = None;
+            let mut second = 60;
+            for (seen, pause) in looked {
+                let patience = Patience { attention_after: Duration::from_secs(24 * 60 * 60) };
+                let looks = Looks { checks, target: None, patience, panel: None, now: at(second) };
+                let name = NAME.parse().unwrap();
+                let looked = Looked { standing: standing.clone(), facts: facts.clone(), ..unrecorded(name) };
+                let settled = looks.settle(&looked, standing.as_ref(), &seen);
+                let mut finding = Finding { looked, seen, settled };
+                finding.say_it_as_what_it_is();
+                if finding.settled.is_doubt() {
+                    let doubted = finding.settled.standing.clone();
+                    finding.settled = looks.settle(&finding.looked, Some(&doubted), &finding.seen);
+                    finding.say_it_as_what_it_is();
+                }
+                let now = Sight::of_check(&finding, &looks);
+                prop_assert_eq!(now.agrees(), Ok(()));
+                let remembered = Sight::of_memory(&finding.settled.standing, &facts, &looks);
+                prop_assert_eq!(remembered.agrees(), Ok(()));
+                for event in &finding.settled.events {
+                    prop_assert!(fits(event, &remembered), "{:?}", event);
+                }
+                standing = Some(finding.settled.standing.clone());
+                prop_assert_eq!(exit_status(&[finding]) == exit::OK, now.works);
+                second += pause;
+            }
+            Ok(())
+        })?;
+    }
+}
