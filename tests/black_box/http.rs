@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use closte_sync::simulator::{Call, Face, Fault, Target};
 use reqwest::StatusCode;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 
 use crate::support::{Daemon, Outside, Program, client, ends, eventually};
 
@@ -28,6 +29,36 @@ async fn get(url: &str) -> (StatusCode, String) {
 fn value(metrics: &str, name: &str) -> Option<f64> {
     let line = metrics.lines().find(|line| line.rsplit_once(' ').is_some_and(|it| it.0 == name));
     line.map(|line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
+}
+
+#[tokio::test]
+async fn the_metrics_and_status_have_the_same_stages() {
+    let outside = Outside::start().await;
+    outside.point(&["agency.example", "a.example"]);
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let program = with_endpoint(outside.around(program));
+    let daemon = program.start_daemon();
+    let at = address(&daemon).await;
+    daemon.logs("dns.right domain=a.example").await;
+    let options = SqliteConnectOptions::new().filename(program.state_path());
+    // For how long it does not work; since when its DNS is right.
+    for (times, stage) in [
+        ("since = since - 400000000, dns_since = dns_since", "checking-ssl-cert"),
+        ("since = since - 400000000, dns_since = dns_since - 400000000", "ssl-failed"),
+    ] {
+        let metric = format!("closte_sync_domains{{stage=\"{stage}\"}}");
+        // A look that began before may write its own times.
+        eventually(stage, async || {
+            let mut database = options.connect().await.unwrap();
+            let update = format!("UPDATE standing SET {times}");
+            database.execute(AssertSqlSafe(update)).await.unwrap();
+            let status = program.run(&["status", "--json"]).await.json();
+            let metrics = get(&format!("{at}/metrics")).await.1;
+            status[0]["stage"] == stage && value(&metrics, &metric) == Some(1.0)
+        })
+        .await;
+    }
+    assert_eq!(daemon.stop().await, 0);
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     ledger::{Attempt, Progress},
     standing::{
-        AddressSeen, DnsHistory, DnsObservation, ResolverAnswer, SslObservation, Stage, Stray,
+        AddressSeen, Caa, CaaFault, DnsHistory, DnsObservation, ResolverAnswer, SslObservation,
+        Stage, Stray,
     },
 };
 
@@ -245,6 +246,25 @@ fn what_is_wrong_at_the_right_target_is_not_laid_at_the_names_door() {
 }
 
 #[test]
+fn a_proxy_without_tls_is_the_customers_to_switch() {
+    let mut behind = seen(DnsVerdict::Proxied, SslVerdict::HandshakeFailed, &[]);
+    behind.dns.host = Some("Cloudflare".to_owned());
+    let customer = |behind: &Observation| {
+        let standing = look(None, behind.clone(), at(0)).standing;
+        let facts = Facts { at_closte_since: Some(at(-9_000)), ..Facts::default() };
+        advise(&"shop.example".parse().unwrap(), &standing, &facts, None, at(9_000)).customer
+    };
+    assert_eq!(
+        customer(&behind),
+        "The proxy at Cloudflare offers no TLS for shop.example. Please log in at Cloudflare and turn \
+         its SSL on, or, until the certificate is there, set the record to \"DNS only\" (the orange \
+         cloud becomes grey)."
+    );
+    behind.dns.host = None;
+    assert!(customer(&behind).contains("there is nothing to do"));
+}
+
+#[test]
 fn who_has_waited_for_closte_for_a_day_is_told_what_to_do() {
     let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     let name = "shop.example".parse().unwrap();
@@ -291,6 +311,9 @@ fn what_older_versions_wrote_down_is_still_read() {
         "blockers":[],"expected":["203.0.113.10"]}"#;
     let read: Observation = serde_json::from_str(written).unwrap();
     assert!(read.works() && read.ssl.addresses.is_empty() && read.dns.strays.is_empty());
+    let caa = r#"{"at":"shop.example","allows":["x.example"],"lacks":"letsencrypt.org"}"#;
+    let caa: Caa = serde_json::from_str(caa).unwrap();
+    assert_eq!((caa.fault, caa.via), (CaaFault::NotAllowed, None));
 }
 
 #[test]
