@@ -169,6 +169,14 @@ proptest! {
                 }
                 let now = Sight::of_check(&finding, &looks);
                 prop_assert_eq!(now.agrees(), Ok(()));
+                // What is printed has the same words, which README's tables explain.
+                let (line, details) = (finding.line(&looks), finding.details(&looks));
+                let verdicts = format!("DNS {}, SSL {}", now.dns, now.ssl);
+                prop_assert!(line.contains(&verdicts), "{}", line);
+                prop_assert!(details.contains(&now.stage), "{}", details);
+                for blocker in &finding.seen.blockers {
+                    prop_assert!(details.contains(blocker.word()), "{}", details);
+                }
                 let remembered = Sight::of_memory(&finding.settled.standing, &facts, &looks);
                 prop_assert_eq!(remembered.agrees(), Ok(()));
                 for event in &finding.settled.events {
