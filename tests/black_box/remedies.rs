@@ -415,6 +415,21 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
         )
         .await;
     }
+    // What is registered is a zone, even if nothing is known of its servers.
+    dns.point("bare.example", &[SERVER]);
+    for (zone, log_in) in [
+        ("daddys.example", "log in at GoDaddy, who run your DNS,"),
+        ("bare.example", "log in where you manage the DNS of bare.example"),
+    ] {
+        let record = format!("dd the record www to {zone}, an A record at 127.0.0.1");
+        says(
+            &program,
+            &format!("www.{zone}"),
+            &format!("A{record}: there is no such name (1 of 1 resolvers)"),
+            &format!("Please {log_in} and a{record}."),
+        )
+        .await;
+    }
     // Somebody else's proxy is not the customer's to switch.
     dns.alias("hosted.example", "host.elsewhere.example");
     dns.point("host.elsewhere.example", &[cloudflare]);
