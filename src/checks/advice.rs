@@ -79,7 +79,15 @@ pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
 
 /// Whether the name has a certificate, though browsers do not accept it: then none is on its way.
 fn has_certificate(ssl: SslVerdict) -> bool {
-    matches!(ssl, SslVerdict::Expired | SslVerdict::NotYetValid | SslVerdict::IncompleteChain)
+    matches!(
+        ssl,
+        SslVerdict::IncompleteChain
+            | SslVerdict::ExpiredIssuer
+            | SslVerdict::UnsupportedKey
+            | SslVerdict::Weak
+            | SslVerdict::NotYetValid
+            | SslVerdict::Expired
+    )
 }
 
 /// Since when Closte has had all that it needs to issue the certificate, while it may still be at it.
@@ -218,9 +226,10 @@ impl About<'_> {
             (SslVerdict::Expiring, Some(ends)) => Advice {
                 short: "renew",
                 owner: self.with_panel(format!(
-                    "The certificate of {name} ends in {} and was not renewed: ask Closte's support \
-                     why",
-                    whole_days(ends.duration_since(now).try_into().unwrap_or_default())
+                    "The certificate of {name} ends in {} and was not renewed{}: ask Closte's \
+                     support why",
+                    whole_days(ends.duration_since(now).try_into().unwrap_or_default()),
+                    self.at()
                 )),
                 customer: format!("{name} works. We see to the renewal of its certificate."),
             },
@@ -335,6 +344,8 @@ impl About<'_> {
         let names = self.names();
         let at = self.at();
         let issuer = ssl.certificate.as_ref().map(|one| one.issuer.as_str()).unwrap_or("itself");
+        let detail = ssl.error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+        let begins = ssl.certificate.as_ref().map(|one| one.not_before);
         let error = ssl.error.as_deref().unwrap_or("no reason given");
         let proxied = self.latest.dns.verdict == DnsVerdict::Proxied;
         let (short, owner) = match ssl.verdict {
@@ -353,31 +364,32 @@ impl About<'_> {
             SslVerdict::Expired => (
                 "renew",
                 format!(
-                    "The certificate of {name} has expired: renew it in Closte's panel, or ask Closte's support why it was not renewed"
+                    "The certificate of {name}{at} has expired: renew it in Closte's panel, or ask Closte's support why it was not renewed"
                 ),
             ),
             SslVerdict::NotYetValid => (
                 "check clock",
                 format!(
-                    "The certificate of {name} is not valid yet: is this machine's clock right?"
+                    "The certificate of {name}{at} is not valid {}: is this machine's clock right? If it is, ask Closte's support",
+                    begins.map_or("yet".to_owned(), |begins| format!("before {begins:.0}"))
                 ),
             ),
             SslVerdict::ExpiredIssuer => (
                 "fix chain",
                 format!(
-                    "The certificate of {name} is good, but {error}: have the chain that belongs to it now installed"
+                    "The certificate of {name}{at} is good, but {error}: have the chain that belongs to it now installed"
                 ),
             ),
             SslVerdict::UnsupportedKey => (
                 "new key",
                 format!(
-                    "The certificate of {name} is trusted, but {error}: have it issued anew with a key of ECDSA P-256 or RSA 2048"
+                    "The certificate of {name}{at} is trusted, but {error}: have it issued anew with a key of ECDSA P-256 or RSA 2048"
                 ),
             ),
             SslVerdict::Weak => (
                 "new certificate",
                 format!(
-                    "Browsers refuse the certificate of {name}, for {error}: install SSL for it in Closte's panel"
+                    "Browsers refuse the certificate of {name}{at}, because {error}: install SSL for it in Closte's panel"
                 ),
             ),
             SslVerdict::ClientCertificate => (
@@ -389,7 +401,7 @@ impl About<'_> {
             SslVerdict::SelfSigned => (
                 "ask Closte",
                 format!(
-                    "The server shows a self-signed certificate for {name}: install SSL for it in Closte's panel"
+                    "The server{at} shows only a self-signed certificate for {name}, which browsers do not trust: install SSL for it in Closte's panel"
                 ),
             ),
             SslVerdict::UnknownIssuer
@@ -405,13 +417,13 @@ impl About<'_> {
             SslVerdict::UnknownIssuer => (
                 "ask Closte",
                 format!(
-                    "The certificate of {name} is from {issuer}, which browsers do not trust: install SSL for it in Closte's panel"
+                    "The certificate of {name}{at} is from {issuer}, which browsers do not trust{detail}: install SSL for it in Closte's panel"
                 ),
             ),
             SslVerdict::IncompleteChain => (
                 "ask Closte",
                 format!(
-                    "The server does not send the certificate of {issuer}, which issued that of {name}: have the full chain installed"
+                    "Browsers do not trust the certificate of {name}{at}: {error}, which issued it. Have the full chain installed, or, if that issuer is none that browsers trust, install SSL for it in Closte's panel"
                 ),
             ),
             SslVerdict::Refused => (
@@ -423,13 +435,13 @@ impl About<'_> {
             SslVerdict::TimedOut => (
                 "ask Closte",
                 format!(
-                    "Nothing answers over TLS where {name} points{at}: {error}; is a firewall in between?"
+                    "Nothing answers over TLS where {name} points{at}: {error}; is a firewall in between, or is the server overloaded?"
                 ),
             ),
             SslVerdict::HandshakeFailed => (
                 "ask Closte",
                 format!(
-                    "TLS does not come about with {name}{at}: {error}. Ask whoever runs that server, or Closte's support"
+                    "Browsers get no TLS connection with {name}{at}: {error}. Ask whoever runs that server, or Closte's support"
                 ),
             ),
             SslVerdict::Unknown => {
@@ -441,9 +453,11 @@ impl About<'_> {
         };
         let owner = self.with_panel(owner);
         let customer = self.without_tls_at_the_proxy().unwrap_or_else(|| {
-            format!(
-                "Your DNS is right. We see to the certificate of {name}; there is nothing to do."
-            )
+            let we = match ssl.verdict {
+                SslVerdict::Unknown => "are still checking",
+                _ => "see to",
+            };
+            format!("Your DNS is right. We {we} the certificate of {name}; there is nothing to do.")
         });
         Advice { short, owner, customer }
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustls::{
     CertificateError as Wrong, Error as TlsError,
-    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier, verify_server_name},
     pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
 };
 use x509_parser::{
     certificate::X509Certificate, extensions::GeneralName, prelude::FromDer, public_key::PublicKey,
@@ -71,6 +72,10 @@ pub(super) fn judge(
             None if now > renewed_by(begins, ends, expiry_warning) => (SslVerdict::Expiring, None),
             None => (SslVerdict::Valid, None),
         },
+        Err(_) if parsed.subject() == parsed.issuer() => (SslVerdict::SelfSigned, None),
+        // Of whom it is for the verifier speaks last, but what is wrong with a stranger's certificate
+        // is no fault of the name's own.
+        Err(_) if is_for_others(leaf, name) => (SslVerdict::WrongName, None),
         Err(TlsError::InvalidCertificate(wrong)) => {
             explain(&wrong, &certificate, &parsed, &others, at)
         }
@@ -89,7 +94,6 @@ fn explain(
     others: &[X509Certificate<'_>],
     at: UnixTime,
 ) -> (SslVerdict, Option<String>) {
-    let is_self_signed = leaf.subject() == leaf.issuer();
     match wrong {
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
             (SslVerdict::WrongName, None)
@@ -113,17 +117,25 @@ fn explain(
             SslVerdict::UnknownIssuer,
             Some("the time of its issuer's certificate has not begun".to_owned()),
         ),
-        _ if is_self_signed => (SslVerdict::SelfSigned, None),
         Wrong::UnknownIssuer if certificate.is_of_cloudflares_origin() => {
             (SslVerdict::UnknownIssuer, None)
         }
-        Wrong::UnknownIssuer => {
-            let has_issuer = others.iter().any(|other| other.subject() == leaf.issuer());
+        Wrong::UnknownIssuer => match lacks_issuer(leaf, others) {
             // Public authorities issue through an intermediate, which the server has to send.
-            let verdict =
-                if has_issuer { SslVerdict::UnknownIssuer } else { SslVerdict::IncompleteChain };
-            (verdict, None)
-        }
+            Some(one) if one == leaf => {
+                let missing = in_words(leaf.issuer());
+                let why = format!("the server does not send the certificate of {missing}");
+                (SslVerdict::IncompleteChain, Some(why))
+            }
+            // It may lack a further one; more often it is that of a root which browsers do not know,
+            // and no server sends its root.
+            Some(one) => {
+                let (end, issuer) = (in_words(one.subject()), in_words(one.issuer()));
+                let why = format!("what the server sends ends with {end}, which {issuer} issued");
+                (SslVerdict::UnknownIssuer, Some(why))
+            }
+            None => (SslVerdict::UnknownIssuer, None),
+        },
         _ => match (weak_spot(leaf, others), wrong) {
             (Some(weak), _) => (SslVerdict::Weak, Some(weak)),
             (None, Wrong::BadSignature) => (
@@ -146,6 +158,30 @@ fn explain(
     }
 }
 
+fn is_for_others(leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+    ParsedCertificate::try_from(leaf).is_ok_and(|leaf| verify_server_name(&leaf, name).is_err())
+}
+
+/// The first one, from the leaf upwards, whose issuer's certificate is not there; none where the chain
+/// ends in one that issued itself.
+fn lacks_issuer<'a>(
+    leaf: &'a X509Certificate<'a>,
+    others: &'a [X509Certificate<'a>],
+) -> Option<&'a X509Certificate<'a>> {
+    let mut top = leaf;
+    // They may lead in a circle.
+    for _ in 0..=others.len() {
+        if top.subject() == top.issuer() {
+            return None;
+        }
+        match others.iter().find(|one| one.subject() == top.issuer()) {
+            Some(issuer) => top = issuer,
+            None => return Some(top),
+        }
+    }
+    None
+}
+
 /// Why browsers do not take the key of a certificate that is trusted.
 fn unfit_key(leaf: &X509Certificate<'_>) -> Option<(SslVerdict, String)> {
     match leaf.public_key().parsed() {
@@ -155,6 +191,10 @@ fn unfit_key(leaf: &X509Certificate<'_>) -> Option<(SslVerdict, String)> {
         Ok(PublicKey::EC(key)) if key.key_size() > 384 => {
             let why =
                 format!("its key is ECDSA P-{}, which Chrome refuses", ecdsa_bits(key.key_size()));
+            Some((SslVerdict::UnsupportedKey, why))
+        }
+        _ if is_ed25519(leaf) => {
+            let why = "its key is Ed25519, which browsers refuse".to_owned();
             Some((SslVerdict::UnsupportedKey, why))
         }
         _ => None,
@@ -222,11 +262,14 @@ fn key_in_words(parsed: &X509Certificate<'_>) -> String {
     match parsed.public_key().parsed() {
         Ok(PublicKey::RSA(key)) => format!("RSA {}", key.key_size()),
         Ok(PublicKey::EC(key)) => format!("ECDSA P-{}", ecdsa_bits(key.key_size())),
-        _ if parsed.public_key().algorithm.algorithm.to_id_string() == "1.3.101.112" => {
-            "Ed25519".to_owned()
-        }
+        _ if is_ed25519(parsed) => "Ed25519".to_owned(),
         _ => "of another kind".to_owned(),
     }
+}
+
+/// By its number in RFC 8410, section 3.
+fn is_ed25519(parsed: &X509Certificate<'_>) -> bool {
+    parsed.public_key().algorithm.algorithm.to_id_string() == "1.3.101.112"
 }
 
 /// The parser counts in whole bytes.

@@ -30,7 +30,7 @@ use super::{
     certificate::judge,
     old_tls::{self, Heard},
     reserved::reserved,
-    witness::{Witness, in_words},
+    witness::{Witness, alert, in_words, is_the_servers},
 };
 use crate::standing::{AddressSeen, SslObservation, SslVerdict};
 
@@ -161,13 +161,15 @@ impl Tls {
         let seen = witness.chain().map(&judge);
         match (outcome, seen) {
             (Ok(Ok(())), Some(seen)) => seen,
-            (Ok(Err(_)), seen) if witness.was_asked() => SslObservation {
-                certificate: seen.and_then(|seen| seen.certificate),
-                ..failure(
-                    SslVerdict::ClientCertificate,
-                    "the server demands a certificate of each visitor",
-                )
-            },
+            (Ok(Err(error)), seen) if witness.was_asked() && is_the_servers(&error) => {
+                SslObservation {
+                    certificate: seen.and_then(|seen| seen.certificate),
+                    ..failure(
+                        SslVerdict::ClientCertificate,
+                        "the server demands a certificate of each visitor",
+                    )
+                }
+            }
             // With a key that cannot be used, the handshake fails after the certificate was shown.
             (Ok(Err(error)), Some(seen)) => {
                 if seen.verdict.is_good() {
@@ -223,10 +225,15 @@ async fn shake(
 ) -> io::Result<()> {
     let mut stream = connector.connect(name, stream).await?;
     if witness.was_asked() {
-        stream.shutdown().await?;
-        // One that says nothing to a farewell has let us in.
+        // It may be gone already, and have said why.
+        let _ = stream.shutdown().await;
+        // Only an alert says no. One that just leaves, as many do, or says nothing, has let us in.
         let farewell = timeout(TIMEOUT / 2, stream.read(&mut [0])).await;
-        farewell.unwrap_or(Ok(0))?;
+        if let Ok(Err(error)) = farewell
+            && alert(&error).is_some()
+        {
+            return Err(error);
+        }
     }
     Ok(())
 }

@@ -95,10 +95,26 @@ impl ResolvesClientCert for Witness {
     }
 }
 
+fn tls(error: &io::Error) -> Option<&TlsError> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// The alert by which the server broke off.
+pub(super) fn alert(error: &io::Error) -> Option<AlertDescription> {
+    match tls(error) {
+        Some(TlsError::AlertReceived(alert)) => Some(*alert),
+        _ => None,
+    }
+}
+
+/// Whether it was the server that broke off, by an alert or by leaving.
+pub(super) fn is_the_servers(error: &io::Error) -> bool {
+    tls(error).is_none() || alert(error).is_some()
+}
+
 /// Why a connection or a handshake failed.
 pub(super) fn in_words(error: &io::Error) -> String {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
-    match (tls, error.kind()) {
+    match (tls(error), error.kind()) {
         (Some(error), _) => tls_in_words(error),
         (None, ErrorKind::UnexpectedEof) => {
             "the server closes the connection in the handshake".to_owned()

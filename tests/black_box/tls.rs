@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use closte_sync::simulator::Face;
+use rustls::version::{TLS12, TLS13};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -95,7 +96,7 @@ async fn the_worst_address_counts_and_is_named() {
     assert_eq!(
         found["advice"],
         "127.0.0.2, one of the 2 addresses of shop.example, shows another certificate \
-         (other.example); the others are right. Have that server put right, or remove its A record"
+         (other.example); the other is right. Have that server put right, or remove its A record"
     );
     assert_eq!(
         found["customer"],
@@ -112,9 +113,34 @@ async fn the_worst_address_counts_and_is_named() {
     }
 
     for (addresses, verdict, words) in [
-        (&["127.0.0.1", "127.0.0.3"][..], "timed-out", "does not answer (no handshake within 5 s)"),
+        (
+            &["127.0.0.1", "127.0.0.3"][..],
+            "timed-out",
+            "does not answer (no handshake within 5 s); the other is right",
+        ),
         (&["127.0.0.1", "127.0.0.4"][..], "refused", "127.0.0.4, one of the 2 addresses"),
-        (&["127.0.0.1", "127.0.0.2", "127.0.0.4"][..], "refused", "2 are not right"),
+        (
+            &["127.0.0.1", "127.0.0.2", "127.0.0.4"][..],
+            "refused",
+            "127.0.0.4, one of the 3 addresses of shop.example, does not listen for TLS; 127.0.0.2 is \
+             not right either. Have these servers put right, or remove their records",
+        ),
+        (
+            &[
+                "127.0.0.1",
+                "127.0.0.4",
+                "127.0.5.1",
+                "127.0.5.2",
+                "127.0.5.3",
+                "127.0.5.4",
+                "127.0.5.5",
+                "127.0.5.6",
+                "127.0.5.7",
+            ][..],
+            "refused",
+            "127.0.0.4, one of the 9 addresses of shop.example, does not listen for TLS; 127.0.5.1, \
+             127.0.5.2, 127.0.5.3, 127.0.5.4, 127.0.5.5 and 1 more are not right either.",
+        ),
     ] {
         stage.point("shop.example", addresses);
         let (found, advice) = stage.verdict("shop.example").await;
@@ -289,20 +315,26 @@ async fn every_kind_of_key_and_signature_is_judged_as_browsers_do() {
              refuses: have it issued anew with a key of ECDSA P-256 or RSA 2048",
         ),
         (
+            of("ed25519.example", "root", "ED25519", "sha256"),
+            "unsupported-key",
+            "is trusted, but its key is Ed25519, which browsers refuse: have it issued anew with a key \
+             of ECDSA P-256 or RSA 2048",
+        ),
+        (
             of("sha1.example", "root", "RSA:2048", "sha1"),
             "weak",
-            "Browsers refuse the certificate of sha1.example, for it is signed with SHA-1: install \
+            "Browsers refuse the certificate of sha1.example, because it is signed with SHA-1: install \
              SSL for it in Closte's panel",
         ),
         (
             of("short.example", "root", "RSA:1024", "sha256"),
             "weak",
-            "for its key is only RSA 1024:",
+            "because its key is only RSA 1024:",
         ),
         (
             of("under.example", "rsa1024", "RSA:2048", "sha256"),
             "weak",
-            "for the key of rsa1024 is only RSA 1024:",
+            "because the key of rsa1024 is only RSA 1024:",
         ),
     ];
     let mut servers = Vec::new();
@@ -320,6 +352,110 @@ async fn every_kind_of_key_and_signature_is_judged_as_browsers_do() {
         assert!(advice.contains(words), "{advice}");
     }
     assert_eq!(stage.check("leaf521.example").await["ssl"]["certificate"]["key"], "ECDSA P-521");
+}
+
+#[tokio::test]
+async fn a_certificate_for_other_names_is_told_as_that_whatever_else_is_wrong_with_it() {
+    let workshop = Workshop::new();
+    let stage = Stage::with(&workshop).await;
+    workshop.make(&authority("middle", "EC:P-256"));
+    workshop.make(&Order { issuer: None, ..authority("stranger", "EC:P-256") });
+    let cases = [
+        ("chainless.example", "middle", "sha256", &[][..]),
+        ("untrusted.example", "stranger", "sha256", &["stranger"][..]),
+        ("weak.example", "middle", "sha1", &["middle"][..]),
+    ];
+    for (number, (name, issuer, digest, chain)) in cases.into_iter().enumerate() {
+        let other = format!("other-than-{name}");
+        workshop.make(&Order { issuer: Some(issuer), digest, ..leaf(&other, "EC:P-256") });
+        let ip = format!("127.0.6.{}", number + 1);
+        let lax = ["-cipher", "DEFAULT@SECLEVEL=0"];
+        let _server = workshop.serve(stage.at(&ip), &other, chain, &lax).await;
+        stage.point(name, &[&ip]);
+        let (verdict, advice) = stage.verdict(name).await;
+        assert_eq!(verdict, "wrong-name", "{advice}");
+        assert!(advice.contains(&format!("shows its own ({other})")), "{advice}");
+    }
+}
+
+#[tokio::test]
+async fn where_a_chain_ends_is_said() {
+    let workshop = Workshop::new();
+    let stage = Stage::with(&workshop).await;
+    workshop.make(&authority("upper", "EC:P-256"));
+    workshop.make(&Order { issuer: Some("upper"), ..authority("lower", "EC:P-256") });
+    workshop.make(&Order { issuer: None, ..authority("stranger", "EC:P-256") });
+    let incomplete = |name: &str, missing: &str| {
+        format!(
+            "Browsers do not trust the certificate of {name}: the server does not send the certificate \
+             of {missing}, which issued it. Have the full chain installed, or, if that issuer is none \
+             that browsers trust, install SSL for it in Closte's panel"
+        )
+    };
+    let unknown = |name: &str, issuer: &str| {
+        format!("The certificate of {name} is from {issuer}: install SSL for it in Closte's panel")
+    };
+    for (number, (name, issuer, chain, verdict, advice)) in [
+        ("one.example", "lower", &[][..], "incomplete-chain", incomplete("one.example", "lower")),
+        (
+            "two.example",
+            "lower",
+            &["lower"][..],
+            "unknown-issuer",
+            unknown(
+                "two.example",
+                "lower, which browsers do not trust (what the server sends ends with lower, which \
+                 upper issued)",
+            ),
+        ),
+        ("all.example", "lower", &["lower", "upper"][..], "valid", "all.example works".to_owned()),
+        (
+            "mixed.example",
+            "lower",
+            &["upper", "lower"][..],
+            "valid",
+            "mixed.example works".to_owned(),
+        ),
+        (
+            "alone.example",
+            "stranger",
+            &[][..],
+            "incomplete-chain",
+            incomplete("alone.example", "stranger"),
+        ),
+        (
+            "strange.example",
+            "stranger",
+            &["stranger"][..],
+            "unknown-issuer",
+            unknown("strange.example", "stranger, which browsers do not trust"),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        workshop.make(&Order { issuer: Some(issuer), ..leaf(name, "EC:P-256") });
+        let ip = format!("127.0.7.{}", number + 1);
+        let _server = workshop.serve(stage.at(&ip), name, chain, &[]).await;
+        stage.point(name, &[&ip]);
+        assert_eq!(stage.verdict(name).await, (verdict.to_owned(), advice));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_at_one_of_several_addresses_is_told_with_the_address() {
+    let workshop = Workshop::new();
+    let stage = Stage::with(&workshop).await;
+    workshop.make(&leaf("shop.example", "EC:P-256"));
+    let _server = workshop.serve(stage.at("127.0.8.1"), "shop.example", &[], &[]).await;
+    stage.outside.tls.show("shop.example", Face::Issued(84, 6)).unwrap();
+    stage.point("shop.example", &["127.0.0.1", "127.0.8.1"]);
+    let (verdict, advice) = stage.verdict("shop.example").await;
+    assert_eq!(verdict, "expiring");
+    assert!(
+        advice.ends_with("and was not renewed at 127.0.0.1: ask Closte's support why"),
+        "{advice}"
+    );
 }
 
 #[tokio::test]
@@ -396,6 +532,22 @@ async fn a_certificate_demanded_of_visitors_is_seen_and_one_that_is_only_wished_
 }
 
 #[tokio::test]
+async fn a_server_that_leaves_without_a_farewell_has_demanded_nothing() {
+    let workshop = Workshop::new();
+    let stage = Stage::with(&workshop).await;
+    workshop.make(&leaf("shop.example", "EC:P-256"));
+    for (number, (version, resets)) in
+        [(&TLS13, false), (&TLS13, true), (&TLS12, false), (&TLS12, true)].into_iter().enumerate()
+    {
+        let ip = format!("127.0.9.{}", number + 1);
+        workshop.wish_and_leave(stage.at(&ip), "shop.example", version, resets).await;
+        stage.point("shop.example", &[&ip]);
+        let (verdict, advice) = stage.verdict("shop.example").await;
+        assert_eq!(verdict, "valid", "{version:?} {resets}: {advice}");
+    }
+}
+
+#[tokio::test]
 async fn another_protocol_on_the_port_is_named_and_no_library_speaks() {
     let stage = Stage::new().await;
     let workshop = Workshop::new();
@@ -432,7 +584,7 @@ async fn another_protocol_on_the_port_is_named_and_no_library_speaks() {
             "{ip}"
         );
         let advice = format!(
-            "TLS does not come about with shop.example: {words}. Ask whoever runs that server, or \
+            "Browsers get no TLS connection with shop.example: {words}. Ask whoever runs that server, or \
              Closte's support"
         );
         assert_eq!(found["advice"], advice);

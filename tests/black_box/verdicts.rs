@@ -171,6 +171,13 @@ async fn every_ssl_verdict_comes_from_handshakes() {
     let advice = found("other.example")["advice"].as_str().unwrap().to_owned();
     assert!(advice.contains("the server shows its own (*.closte-practice.example)"), "{advice}");
     assert!(found("expiring.example")["advice"].as_str().unwrap().contains("ends in 5 days"));
+    for (name, words) in [
+        ("self.example", "The server shows only a self-signed certificate for"),
+        ("early.example", "is not valid before 20"),
+    ] {
+        let advice = found(name)["advice"].as_str().unwrap().to_owned();
+        assert!(advice.contains(words), "{advice}");
+    }
 }
 
 #[tokio::test]

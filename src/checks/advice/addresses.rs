@@ -6,7 +6,7 @@ use super::{About, Advice, dns::LATER};
 use crate::{
     checks::hosts::{known_host, proxy_switch},
     listing::listing,
-    standing::{DnsVerdict, Observation, SslVerdict, Stray},
+    standing::{AddressSeen, DnsVerdict, Observation, SslVerdict, Stray},
 };
 
 impl About<'_> {
@@ -130,30 +130,47 @@ impl About<'_> {
         let fault = match ssl.verdict {
             SslVerdict::WrongName => format!("shows another certificate ({})", self.names()),
             SslVerdict::Expired => "shows a certificate that has expired".to_owned(),
+            SslVerdict::NotYetValid => "shows a certificate that is not valid yet".to_owned(),
+            SslVerdict::SelfSigned => "shows only a self-signed certificate".to_owned(),
+            SslVerdict::UnknownIssuer => {
+                "shows a certificate that browsers do not trust".to_owned()
+            }
             SslVerdict::Refused => "does not listen for TLS".to_owned(),
             SslVerdict::TimedOut => format!("does not answer ({error})"),
             _ => format!("does not serve it ({error})"),
         };
-        let bad = ssl.addresses.iter().filter(|one| one.verdict.is_bad()).count();
-        let of = ssl.addresses.len();
+        // More than eight are not looked at.
+        let of = self.latest.dns.addresses.len().max(ssl.addresses.len());
         let (address, kind) = match ssl.address {
             Some(address) => (address.to_string(), kind(address)),
             None => ("one".to_owned(), "A"),
         };
-        let or_remove = if self.has_its_own_addresses() {
-            format!(", or remove its {kind} record")
-        } else {
-            String::new()
+        let is_bad = |one: &&AddressSeen| one.verdict.is_bad() && Some(one.address) != ssl.address;
+        let bad: Vec<IpAddr> = ssl.addresses.iter().filter(is_bad).map(|one| one.address).collect();
+        let good = ssl.addresses.iter().filter(|one| one.verdict.is_good()).count();
+        let is_all = good + 1 == of;
+        let (others, put_right) = match (&bad[..], good, is_all) {
+            ([], 1, true) => ("the other is right".to_owned(), "that server put right"),
+            ([], _, true) => ("the others are right".to_owned(), "that server put right"),
+            ([], 1, _) => {
+                ("one of the others is seen to be right".to_owned(), "that server put right")
+            }
+            ([], ..) => {
+                (format!("{good} of the others are seen to be right"), "that server put right")
+            }
+            ([one], ..) => (format!("{one} is not right either"), "these servers put right"),
+            _ => (format!("{} are not right either", listing(&bad, 0)), "these servers put right"),
         };
-        let others = match bad {
-            1 => "the others are right".to_owned(),
-            bad => format!("{bad} are not right"),
+        let or_remove = match (self.has_its_own_addresses(), bad.is_empty()) {
+            (false, _) => String::new(),
+            (true, true) => format!(", or remove its {kind} record"),
+            (true, false) => ", or remove their records".to_owned(),
         };
         Advice {
             short: "fix address",
             owner: format!(
-                "{address}, one of the {of} addresses of {name}, {fault}; {others}. Have that server \
-                 put right{or_remove}"
+                "{address}, one of the {of} addresses of {name}, {fault}; {others}. Have {put_right}\
+                 {or_remove}"
             ),
             customer: format!(
                 "Your DNS is right. We see to one of the servers of {name}, {address}; there is \

@@ -141,6 +141,19 @@ fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
     assert!(advice(301).ends_with("usually takes 5 to 10 minutes"), "{}", advice(301));
     assert!(advice(899).ends_with("(so far 9m 59s)"), "{}", advice(899));
     assert!(advice(900).starts_with("No certificate was issued"), "{}", advice(900));
+
+    // Nobody waits for one that is there.
+    for (ssl, words) in [
+        (SslVerdict::ExpiredIssuer, "have the chain that belongs to it now installed"),
+        (SslVerdict::UnsupportedKey, "have it issued anew"),
+        (SslVerdict::Weak, "Browsers refuse the certificate"),
+    ] {
+        let settled = look(None, seen(DnsVerdict::Ok, ssl, &[]), at(300));
+        let facts = Facts { at_closte_since: Some(at(5)), ..Facts::default() };
+        let name = "shop.example".parse().unwrap();
+        let advice = advise(&name, &settled.standing, &facts, None, at(301)).owner;
+        assert!(advice.contains(words), "{advice}");
+    }
 }
 
 #[test]

@@ -4,13 +4,21 @@ use std::{
     fs,
     net::SocketAddr,
     process::{Child, Command, Stdio},
+    sync::Arc,
 };
 
+use rustls::{
+    RootCertStore, ServerConfig, SupportedProtocolVersion,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
+};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::TlsAcceptor;
 
 use super::eventually;
 
@@ -19,7 +27,8 @@ pub struct Workshop {
     folder: TempDir,
 }
 
-/// What to make. `key` is an algorithm with its size, such as `EC:P-256` or `RSA:2048`.
+/// What to make. `key` is an algorithm, with its size where it has several: `EC:P-256`, `RSA:2048`,
+/// `ED25519`.
 pub struct Order<'a> {
     pub file: &'a str,
     pub name: &'a str,
@@ -52,12 +61,14 @@ impl Workshop {
     pub fn make(&self, order: &Order<'_>) {
         let Order { file, name, digest, .. } = order;
         let [pem, key, csr, ext] = ["pem", "key", "csr", "ext"].map(|end| format!("{file}.{end}"));
-        let size = match order.key.split_once(':').unwrap() {
-            ("EC", curve) => format!("ec_paramgen_curve:{curve}"),
-            (_, bits) => format!("rsa_keygen_bits:{bits}"),
+        let (algorithm, size) = match order.key.split_once(':') {
+            Some(("EC", curve)) => ("EC", Some(format!("ec_paramgen_curve:{curve}"))),
+            Some((algorithm, bits)) => (algorithm, Some(format!("rsa_keygen_bits:{bits}"))),
+            None => (order.key, None),
         };
-        let (algorithm, _) = order.key.split_once(':').unwrap();
-        self.run(&["genpkey", "-algorithm", algorithm, "-pkeyopt", &size, "-out", &key]);
+        let mut arguments = vec!["genpkey", "-algorithm", algorithm, "-out", &key];
+        arguments.extend(size.iter().flat_map(|size| ["-pkeyopt", size]));
+        self.run(&arguments);
         let subject = format!("/CN={name}");
         self.run(&["req", "-new", "-key", &key, "-subj", &subject, "-out", &csr]);
         let extensions = if order.is_authority {
@@ -82,6 +93,48 @@ impl Workshop {
     /// The root certificate, in PEM.
     pub fn root_pem(&self) -> String {
         fs::read_to_string(self.path("root.pem")).unwrap()
+    }
+
+    /// Serves the certificate `file` to whoever connects, and asks for one of theirs without demanding
+    /// it. When they are through it leaves without a farewell: it closes the connection, or resets it.
+    pub async fn wish_and_leave(
+        &self,
+        at: SocketAddr,
+        file: &str,
+        version: &'static SupportedProtocolVersion,
+        resets: bool,
+    ) {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.path("root.pem")).unwrap()).unwrap();
+        let visitors = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
+            .allow_unauthenticated()
+            .build()
+            .unwrap();
+        let chain = vec![CertificateDer::from_pem_file(self.path(&format!("{file}.pem"))).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(self.path(&format!("{file}.key"))).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_client_cert_verifier(visitors)
+            .with_single_cert(chain, key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind(at).await.unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if resets {
+                    stream.set_zero_linger().unwrap();
+                }
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    if let Ok(mut stream) = acceptor.accept(stream).await {
+                        // Until they leave.
+                        let _ = stream.read(&mut [0]).await;
+                    }
+                });
+            }
+        });
     }
 
     /// Serves the certificate `file` with those of the authorities `chain` at an address, by `openssl
