@@ -202,19 +202,22 @@ impl About<'_> {
                 && ![dns.verdict, DnsVerdict::Unknown, DnsVerdict::Broken].contains(&one.verdict)
         };
         let odd = dns.answers.iter().filter(is_odd);
-        let odd: Vec<String> =
-            odd.map(|one| format!("{} sees {}", one.resolver, one.says())).collect();
+        let of = |one: &ResolverAnswer| {
+            let why = one.no_say.as_deref().unwrap_or_default();
+            format!("{} sees {} ({why})", one.resolver, one.says())
+        };
+        let odd: Vec<String> = odd.map(of).collect();
         if odd.is_empty() {
             return String::new();
         }
-        format!(". Of no account: {}", odd.join(", "))
+        format!(". Not counted: {}", odd.join(", "))
     }
 
     fn unknown_dns(&self) -> Advice {
         let why = self.latest.dns.error.as_deref().unwrap_or("no resolver answered");
         Advice {
             short: "ask again",
-            owner: format!("Nothing is known of {} yet: {why}", self.name),
+            owner: format!("How {} stands cannot be seen: {why}", self.name),
             customer: format!("We are still checking {}.", self.name),
         }
     }

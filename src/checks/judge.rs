@@ -256,12 +256,16 @@ fn why_unknown(answers: &[ResolverAnswer]) -> Option<String> {
         return Some("it is not known where names should point".to_owned());
     }
     // Why it does not count says more than what it would say.
-    let of = |answer: &ResolverAnswer| {
-        let why = answer.no_say.as_ref().or(answer.error.as_ref())?;
-        Some(format!("{}: {why}", answer.resolver))
-    };
-    let reasons: Vec<String> = answers.iter().filter_map(of).collect();
-    (!reasons.is_empty()).then(|| reasons.join("; "))
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for answer in answers {
+        let Some(why) = answer.no_say.as_deref().or(answer.error.as_deref()) else { continue };
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, resolvers)) => resolvers.push(&answer.resolver),
+            None => reasons.push((why, vec![&answer.resolver])),
+        }
+    }
+    let each = reasons.iter().map(|(why, resolvers)| format!("{}: {why}", resolvers.join(", ")));
+    (!reasons.is_empty()).then(|| each.collect::<Vec<_>>().join("; "))
 }
 
 /// What they mean when no waiting will bring them together.

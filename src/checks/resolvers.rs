@@ -116,8 +116,13 @@ impl Resolvers {
     fn note(&self, name: &str, heard: &[Heard]) {
         let of = |one: &Heard| self.all.iter().find(|all| all.label() == one.answer.resolver);
         for one in alone(heard) {
-            let how = one.answer.error.as_deref().unwrap_or("it fails");
-            of(one).into_iter().for_each(|resolver| resolver.note_failed_alone(name, how));
+            let error = one.answer.error.as_deref();
+            let fails = match one.answer.verdict {
+                DnsVerdict::Broken => "it answers SERVFAIL",
+                _ => error.unwrap_or("it fails"),
+            };
+            let how = format!("{fails} for one name after the other where most others answer");
+            of(one).into_iter().for_each(|resolver| resolver.note_failed_alone(name, &how));
         }
         for (one, shares) in views(heard) {
             let says = (!shares).then(|| format!("{name}: {}", one.answer.says()));

@@ -130,7 +130,10 @@ pub fn settle(
         Changes { name, before: Some(previous), standing: &standing, facts, panel, patience, now };
     let mut events = match steadiness {
         Steadiness::Steady => changes.tell(),
-        change => changes.steadiness(change).into_iter().collect(),
+        change => {
+            let ends = changes.has_entered_its_last_day().then(|| changes.last_day()).flatten();
+            changes.steadiness(change).into_iter().chain(ends).collect()
+        }
     };
     if could_look && let Some(event) = changes.attention() {
         events.push(event);

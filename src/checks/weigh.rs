@@ -39,14 +39,14 @@ pub(super) fn weigh(heard: &mut [Heard]) {
         let is_broken = one.answer.verdict == DnsVerdict::Broken;
         match (&one.control, &one.sick) {
             (Control::Failed(how), _) => {
-                let reason = format!("it fails at what every resolver knows: {how}");
+                let reason = format!("it is sick: {how}");
                 one.silence(&reason);
             }
             (Control::Silent(_), _) if is_broken => {
                 one.silence("it does not answer what every resolver knows");
             }
             (_, Some(how)) if is_broken => {
-                let reason = format!("it has failed at one name after the other: {how}");
+                let reason = format!("it is sick: {how}");
                 one.silence(&reason);
             }
             _ => {}

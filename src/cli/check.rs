@@ -355,8 +355,10 @@ fn answer(one: &ResolverAnswer) -> String {
     if !one.addresses.is_empty() {
         parts.push(listing(&one.addresses, 0));
     }
-    parts.extend(one.error.clone());
-    parts.extend(one.no_say.as_ref().map(|why| format!("(does not count: {why})")));
+    match &one.no_say {
+        None => parts.extend(one.error.clone()),
+        Some(why) => parts.push(format!("(does not count: {why})")),
+    }
     parts.join("  ")
 }
 
@@ -398,7 +400,12 @@ fn to_text(findings: &[Finding], looks: &Looks<'_>, in_detail: bool) -> String {
         return text;
     }
     let working = findings.iter().filter(|finding| finding.seen.works()).count();
-    let _ = writeln!(text, "{working} of {} domains work", findings.len());
+    let is_unseen = |finding: &&Finding| finding.seen.dns.verdict == DnsVerdict::Unknown;
+    let unseen = match findings.iter().filter(is_unseen).count() {
+        0 => String::new(),
+        many => format!("; {many} could not be looked at"),
+    };
+    let _ = writeln!(text, "{working} of {} domains work{unseen}", findings.len());
     let noteworthy =
         |finding: &&Finding| !finding.seen.works() || !finding.seen.blockers.is_empty();
     for finding in findings.iter().filter(noteworthy) {

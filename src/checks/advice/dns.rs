@@ -196,7 +196,10 @@ impl About<'_> {
 
     fn broken(&self) -> Advice {
         let (dns, name, record) = (&self.latest.dns, self.name, self.record());
-        let why = dns.error.as_deref().unwrap_or("SERVFAIL");
+        let mut why = dns.error.clone().unwrap_or_else(|| "SERVFAIL".to_owned());
+        if dns.broken_by == Some(BrokenBy::Signatures) {
+            why.push_str(", so whoever checks them, Let's Encrypt included, gets no answer");
+        }
         let seen = if dns.seen == 0 { String::new() } else { format!(" ({})", self.resolvers()) };
         let zone = dns.zone.as_ref().map_or(name.as_str(), |zone| &zone.name);
         let above = match zone.split_once('.') {

@@ -181,6 +181,12 @@ fn the_last_day_of_a_certificate_is_an_error_once() {
     let fifth = look(Some(&fourth.standing), ending(ends + 3_600), at(ends - 30));
     assert_eq!(names(&fifth), ["certificate.last_day"]);
     assert_eq!(names(&look(None, ending(600), at(0))), ["dns.right", "certificate.last_day"]);
+    // That the DNS goes back and forth holds back what comes and goes with it, and not that.
+    let mut unsteady = second.standing;
+    unsteady.latest.dns.history.unsteady_since = Some(at(86_400));
+    unsteady.latest.dns.history.verdicts = vec![DnsVerdict::Elsewhere; 3];
+    let sixth = look(Some(&unsteady), ending(ends), at(ends - 82_800));
+    assert_eq!(names(&sixth), ["certificate.last_day"]);
 }
 
 #[test]
