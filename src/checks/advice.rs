@@ -113,7 +113,7 @@ pub fn advise(
     let latest = &standing.latest;
     let about = About { name, latest, place: place(latest), panel };
     let mut advice = advise_on(&about, standing, facts, now);
-    advice.owner.push_str(&about.odd_views());
+    advice.owner.push_str(&about.odd_views(&advice.owner));
     advice
 }
 
@@ -195,7 +195,7 @@ impl About<'_> {
     }
 
     /// Which resolvers that do not count see it otherwise.
-    fn odd_views(&self) -> String {
+    fn odd_views(&self, owner: &str) -> String {
         let dns = &self.latest.dns;
         let is_odd = |one: &&ResolverAnswer| {
             one.no_say.is_some()
@@ -210,7 +210,8 @@ impl About<'_> {
         if odd.is_empty() {
             return String::new();
         }
-        format!(". Not counted: {}", odd.join(", "))
+        let end = if owner.ends_with(['.', '?']) { "" } else { "." };
+        format!("{end} Not counted: {}", odd.join(", "))
     }
 
     fn unknown_dns(&self) -> Advice {
