@@ -295,6 +295,20 @@ async fn help_reads_well_and_wrong_usage_ends_with_64() {
 }
 
 #[tokio::test]
+async fn the_demo_comes_to_a_good_end() {
+    let demo = Program::bare().run(&["demo"]).await;
+    assert_eq!(demo.status, 0, "{demo:?}");
+    for told in [
+        "15 of 17 work, seen from outside",
+        "For you   Point the A record of old-books.example at 127.0.0.1",
+        "Blocked   caa-forbids",
+        "Both ends agree.",
+    ] {
+        assert!(demo.out.contains(told), "{told}: {}", demo.out);
+    }
+}
+
+#[tokio::test]
 async fn colours_are_for_terminals_only() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     for command in ["plan", "apply", "status", "events", "doctor", "config"] {
