@@ -194,7 +194,7 @@ impl Drop for Daemon {
 /// matter: that stays as it is.
 pub struct FakeClock {
     file: PathBuf,
-    library: PathBuf,
+    preload: PathBuf,
     _folder: TempDir,
 }
 
@@ -202,12 +202,12 @@ impl FakeClock {
     /// That of this machine, until it is set.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let library = fs::read_dir("/usr/lib")
+        let preload = fs::read_dir("/usr/lib")
             .unwrap()
             .map(|one| one.unwrap().path().join("faketime/libfaketimeMT.so.1"))
             .find(|path| path.exists())
             .expect("libfaketime (Debian's package faketime) is needed");
-        let clock = Self { file: folder.path().join("clock"), library, _folder: folder };
+        let clock = Self { file: folder.path().join("clock"), preload, _folder: folder };
         clock.set(0);
         clock
     }
@@ -222,7 +222,7 @@ impl FakeClock {
     /// The program on that machine.
     pub fn of(&self, program: Program) -> Program {
         program
-            .with("LD_PRELOAD", self.library.to_str().unwrap())
+            .with("LD_PRELOAD", self.preload.to_str().unwrap())
             .with("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap())
             .with("FAKETIME_NO_CACHE", "1")
             .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
