@@ -169,13 +169,25 @@ impl State {
         if sites.is_empty() {
             return Ok(());
         }
+        self.note_written(network, json(&sites), true, now).await
+    }
+
+    /// Notes domain records, a list of sites and domains. One that was noted before keeps its note.
+    async fn note_written(
+        &self,
+        network: i64,
+        sites: String,
+        is_sure: bool,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
         sqlx::query(
             "INSERT OR IGNORE INTO written_record (network_id, blog_id, domain, at, is_sure)
-             SELECT ?, value->>0, value->>1, ?, 1 FROM json_each(?)",
+             SELECT ?, value->>0, value->>1, ?, ? FROM json_each(?)",
         )
         .bind(network)
         .bind(to_millis(now))
-        .bind(json(&sites))
+        .bind(is_sure)
+        .bind(sites)
         .execute(&self.pool)
         .await
         .map(drop)
@@ -199,18 +211,7 @@ impl State {
         sites: &[(i64, &DomainName)],
         now: Timestamp,
     ) -> Result<(), StateError> {
-        // One that was written before keeps its note.
-        sqlx::query(
-            "INSERT OR IGNORE INTO written_record (network_id, blog_id, domain, at, is_sure)
-             SELECT ?, value->>0, value->>1, ?, 0 FROM json_each(?)",
-        )
-        .bind(network)
-        .bind(to_millis(now))
-        .bind(json(&sites))
-        .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(self.failed())
+        self.note_written(network, json(&sites), false, now).await
     }
 
     /// Notes which of these domain records were written and which were not, and tells of those that

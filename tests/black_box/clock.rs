@@ -105,6 +105,15 @@ impl Running {
         .await;
     }
 
+    /// Points a name that works elsewhere, and waits until that is told.
+    async fn break_dns(&self, name: &str) {
+        self.outside.dns.point(name, &["127.0.0.2".parse().unwrap()]);
+        self.advance(INTERVAL).await;
+        self.advance(Duration::from_secs(40)).await;
+        let broke = async || self.told().await.contains(&"dns.broke".to_owned());
+        eventually("it broke", broke).await;
+    }
+
     /// The names of the events of the checks, oldest first.
     async fn told(&self) -> Vec<String> {
         let events = self.state.events(None, None, 10_000).await.unwrap();
@@ -277,11 +286,7 @@ async fn could_not_look_changes_no_verdict() {
 async fn nothing_is_given_up_and_somebody_is_called_once_a_day() {
     let running = Running::start(&["a.example", "b.example"]).await;
     running.work().await;
-    running.outside.dns.point("a.example", &["127.0.0.2".parse().unwrap()]);
-    running.advance(INTERVAL).await;
-    running.advance(Duration::from_secs(40)).await;
-    let broke = async || running.told().await.contains(&"dns.broke".to_owned());
-    eventually("it broke", broke).await;
+    running.break_dns("a.example").await;
     let calls = async || {
         let told = running.told().await;
         told.iter().filter(|name| *name == "domain.needs_attention").count()
@@ -406,11 +411,7 @@ async fn the_address_that_closte_gave_is_target_enough() {
 async fn a_clock_that_jumps_puts_nothing_off_and_calls_nobody() {
     let running = Running::start(&["a.example", "b.example", "c.example"]).await;
     running.work().await;
-    running.outside.dns.point("a.example", &["127.0.0.2".parse().unwrap()]);
-    running.advance(INTERVAL).await;
-    running.advance(Duration::from_secs(40)).await;
-    let broke = async || running.told().await.contains(&"dns.broke".to_owned());
-    eventually("it broke", broke).await;
+    running.break_dns("a.example").await;
     let mut clock = running.time.clone();
     for days in [300, -3_000, 3_000, -300] {
         running.time.set_clock(SignedDuration::from_hours(24 * days));

@@ -288,6 +288,21 @@ async fn a_private_address_is_no_target_unless_it_is_named() {
     assert_eq!(targets["result"], "ok", "{targets}");
 }
 
+fn options(resolvers: &[Dns]) -> Options {
+    Options {
+        resolvers: resolvers.iter().map(|dns| dns.address().to_string().parse().unwrap()).collect(),
+        expected_targets: Vec::new(),
+        public_address: None,
+        proxies: Vec::new(),
+        certificate_authorities: Vec::new(),
+        port: 1,
+        ca_file: None,
+        expiry_warning: Duration::ZERO,
+        queries_per_second: 100_000,
+        name_server_port: 53,
+    }
+}
+
 /// Resolvers that do not agree, and name servers that can be asked why.
 struct Torn {
     resolvers: [Dns; 2],
@@ -308,19 +323,9 @@ impl Torn {
         };
         let targets: Vec<Target> = vec!["127.0.0.0/30".parse().unwrap()];
         let options = Options {
-            resolvers: resolvers
-                .each_ref()
-                .map(|dns| dns.address().to_string().parse().unwrap())
-                .into(),
             expected_targets: targets.clone(),
-            public_address: None,
-            proxies: Vec::new(),
-            certificate_authorities: Vec::new(),
-            port: 1,
-            ca_file: None,
-            expiry_warning: Duration::ZERO,
-            queries_per_second: 100_000,
             name_server_port: first[0].address().port(),
+            ..options(&resolvers)
         };
         for dns in &resolvers {
             dns.point("ns1.example", &["127.0.0.1".parse().unwrap()]);
@@ -410,18 +415,8 @@ async fn servfail_beside_an_answer_and_long_chains_do_not_propagate() {
 async fn the_target_is_the_networks_public_address() {
     let dns = Dns::start().await.unwrap();
     dns.point("agency.example", &["9.9.9.9".parse().unwrap(), "10.0.0.7".parse().unwrap()]);
-    let options = Options {
-        resolvers: vec![dns.address().to_string().parse().unwrap()],
-        expected_targets: Vec::new(),
-        public_address: Some("203.0.113.9".parse().unwrap()),
-        proxies: Vec::new(),
-        certificate_authorities: Vec::new(),
-        port: 1,
-        ca_file: None,
-        expiry_warning: Duration::ZERO,
-        queries_per_second: 100_000,
-        name_server_port: 53,
-    };
+    let public_address = Some("203.0.113.9".parse().unwrap());
+    let options = Options { public_address, ..options(std::slice::from_ref(&dns)) };
     let checks = Checks::new(options).unwrap();
     let expected = checks.expected(Some("agency.example"), Timestamp::now()).await.unwrap();
     assert_eq!(expected.places(), ["203.0.113.9", "9.9.9.9", "agency.example"]);
