@@ -136,8 +136,9 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
         "www.nobodys-3.example",
         "Point the A record of www.nobodys-3.example at 127.0.0.1: there is no such name (2 of 2 \
          resolvers). Is nobodys-3.example registered, and not expired?",
-        "There is no domain nobodys-3.example. Please see to it that it is registered and not \
-         expired, and then point the A record of www.nobodys-3.example at 127.0.0.1.",
+        "www.nobodys-3.example does not exist in the DNS. Please see to it that nobodys-3.example is \
+         registered and not expired, and then point the A record of www.nobodys-3.example at \
+         127.0.0.1.",
     )
     .await;
     // Where its own zone is broken, that one is named.

@@ -122,8 +122,8 @@ impl About<'_> {
                  and not expired?"
             ),
             customer: format!(
-                "There is no domain {registered}. Please see to it that it is registered and not \
-                 expired, and then point the {record}."
+                "{name} does not exist in the DNS. Please see to it that {registered} is registered \
+                 and not expired, and then point the {record}."
             ),
         }
     }
