@@ -54,7 +54,7 @@ async fn main() {
         .start_daemon();
     let cycles = || -> Vec<Duration> {
         let log = daemon.log();
-        let lines = log.lines().filter(|line| line.contains("sync.cycle quiet=false"));
+        let lines = log.lines().filter(|line| line.contains("sync.cycle unchanged=false"));
         lines
             .map(|line| Duration::from_millis(line.rsplit_once('=').unwrap().1.parse().unwrap()))
             .collect()
@@ -129,7 +129,7 @@ async fn daemon_footprint(program: &Program, closte: &Simulator) -> String {
         let daemon = &daemon;
         async move {
             eventually("quiet", async || {
-                daemon.log().matches("sync.cycle quiet=true").count() >= times
+                daemon.log().matches("sync.cycle unchanged=true").count() >= times
             })
             .await
         }

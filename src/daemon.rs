@@ -5,7 +5,6 @@ mod endpoint;
 mod metrics;
 mod service;
 mod signals;
-mod troubles;
 mod vitals;
 
 use std::{
@@ -26,18 +25,16 @@ pub use signals::{Signal, signals};
 use crate::{
     checks::Clock,
     closte::ClosteError,
+    conditions::Conditions,
     event::{Event, News},
     panics,
     state::{FileLock, State, StateError},
-    sync::{CycleError, Report, Stop, Sync},
+    sync::{CycleError, CycleOutcome, CycleResult, Stop, Sync},
 };
-use troubles::Troubles;
 use vitals::Vitals;
 
 /// The longest pause that failures make of `sync.interval`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
-/// The next list shows whether Closte did what it said, and is asked for after this long.
-const LIST_AGAIN: Duration = Duration::from_secs(3);
 
 /// How long it may take to write an event down: signals are not kept waiting by a busy state database.
 const LONGEST_TELLING: Duration = Duration::from_secs(2);
@@ -57,7 +54,7 @@ pub struct Parts {
 /// What the first loop remembers from parts to parts.
 #[derive(Default)]
 struct Memory {
-    troubles: Troubles,
+    conditions: Conditions,
     /// Cycles in a row that failed.
     failures: u32,
     /// Why calls were left, until others have shown that it is over.
@@ -69,25 +66,22 @@ struct Memory {
 }
 
 impl Memory {
-    /// Takes up what a cycle came to. Where names still wait after an outage and none was asked for
-    /// again, it lasts.
-    fn note(&mut self, outcome: &mut Result<Report, CycleError>, now: tokio::time::Instant) {
-        let asked = asked_to_wait(outcome);
-        self.quiet_until = asked.map(|asked| now + asked);
-        match outcome {
-            Ok(report) if report.outage.is_some() => {
-                self.failures += 1;
-                self.outage = report.outage.clone();
-            }
-            Ok(report) if report.quiet || report.tried == 0 && report.failed > 0 => {
-                match &self.outage {
-                    Some(outage) => report.outage = Some(outage.clone()),
-                    None => self.failures = 0,
-                }
-            }
-            Ok(_) => (self.failures, self.outage) = (0, None),
-            Err(CycleError::Stopped { outage: None }) => {}
-            Err(_) => self.failures += 1,
+    /// Takes up what a cycle came to. Where it cannot show that an outage is over, that lasts.
+    fn note(&mut self, outcome: &mut CycleOutcome, now: tokio::time::Instant) {
+        self.quiet_until = outcome.retry_after().map(|wait| now + wait);
+        if outcome.shows_no_end_of_outage()
+            && let Some(outage) = &self.outage
+        {
+            outcome.stopped_by = Some(outage.clone().into());
+            return;
+        }
+        match outcome.result() {
+            CycleResult::Ok => (self.failures, self.outage) = (0, None),
+            CycleResult::Stopped => {}
+            _ => self.failures += 1,
+        }
+        if let Some(outage) = outcome.outage() {
+            self.outage = Some(outage.clone());
         }
     }
 }
@@ -223,16 +217,17 @@ async fn run_cycles(
         // In a box, because the compiler gives up on futures that are nested as deep as all of this.
         let mut outcome = match hold(state, lock).await {
             Ok(()) => unbroken(Box::pin(sync.cycle(stop, &alive))).await,
-            Err(error) => Err(error.into()),
+            Err(error) => CycleError::from(error).into(),
         };
         let took = started.elapsed();
         let now = tokio::time::Instant::now();
         memory.note(&mut outcome, now);
         vitals.note_cycle(&outcome, took);
         service::status(&outcome, &mut memory.status, vitals.refusal());
-        let news = News::of(memory.troubles.judge(&outcome, Instant::now()));
+        let news = News::of(memory.conditions.update(outcome.findings(), Instant::now()));
         note_end(state, &outcome, &news).await;
-        let next = now + pause(interval, memory.failures).min(until_list(&outcome));
+        let list_again = outcome.list_again_after().unwrap_or(Duration::MAX);
+        let next = now + pause(interval, memory.failures).min(list_again);
         let next = memory.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
         until_stopped.run_until_cancelled(rest(next, vitals)).await;
     }
@@ -240,11 +235,9 @@ async fn run_cycles(
 
 /// Makes an error of a panic, which costs this cycle only: what it may have left half done, the next
 /// one reads again.
-async fn unbroken(
-    cycle: impl Future<Output = Result<Report, CycleError>>,
-) -> Result<Report, CycleError> {
+async fn unbroken(cycle: impl Future<Output = CycleOutcome>) -> CycleOutcome {
     let outcome = AssertUnwindSafe(cycle).catch_unwind().await;
-    outcome.unwrap_or_else(|panic| Err(CycleError::Fault(panics::reason(&*panic))))
+    outcome.unwrap_or_else(|panic| CycleError::Fault(panics::reason(&*panic)).into())
 }
 
 /// Makes sure that the state database and the lock beside it are still those at their names.
@@ -268,16 +261,18 @@ pub async fn tell(state: &State, event: Event) {
 }
 
 /// Writes down that a cycle was broken off, for those who print the reason themselves.
-pub async fn note_failure(state: &State, outcome: &Result<Report, CycleError>) {
-    let recorded = Troubles::default().judge(outcome, Instant::now());
+pub async fn note_failure(state: &State, outcome: &CycleOutcome) {
+    let recorded = Conditions::default().update(outcome.findings(), Instant::now());
     note_end(state, outcome, &News { told: Vec::new(), recorded }).await;
 }
 
 /// Writes down how a cycle ended, and what there is to say after it.
-async fn note_end(state: &State, outcome: &Result<Report, CycleError>, news: &News) {
+async fn note_end(state: &State, outcome: &CycleOutcome, news: &News) {
     let now = Timestamp::now();
-    match outcome {
-        Err(error @ (CycleError::Source(_) | CycleError::Closte(_))) => {
+    match (outcome.result(), &outcome.stopped_by) {
+        (CycleResult::WordPressFailed | CycleResult::ClosteFailed, Some(error))
+            if outcome.report().is_none() =>
+        {
             unless_busy(state.cycle_failed(&error.to_string(), news, now)).await;
         }
         _ => unless_busy(state.record_events(news, now)).await,
@@ -292,25 +287,6 @@ async fn unless_busy(writing: impl Future<Output = Result<(), StateError>>) {
     }
 }
 
-/// How long Closte asked to be left alone.
-fn asked_to_wait(outcome: &Result<Report, CycleError>) -> Option<Duration> {
-    match outcome {
-        Err(CycleError::Closte(error) | CycleError::Stopped { outage: Some(error) }) => {
-            error.retry_after()
-        }
-        Ok(Report { outage: Some(error), .. }) => error.retry_after(),
-        _ => None,
-    }
-}
-
-/// The most time to the next cycle, where Closte's list has something to show.
-fn until_list(outcome: &Result<Report, CycleError>) -> Duration {
-    match outcome {
-        Ok(report) if report.outage.is_none() && report.awaits_a_list() => LIST_AGAIN,
-        _ => Duration::MAX,
-    }
-}
-
 /// The time to the next cycle: the interval, doubled for every failure in a row after the first,
 /// with a jitter of a tenth so that many daemons do not ask at once.
 fn pause(interval: Duration, failures: u32) -> Duration {
@@ -322,46 +298,46 @@ fn pause(interval: Duration, failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::{CycleReport, Found};
 
-    #[test]
-    fn a_broken_retry_after_does_not_silence_it_for_years() {
-        let error = ClosteError::RateLimited { retry_after: Some(Duration::MAX.into()) };
-        let hour = Duration::from_secs(60 * 60);
-        assert_eq!(asked_to_wait(&Err(CycleError::Closte(error))), Some(hour));
+    fn limited() -> CycleError {
+        ClosteError::RateLimited { retry_after: Some(Duration::from_secs(600).into()) }.into()
+    }
+
+    fn compared(failed: usize, tried: usize) -> Found {
+        Found::Compared(CycleReport { failed, tried, ..CycleReport::default() })
     }
 
     #[test]
     fn an_outage_lasts_until_a_call_has_shown_its_end() {
-        let limited =
-            || ClosteError::RateLimited { retry_after: Some(Duration::from_secs(600).into()) };
         let now = tokio::time::Instant::now();
         let mut memory = Memory::default();
-        let mut note = |outcome: Result<Report, CycleError>| {
-            let mut outcome = outcome;
+        let mut note = |found, stopped_by| {
+            let mut outcome = CycleOutcome { found, stopped_by };
             memory.note(&mut outcome, now);
-            let is_out = outcome.is_ok_and(|report| report.outage.is_some());
-            (is_out, memory.failures, memory.quiet_until.map(|end| (end - now).as_secs()))
+            let quiet = memory.quiet_until.map(|end| (end - now).as_secs());
+            (outcome.result(), memory.failures, quiet)
         };
-        let waiting = || Report { failed: 3, ..Report::default() };
-        assert_eq!(note(Ok(waiting())), (false, 0, None));
-        let out = || Report { outage: Some(limited()), ..waiting() };
-        assert_eq!(note(Ok(out())), (true, 1, Some(600)));
-        assert_eq!(note(Ok(waiting())), (true, 1, None), "the list works, the names still wait");
-        assert_eq!(note(Ok(Report { quiet: true, ..Report::default() })), (true, 1, None));
-        assert_eq!(note(Err(CycleError::Stopped { outage: None })), (false, 1, None));
-        let cut = CycleError::Stopped { outage: Some(limited()) };
-        assert_eq!(note(Err(cut)), (false, 2, Some(600)), "a reload forgets no Retry-After");
-        assert_eq!(note(Ok(Report { tried: 1, ..waiting() })), (false, 0, None));
-        assert_eq!(note(Ok(waiting())), (false, 0, None));
+        let (out, well) = (CycleResult::ClosteFailed, CycleResult::Ok);
+        assert_eq!(note(compared(3, 0), None), (well, 0, None));
+        assert_eq!(note(compared(3, 0), Some(limited())), (out, 1, Some(600)));
+        let still = (out, 1, None);
+        assert_eq!(note(compared(3, 0), None), still, "the list works, the names still wait");
+        assert_eq!(note(Found::Unchanged, None), still);
+        let stopped = note(Found::Nothing, Some(CycleError::Stopped));
+        assert_eq!(stopped, (CycleResult::Stopped, 1, None));
+        let cut = note(compared(3, 1), Some(limited()));
+        assert_eq!(cut, (out, 2, Some(600)), "a reload forgets no Retry-After");
+        assert_eq!(note(compared(3, 1), None), (well, 0, None));
+        assert_eq!(note(compared(3, 0), None), (well, 0, None));
     }
 
     #[tokio::test]
     async fn a_panic_is_a_failed_cycle() {
         let outcome = unbroken(async { panic!("no such row: {}", 7) }).await;
-        let error = outcome.as_ref().unwrap_err().to_string();
+        let error = outcome.stopped_by.as_ref().unwrap().to_string();
         assert!(error.contains("no such row: 7"), "{error}");
-        let mut troubles = Troubles::default();
-        let events = troubles.judge(&outcome, Instant::now());
+        let events = Conditions::default().update(outcome.findings(), Instant::now());
         let names: Vec<_> = events.iter().map(Event::name).collect();
         assert_eq!(names, ["state.failed"]);
     }

@@ -57,6 +57,13 @@ macro_rules! events {
                 detail
             }
 
+            /// Notes for how long the condition that it tells of has lasted.
+            pub(crate) fn set_duration(&mut self, time: std::time::Duration) {
+                match self {
+                    $(Self::$variant { $($field,)* .. } => { $(note_time!($field $field time);)* })*
+                }
+            }
+
             /// Writes it into the log.
             pub fn log(&self) {
                 match self {
@@ -69,6 +76,16 @@ macro_rules! events {
                 }
             }
         }
+    };
+}
+
+/// Sets the field `for_s`, and no other.
+macro_rules! note_time {
+    (for_s $field:ident $time:ident) => {
+        *$field = $time.as_secs()
+    };
+    ($other:ident $field:ident $time:ident) => {
+        let _ = ($field, $time);
     };
 }
 

@@ -36,11 +36,11 @@
 pub mod checks;
 pub mod cli;
 pub mod closte;
+pub mod conditions;
 pub mod daemon;
 pub mod domain;
 pub mod escape;
 pub mod event;
-pub mod lasting;
 pub mod ledger;
 pub mod listing;
 mod panics;

@@ -4,8 +4,8 @@ mod calls;
 mod certificates;
 mod identity;
 mod news;
+mod outcome;
 mod records;
-mod report;
 mod stop;
 mod wanted;
 
@@ -15,19 +15,18 @@ use std::{
 };
 
 use jiff::Timestamp;
-use thiserror::Error;
 use tokio::time::timeout;
 
+pub use outcome::{CycleError, CycleOutcome, CycleReport, CycleResult, Found, Surprise};
 pub use records::RecordDecision;
-pub use report::{Report, Surprise};
 pub use stop::Stop;
 pub use wanted::{Rules, Www};
 
 use crate::{
     closte::{self, ClosteError},
+    conditions::{Condition, Conditions, Finding},
     domain::DomainName,
     event::{Event, News},
-    lasting::Lasting,
     ledger::Ledger,
     plan::{Plan, Present, plan},
     state::{FileLock, LedgerId, Loop, Rejected, State, StateError},
@@ -35,7 +34,7 @@ use crate::{
     wordpress::{self, Network, Source, SourceError},
 };
 use identity::Identity;
-use report::odd_elements;
+use outcome::odd_elements;
 use wanted::{fingerprint, rejected};
 
 /// Keeps Closte's list as the network wants it, cycle by cycle.
@@ -66,8 +65,6 @@ pub struct Sync {
 struct Seen {
     /// A hash of all that it acted upon.
     fingerprint: u64,
-    /// How many names were wanted.
-    wanted: usize,
     /// When Closte was asked for its list.
     listed_at: Instant,
     /// When there will be more to do even if nothing changes.
@@ -84,32 +81,6 @@ struct Remembered {
     /// [`State::others_wrote`] when it was read.
     version: i64,
 }
-
-/// Why a cycle was broken off. Nothing is lost by it: the next one starts from what is there.
-#[derive(Debug, Error)]
-pub enum CycleError {
-    /// The network could not be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// Closte could not be asked.
-    #[error(transparent)]
-    Closte(#[from] ClosteError),
-    /// The state could not be read or written.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// A fault of this program.
-    #[error("a cycle was broken off by a fault of closte-sync itself ({0}); please report this")]
-    Fault(String),
-    /// The daemon was told to stop.
-    #[error("stopped before the cycle was done; the next one goes on from here")]
-    Stopped {
-        /// Why calls were left before that, as in [`Report::outage`].
-        outage: Option<ClosteError>,
-    },
-}
-
-/// A process beside this one is waited for so long before that is told.
-const LONG_WAIT: Duration = Duration::from_secs(20);
 
 /// What a cycle would do.
 #[derive(Debug)]
@@ -160,32 +131,36 @@ impl Sync {
     /// One cycle. `progress` is told how many calls of how many are done, and 0 of 0 now and then
     /// while there is something else to wait for. When `stop` says so, calls in flight are finished
     /// and recorded, and no new one is begun.
-    ///
-    /// # Errors
-    /// Any [`CycleError`].
     pub async fn cycle(
         &mut self,
         stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
-    ) -> Result<Report, CycleError> {
+    ) -> CycleOutcome {
+        let started = Instant::now();
+        let outcome = self.try_cycle(stop, progress).await.unwrap_or_else(CycleOutcome::from);
+        let took_ms = started.elapsed().as_millis();
+        let (added, removed) = outcome.report().map_or((0, 0), |done| (done.added, done.removed));
+        let result = outcome.result().as_str();
+        let unchanged = matches!(outcome.found, Found::Unchanged);
+        let error = outcome.stopped_by.as_ref().map(tracing::field::display);
+        tracing::debug!(name: "sync.cycle", unchanged, result, added, removed, took_ms, error);
+        outcome
+    }
+
+    async fn try_cycle(
+        &mut self,
+        stop: &Stop,
+        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+    ) -> Result<CycleOutcome, CycleError> {
         let _lock = stop.unless_asked(self.wait_for_turn(progress)).await??;
         self.follow_the_clock().await?;
-        let started = Instant::now();
-        let mut outcome = self.read_plan_and_carry_out(stop, progress).await;
-        if let Ok(report) = &mut outcome {
-            match self.request_certificates(stop, progress).await {
-                Ok(limited) => report.outage = report.outage.take().or(limited),
-                Err(error) => outcome = Err(error),
-            }
+        let mut outcome = self.read_plan_and_carry_out(stop, progress).await?;
+        if !stop.no_more().is_cancelled()
+            && let Some(limited) = self.request_certificates(stop, progress).await?
+        {
+            outcome.stopped_by.get_or_insert(limited.into());
         }
-        match &outcome {
-            Ok(Report { quiet, wanted, added, removed, .. }) => {
-                let took_ms = started.elapsed().as_millis();
-                tracing::debug!(name: "sync.cycle", quiet, wanted, added, removed, took_ms);
-            }
-            Err(error) => tracing::debug!(name: "sync.broken_off", %error),
-        }
-        outcome
+        Ok(outcome)
     }
 
     /// Another process may be in the middle of a long cycle, or stopped in one.
@@ -195,27 +170,22 @@ impl Sync {
     ) -> Result<FileLock, StateError> {
         let lock = self.state.lock_for_cycle();
         tokio::pin!(lock);
-        let began = Instant::now();
-        let mut waiting = Lasting::default();
+        let mut conditions = Conditions::default();
         loop {
-            if let Ok(lock) = timeout(Duration::from_secs(1), &mut lock).await {
-                let lock = lock?;
-                if waiting.ends((), Instant::now()).is_some() {
-                    let after_s = began.elapsed().as_secs();
-                    self.tell(vec![Event::GoesOn { after_s }], self.time.now()).await?;
+            let locked = timeout(Duration::from_secs(1), &mut lock).await.ok();
+            let finding = match &locked {
+                Some(_) => Finding::Clear(Condition::OtherCycle),
+                None => {
+                    let remedy = "let the closte-sync apply that runs beside it finish, or stop it";
+                    let event = Event::Waits { remedy: remedy.to_owned(), for_s: 0 };
+                    Finding::Raise(Condition::OtherCycle, event)
                 }
-                return Ok(lock);
+            };
+            self.tell(conditions.update([finding], Instant::now()), self.time.now()).await?;
+            if let Some(lock) = locked {
+                return lock;
             }
             progress(0, 0);
-            if began.elapsed() >= LONG_WAIT {
-                let waits = |_| Event::Waits {
-                    remedy: "let the closte-sync apply that runs beside it finish, or stop it"
-                        .into(),
-                    for_s: began.elapsed().as_secs(),
-                };
-                let event = waiting.lasts((), waits, Instant::now());
-                self.tell(event.into_iter().collect(), self.time.now()).await?;
-            }
         }
     }
 
@@ -231,7 +201,7 @@ impl Sync {
         &mut self,
         stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
-    ) -> Result<Report, CycleError> {
+    ) -> Result<CycleOutcome, CycleError> {
         let now = self.time.now();
         let network = stop.unless_asked(self.source.read()).await??;
         let decisions = self.decide_records(&network, now).await?;
@@ -242,7 +212,7 @@ impl Sync {
         if let Some(seen) = &self.seen
             && self.nothing_calls_for_more(seen, fingerprint, now).await?
         {
-            return Ok(Report { wanted: seen.wanted, quiet: true, ..Report::default() });
+            return Ok(CycleOutcome { found: Found::Unchanged, stopped_by: None });
         }
 
         let ledger_id = self.start_ledger(&network, now).await?;
@@ -258,16 +228,16 @@ impl Sync {
         let mut remembered = self.remember(ledger_id).await?;
         let ledger = &mut remembered.ledger;
         let plan = plan(&wanted, &present, ledger, &self.rules.policy, now);
-        let mut report = Report {
+        let mut report = CycleReport {
             rejected: rejected.iter().filter(|one| one.clostes_own().is_none()).count(),
             records: records.written,
             records_waiting: records.waiting,
             record_refused: records.refused,
             odd_elements,
-            ..Report::of(&plan)
+            ..CycleReport::of(&plan)
         };
         self.record_changes(ledger_id, &plan, now).await?;
-        let (look_again_at, wanted) = (plan.look_again_at(now), plan.wanted);
+        let look_again_at = plan.look_again_at(now);
         for change in plan.changes {
             match change.entry {
                 Some(entry) => ledger.insert(change.name, entry),
@@ -275,15 +245,17 @@ impl Sync {
             };
         }
 
-        self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
+        let outage =
+            self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
         self.state.cycle_completed(ledger_id, &report, self.time.now()).await?;
-        if stop.no_more().is_cancelled() {
-            return Err(CycleError::Stopped { outage: report.outage });
+        if stop.no_more().is_cancelled() && outage.is_none() {
+            return Err(CycleError::Stopped);
         }
         let version = remembered.version;
         self.ledger = Some(remembered);
-        self.seen = Some(Seen { fingerprint, wanted, listed_at, look_again_at, version });
-        Ok(report)
+        self.seen = Some(Seen { fingerprint, listed_at, look_again_at, version });
+        let stopped_by = outage.map(CycleError::Closte);
+        Ok(CycleOutcome { found: Found::Compared(report), stopped_by })
     }
 
     /// The ledger as it is in the state database now.

@@ -22,9 +22,9 @@ use super::{
     targets::Expected,
 };
 use crate::{
+    conditions::{Condition, Conditions, Finding},
     domain::DomainName,
     event::{Event, News},
-    lasting::Lasting,
     ledger::later,
     standing::{Observation, Standing},
     state::{LedgerId, Looked, Loop, Outcome, State, StateError},
@@ -58,18 +58,8 @@ pub struct Clock {
     expected: Option<Arc<Expected>>,
     /// When that is asked next, after a failure.
     expected_at: Timestamp,
-    troubles: Lasting<Area>,
+    conditions: Conditions,
     suspicion: Suspicion,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Area {
-    State,
-    Target,
-    Resolvers,
-    SickResolvers,
-    OddResolvers,
-    Late,
 }
 
 /// Work under way.
@@ -131,7 +121,7 @@ impl Clock {
             enrolled: None,
             expected: None,
             expected_at: Timestamp::UNIX_EPOCH,
-            troubles: Lasting::default(),
+            conditions: Conditions::default(),
             suspicion: Suspicion::default(),
         }
     }
@@ -143,11 +133,11 @@ impl Clock {
         while !stop.is_cancelled() {
             alive();
             let stepped = self.step(&mut work, stop).await;
-            self.judge_state(stepped).await;
+            self.note_state(stepped).await;
             stop.run_until_cancelled(self.collect(&mut work)).await;
         }
         let recorded = self.record(&mut work).await;
-        self.judge_state(recorded).await;
+        self.note_state(recorded).await;
     }
 
     /// Records what was seen, and finds out what to look at next.
@@ -166,7 +156,7 @@ impl Clock {
         stop.run_until_cancelled(self.find_expected(own_domain.as_deref())).await;
         self.refill(ledger, work).await?;
         self.begin(work);
-        self.judge_resolvers().await;
+        self.note_all(resolvers(&self.checks)).await;
         Ok(())
     }
 
@@ -227,17 +217,13 @@ impl Clock {
         match self.checks.expected(own_domain, now).await {
             Ok(expected) => {
                 self.expected = Some(expected);
-                if let Some(after_s) = self.troubles.ends(Area::Target, Instant::now()) {
-                    self.tell(Event::TargetKnown { after_s }).await;
-                }
+                self.note_all([Finding::Clear(Condition::Target)]).await;
             }
             Err(error) => {
                 self.expected = None;
                 self.expected_at = later(now, TARGET_AGAIN);
-                let event = |for_s| Event::TargetUnknown { error, for_s };
-                if let Some(event) = self.troubles.lasts(Area::Target, event, Instant::now()) {
-                    self.tell(event).await;
-                }
+                let event = Event::TargetUnknown { error, for_s: 0 };
+                self.note_all([Finding::Raise(Condition::Target, event)]).await;
             }
         }
     }
@@ -257,7 +243,7 @@ impl Clock {
         let late: Duration = late.unwrap_or_default().try_into().unwrap_or_default();
         work.names.extend(new.iter().map(|one| one.name.clone()));
         work.waiting.extend(new);
-        self.judge_lateness(late).await;
+        self.note_all([lateness(late, self.interval)]).await;
         Ok(())
     }
 
@@ -343,88 +329,59 @@ impl Clock {
         work.news.told.extend(self.suspicion.tell(now));
     }
 
-    async fn judge_state(&mut self, outcome: Result<(), StateError>) {
-        let now = Instant::now();
-        let event = match outcome {
-            Ok(()) => {
-                let after_s = self.troubles.ends(Area::State, now);
-                after_s.map(|after_s| Event::StateRecovered { after_s })
-            }
-            Err(error) if error.is_told() => None,
+    async fn note_state(&mut self, outcome: Result<(), StateError>) {
+        let finding = match outcome {
+            Ok(()) => Finding::Clear(Condition::State),
+            Err(error) if error.is_told() => return,
             Err(error) => {
-                let error = error.to_string();
-                let event = |for_s| Event::StateFailed { error, for_s };
-                self.troubles.lasts(Area::State, event, now)
+                let event = Event::StateFailed { error: error.to_string(), for_s: 0 };
+                Finding::Raise(Condition::State, event)
             }
         };
-        if let Some(event) = event {
-            self.tell(event).await;
-        }
+        self.note_all([finding]).await;
     }
 
-    async fn judge_resolvers(&mut self) {
-        self.judge_some(
-            (Area::Resolvers, self.checks.silent_resolvers()),
-            |resolvers, for_s| Event::ResolverSilent { resolvers, for_s },
-            |after_s| Event::ResolverAnswers { after_s },
-        )
-        .await;
-        let remedy = "mend it, or take it out of checks.resolvers".to_owned();
-        self.judge_some(
-            (Area::SickResolvers, self.checks.sick_resolvers()),
-            |resolvers, for_s| Event::ResolverSick { resolvers, remedy, for_s },
-            |after_s| Event::ResolverWell { after_s },
-        )
-        .await;
-        let remedy = "the others decide; if that is not meant, see to its settings".to_owned();
-        self.judge_some(
-            (Area::OddResolvers, self.checks.odd_resolvers()),
-            |resolvers, for_s| Event::ResolverOdd { resolvers, remedy, for_s },
-            |after_s| Event::ResolverAgrees { after_s },
-        )
-        .await;
-    }
-
-    /// Tells what lasts while there are such resolvers.
-    async fn judge_some(
-        &mut self,
-        (area, resolvers): (Area, Vec<String>),
-        lasts: impl FnOnce(String, u64) -> Event,
-        ends: impl FnOnce(u64) -> Event,
-    ) {
-        let now = Instant::now();
-        let event = if resolvers.is_empty() {
-            self.troubles.ends(area, now).map(ends)
-        } else {
-            self.troubles.lasts(area, |for_s| lasts(resolvers.join(", "), for_s), now)
-        };
-        if let Some(event) = event {
-            self.tell(event).await;
-        }
-    }
-
-    async fn judge_lateness(&mut self, late: Duration) {
-        let now = Instant::now();
-        let event = if late <= self.interval {
-            let after_s = self.troubles.ends(Area::Late, now);
-            after_s.map(|after_s| Event::ChecksInTime { after_s })
-        } else {
-            let remedy =
-                "raise checks.interval, or checks.queries_per_second and checks.concurrency"
-                    .to_owned();
-            let event = |for_s| Event::ChecksLate { late_s: late.as_secs(), remedy, for_s };
-            self.troubles.lasts(Area::Late, event, now)
-        };
-        if let Some(event) = event {
-            self.tell(event).await;
-        }
-    }
-
-    async fn tell(&self, event: Event) {
-        if let Err(error) = self.state.record_events(&News::of([event]), self.time.now()).await {
+    /// Takes up what was found of conditions, and says what there is to say of it.
+    async fn note_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        let news = News::of(self.conditions.update(findings, Instant::now()));
+        if let Err(error) = self.state.record_events(&news, self.time.now()).await {
             tracing::debug!(%error, "an event was not written down");
         }
     }
+}
+
+/// What there is to find of the resolvers.
+fn resolvers(checks: &Checks) -> [Finding; 3] {
+    let finding = |condition, resolvers: Vec<String>, event: &dyn Fn(String) -> Event| {
+        if resolvers.is_empty() {
+            Finding::Clear(condition)
+        } else {
+            Finding::Raise(condition, event(resolvers.join(", ")))
+        }
+    };
+    [
+        finding(Condition::SilentResolvers, checks.silent_resolvers(), &|resolvers| {
+            Event::ResolverSilent { resolvers, for_s: 0 }
+        }),
+        finding(Condition::SickResolvers, checks.sick_resolvers(), &|resolvers| {
+            let remedy = "mend it, or take it out of checks.resolvers".to_owned();
+            Event::ResolverSick { resolvers, remedy, for_s: 0 }
+        }),
+        finding(Condition::OddResolvers, checks.odd_resolvers(), &|resolvers| {
+            let remedy = "the others decide; if that is not meant, see to its settings".to_owned();
+            Event::ResolverOdd { resolvers, remedy, for_s: 0 }
+        }),
+    ]
+}
+
+/// Whether the first of what is due is later than an interval.
+fn lateness(late: Duration, interval: Duration) -> Finding {
+    if late <= interval {
+        return Finding::Clear(Condition::LateChecks);
+    }
+    let remedy = "raise checks.interval, or checks.queries_per_second and checks.concurrency";
+    let event = Event::ChecksLate { late_s: late.as_secs(), remedy: remedy.to_owned(), for_s: 0 };
+    Finding::Raise(Condition::LateChecks, event)
 }
 
 /// When it is the name's turn again: each has a moment of its own within the interval, so that they

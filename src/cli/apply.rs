@@ -9,7 +9,7 @@ use crate::{
     domain::DomainName,
     settings::Settings,
     state::State,
-    sync::{Report, Stop, Sync},
+    sync::{CycleError, CycleOutcome, CycleReport, Found, Stop, Sync},
     time::Time,
 };
 
@@ -47,22 +47,30 @@ pub(super) async fn execute(
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     };
-    let report = sync.cycle(&stop, &progress).await;
+    let outcome = sync.cycle(&stop, &progress).await;
     bar.finish_and_clear();
-    if report.is_err() {
-        daemon::note_failure(&state, &report).await;
+    if outcome.report().is_none() {
+        daemon::note_failure(&state, &outcome).await;
     }
     state.close().await;
-    let report = report?;
+    let is_settled = outcome.is_settled();
+    let CycleOutcome { found, stopped_by } = outcome;
+    let Found::Compared(report) = found else {
+        return stopped_by.map_or(Ok(exit::OK), |error| Err(error.into()));
+    };
     if as_json {
         print_json(&report)?;
     } else {
-        print(&to_text(&report, create_record.as_ref()))?;
+        print(&to_text(&report, stopped_by.as_ref(), create_record.as_ref()))?;
     }
-    Ok(if report.is_settled() { exit::OK } else { exit::DONE_IN_PART })
+    Ok(if is_settled { exit::OK } else { exit::DONE_IN_PART })
 }
 
-fn to_text(report: &Report, create_record: Option<&DomainName>) -> String {
+fn to_text(
+    report: &CycleReport,
+    stopped_by: Option<&CycleError>,
+    create_record: Option<&DomainName>,
+) -> String {
     let mut text = format!(
         "{} added, {} removed; {} of {} wanted names were in place",
         report.added, report.removed, report.in_place, report.wanted
@@ -114,7 +122,7 @@ fn to_text(report: &Report, create_record: Option<&DomainName>) -> String {
                 .to_owned(),
         );
     }
-    if let Some(error) = &report.outage {
+    if let Some(error) = stopped_by {
         note(format!("broken off: {error}"));
     }
     if report.failed > 0 || report.refused > 0 {

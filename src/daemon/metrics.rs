@@ -12,7 +12,7 @@ use crate::{
     closte::Calls,
     standing::{DnsVerdict, SslVerdict, Stage},
     state::{Alike, Looked},
-    sync::{CycleError, Report},
+    sync::{CycleOutcome, CycleResult},
 };
 
 /// A quiet cycle takes milliseconds; one that adds 100,000 names, minutes.
@@ -71,26 +71,18 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub(super) fn note_cycle(&self, outcome: &Result<Report, CycleError>, took: Duration) {
-        let word = match outcome {
-            Ok(Report { outage: Some(_), .. })
-            | Err(CycleError::Closte(_) | CycleError::Stopped { outage: Some(_) }) => {
-                "closte_failed"
-            }
-            // It says nothing.
-            Err(CycleError::Stopped { outage: None }) => return,
-            Ok(_) => "ok",
-            Err(CycleError::Source(_)) => "wordpress_failed",
-            Err(CycleError::State(_) | CycleError::Fault(_)) => "state_failed",
-        };
-        self.cycles.get_or_create(&ByOutcome { outcome: word }).inc();
+    pub(super) fn note_cycle(&self, outcome: &CycleOutcome, took: Duration) {
+        let result = outcome.result();
+        if result == CycleResult::Stopped {
+            return;
+        }
+        self.cycles.get_or_create(&ByOutcome { outcome: result.as_str() }).inc();
         self.cycle_duration.observe(took.as_secs_f64());
-        if word == "ok" {
+        if result == CycleResult::Ok {
             self.last_success.set(seconds(Timestamp::now()));
         }
-        let Ok(report) = outcome else { return };
-        // What the last cycle that asked Closte found still holds after a quiet one.
-        if !report.quiet {
+        // What the last cycle that compared both ends found still holds after others.
+        if let Some(report) = outcome.report() {
             for (state, names) in [
                 ("wanted", report.wanted),
                 ("in_place", report.in_place + report.added),
@@ -229,11 +221,13 @@ fn seconds(at: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::Found;
 
     #[test]
     fn the_text_of_prometheus_describes_what_there_is() {
         let metrics = Metrics::default();
-        metrics.note_cycle(&Ok(Report::default()), Duration::from_millis(5));
+        let outcome = CycleOutcome { found: Found::Unchanged, stopped_by: None };
+        metrics.note_cycle(&outcome, Duration::from_millis(5));
         let text = as_prometheus_text(&metrics.exposition(&Calls::default(), &[], &[]));
         for line in [
             "# TYPE closte_sync_build_info gauge",

@@ -9,7 +9,7 @@ use super::vitals::{ALIVE_WITHIN, Pulse};
 use crate::{
     escape::escape_line,
     state::FileLock,
-    sync::{CycleError, Report},
+    sync::{CycleError, CycleOutcome, Found},
 };
 
 /// How often it is shown that the daemon is alive, where nobody asks for it more often.
@@ -57,18 +57,15 @@ pub(super) fn reload_refused(error: &str) {
     notify_status(&format!("The new settings are wrong, the old ones stay: {error}"));
 }
 
-/// The line that `systemctl status` shows. `found` is what the last cycle that asked Closte found,
-/// `refusal` why new settings were not taken up.
-pub(super) fn status(
-    outcome: &Result<Report, CycleError>,
-    found: &mut String,
-    refusal: Option<String>,
-) {
-    let mut line = match outcome {
-        Err(CycleError::Stopped { .. }) => return,
-        // It still holds.
-        Ok(Report { quiet: true, .. }) => found.clone(),
-        Ok(report) => {
+/// The line that `systemctl status` shows. `found` is what the last cycle that compared both ends
+/// found, `refusal` why new settings were not taken up.
+pub(super) fn status(outcome: &CycleOutcome, found: &mut String, refusal: Option<String>) {
+    let mut line = match (&outcome.found, &outcome.stopped_by) {
+        (_, Some(CycleError::Stopped)) => return,
+        (Found::Nothing, Some(error)) => format!("The last cycle was broken off: {error}"),
+        // What was found still holds.
+        (Found::Nothing | Found::Unchanged, _) => found.clone(),
+        (Found::Compared(report), stopped_by) => {
             let served = report.in_place + report.covered + report.added;
             let mut line =
                 format!("{served} of {} wanted domains are served by Closte", report.wanted);
@@ -82,13 +79,12 @@ pub(super) fn status(
                     line.push_str(&format!(", {number} {word}"));
                 }
             }
-            if let Some(outage) = &report.outage {
+            if let Some(outage) = stopped_by {
                 line.push_str(&format!("; {outage}"));
             }
             found.clone_from(&line);
             line
         }
-        Err(error) => format!("The last cycle was broken off: {error}"),
     };
     if let Some(refusal) = refusal {
         line.push_str("; the new settings were refused: ");

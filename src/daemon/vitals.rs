@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 
 use super::metrics::Metrics;
-use crate::sync::{CycleError, Report};
+use crate::sync::{CycleOutcome, CycleResult};
 
 /// A loop that showed no life for so long hangs: no step of it ever takes longer.
 pub(super) const ALIVE_WITHIN: Duration = Duration::from_secs(10 * 60);
@@ -47,13 +47,12 @@ struct LastCycle {
 }
 
 impl Vitals {
-    pub(super) fn note_cycle(&self, outcome: &Result<Report, CycleError>, took: Duration) {
+    pub(super) fn note_cycle(&self, outcome: &CycleOutcome, took: Duration) {
         self.metrics.note_cycle(outcome, took);
-        let error = match outcome {
-            Ok(report) => report.outage.as_ref().map(ToString::to_string),
-            Err(CycleError::Stopped { .. }) => return,
-            Err(error) => Some(error.to_string()),
-        };
+        if outcome.result() == CycleResult::Stopped {
+            return;
+        }
+        let error = outcome.stopped_by.as_ref().map(ToString::to_string);
         let mut last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(Cycle { ended: Instant::now(), error });
     }

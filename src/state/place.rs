@@ -19,8 +19,8 @@ use sqlx::{Connection as _, Sqlite, SqliteConnection, pool::PoolConnection};
 
 use super::{State, StateError};
 use crate::{
+    conditions::{Condition, Conditions, Finding},
     event::{Event, News},
-    lasting::Lasting,
 };
 
 /// What stands behind the name of a file, whatever else has that name later.
@@ -63,7 +63,7 @@ struct Files {
     /// How many connections there were.
     connections: u32,
     fate: Fate,
-    lasting: Lasting<()>,
+    conditions: Conditions,
 }
 
 /// What became of the file.
@@ -137,17 +137,14 @@ impl State {
         let turn = self.place.turn.lock().await;
         let was_replaced = self.is_replaced();
         let result = self.find_or_write_anew().await;
-        let (event, result) = self.judge_fate(result, Instant::now());
+        let (events, result) = self.judge_fate(result, Instant::now());
         if self.is_replaced() && !was_replaced {
             self.leave().await;
         }
         drop(turn);
-        if let Some(event) = event {
-            // Of one that was replaced nobody will read it; the log has it.
-            let written = self.record_events(&News::of([event]), Timestamp::now()).await;
-            if let Err(error) = written {
-                tracing::debug!(%error, "an event was not written down");
-            }
+        // Of one that was replaced nobody will read it; the log has it.
+        if let Err(error) = self.record_events(&News::of(events), Timestamp::now()).await {
+            tracing::debug!(%error, "an event was not written down");
         }
         result
     }
@@ -221,42 +218,36 @@ impl State {
         &self,
         result: Result<bool, StateError>,
         now: Instant,
-    ) -> (Option<Event>, Result<(), StateError>) {
+    ) -> (Vec<Event>, Result<(), StateError>) {
         let mut files = self.place.files();
         let file = self.path.display().to_string();
+        let raise = |event| Finding::Raise(Condition::StateFile, event);
         match result {
             Ok(written_anew) => {
                 files.fate = Fate::InPlace;
-                let ended = files.lasting.ends((), now);
-                let event = match (written_anew, ended) {
-                    (true, Some(after_s)) => Some(Event::StateRecovered { after_s }),
-                    (true, None) => {
-                        let outcome = "it was written anew from memory".to_owned();
-                        Some(Event::StateDeleted { file, outcome, for_s: 0 })
-                    }
-                    (false, _) => None,
-                };
-                (event, Ok(()))
+                let mut events =
+                    files.conditions.update([Finding::Clear(Condition::StateFile)], now);
+                if written_anew && events.is_empty() {
+                    let outcome = "it was written anew from memory".to_owned();
+                    events.push(Event::StateDeleted { file, outcome, for_s: 0 });
+                }
+                (events, Ok(()))
             }
             Err(StateError::Replaced { path }) => {
                 files.fate = Fate::Replaced;
-                let event = |for_s| Event::StateReplaced {
-                    file,
-                    remedy:
-                        "restart the daemon, which then works with the file that is there now: \
-                             nothing is added or removed until then"
-                            .to_owned(),
-                    for_s,
-                };
-                (files.lasting.lasts((), event, now), Err(StateError::Replaced { path }))
+                let remedy = "restart the daemon, which then works with the file that is there \
+                              now: nothing is added or removed until then"
+                    .to_owned();
+                let event = Event::StateReplaced { file, remedy, for_s: 0 };
+                let events = files.conditions.update([raise(event)], now);
+                (events, Err(StateError::Replaced { path }))
             }
             Err(error @ StateError::Deleted { .. }) => {
                 files.fate = Fate::Deleted;
-                let outcome = error.to_string();
-                let event = |for_s| Event::StateDeleted { file, outcome, for_s };
-                (files.lasting.lasts((), event, now), Err(error))
+                let event = Event::StateDeleted { file, outcome: error.to_string(), for_s: 0 };
+                (files.conditions.update([raise(event)], now), Err(error))
             }
-            Err(other) => (None, Err(other)),
+            Err(other) => (Vec::new(), Err(other)),
         }
     }
 }

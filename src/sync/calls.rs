@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Report, Stop, Sync, news::Tally};
+use super::{CycleReport, Stop, Sync, news::Tally};
 use crate::{
     closte::ClosteError,
     domain::DomainName,
@@ -25,16 +25,17 @@ const RECORD_AT_ONCE: usize = 64;
 
 impl Sync {
     /// Makes the plan's calls, so many at once as the rules allow, and records what came of each.
-    /// Additions first: nothing is taken away before what may replace it is there.
+    /// Additions first: nothing is taken away before what may replace it is there. The result is why
+    /// calls were left to the next cycle.
     pub(super) async fn carry_out(
         &self,
         ledger_id: LedgerId,
         decisions: Vec<(DomainName, Decision)>,
         ledger: &mut Ledger,
-        report: &mut Report,
+        report: &mut CycleReport,
         stop: &Stop,
         progress: &(dyn Fn(usize, usize) + std::marker::Sync),
-    ) -> Result<(), StateError> {
+    ) -> Result<Option<ClosteError>, StateError> {
         let calls = |verb: Verb| {
             let call = move |(name, decision): &(DomainName, Decision)| {
                 (Verb::of(decision) == Some(verb)).then(|| Call {
@@ -87,10 +88,9 @@ impl Sync {
             }
         }
         report.tried = done;
-        report.outage = breaker.outage;
         unrecorded.news.told.extend(tally.sum());
         let written = self.write(ledger_id, &mut unrecorded).await;
-        failure.map_or(written, Err)
+        failure.map_or(written, Err).map(|()| breaker.outage)
     }
 
     /// Writes outcomes down. What cannot be written is logged all the same, and stays.
@@ -197,7 +197,7 @@ impl Outcome {
     fn note(
         &self,
         entry: &mut Entry,
-        report: &mut Report,
+        report: &mut CycleReport,
         back_off: &BackOff,
         now: Timestamp,
     ) -> Option<Event> {

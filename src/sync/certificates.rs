@@ -37,7 +37,7 @@ impl Sync {
         for one in lacking {
             let known: Vec<&str> = absent.iter().map(String::as_str).collect();
             if stop.no_more().is_cancelled() {
-                return Err(CycleError::Stopped { outage: None });
+                return Err(CycleError::Stopped);
             }
             let asking = self.closte.request_certificate(&one.name, &known);
             let request = stop.unless_late(asking).await.unwrap_or_else(|| CertificateRequest {

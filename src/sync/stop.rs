@@ -36,7 +36,7 @@ impl Stop {
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, CycleError> {
-        self.no_more.run_until_cancelled(work).await.ok_or(CycleError::Stopped { outage: None })
+        self.no_more.run_until_cancelled(work).await.ok_or(CycleError::Stopped)
     }
 
     /// Waits for a call that changes nothing, but whose answer may be that Closte wants to be left
@@ -45,7 +45,7 @@ impl Stop {
         &self,
         call: impl Future<Output = T>,
     ) -> Result<T, CycleError> {
-        self.hurry.run_until_cancelled(call).await.ok_or(CycleError::Stopped { outage: None })
+        self.hurry.run_until_cancelled(call).await.ok_or(CycleError::Stopped)
     }
 
     /// Waits for a call whose outcome must be noted; none when there was no more time for it.

@@ -46,7 +46,7 @@ async fn a_cycle_that_changes_nothing_says_nothing_and_asks_nothing() {
     let program = program.with("CLOSTE_SYNC__LOG__FILTER", "debug");
     let daemon = program.start_daemon();
     daemon.logs("domain.added domain=b.example").await;
-    let quiet = async || daemon.log().matches("DEBUG sync.cycle quiet=true").count() >= 3;
+    let quiet = async || daemon.log().matches("DEBUG sync.cycle unchanged=true").count() >= 3;
     eventually("three quiet cycles", quiet).await;
     assert_eq!(closte.count(Call::List), 2, "one to see what is there, one to see that it worked");
     // What the checks have to say of names without DNS is not at issue here.
