@@ -470,12 +470,15 @@ pub struct Caa {
     /// What is wrong with them.
     #[serde(default = "Caa::not_allowed")]
     pub fault: CaaFault,
-    /// The record at fault, as in a zone file, where it is a single one.
+    /// The record at fault, or each of them, as in a zone file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
     /// Why, in words, where `fault` does not say it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The property that would allow it there: `issue` or, for a wildcard, `issuewild`.
+    #[serde(default = "Caa::issue")]
+    pub property: String,
     /// Whom they allow to issue.
     pub allows: Vec<String>,
     /// Whom they should allow: the first of `checks.certificate_authorities`.
@@ -486,6 +489,15 @@ impl Caa {
     /// What observations of before there were other faults mean.
     fn not_allowed() -> CaaFault {
         CaaFault::NotAllowed
+    }
+
+    fn issue() -> String {
+        "issue".to_owned()
+    }
+
+    /// Whether they stand above all names that anybody can register.
+    pub fn is_of_a_registry(&self) -> bool {
+        psl::domain_str(&self.at).is_none()
     }
 }
 
@@ -501,6 +513,9 @@ pub struct Observation {
     /// The CAA records that forbid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caa: Option<Caa>,
+    /// Whether we could not look up the CAA records. What was known of them stays so.
+    #[serde(skip)]
+    pub caa_unknown: bool,
     /// Where the name should point, for people.
     pub expected: Vec<String>,
 }

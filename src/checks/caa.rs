@@ -4,7 +4,7 @@
 use hickory_resolver::proto::rr::rdata::CAA;
 
 use super::clean;
-use crate::{domain::DomainName, standing::CaaFault};
+use crate::{domain::DomainName, listing::listing, standing::CaaFault};
 
 /// Properties that Boulder knows, whatever it makes of them. All others it must not pass over where
 /// they are critical.
@@ -19,8 +19,23 @@ pub(super) struct Forbidden {
     /// The record at fault, if it is not that one is missing; of several unknown ones, all.
     pub(super) record: Option<String>,
     pub(super) why: Option<String>,
+    /// The property that counts for the name.
+    pub(super) property: &'static str,
     /// Whom they allow.
     pub(super) allows: Vec<String>,
+}
+
+impl Forbidden {
+    /// They cannot be looked up.
+    pub(super) fn unreachable(name: &DomainName, why: String) -> Self {
+        Self {
+            fault: CaaFault::Unreachable,
+            record: None,
+            why: Some(why),
+            property: if name.is_wildcard() { "issuewild" } else { "issue" },
+            allows: Vec::new(),
+        }
+    }
 }
 
 /// Whether these records, which are all that count for the name, let one of the authorities issue for
@@ -36,19 +51,29 @@ pub(super) fn judge_caa(
         |record: &&CAA| record.flags() & (128 | 1) == 0 || KNOWN.iter().any(|tag| is(record, tag));
     let critical: Vec<&CAA> = records.iter().filter(|one| !is_passed_over(one)).collect();
     let of = |tag: &str| records.iter().filter(|record| is(record, tag)).collect::<Vec<_>>();
-    let (issue, wild) = (of("issue"), of("issuewild"));
-    let counting = if name.is_wildcard() && !wild.is_empty() { wild } else { issue };
+    let wild = of("issuewild");
+    let (property, counting) = match name.is_wildcard() && !wild.is_empty() {
+        true => ("issuewild", wild),
+        false => ("issue", of("issue")),
+    };
     let allows = || {
-        let issuers = counting.iter().map(|record| issuer(&text(record)));
-        issuers.filter(|issuer| !issuer.is_empty()).collect()
+        let mut allows: Vec<String> = Vec::new();
+        for record in &counting {
+            let issuer = clean(issuer(&text(record))).to_ascii_lowercase();
+            if !issuer.is_empty() && !allows.contains(&issuer) {
+                allows.push(issuer);
+            }
+        }
+        allows
     };
     if !critical.is_empty() {
         let others: Vec<CAA> = records.iter().filter(is_passed_over).cloned().collect();
         let is_enough = judge_caa(&others, name, authorities).is_ok();
         return Err(Forbidden {
             fault: CaaFault::UnknownCritical,
-            record: Some(critical.into_iter().map(shown).collect::<Vec<_>>().join(" and ")),
+            record: Some(listing(critical.into_iter().map(shown), 0)),
             why: (!is_enough).then(|| "the others do not allow it either".to_owned()),
+            property,
             allows: allows(),
         });
     }
@@ -56,8 +81,8 @@ pub(super) fn judge_caa(
         return Ok(());
     }
     let is_ours = |record: &&&CAA| {
-        let issuer = issuer(&text(record));
-        authorities.iter().any(|ours| ours.eq_ignore_ascii_case(&issuer))
+        let text = text(record);
+        authorities.iter().any(|ours| means(issuer(&text), ours))
     };
     let mut restricted = None;
     for record in counting.iter().filter(is_ours) {
@@ -70,15 +95,16 @@ pub(super) fn judge_caa(
         Some((record, why)) => (CaaFault::Restricted, Some(shown(record)), Some(why)),
         None => (CaaFault::NotAllowed, None, None),
     };
-    Err(Forbidden { fault, record, why, allows: allows() })
+    Err(Forbidden { fault, record, why, property, allows: allows() })
 }
 
 /// Why a record that names one of the authorities does not help, if it does not.
 fn condition(value: &str, authorities: &[String]) -> Option<String> {
-    let (name, parameters) = value.split_once(';').unwrap_or((value, ""));
-    let name = name.trim_matches([' ', '\t']);
-    if !authorities.iter().any(|ours| ours == name) {
-        return Some("it is not in small letters, which authorities compare".to_owned());
+    let (_, parameters) = value.split_once(';').unwrap_or_default();
+    if !authorities.iter().any(|ours| ours == issuer(value)) {
+        let why = "authorities compare every character, and theirs are small letters with nothing \
+                   around them";
+        return Some(why.to_owned());
     }
     if parameters.trim_matches([' ', '\t']).is_empty() {
         return None;
@@ -115,8 +141,14 @@ fn condition(value: &str, authorities: &[String]) -> Option<String> {
 }
 
 /// The issuer's domain name in a property's value: what stands before its parameters.
-fn issuer(value: &str) -> String {
-    clean(value.split(';').next().unwrap_or_default().trim()).to_ascii_lowercase()
+fn issuer(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim_matches([' ', '\t'])
+}
+
+/// Whether somebody meant this authority, however it is written: in capitals, in quotes, as a URL.
+fn means(issuer: &str, authority: &str) -> bool {
+    let host = issuer.rsplit_once("://").map_or(issuer, |(_, host)| host);
+    host.trim_matches(|c: char| !c.is_ascii_alphanumeric()).eq_ignore_ascii_case(authority)
 }
 
 fn text(record: &CAA) -> String {
@@ -125,7 +157,8 @@ fn text(record: &CAA) -> String {
 
 /// As in a zone file.
 fn shown(record: &CAA) -> String {
-    format!("{} {} \"{}\"", record.flags(), clean(&record.tag), clean(&text(record)))
+    let value = clean(&text(record)).replace('\\', "\\\\").replace('"', "\\\"");
+    format!("{} {} \"{value}\"", record.flags(), clean(&record.tag))
 }
 
 #[cfg(test)]
@@ -200,9 +233,19 @@ mod tests {
             ("letsencrypt.org; a=b c", "malformed"),
             ("letsencrypt.org; a=b;", "malformed"),
             ("LetsEncrypt.org", "small letters"),
+            ("letsencrypt.org.", "nothing around"),
+            ("https://letsencrypt.org/", "nothing around"),
         ] {
             assert!(why(value).is_some_and(|why| why.contains(part)), "{value}");
         }
+        // Only spaces and tabs may stand around it.
+        let odd = |value: &str| judge("a.example", &[caa(0, "issue", value)]).unwrap_err();
+        for value in ["letsencrypt.org\n", "\u{a0}letsencrypt.org"] {
+            assert!(odd(value).why.is_some_and(|why| why.contains("nothing around")), "{value:?}");
+        }
+        assert_eq!(odd("'a\\b'").fault, CaaFault::NotAllowed);
+        let quoted = odd("\"letsencrypt.org\"").record.unwrap();
+        assert_eq!(quoted, "0 issue \"\\\"letsencrypt.org\\\"\"", "as in a zone file");
         // A second record without the condition allows it.
         let both = ["letsencrypt.org; validationmethods=dns-01", "letsencrypt.org"];
         let both = both.map(|value| caa(0, "issue", value));
@@ -215,6 +258,28 @@ mod tests {
         };
         assert_eq!(critical(&[]), ("129 tbs \"Unknown\"".to_owned(), false));
         let more = [caa(1, "x", "y"), caa(0, "issue", ";")];
-        assert_eq!(critical(&more), ("129 tbs \"Unknown\" and 1 x \"y\"".to_owned(), true));
+        assert_eq!(critical(&more), ("129 tbs \"Unknown\", 1 x \"y\"".to_owned(), true));
+        let many: Vec<CAA> = (0..40).map(|n| caa(128, &format!("x{n}"), "y")).collect();
+        assert!(critical(&many).0.ends_with("128 x3 \"y\" and 36 more"));
+    }
+
+    #[test]
+    fn whom_they_allow_is_told_once_and_which_property_counts() {
+        let records = [
+            caa(0, "issue", "digicert.com"),
+            caa(0, "issue", "DigiCert.com; cansignhttpexchanges=yes"),
+        ];
+        for (name, wild, property) in [
+            ("a.example", None, "issue"),
+            ("*.a.example", None, "issue"),
+            ("*.a.example", Some(caa(0, "issuewild", "digicert.com")), "issuewild"),
+        ] {
+            let records: Vec<CAA> = records.iter().cloned().chain(wild).collect();
+            let forbidden = judge(name, &records).unwrap_err();
+            assert_eq!(
+                (&forbidden.allows[..], forbidden.property),
+                (&["digicert.com".to_owned()][..], property)
+            );
+        }
     }
 }

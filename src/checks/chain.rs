@@ -81,7 +81,7 @@ async fn follow(host: &Name, resolver: &Resolver) -> Option<(CnameFault, Vec<Str
             Reply::NoSuchName { .. } => Some(CnameFault::NoSuchName),
             Reply::Broken { signatures: Some(true), .. } => Some(CnameFault::Signatures),
             Reply::Broken { .. } => Some(CnameFault::Failure),
-            Reply::Failed(_) | Reply::Silent(_) => None,
+            Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => None,
         };
         return (seen.len() > 1).then_some(()).and(fault).map(|fault| (fault, names(&seen), at));
     }
@@ -96,7 +96,7 @@ async fn at_the_end(at: &Name, cnames: usize, resolver: &Resolver) -> Option<Cna
         Reply::NoSuchName { .. } => Some(CnameFault::NoSuchName),
         Reply::Records { records, .. } if records.is_empty() => Some(CnameFault::NoAddress),
         Reply::Records { .. } => (cnames >= LONG_CHAIN).then_some(CnameFault::TooLong),
-        Reply::Failed(_) | Reply::Silent(_) => None,
+        Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => None,
     }
 }
 

@@ -183,7 +183,7 @@ impl Resolver {
                 }
                 read(message)
             }
-            Err(reason) => Reply::Silent(reason),
+            Err(reply) => reply,
         }
     }
 
@@ -193,20 +193,21 @@ impl Resolver {
         name: &Name,
         kind: RecordType,
         unchecked: bool,
-    ) -> Result<Message, String> {
-        let servers = self.servers.as_ref().map_err(Clone::clone)?;
+    ) -> Result<Message, Reply> {
+        let silent = |reason: &str| Reply::Silent(reason.to_owned());
+        let servers = self.servers.as_ref().map_err(|reason| silent(reason))?;
         if self.is_silent() && self.rests() {
-            return Err("it has not answered for a while".to_owned());
+            return Err(silent("it has not answered for a while"));
         }
         self.throttle.next().await;
         let within = TIMEOUT / u32::try_from(servers.len()).unwrap_or(1).max(1);
         let manner = Manner { recursion: true, unchecked };
-        let mut outcome = Err("/etc/resolv.conf names no server".to_owned());
+        let mut outcome = Err(silent("/etc/resolv.conf names no server"));
         for server in servers {
             let answer = send(*server, Query::query(name.clone(), kind), manner, within).await;
             let is_known = answer.as_ref().is_ok_and(is_of_the_name);
             outcome = match answer {
-                Err(error) if outcome.is_err() => Err(explain(&error)),
+                Err(error) if outcome.is_err() => Err(explain(&error, TIMEOUT)),
                 Err(_) => outcome,
                 Ok(message) => Ok(message),
             };
@@ -223,7 +224,8 @@ impl Resolver {
                 }
                 state.health.responded();
             }
-            Err(_) => state.health.unanswered(Instant::now()),
+            Err(Reply::Silent(_)) => state.health.unanswered(Instant::now()),
+            Err(_) => state.health.responded(),
         }
         outcome
     }
@@ -253,7 +255,7 @@ impl Resolver {
         );
         let code = |message: &Message| message.response_code;
         match (root, new) {
-            (Err(reason), _) | (_, Err(reason)) => Control::Silent(reason),
+            (Err(reply), _) | (_, Err(reply)) => Control::Silent(reply.why()),
             (Ok(root), _) if code(&root) == ResponseCode::ServFail => {
                 Control::Failed("it answers SERVFAIL for the root's name servers".to_owned())
             }
@@ -331,12 +333,14 @@ impl Resolver {
     }
 }
 
-fn explain(error: &NetError) -> String {
-    match error {
-        NetError::Timeout => format!("no answer within {} s", TIMEOUT.as_secs()),
+/// What came of a query without an answer that can be read.
+pub(super) fn explain(error: &NetError, within: Duration) -> Reply {
+    Reply::Silent(match error {
+        NetError::Proto(_) => return Reply::Unreadable,
+        NetError::Timeout => format!("no answer within {} s", within.as_secs()),
         NetError::Io(error) => error.to_string(),
         other => clean(&other.to_string()),
-    }
+    })
 }
 
 impl Resolver {

@@ -46,6 +46,7 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = Observation>
                 ssl,
                 blockers: Vec::new(),
                 caa: None,
+                caa_unknown: false,
                 expected: known.map(Expected::places).unwrap_or_default(),
             };
             let caa = caa.filter(|_| seen.dns.verdict.is_good()).map(|(fault, is_via)| Caa {
@@ -54,6 +55,7 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = Observation>
                 fault,
                 record: None,
                 why: None,
+                property: "issue".to_owned(),
                 allows: Vec::new(),
                 lacks: "letsencrypt.org".to_owned(),
             });

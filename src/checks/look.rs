@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{
-    caa::judge_caa,
+    caa::{Forbidden, judge_caa},
     chain,
     dns::ResolverAddress,
     judge::judge_dns,
@@ -257,6 +257,7 @@ impl Checks {
             ssl: SslObservation::unknown("it has no address to look at"),
             blockers: Vec::new(),
             caa: None,
+            caa_unknown: false,
             expected: expected.map(Expected::places).unwrap_or_default(),
         };
         let dns_host = match dns_name(&host) {
@@ -295,11 +296,15 @@ impl Checks {
             let is_new = looked_at.as_ref() != Some(&addresses);
             if is_new { Some(self.handshakes(&addresses, host, now).await) } else { None }
         };
-        let caa = async { if is_right { self.find_caa(name).await } else { None } };
+        let caa = async { if is_right { self.find_caa(name).await } else { Ok(None) } };
         let (ssl, caa) = tokio::join!(ssl, caa);
         if let Some(ssl) = ssl {
             observation.ssl = ssl;
         }
+        let caa = caa.unwrap_or_else(|Unseen| {
+            observation.caa_unknown = true;
+            None
+        });
         find_blockers(&mut observation, caa);
         self.find_remedy(name, dns_host, &mut observation).await;
         observation
@@ -330,7 +335,8 @@ impl Checks {
             }
         };
         // Records of one above the name may stand in another zone.
-        let caa = observation.caa.as_ref().filter(|caa| caa.via.is_none());
+        let caa = observation.caa.as_ref();
+        let caa = caa.filter(|caa| caa.via.is_none() && !caa.is_of_a_registry());
         let at = caa.and_then(|caa| dns_name(&caa.at).ok()).unwrap_or_else(|| host.clone());
         let (chain, zone) = tokio::join!(chain, find_zone(&at, &self.resolvers));
         let dns = &mut observation.dns;
@@ -372,46 +378,47 @@ impl Checks {
     }
 
     /// Climbs from the name towards the root until there are CAA records (RFC 8659, section 3),
-    /// and returns them if they forbid a certificate, be it that they cannot be had. What could not be
-    /// asked forbids nothing.
-    async fn find_caa(&self, name: &DomainName) -> Option<Caa> {
+    /// and returns them if they forbid a certificate, be it that they cannot be had.
+    async fn find_caa(&self, name: &DomainName) -> Result<Option<Caa>, Unseen> {
         let authorities = &self.options.certificate_authorities;
         let lacks = authorities.first().cloned().unwrap_or_default();
         let mut at = name.as_str().strip_prefix("*.").unwrap_or(name.as_str());
         loop {
-            match self.resolvers.caa(&dns_name(at).ok()?).await {
-                CaaReply::None => (_, at) = at.split_once('.')?,
-                CaaReply::Unknown => return None,
-                CaaReply::At(owner, records) => {
-                    let forbidden = judge_caa(&records, name, authorities).err()?;
-                    let owner = text(&owner);
-                    return Some(Caa {
-                        via: (owner != at).then(|| at.to_owned()),
-                        at: owner,
-                        fault: forbidden.fault,
-                        record: forbidden.record,
-                        why: forbidden.why,
-                        allows: forbidden.allows,
-                        lacks,
-                    });
-                }
+            let host = dns_name(at).map_err(|_| Unseen)?;
+            let (stands_at, forbidden) = match self.resolvers.caa(&host).await {
+                CaaReply::None => match at.split_once('.') {
+                    Some((_, above)) => {
+                        at = above;
+                        continue;
+                    }
+                    None => return Ok(None),
+                },
+                CaaReply::Unknown => return Err(Unseen),
+                CaaReply::At(owner, records) => match judge_caa(&records, name, authorities) {
+                    Ok(()) => return Ok(None),
+                    Err(forbidden) => (owner, forbidden),
+                },
                 CaaReply::Fails(why) => {
-                    let end = chain::end(&dns_name(at).ok()?, &self.resolvers).await;
-                    let end = text(&end);
-                    return Some(Caa {
-                        via: (end != at).then(|| at.to_owned()),
-                        at: end,
-                        fault: CaaFault::Unreachable,
-                        record: None,
-                        why: Some(why),
-                        allows: Vec::new(),
-                        lacks,
-                    });
+                    (chain::end(&host, &self.resolvers).await, Forbidden::unreachable(name, why))
                 }
-            }
+            };
+            let stands_at = text(&stands_at);
+            return Ok(Some(Caa {
+                via: (stands_at != at).then(|| at.to_owned()),
+                at: stands_at,
+                fault: forbidden.fault,
+                record: forbidden.record,
+                why: forbidden.why,
+                property: forbidden.property.to_owned(),
+                allows: forbidden.allows,
+                lacks,
+            }));
         }
     }
 }
+
+/// We could not look.
+struct Unseen;
 
 /// Says what stops a certificate.
 pub(super) fn find_blockers(observation: &mut Observation, caa: Option<Caa>) {

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use tokio::time::timeout;
 
 use super::{
-    dns::Throttle,
+    dns::{Throttle, explain},
     judge::judge_answer,
     query::{Manner, send},
     reply::{Addresses, Reply, combine, read, text},
@@ -105,7 +105,7 @@ impl NameServers {
                     Reply::Failed(format!("it does not serve it ({})", message.response_code))
                 }
                 Ok(message) => read(message),
-                Err(_) => Reply::Silent(format!("no answer within {} s", ONE_WITHIN.as_secs())),
+                Err(error) => explain(&error, ONE_WITHIN),
             }
         };
         let (a, aaaa) = tokio::join!(query(RecordType::A), query(RecordType::AAAA));

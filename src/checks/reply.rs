@@ -21,8 +21,23 @@ pub(super) enum Reply {
     Broken { signatures: Option<bool>, why: Option<String> },
     /// An answer that says nothing of the name.
     Failed(String),
+    /// An answer that we cannot read.
+    Unreadable,
     /// No answer, and why.
     Silent(String),
+}
+
+impl Reply {
+    /// Why it says nothing of the name, in words.
+    pub(super) fn why(&self) -> String {
+        match self {
+            Self::Broken { why: Some(why), .. } => format!("SERVFAIL, {why}"),
+            Self::Broken { why: None, .. } => "SERVFAIL".to_owned(),
+            Self::Failed(reason) | Self::Silent(reason) => reason.clone(),
+            Self::Unreadable => "its answer cannot be read".to_owned(),
+            Self::Records { .. } | Self::NoSuchName { .. } => "it answers".to_owned(),
+        }
+    }
 }
 
 /// Whether a message says anything of the name.
@@ -89,6 +104,7 @@ pub(super) fn combine(a: Reply, aaaa: Reply) -> Addresses {
             return Addresses::Broken { signatures: signatures == Some(true), why };
         }
         Reply::Failed(reason) => return Addresses::Failed(reason),
+        Reply::Unreadable => return Addresses::Failed(a.why()),
         Reply::Silent(reason) => return Addresses::Silent(reason),
     };
     if let Reply::Records { records: more, ttl_s: also } = aaaa {

@@ -159,12 +159,16 @@ impl Resolvers {
         if let Some((_, reply)) = said {
             return CaaReply::of(reply);
         }
+        // What we cannot read, an authority may.
+        if answers.iter().any(|(_, reply)| *reply == Reply::Unreadable) {
+            return CaaReply::Unknown;
+        }
         // Whoever is sick, or fails at the root's as well, cannot ask for such records at all.
         let failing = answers.iter().filter(|(_, reply)| !says(reply));
         let failing = failing.map(async |(one, reply)| {
             let can_ask = matches!(one.control().await, Control::Passed { .. })
                 && says(&one.ask(&Name::root(), RecordType::CAA).await);
-            can_ask.then(|| why(reply))
+            can_ask.then(|| reply.why())
         });
         let failing = join_all(failing).await.into_iter().flatten().next();
         failing.map_or(CaaReply::Unknown, CaaReply::Fails)
@@ -212,14 +216,6 @@ impl CaaReply {
 
 fn says(reply: &Reply) -> bool {
     matches!(reply, Reply::Records { .. } | Reply::NoSuchName { .. })
-}
-
-fn why(reply: &Reply) -> String {
-    match reply {
-        Reply::Broken { why: Some(why), .. } => format!("SERVFAIL, {why}"),
-        Reply::Failed(reason) | Reply::Silent(reason) => reason.clone(),
-        _ => "SERVFAIL".to_owned(),
-    }
 }
 
 #[cfg(test)]

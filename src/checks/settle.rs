@@ -157,6 +157,12 @@ fn keep_what_is_unknown(before: &Observation, mut seen: Observation) -> Observat
     if seen.ssl.verdict == SslVerdict::Unknown && is_the_same && !leads_nowhere {
         seen.ssl = before.ssl.clone();
     }
+    if seen.caa_unknown && before.caa.is_some() && before.dns.verdict.is_good() {
+        let of_caa = before.blockers.iter().filter(|one| **one != Blocker::AaaaElsewhere);
+        seen.blockers.extend(of_caa);
+        seen.caa = before.caa.clone();
+        seen.dns.zone = seen.dns.zone.or_else(|| before.dns.zone.clone());
+    }
     seen
 }
 

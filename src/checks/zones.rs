@@ -51,7 +51,7 @@ pub(super) async fn find_zone(host: &Name, resolvers: &Resolvers) -> Option<Foun
             // What its CNAME leads to may fail, which is another's zone.
             Reply::Broken { .. } if has_cname(&at, resolvers).await => {}
             Reply::Broken { .. } => failing = Some(at.clone()),
-            Reply::Failed(_) | Reply::Silent(_) => return None,
+            Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => return None,
         }
         at = at.base_name();
     }

@@ -424,6 +424,7 @@ mod tests {
             },
             blockers: Vec::new(),
             caa: None,
+            caa_unknown: false,
             expected: vec!["203.0.113.10".to_owned()],
         };
         let (name, begun): (DomainName, _) = (name.parse().unwrap(), at(-999 * 86_400));

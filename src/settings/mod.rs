@@ -228,13 +228,17 @@ impl Settings {
         let resolvers = values.list::<ResolverAddress>("checks.resolvers");
         let expected_targets = values.list::<Target>("checks.expected_targets");
         let proxies = values.list::<Network>("checks.proxies");
-        let certificate_authorities = values.list("checks.certificate_authorities");
+        let certificate_authorities = values.list::<DomainName>("checks.certificate_authorities");
         let port = values.number("checks.port", 1..=u16::MAX);
         let ca_file = values.optional::<PathBuf>("checks.ca_file");
         let expiry_warning = values.duration("checks.expiry_warning", Duration::ZERO);
         let queries_per_second = values.number("checks.queries_per_second", 1..=1_000_000);
         if resolvers.as_ref().is_some_and(Vec::is_empty) {
             values.problems.push("checks.resolvers must name one resolver at least".to_owned());
+        }
+        if certificate_authorities.as_ref().is_some_and(Vec::is_empty) {
+            let problem = "checks.certificate_authorities must name one authority at least";
+            values.problems.push(problem.to_owned());
         }
         let state_url = values.optional("state.url");
         let listen = values.optional::<SocketAddr>("http.listen");
@@ -298,7 +302,10 @@ impl Settings {
                         expected_targets: expected_targets?,
                         public_address: public_address?,
                         proxies: proxies?.into_iter().map(|Network(network)| network).collect(),
-                        certificate_authorities: certificate_authorities?,
+                        certificate_authorities: certificate_authorities?
+                            .iter()
+                            .map(DomainName::to_string)
+                            .collect(),
                         port: port?,
                         ca_file: ca_file?,
                         expiry_warning: expiry_warning?,

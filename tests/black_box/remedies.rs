@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 
 use crate::support::{Outside, Program, SERVER, ends, rig};
 
-async fn bare() -> (Outside, Program) {
+pub async fn bare() -> (Outside, Program) {
     let outside = Outside::start().await;
     let program = outside.around(Program::bare());
     (outside, program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1"))
 }
 
 /// Around resolvers that know the zones of the rig, and nothing else.
-async fn among_real_zones() -> (Outside, Program) {
+pub async fn among_real_zones() -> (Outside, Program) {
     let (outside, program) = bare().await;
     let resolvers = [rig().validating, rig().trusting].map(|address| address.to_string());
     (outside, program.with("CLOSTE_SYNC__CHECKS__RESOLVERS", &resolvers.join(",")))
 }
 
-async fn check(program: &Program, name: &str) -> Value {
+pub async fn check(program: &Program, name: &str) -> Value {
     program.run(&["check", "--json", name]).await.json()[0].clone()
 }
 
 /// Checks what is said of a name: to the owner, to the customer.
-async fn says(program: &Program, name: &str, owner: &str, customer: &str) -> Value {
+pub async fn says(program: &Program, name: &str, owner: &str, customer: &str) -> Value {
     let seen = check(program, name).await;
     let told = seen["advice"].as_str().unwrap();
     // Whose answers do not count is another matter.
@@ -241,7 +241,7 @@ async fn caa_records_are_named_where_they_stand() {
     for (label, remedy, reason) in [
         (
             "critical",
-            "remove the CAA record 1 tbs \"Unknown\" of critical.caa-3.example".to_owned(),
+            "remove 1 tbs \"Unknown\" from the CAA records of critical.caa-3.example".to_owned(),
             "what is marked as critical makes authorities refuse that do not know it",
         ),
         (

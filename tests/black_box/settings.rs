@@ -557,6 +557,10 @@ async fn settings_of_the_checks_are_checked() {
         ("checks.interval=9", "it must be at least 10s"),
         ("checks.resolvers=dns.example", "it must be \"system\" or an address"),
         ("checks.resolvers=", "checks.resolvers must name one resolver at least"),
+        (
+            "checks.certificate_authorities=",
+            "checks.certificate_authorities must name one authority at least",
+        ),
         ("checks.expected_targets=a b", "it must be an address, a network or a host name"),
         ("checks.proxies=203.0.113.0/33", "it must be an address or a network"),
         ("checks.port=0", "it must be a number from 1 to 65535"),

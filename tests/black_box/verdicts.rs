@@ -248,7 +248,7 @@ async fn what_stops_a_certificate_is_named() {
     assert_eq!(
         caa,
         &json!({"at": "caa.example", "fault": "not-allowed", "allows": ["other-ca.example"],
-            "lacks": "letsencrypt.org"})
+            "lacks": "letsencrypt.org", "property": "issue"})
     );
     let advice = |name: &str| found(name)["advice"].as_str().unwrap().to_owned();
     assert!(advice("six.example").contains("Remove the AAAA record of six.example"));

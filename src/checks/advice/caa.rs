@@ -17,7 +17,8 @@ impl About<'_> {
                 customer: format!("The CAA records of {name} let nobody issue its certificate."),
             };
         };
-        let (at, right) = (&caa.at, self.right_caa(caa));
+        let at = &caa.at;
+        let right = format!("0 {} \"{}\"", caa.property, caa.lacks);
         let record = caa.record.as_deref().unwrap_or("that is at fault");
         let why = caa.why.as_deref().unwrap_or("no answer");
         let (short, remedy, reason) = match caa.fault {
@@ -37,7 +38,7 @@ impl About<'_> {
                 (
                     "remove CAA",
                     format!(
-                        "remove the CAA record {record} of {at}{}",
+                        "remove {record} from the CAA records of {at}{}",
                         and_add.unwrap_or_default()
                     ),
                     "what is marked as critical makes authorities refuse that do not know it"
@@ -68,19 +69,17 @@ impl About<'_> {
         if let Some(via) = &caa.via {
             return self.caa_of_another(caa, via, &remedy, &reason, &without);
         }
-        if caa.fault == CaaFault::Unreachable {
+        let remedy = if caa.is_of_a_registry() { self.caa_of_its_own(caa) } else { remedy };
+        if caa.fault == CaaFault::Unreachable && !caa.is_of_a_registry() {
             let whom = match &self.latest.dns.zone {
                 Some(Zone { provider: Some(provider), .. }) => provider.clone(),
                 Some(zone) => format!("whoever runs the DNS of {}", zone.name),
                 None => format!("whoever runs the DNS of {at}"),
             };
-            let base = self.base();
-            let may_have_its_own = at != base && (name.is_wildcard() || self.cnames().is_empty());
             // The nearest records count, whatever fails above them.
-            let or = if may_have_its_own {
-                format!(", or add the CAA record {right} to {base} itself")
-            } else {
-                String::new()
+            let or = match self.own_cname() {
+                None if at != self.base() => format!(", or {}", self.caa_of_its_own(caa)),
+                _ => String::new(),
             };
             return Advice {
                 short,
@@ -105,10 +104,9 @@ impl About<'_> {
         without: &str,
     ) -> Advice {
         let at = &caa.at;
-        let (name, base) = (self.name, self.base());
-        let (instead, beside) = if via == base {
-            let own = self.cnames().first().filter(|_| !name.is_wildcard());
-            let cname = match own {
+        let name = self.name;
+        let (instead, beside) = if via == self.base() {
+            let cname = match self.own_cname() {
                 Some(target) => self.instead_of(target),
                 None => format!("the CNAME of {via} by {}", self.a_record()),
             };
@@ -117,10 +115,7 @@ impl About<'_> {
                 format!("beside the CNAME of {via} there can be no CAA record"),
             )
         } else {
-            (
-                format!("add the CAA record {} to {base} itself", self.right_caa(caa)),
-                format!("{via} is a CNAME to {at}, and counts for {name}"),
-            )
+            (self.caa_of_its_own(caa), format!("{via} is a CNAME to {at}, and counts for {name}"))
         };
         Advice {
             short: "change CAA",
@@ -132,10 +127,20 @@ impl About<'_> {
         }
     }
 
-    /// The record that would allow it, as in a zone file.
-    fn right_caa(&self, caa: &Caa) -> String {
+    /// With a record of its own, those above it do not count. There can be none beside a CNAME.
+    fn caa_of_its_own(&self, caa: &Caa) -> String {
         let property = if self.name.is_wildcard() { "issuewild" } else { "issue" };
-        format!("0 {property} \"{}\"", caa.lacks)
+        let add =
+            format!("add the CAA record 0 {property} \"{}\" to {} itself", caa.lacks, self.base());
+        match self.own_cname() {
+            Some(target) => format!("replace {}, and {add}", self.instead_of(target)),
+            None => add,
+        }
+    }
+
+    /// Where the CNAME of the name that authorities begin with leads, if it has one.
+    fn own_cname(&self) -> Option<&String> {
+        self.cnames().first().filter(|_| !self.name.is_wildcard())
     }
 
     /// The name that authorities begin with.

@@ -35,7 +35,9 @@ impl About<'_> {
 
     /// Where the customer changes the name's records, as the beginning of a sentence.
     pub(super) fn log_in(&self) -> String {
-        match &self.latest.dns.zone {
+        // What belongs to a registry, or to all its users, is nobody's to log in to.
+        let zone = self.latest.dns.zone.as_ref();
+        match zone.filter(|zone| psl::domain_str(&zone.name).is_some()) {
             Some(Zone { provider: Some(provider), .. }) => {
                 format!("Please log in at {provider}, who run your DNS, and")
             }

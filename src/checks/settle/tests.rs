@@ -47,6 +47,7 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
         },
         blockers: blockers.to_vec(),
         caa: None,
+        caa_unknown: false,
         expected: vec!["203.0.113.10".to_owned()],
     }
 }
@@ -281,6 +282,33 @@ fn a_proxy_without_tls_is_the_customers_to_switch() {
     );
     behind.dns.host = None;
     assert!(customer(&behind).contains("there is nothing to do"));
+}
+
+#[test]
+fn what_is_known_of_caa_records_stays_while_they_cannot_be_looked_up() {
+    let mut forbidden = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
+    forbidden.caa = Some(Caa {
+        at: "shop.example".to_owned(),
+        via: None,
+        fault: CaaFault::NotAllowed,
+        record: None,
+        why: None,
+        property: "issue".to_owned(),
+        allows: Vec::new(),
+        lacks: "letsencrypt.org".to_owned(),
+    });
+    let first = look(None, forbidden.clone(), at(0)).standing;
+    let mut blind = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    blind.caa_unknown = true;
+    let second = look(Some(&first), blind.clone(), at(300));
+    let kept = &second.standing.latest;
+    assert_eq!((&kept.caa, &kept.blockers), (&forbidden.caa, &forbidden.blockers));
+    assert_eq!(names(&look(Some(&second.standing), forbidden.clone(), at(600))), [""; 0]);
+    // Elsewhere nothing was known of them.
+    let elsewhere = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]), at(0));
+    assert_eq!(look(Some(&elsewhere.standing), blind, at(300)).standing.latest.blockers, []);
+    let allowed = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    assert_eq!(look(Some(&first), allowed, at(300)).standing.latest.blockers, []);
 }
 
 #[test]
