@@ -46,12 +46,13 @@ impl Hosts {
 /// The well-known host that one of the CNAMEs, or all these addresses, belong to; or what addresses
 /// are for that no visitor reaches.
 pub(super) fn known_host(addresses: &[IpAddr], cnames: &[String]) -> Option<String> {
-    let leads_there = |host: &&Host| cnames.iter().any(|name| is_one_of(name, &host.names));
+    let hosts = || HOSTS.host.iter();
+    let has_name = |name: &String| hosts().find(|host| is_one_of(name, &host.names));
     let is_there = |host: &&Host| {
         !addresses.is_empty() && addresses.iter().all(|address| contains(&host.networks, *address))
     };
-    let hosts = || HOSTS.host.iter();
-    let host = hosts().find(leads_there).or_else(|| hosts().find(is_there));
+    // Who is led to first may have others behind.
+    let host = cnames.iter().find_map(has_name).or_else(|| hosts().find(is_there));
     let purpose = || {
         let purpose = reserved(*addresses.first()?)?;
         let all_are = addresses.iter().all(|address| reserved(*address) == Some(purpose));
@@ -64,9 +65,13 @@ pub(super) fn known_host(addresses: &[IpAddr], cnames: &[String]) -> Option<Stri
 /// that runs zones itself is a proxy for those alone.
 pub(super) fn proxy_switch(host: &str, provider: Option<&str>) -> Option<&'static str> {
     let known = HOSTS.host.iter().find(|known| known.name == host)?;
-    let runs_zones = HOSTS.dns.iter().any(|dns| dns.name == host);
-    let is_its_zone = provider.is_none_or(|provider| provider == host) || !runs_zones;
+    let is_its_zone = provider.is_none_or(|provider| provider == host) || !runs_zones(host);
     known.proxy.as_deref().filter(|_| is_its_zone)
+}
+
+/// Whether this host runs people's zones as well.
+pub(super) fn runs_zones(host: &str) -> bool {
+    HOSTS.dns.iter().any(|dns| dns.name == host)
 }
 
 /// Who runs a zone with these name servers, where it is somebody well-known. They have to agree.
@@ -80,13 +85,15 @@ fn is_one_of(name: &str, patterns: &[String]) -> bool {
     patterns.iter().any(|pattern| ends_with(name, pattern))
 }
 
-/// Whether the name is that of the pattern, or below it. A `*` stands for any characters of its label.
+/// Whether the name is that of the pattern, or below it. A `*` stands for a number: anybody can register
+/// a name with another word there.
 fn ends_with(name: &str, pattern: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|one| one.is_ascii_digit());
     let mut labels = name.rsplit('.');
     pattern.rsplit('.').all(|pattern| match (labels.next(), pattern.split_once('*')) {
         (Some(label), Some((head, tail))) => label
             .strip_prefix(head)
-            .is_some_and(|rest| rest.strip_suffix(tail).is_some_and(|middle| !middle.is_empty())),
+            .is_some_and(|rest| rest.strip_suffix(tail).is_some_and(is_number)),
         (Some(label), None) => label.eq_ignore_ascii_case(pattern),
         (None, _) => false,
     })
@@ -104,7 +111,12 @@ mod tests {
             assert_eq!(*network, network.trunc());
             assert_eq!(reserved(network.addr()), None, "{network}");
         }
-        for host in &hosts.host {
+        for (number, host) in hosts.host.iter().enumerate() {
+            let others = hosts.host.iter().skip(number + 1).flat_map(|other| &other.networks);
+            for other in others {
+                let overlaps = |one: &IpNet| one.contains(other) || other.contains(one);
+                assert!(!host.networks.iter().any(overlaps), "{other} and {}", host.name);
+            }
             assert!(!host.networks.is_empty() || !host.names.is_empty(), "{host:?}");
         }
     }
@@ -152,6 +164,13 @@ mod tests {
             assert_eq!(host(address, cname), is, "{address} {cname}");
         }
         assert_eq!(known_host(&[], &[]), None);
+        let chain = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            known_host(&[], &names).unwrap_or_default()
+        };
+        assert_eq!(chain(&["mine.netlify.app", "d1.map.fastly.net"]), "Netlify");
+        assert_eq!(chain(&["evilvercel.app"]), "");
+        assert_eq!(chain(&["mine.vercel-dns-evil.com"]), "", "anybody can register that");
         assert!(proxy_switch("Cloudflare", None).unwrap().contains("DNS only"));
         assert!(proxy_switch("Cloudflare", Some("Cloudflare")).is_some());
         assert_eq!(proxy_switch("Cloudflare", Some("GoDaddy")), None);
@@ -169,6 +188,7 @@ mod tests {
         let amazon = ["ns-1.awsdns-41.co.uk", "ns-2.awsdns-07.com", "ns-3.awsdns-50.org"];
         assert_eq!(runs(&amazon), Some("Amazon Route 53"));
         assert_eq!(runs(&["ns-1.awsdns-.com"]), None);
+        assert_eq!(runs(&["ns-1.awsdns-41x.com"]), None);
         assert_eq!(runs(&["ada.ns.cloudflare.com", "ns1.dnsimple.com"]), None);
         assert_eq!(runs(&[]), None);
     }

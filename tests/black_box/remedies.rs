@@ -431,6 +431,51 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
         )
         .await;
     }
+    // Only the record's place is where it is changed; and whose Cloudflare it is may not be known.
+    let sucuri: IpAddr = "192.124.249.7".parse().unwrap();
+    for (name, address, server, log_in, then) in [
+        (
+            "sucuri.example",
+            sucuri,
+            "ns07.domaincontrol.com",
+            "Please log in at GoDaddy, who run your DNS,",
+            "Then log in at Sucuri and take the site out of its firewall.",
+        ),
+        (
+            "unknown.example",
+            cloudflare,
+            "ns1.nobody-knows.example",
+            "Please log in where you manage the DNS of unknown.example",
+            "If that is at Cloudflare, set the record to \"DNS only\" (the orange cloud becomes grey).",
+        ),
+    ] {
+        dns.point(name, &[address]);
+        dns.delegate(name, &[server]);
+        let seen = check(&program, name).await;
+        let customer =
+            format!("{log_in} and point the A record of {name} at 127.0.0.1. {then} {later}");
+        assert_eq!(seen["customer"], customer, "{seen}");
+    }
+    // Beside a CNAME there is no A record to point, and what a host has behind it is the host's.
+    dns.point("x1.incapdns.net", &["45.60.0.7".parse().unwrap()]);
+    dns.alias("sites.platform.example", "d1.map.fastly.net");
+    dns.point("d1.map.fastly.net", &["151.101.1.195".parse().unwrap()]);
+    for (name, target, then) in [
+        (
+            "imperva.example",
+            "x1.incapdns.net",
+            " Then log in at Imperva and take the site out of its protection.",
+        ),
+        ("platform.example", "sites.platform.example", ""),
+    ] {
+        dns.alias(name, target);
+        let seen = check(&program, name).await;
+        let customer = format!(
+            "Please log in where you manage the DNS of {name} and replace the CNAME of {name} to \
+             {target} by an A record at 127.0.0.1.{then} {later}"
+        );
+        assert_eq!(seen["customer"], customer, "{seen}");
+    }
     // Somebody else's proxy is not the customer's to switch.
     dns.alias("hosted.example", "host.elsewhere.example");
     dns.point("host.elsewhere.example", &[cloudflare]);

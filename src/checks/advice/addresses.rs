@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{About, Advice, dns::LATER};
 use crate::{
-    checks::hosts::{known_host, proxy_switch},
+    checks::hosts::{known_host, proxy_switch, runs_zones},
     listing::listing,
     standing::{AddressSeen, DnsVerdict, Observation, SslVerdict, Stray},
 };
@@ -68,13 +68,35 @@ impl About<'_> {
     fn behind_a_proxy(&self, found: &str) -> Option<Advice> {
         let (name, record) = (self.name, self.record());
         let (host, switch) = self.proxy()?;
+        let provider = self.latest.dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
+        let change = match self.cnames().first() {
+            Some(target) => format!("replace {}", self.instead_of(target)),
+            None => format!("point the {record}"),
+        };
+        let (how, customer) = if provider == Some(host) {
+            (
+                format!("at {host}, {switch}, and {change}"),
+                format!("Please log in at {host}, {switch}, and {change}."),
+            )
+        } else if runs_zones(host) {
+            // Others have their sites behind it, too.
+            (
+                format!("{change}, and if its DNS is at {host}, {switch}"),
+                format!("{} {change}. If that is at {host}, {switch}.", self.log_in()),
+            )
+        } else {
+            (
+                format!("{change}, and at {host}, {switch}"),
+                format!("{} {change}. Then log in at {host} and {switch}.", self.log_in()),
+            )
+        };
         Some(Advice {
             short: "set proxy",
             owner: format!(
-                "{name} is at {found}, a proxy, so where it leads cannot be seen: at {host}, {switch}, \
-                 and point the {record}. If the proxy is wanted, name its networks in checks.proxies"
+                "{name} is at {found}, a proxy, so where it leads cannot be seen: {how}. If the proxy is \
+                 wanted, name its networks in checks.proxies"
             ),
-            customer: format!("Please log in at {host}, {switch}, and point the {record}. {LATER}"),
+            customer: format!("{customer} {LATER}"),
         })
     }
 
@@ -83,7 +105,10 @@ impl About<'_> {
         let (dns, cnames) = (&self.latest.dns, self.cnames());
         let host = dns.host.as_deref()?;
         // What a CNAME leads to may have a proxy of its own.
-        let is_its_own = cnames.is_empty() || known_host(&[], cnames).as_deref() == Some(host);
+        let is_its_own = match cnames {
+            [] => true,
+            [first, ..] => known_host(&[], std::slice::from_ref(first)).as_deref() == Some(host),
+        };
         let provider = dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
         let switch = proxy_switch(host, provider).filter(|_| is_its_own)?;
         Some((host, switch))
