@@ -422,14 +422,9 @@ struct Unseen;
 
 /// Says what stops a certificate.
 pub(super) fn find_blockers(observation: &mut Observation, caa: Option<Caa>) {
-    let dns = &mut observation.dns;
-    if !dns.aaaa_elsewhere.is_empty() {
+    if !observation.dns.aaaa_elsewhere.is_empty() {
         observation.blockers.push(Blocker::AaaaElsewhere);
-        // Authorities with IPv6 go there, and so do visitors: the name has to lead away from it.
-        if dns.verdict.is_good() && observation.ssl.verdict.is_bad() {
-            dns.addresses = targets(dns);
-            dns.verdict = DnsVerdict::Elsewhere;
-        }
+        judge_aaaa(observation);
     }
     if let Some(caa) = caa {
         observation.blockers.push(match caa.fault {
@@ -437,6 +432,17 @@ pub(super) fn find_blockers(observation: &mut Observation, caa: Option<Caa>) {
             _ => Blocker::CaaForbids,
         });
         observation.caa = Some(caa);
+    }
+}
+
+/// Without a certificate, an AAAA record elsewhere is wrong DNS: authorities with IPv6 go there, and so
+/// do visitors.
+pub(super) fn judge_aaaa(observation: &mut Observation) {
+    let dns = &mut observation.dns;
+    let is_elsewhere = observation.blockers.contains(&Blocker::AaaaElsewhere);
+    if is_elsewhere && dns.verdict.is_good() && observation.ssl.verdict.is_bad() {
+        dns.addresses = targets(dns);
+        dns.verdict = DnsVerdict::Elsewhere;
     }
 }
 

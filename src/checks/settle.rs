@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     advice::{Advice, advise, stage},
     history::{Steadiness, follow},
-    look::Depth,
+    look::{Depth, judge_aaaa},
 };
 use crate::{
     domain::DomainName,
@@ -156,6 +156,7 @@ fn keep_what_is_unknown(before: &Observation, mut seen: Observation) -> Observat
     let is_the_same = seen.dns.verdict.is_good() == before.dns.verdict.is_good();
     if seen.ssl.verdict == SslVerdict::Unknown && is_the_same && !leads_nowhere {
         seen.ssl = before.ssl.clone();
+        judge_aaaa(&mut seen);
     }
     if seen.caa_unknown && before.caa.is_some() && before.dns.verdict.is_good() {
         let of_caa = before.blockers.iter().filter(|one| **one != Blocker::AaaaElsewhere);

@@ -2,9 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    checks::{Options, generated::observations},
+    checks::{
+        Options,
+        generated::{RIGHT, observations},
+    },
     event::Event,
     ledger::{Attempt, Progress},
+    standing::Blocker,
 };
 
 const NAME: &str = "shop.example";
@@ -59,6 +63,23 @@ struct Sight {
     ssl: SslVerdict,
     owner: String,
     customer: String,
+    seen: Observation,
+}
+
+/// Whether an address of IPv4 leads to the site, be it by a proxy.
+fn is_right(address: &str) -> bool {
+    [RIGHT, "104.16.0.1"].contains(&address)
+}
+
+/// Whether no right address is to be removed, and none stays that is wrong.
+fn is_right_of_addresses(text: &str) -> bool {
+    let first = |part: &str, end| part.split(end).next().unwrap_or_default().to_owned();
+    let goes = text.split("emove the ").skip(1);
+    let goes = goes.map(|rest| first(&first(rest, " of shop.example"), ". "));
+    let stays = text.split_once(" is right and stays").map(|(before, _)| before);
+    let stays = stays.and_then(|before| before.rsplit(". ").next()?.rsplit(": ").next());
+    goes.into_iter().all(|part| !part.contains(RIGHT))
+        && stays.is_none_or(|part| part == "The A record" || part.split(", ").all(is_right))
 }
 
 impl Sight {
@@ -73,6 +94,7 @@ impl Sight {
             ssl: serde_json::from_value(json["ssl"]["verdict"].clone()).unwrap(),
             owner: text(&json["advice"]),
             customer: text(&json["customer"]),
+            seen: finding.seen.clone(),
         }
     }
 
@@ -87,15 +109,34 @@ impl Sight {
             ssl: ssl.verdict,
             owner: advice.owner,
             customer: advice.customer,
+            seen: standing.latest.clone(),
         }
     }
 
+    /// What those who count say: whether all of it is right, and some.
+    fn is_right_for(&self) -> (bool, bool) {
+        let counting = || self.seen.dns.answers.iter().filter(|one| one.counts());
+        let is_good = |one: &ResolverAnswer| one.verdict.is_good();
+        (counting().all(is_good), counting().any(is_good))
+    }
+
+    /// Whether all addresses of IPv4 that count lead to the site.
+    fn has_right_addresses(&self) -> bool {
+        let counting = self.seen.dns.answers.iter().filter(|one| one.counts());
+        let addresses = counting.flat_map(|one| &one.addresses).filter(|one| one.is_ipv4());
+        addresses.map(ToString::to_string).all(|one| is_right(&one))
+    }
+
     fn agrees(&self) -> Result<(), String> {
-        let Self { works, stage, dns, ssl, owner, customer } = self;
+        let Self { works, stage, dns, ssl, owner, customer, seen } = self;
         let works_by_advice = owner.starts_with("shop.example works")
             || owner.starts_with("The certificate of shop.example ends in");
         let (good, unknown) = (dns.is_good(), *dns == DnsVerdict::Unknown);
         let for_nobody = ["nothing to do", "nothing more to do"];
+        let is_for_nobody = for_nobody.iter().any(|part| customer.contains(part));
+        let is_propagating = *dns == DnsVerdict::Propagating;
+        let (all_right, some_right) = self.is_right_for();
+        let leads_away = seen.blockers.contains(&Blocker::AaaaElsewhere) && ssl.is_bad();
         let rules = [
             (*works == (good && ssl.is_good()), "what works has good verdicts"),
             (*works == (stage == "done"), "what works is done"),
@@ -109,12 +150,19 @@ impl Sight {
             (customer.starts_with("Your DNS is right") <= good, "right DNS is good"),
             (unknown <= !customer.contains("lease"), "nobody acts on what is unknown"),
             (
-                for_nobody.iter().any(|part| customer.contains(part))
-                    <= !customer.contains("lease"),
+                is_for_nobody <= !customer.contains("lease"),
                 "there is something to do or there is not",
             ),
-            (!owner.contains("remove the A record 203.0.113.10"), "what is right stays"),
-            (!owner.contains("Remove the A record 203.0.113.10"), "what is right stays"),
+            (is_for_nobody <= (good || is_propagating), "wrong DNS is for somebody to mend"),
+            (
+                (good && !seen.blockers.is_empty()) <= customer.contains("lease"),
+                "what stops a certificate is for somebody to mend",
+            ),
+            (is_propagating <= (some_right && !all_right), "what propagates is right for some"),
+            (good <= self.has_right_addresses(), "right DNS leads to the site"),
+            (leads_away <= !good, "DNS that leads some away is not right"),
+            (is_right_of_addresses(owner), "what is right stays, and nothing else"),
+            (is_right_of_addresses(customer), "what is right stays, and nothing else"),
             (!owner.contains("it is at 203.0.113.10 ("), "what is there is not brought there"),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
