@@ -20,9 +20,9 @@ use std::{
 };
 
 use closte_sync::{
-    checks::{Checks, Depth, Expected, Options, Target},
-    simulator::{Dns, Face, Simulator, Tls},
-    standing::DnsVerdict,
+    checks::{Checker, Depth, Expected, Options, Target},
+    simulator::{Dns, Face, Simulator, TlsServer},
+    status::DnsVerdict,
 };
 use support::{KEY, Network, Outside, Program, SERVER, eventually};
 use tokio::task::JoinSet;
@@ -46,7 +46,7 @@ fn main() {
 #[tokio::main]
 async fn serve() {
     let server = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let (dns, tls) = (Dns::start().await.unwrap(), Tls::start(server).await.unwrap());
+    let (dns, tls) = (Dns::start().await.unwrap(), TlsServer::start(server).await.unwrap());
     dns.point("*.shops.example", &[server]);
     dns.point("*.empty.example", &[]);
     tls.show("*.shops.example", Face::Valid(90)).unwrap();
@@ -86,7 +86,7 @@ async fn measure() {
         queries_per_second: 1_000_000,
         name_server_port: 53,
     };
-    let checks = Arc::new(Checks::new(options).unwrap());
+    let checks = Arc::new(Checker::new(options).unwrap());
 
     // A name without address costs no more than two queries.
     let queries: String = (0..DOMAINS)
@@ -138,7 +138,12 @@ struct Took {
     cpu: Duration,
 }
 
-async fn look_at_all(checks: &Arc<Checks>, zone: &str, depth: Depth, expected: DnsVerdict) -> Took {
+async fn look_at_all(
+    checks: &Arc<Checker>,
+    zone: &str,
+    depth: Depth,
+    expected: DnsVerdict,
+) -> Took {
     let target: Target = "127.0.0.1".parse().unwrap();
     let target = Arc::new(Expected::new([&target], []));
     let now = jiff::Timestamp::now();

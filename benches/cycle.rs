@@ -99,7 +99,7 @@ async fn main() {
     );
 }
 
-/// The same knowledge by the tools of the shell: what is wanted, what is there, what differs.
+/// The same knowledge by the tools of the shell: what is desired, what is there, what differs.
 async fn by_the_shell(network: &Network, closte: &Simulator) -> Duration {
     let socket = network.socket_url().rsplit_once('=').unwrap().1.to_owned();
     let database = network.url.rsplit_once('/').unwrap().1.to_owned();
@@ -108,9 +108,9 @@ async fn by_the_shell(network: &Network, closte: &Simulator) -> Duration {
          mariadb --no-defaults -N -q -uroot -S {socket} {database} \
            -e 'SELECT id,blog_id,domain,active,stage FROM wp_wu_domain_mappings' >rows
          curl -s '{}/getdomains?apikey={KEY}' >list.json
-         cut -f3 rows | sort >wanted
+         cut -f3 rows | sort >desired
          tr ',' '\\n' <list.json | grep -o '[a-z0-9*.-]*\\.example' | sort >present
-         comm -3 wanted present | wc -l; rm -r $PWD",
+         comm -3 desired present | wc -l; rm -r $PWD",
         closte.base_url()
     );
     let start = Instant::now();

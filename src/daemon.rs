@@ -2,10 +2,10 @@
 
 mod connections;
 mod endpoint;
+mod health;
 mod metrics;
 mod service;
 mod signals;
-mod vitals;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -19,19 +19,19 @@ use rand::RngExt as _;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use endpoint::{Endpoint, EndpointError, Listener, Token};
+pub use endpoint::{AdminServer, AdminServerError, Listener, Token};
 pub use signals::{Signal, signals};
 
 use crate::{
-    checks::Clock,
+    checks::Scheduler,
     closte::ClosteError,
     conditions::Conditions,
     event::{Event, News},
     panics,
+    reconciler::{CycleError, CycleOutcome, CycleResult, Reconciler, Shutdown},
     state::{FileLock, State, StateError},
-    sync::{CycleError, CycleOutcome, CycleResult, Stop, Sync},
 };
-use vitals::Vitals;
+use health::Health;
 
 /// The longest pause that failures make of `sync.interval`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -40,20 +40,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 const LONGEST_TELLING: Duration = Duration::from_secs(2);
 
 /// What the daemon runs, as the settings would have it.
-pub struct Parts {
+pub struct Components {
     /// The first loop.
-    pub sync: Sync,
+    pub sync: Reconciler,
     /// The second loop.
-    pub clock: Clock,
+    pub clock: Scheduler,
     /// `sync.interval`
     pub interval: Duration,
     /// Where others can ask how it does.
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<AdminServer>,
 }
 
 /// What the first loop remembers from parts to parts.
 #[derive(Default)]
-struct Memory {
+struct LoopState {
     conditions: Conditions,
     /// Cycles in a row that failed.
     failures: u32,
@@ -65,7 +65,7 @@ struct Memory {
     status: String,
 }
 
-impl Memory {
+impl LoopState {
     /// Takes up what a cycle came to. Where it cannot show that an outage is over, that lasts.
     fn note(&mut self, outcome: &mut CycleOutcome, now: tokio::time::Instant) {
         self.quiet_until = outcome.retry_after().map(|wait| now + wait);
@@ -92,27 +92,27 @@ impl Memory {
 /// over when all calls in flight are finished. Where it has a reason not to give any, the old ones go
 /// on.
 pub async fn run(
-    mut parts: Parts,
+    mut parts: Components,
     state: &State,
     lock: &FileLock,
     mut signals: mpsc::Receiver<Signal>,
-    mut reload: impl FnMut() -> Result<(Parts, Vec<Event>), String>,
+    mut reload: impl FnMut() -> Result<(Components, Vec<Event>), String>,
 ) {
-    let vitals = Arc::new(Vitals::default());
-    let mut memory = Memory::default();
+    let health = Arc::new(Health::default());
+    let mut loop_state = LoopState::default();
     loop {
         service::ready();
-        let stop = Stop::default();
+        let stop = Shutdown::default();
         let ended = CancellationToken::new();
         let run = async {
-            run_parts(parts, state, lock, &stop, &vitals, &mut memory).await;
+            run_parts(parts, state, lock, &stop, &health, &mut loop_state).await;
             ended.cancel();
         };
-        let attend = attend(&mut signals, state, &stop, &ended, &vitals, &mut reload);
+        let attend = attend(&mut signals, state, &stop, &ended, &health, &mut reload);
         let both = async { tokio::join!(run, attend).1 };
         let next = tokio::select! {
             next = both => next,
-            never = service::show_life(&vitals.pulse, lock) => match never {},
+            never = service::show_life(&health.heartbeats, lock) => match never {},
         };
         match next {
             Some(next) => parts = next,
@@ -125,17 +125,17 @@ pub async fn run(
 async fn attend(
     signals: &mut mpsc::Receiver<Signal>,
     state: &State,
-    stop: &Stop,
+    stop: &Shutdown,
     ended: &CancellationToken,
-    vitals: &Vitals,
-    reload: &mut impl FnMut() -> Result<(Parts, Vec<Event>), String>,
-) -> Option<Parts> {
+    health: &Health,
+    reload: &mut impl FnMut() -> Result<(Components, Vec<Event>), String>,
+) -> Option<Components> {
     let mut next = None;
     while let Some(signal) = ended.run_until_cancelled(signals.recv()).await {
         match signal.unwrap_or(Signal::Stop("the end of all signals")) {
             Signal::Stop(name) => {
                 service::stopping();
-                stop.hurry();
+                stop.force();
                 tell(state, Event::Stopping { signal: name.to_owned() }).await;
                 ended.cancelled().await;
                 return None;
@@ -147,13 +147,13 @@ async fn attend(
                         for event in news {
                             tell(state, event).await;
                         }
-                        vitals.note_refusal(None);
-                        stop.wind_down();
+                        health.note_refusal(None);
+                        stop.drain();
                         next = Some(parts);
                     }
                     Err(error) => {
                         service::reload_refused(&error);
-                        vitals.note_refusal(Some(error.clone()));
+                        health.note_refusal(Some(error.clone()));
                         tell(state, Event::ReloadRefused { error }).await;
                         if next.is_none() {
                             service::ready();
@@ -168,28 +168,28 @@ async fn attend(
 
 /// Runs all parts until `stop`, and to their orderly end.
 async fn run_parts(
-    parts: Parts,
+    parts: Components,
     state: &State,
     lock: &FileLock,
-    stop: &Stop,
-    vitals: &Arc<Vitals>,
-    memory: &mut Memory,
+    stop: &Shutdown,
+    health: &Arc<Health>,
+    loop_state: &mut LoopState,
 ) {
-    let Parts { sync, clock, interval, endpoint } = parts;
+    let Components { sync, clock, interval, endpoint } = parts;
     let closed = CancellationToken::new();
     let endpoint = endpoint.map(|endpoint| {
-        tokio::spawn(endpoint.serve(vitals.clone(), state.clone(), closed.clone()))
+        tokio::spawn(endpoint.serve(health.clone(), state.clone(), closed.clone()))
     });
     let checks = tokio::spawn({
-        let (stop, vitals) = (stop.clone(), vitals.clone());
-        async move { clock.run(stop.no_more(), &|| vitals.pulse.checks_are_alive()).await }
+        let (stop, health) = (stop.clone(), health.clone());
+        async move { clock.run(stop.draining(), &|| health.heartbeats.checks_are_alive()).await }
     });
     let checks = async {
         if let Err(error) = checks.await {
             tell(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
-    tokio::join!(run_cycles(sync, state, lock, interval, stop, vitals, memory), checks);
+    tokio::join!(run_cycles(sync, state, lock, interval, stop, health, loop_state), checks);
     // It answers to the last.
     closed.cancel();
     if let Some(Err(error)) = futures_util::future::OptionFuture::from(endpoint).await {
@@ -198,22 +198,22 @@ async fn run_parts(
 }
 
 async fn run_cycles(
-    mut sync: Sync,
+    mut sync: Reconciler,
     state: &State,
     lock: &FileLock,
     interval: Duration,
-    stop: &Stop,
-    vitals: &Vitals,
-    memory: &mut Memory,
+    stop: &Shutdown,
+    health: &Health,
+    loop_state: &mut LoopState,
 ) {
-    let until_stopped = stop.no_more();
-    if let Some(end) = memory.quiet_until {
-        until_stopped.run_until_cancelled(rest(end, vitals)).await;
+    let until_stopped = stop.draining();
+    if let Some(end) = loop_state.quiet_until {
+        until_stopped.run_until_cancelled(rest(end, health)).await;
     }
     while !until_stopped.is_cancelled() {
-        vitals.pulse.sync_is_alive();
+        health.heartbeats.sync_is_alive();
         let started = Instant::now();
-        let alive = |_, _| vitals.pulse.sync_is_alive();
+        let alive = |_, _| health.heartbeats.sync_is_alive();
         // In a box, because the compiler gives up on futures that are nested as deep as all of this.
         let mut outcome = match hold(state, lock).await {
             Ok(()) => unbroken(Box::pin(sync.cycle(stop, &alive))).await,
@@ -221,15 +221,15 @@ async fn run_cycles(
         };
         let took = started.elapsed();
         let now = tokio::time::Instant::now();
-        memory.note(&mut outcome, now);
-        vitals.note_cycle(&outcome, took);
-        service::status(&outcome, &mut memory.status, vitals.refusal());
-        let news = News::of(memory.conditions.update(outcome.findings(), Instant::now()));
+        loop_state.note(&mut outcome, now);
+        health.note_cycle(&outcome, took);
+        service::status(&outcome, &mut loop_state.status, health.refusal());
+        let news = News::of(loop_state.conditions.update(outcome.findings(), Instant::now()));
         note_end(state, &outcome, &news).await;
         let list_again = outcome.list_again_after().unwrap_or(Duration::MAX);
-        let next = now + pause(interval, memory.failures).min(list_again);
-        let next = memory.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
-        until_stopped.run_until_cancelled(rest(next, vitals)).await;
+        let next = now + pause(interval, loop_state.failures).min(list_again);
+        let next = loop_state.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
+        until_stopped.run_until_cancelled(rest(next, health)).await;
     }
 }
 
@@ -247,9 +247,9 @@ async fn hold(state: &State, lock: &FileLock) -> Result<(), StateError> {
 }
 
 /// Pauses, and shows meanwhile that the loop is alive.
-async fn rest(end: tokio::time::Instant, vitals: &Vitals) {
+async fn rest(end: tokio::time::Instant, health: &Health) {
     while tokio::time::Instant::now() < end {
-        vitals.pulse.sync_is_alive();
+        health.heartbeats.sync_is_alive();
         let tick = tokio::time::Instant::now() + Duration::from_secs(1);
         tokio::time::sleep_until(end.min(tick)).await;
     }
@@ -298,7 +298,7 @@ fn pause(interval: Duration, failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::{CycleReport, Found};
+    use crate::reconciler::{CycleReport, Found};
 
     fn limited() -> CycleError {
         ClosteError::RateLimited { retry_after: Some(Duration::from_secs(600).into()) }.into()
@@ -311,12 +311,12 @@ mod tests {
     #[test]
     fn an_outage_lasts_until_a_call_has_shown_its_end() {
         let now = tokio::time::Instant::now();
-        let mut memory = Memory::default();
+        let mut loop_state = LoopState::default();
         let mut note = |found, stopped_by| {
             let mut outcome = CycleOutcome { found, stopped_by };
-            memory.note(&mut outcome, now);
-            let quiet = memory.quiet_until.map(|end| (end - now).as_secs());
-            (outcome.result(), memory.failures, quiet)
+            loop_state.note(&mut outcome, now);
+            let quiet = loop_state.quiet_until.map(|end| (end - now).as_secs());
+            (outcome.result(), loop_state.failures, quiet)
         };
         let (out, well) = (CycleResult::ClosteFailed, CycleResult::Ok);
         assert_eq!(note(compared(3, 0), None), (well, 0, None));

@@ -118,7 +118,7 @@ events! {
     INFO "domain.removed" Removed(domain) { blog_id: Option<i64>, attempt: u32, took_ms: u64 }
     /// No row wants the name any more; it is removed when the grace is over.
     INFO "domain.unmapped" Unmapped(domain) { blog_id: Option<i64> }
-    /// The name is wanted again, before it was removed.
+    /// The name is desired again, before it was removed.
     INFO "domain.mapped_again" MappedAgain(domain) { blog_id: Option<i64> }
     /// Two lists of Closte lack the name, and nobody here removed it. It is added again.
     WARN "domain.lost" Lost(domain) { blog_id: Option<i64> }
@@ -153,11 +153,11 @@ events! {
     /// Closte will not take the name.
     ERROR "domain.refused" Refused(domain) { blog_id: Option<i64>, error: String, asked_again: String }
     /// A row that is no domain name.
-    ERROR "row.rejected" Rejected {
+    ERROR "row.invalid" InvalidRow {
         origin: String, blog_id: i64, value: String, reason: String, remedy: String,
     }
     /// A row holds a name that is never sent to Closte.
-    INFO "domain.not_wanted" NotWanted(domain) { origin: String, blog_id: i64, reason: String }
+    INFO "domain.not_desired" NotDesired(domain) { origin: String, blog_id: i64, reason: String }
     /// A site had no domain record and got one.
     INFO "record.created" RecordCreated(domain) { blog_id: i64 }
     /// Domain records could not be written, most often for want of a right.

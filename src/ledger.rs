@@ -1,4 +1,4 @@
-//! What this daemon remembers of each name that it has seen wanted. Plain data: [`crate::plan`]
+//! What this daemon remembers of each name that it has seen desired. Plain data: [`crate::plan`]
 //! reads and changes it, [`crate::state`] keeps it.
 
 use std::{collections::HashMap, time::Duration};
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::DomainName;
 
-/// Every *managed* name: one that was seen wanted, and so may be removed one day.
+/// Every *managed* name: one that was seen desired, and so may be removed one day.
 pub type Ledger = HashMap<DomainName, Entry>;
 
 /// Which row of the network's tables wants a name.
@@ -24,19 +24,19 @@ pub struct Origin {
 /// What is remembered of one managed name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The row that wants the name, or wanted it last.
+    /// The row that wants the name, or desired it last.
     pub origin: Origin,
-    /// When the name was first seen wanted.
+    /// When the name was first seen desired.
     pub managed_since: Timestamp,
     /// Since when Closte lists it. One list that lacks it is not believed yet.
     pub present_since: Option<Timestamp>,
     /// Since when lists lack it, though it was at Closte, or a wildcard served it.
     pub missing_since: Option<Timestamp>,
     /// Since when no row wants it.
-    pub unwanted_since: Option<Timestamp>,
+    pub undesired_since: Option<Timestamp>,
     /// The wildcard at Closte that serves it in its stead, as far as the last list told.
     pub covered_by: Option<DomainName>,
-    /// How the call for it stands: adding while it is wanted, removing while it is not.
+    /// How the call for it stands: adding while it is desired, removing while it is not.
     pub progress: Progress,
 }
 
@@ -96,14 +96,14 @@ impl BackOff {
 }
 
 impl Entry {
-    /// An entry for a name that is seen wanted for the first time.
+    /// An entry for a name that is seen desired for the first time.
     pub fn new(origin: Origin, now: Timestamp) -> Self {
         Self {
             origin,
             managed_since: now,
             present_since: None,
             missing_since: None,
-            unwanted_since: None,
+            undesired_since: None,
             covered_by: None,
             progress: Progress::Idle,
         }
@@ -112,7 +112,7 @@ impl Entry {
     /// What a clock that was ahead has noted is so since now.
     pub fn clamp(&mut self, now: Timestamp) {
         self.managed_since = self.managed_since.min(now);
-        for since in [&mut self.present_since, &mut self.missing_since, &mut self.unwanted_since] {
+        for since in [&mut self.present_since, &mut self.missing_since, &mut self.undesired_since] {
             *since = since.map(|since| since.min(now));
         }
     }

@@ -4,17 +4,17 @@
 //!
 //! ```text
 //!  WordPress (MySQL, MariaDB, SQLite)             Closte (HTTPS API)
-//!    wordpress → Wanted                             closte → Present
+//!    wordpress → Desired                             closte → Present
 //!             └──────────────┬───────────────────────────┘
 //!                            ▼
-//!         plan(Wanted, Present, Ledger, Policy, now) → Plan        pure
+//!         plan(Desired, Present, Ledger, Policy, now) → Plan        pure
 //!                            ▼
 //!         sync: carry the Plan out, record each step in the state database
 //!                            ▼
 //!         checks: per domain, DNS then TLS, on the clock → Observation → state, log
 //! ```
 //!
-//! Begin with [`sync::Sync::cycle`], which is the whole job once. [`plan`] decides, without a clock
+//! Begin with [`sync::Reconciler::cycle`], which is the whole job once. [`plan`] decides, without a clock
 //! or a socket of its own; [`wordpress`] and [`closte`] are the two ends and know nothing of each
 //! other; [`state`] remembers. [`checks`] is the second loop, which shares nothing with the first but
 //! the state database: how does each name stand, seen from outside? [`daemon`] runs both, [`cli`] is
@@ -26,15 +26,16 @@
 //!
 //! # The words
 //!
-//! *mapping* a row of the domain table · *wanted* the names that should be at Closte · *present* the
-//! names that Closte lists · *managed* a name that was seen wanted, and so may be removed one day
-//! (the *ledger* says so) · *foreign* present, never wanted: never touched · *rejected* a row that
-//! is no domain name · *refused* a name that Closte will not take · *covered* wanted, and a present
+//! *mapping* a row of the domain table · *desired* the names that should be at Closte · *present* the
+//! names that Closte lists · *managed* a name that was seen desired, and so may be removed one day
+//! (the *ledger* says so) · *unmanaged* present, never desired: never touched · *invalid* a row that
+//! is no domain name · *refused* a name that Closte will not take · *covered* desired, and a present
 //! wildcard already serves it · *held* a removal that a guard stopped · *observation* what one look
 //! found · *verdict* what it means · *stage* the plugin's own six words for a domain's progress
 
 pub mod checks;
 pub mod cli;
+pub mod clock;
 pub mod closte;
 pub mod conditions;
 pub mod daemon;
@@ -45,14 +46,13 @@ pub mod ledger;
 pub mod listing;
 mod panics;
 pub mod plan;
+pub mod reconciler;
 pub mod secrets;
 pub mod settings;
 #[cfg(feature = "demo")]
 pub mod simulator;
 pub mod span;
-pub mod standing;
 pub mod state;
-pub mod sync;
+pub mod status;
 pub mod telemetry;
-pub mod time;
 pub mod wordpress;

@@ -2,9 +2,9 @@
 //!
 //! | the name is | at Closte | not at Closte |
 //! | --- | --- | --- |
-//! | wanted | in place | **add**, unless *covered*, *refused*, *waiting* after a failure, or *missing* from one list only |
-//! | managed, no longer wanted | **remove**, unless *held* by a [`Guard`] or *waiting* | forgotten, in time |
-//! | neither | *foreign*: never touched | |
+//! | desired | in place | **add**, unless *covered*, *refused*, *waiting* after a failure, or *missing* from one list only |
+//! | managed, no longer desired | **remove**, unless *held* by a [`Guard`] or *waiting* | forgotten, in time |
+//! | neither | *unmanaged*: never touched | |
 //!
 //! [`plan`] also says how the ledger changes. That is written down before the first call is made,
 //! so whatever interrupts a cycle, the next one finishes it.
@@ -25,27 +25,27 @@ use crate::{
 
 /// What should be at Closte, as one read of the network told.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct Desired {
     /// Each name and the row that wants it.
     pub names: HashMap<DomainName, Origin>,
     /// The names of the installation's networks themselves. Never removed.
-    pub own_names: HashSet<DomainName>,
+    pub network_domains: HashSet<DomainName>,
     /// Rows that are there but are no domain name. A name that such a row held before stays.
     pub rejected_rows: HashSet<i64>,
-    /// The domains of archived, spam and deleted sites: those of them that are managed are wanted.
+    /// The domains of archived, spam and deleted sites: those of them that are managed are desired.
     pub asleep: HashMap<DomainName, Origin>,
     /// Names that no row wants, but that live sites still have. Those of them that are managed stay.
     pub carried: HashMap<DomainName, Origin>,
     /// The same of sites that have got other rows, or stand in another network. Those of them that are
-    /// managed and that no row wanted stay: of the others, somebody took the row away.
+    /// managed and that no row desired stay: of the others, somebody took the row away.
     pub own_domains: HashMap<DomainName, Origin>,
-    /// Names that may be wanted: the plugin's setting, which decides it, is not known.
-    pub perhaps: HashSet<DomainName>,
+    /// Names that may be desired: the plugin's setting, which decides it, is not known.
+    pub undetermined: HashSet<DomainName>,
     /// The domain table had no row at all, which is no reason to remove anything.
     pub table_was_empty: bool,
 }
 
-impl Wanted {
+impl Desired {
     /// The row that wants a name. An archived, spam or deleted site wants what is managed already.
     fn origin(&self, name: &DomainName, ledger: &Ledger) -> Option<Origin> {
         let asleep = || self.asleep.get(name).filter(|_| ledger.contains_key(name));
@@ -55,7 +55,7 @@ impl Wanted {
 
 /// What Closte lists.
 #[derive(Debug, Clone, Default)]
-pub struct Present {
+pub struct Current {
     /// The names.
     pub names: HashSet<DomainName>,
     /// Whether every element of the list was understood. If not, nothing is removed.
@@ -89,9 +89,9 @@ pub struct Plan {
     /// Every name that is not simply in place, sorted.
     pub decisions: Vec<(DomainName, Decision)>,
     /// What to write into the ledger before the first call, sorted.
-    pub changes: Vec<Change>,
-    /// How many names are wanted.
-    pub wanted: usize,
+    pub changes: Vec<LedgerChange>,
+    /// How many names are desired.
+    pub desired: usize,
     /// How many of them are present.
     pub in_place: usize,
     /// How many names are managed, with the changes.
@@ -101,12 +101,12 @@ pub struct Plan {
 /// What becomes of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Wanted and not there: add it.
+    /// Desired and not there: add it.
     Add(Reason),
-    /// Managed, no longer wanted and there: remove it.
+    /// Managed, no longer desired and there: remove it.
     Remove {
         /// Since when no row wants it.
-        unwanted_since: Timestamp,
+        undesired_since: Timestamp,
     },
     /// It would be removed, had a guard not stopped that.
     Held(Guard),
@@ -124,7 +124,7 @@ pub enum Decision {
     },
     /// It was at Closte, and this list lacks it. It is added again when another list does, too.
     Missing,
-    /// Wanted, and a present wildcard already serves it.
+    /// Desired, and a present wildcard already serves it.
     Covered {
         /// That wildcard.
         by: DomainName,
@@ -136,8 +136,8 @@ pub enum Decision {
         /// What Closte said.
         error: String,
     },
-    /// Present, never wanted: not ours.
-    Foreign,
+    /// Present, never desired: not ours.
+    Unmanaged,
 }
 
 /// Why a name is added.
@@ -154,7 +154,7 @@ pub enum Reason {
     },
 }
 
-/// Why a name that is no longer wanted stays.
+/// Why a name that is no longer desired stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Guard {
     /// It matches `sync.exclude`.
@@ -171,13 +171,13 @@ pub enum Guard {
     UpsertOnly,
     /// The domain table was empty, which may be a mistake.
     EmptyTable,
-    /// The row that wanted it is still there, and holds something that is no domain name.
+    /// The row that desired it is still there, and holds something that is no domain name.
     UnreadableRow(i64),
-    /// It may be wanted: the plugin's setting, which decides it, is not known.
-    PerhapsWanted,
+    /// It may be desired: the plugin's setting, which decides it, is not known.
+    PerhapsDesired,
     /// Closte's list was not understood in full.
     ListIncomplete,
-    /// A wildcard that still serves a wanted name, which is not there itself yet.
+    /// A wildcard that still serves a desired name, which is not there itself yet.
     StillServing(DomainName),
     /// `sync.removal_grace` is not over.
     Grace {
@@ -205,7 +205,7 @@ impl Plan {
             | Decision::Waiting { until, .. }
             | Decision::Unconfirmed { until }
             | Decision::Refused { until, .. } => Some(*until),
-            Decision::Held(_) | Decision::Covered { .. } | Decision::Foreign => None,
+            Decision::Held(_) | Decision::Covered { .. } | Decision::Unmanaged => None,
         };
         self.decisions.iter().filter_map(due).min()
     }
@@ -219,7 +219,7 @@ impl Plan {
             | Decision::Unconfirmed { .. }
             | Decision::Missing => false,
             Decision::Held(guard) => guard.is_lasting(),
-            Decision::Covered { .. } | Decision::Refused { .. } | Decision::Foreign => true,
+            Decision::Covered { .. } | Decision::Refused { .. } | Decision::Unmanaged => true,
         })
     }
 }
@@ -241,23 +241,23 @@ impl Guard {
 
 /// How the ledger's entry for a name changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct LedgerChange {
     /// The name.
     pub name: DomainName,
     /// Its new entry; none when the name is forgotten.
     pub entry: Option<Entry>,
     /// What there is to say about it.
-    pub notice: Option<Notice>,
+    pub transition: Option<LedgerTransition>,
 }
 
 /// What a change of the ledger means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice {
-    /// Seen wanted for the first time, and already at Closte.
+pub enum LedgerTransition {
+    /// Seen desired for the first time, and already at Closte.
     Adopted,
     /// No row wants it any more.
     Unmapped,
-    /// Wanted again before it was removed.
+    /// Desired again before it was removed.
     MappedAgain,
     /// Two of Closte's lists lack it, and nobody here removed it.
     Lost,
@@ -265,19 +265,19 @@ pub enum Notice {
     NotListed,
     /// Closte said that it removed the name, and its list has not lost it in time.
     StillListed,
-    /// Neither wanted nor present: no longer managed.
+    /// Neither desired nor present: no longer managed.
     Forgotten,
 }
 
 /// Decides what becomes of every name.
 pub fn plan(
-    wanted: &Wanted,
-    present: &Present,
+    desired: &Desired,
+    present: &Current,
     ledger: &Ledger,
     policy: &Policy,
     now: Timestamp,
 ) -> Plan {
-    planner::Planner::new(wanted, present, ledger, policy, now).plan()
+    planner::Planner::new(desired, present, ledger, policy, now).plan()
 }
 
 #[cfg(test)]

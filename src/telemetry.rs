@@ -295,7 +295,7 @@ mod tests {
             assert_eq!(bad.parse::<Filter>(), Err(InvalidFilter), "{bad}");
         }
         let Filter(targets) = "trace".parse().unwrap();
-        assert!(targets.would_enable("closte_sync::sync", &Level::TRACE));
+        assert!(targets.would_enable("closte_sync::reconciler", &Level::TRACE));
         assert!(!targets.would_enable("hyper::proto", &Level::INFO));
     }
 

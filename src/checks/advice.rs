@@ -4,14 +4,14 @@ use std::{net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
 
-use super::settle::Patience;
+use super::transition::Patience;
 use crate::{
     domain::DomainName,
     ledger::{Progress, later},
     span::{span_between, whole_days},
-    standing::{
-        Blocker, Certificate, DnsVerdict, Facts, Observation, ResolverAnswer, SslVerdict, Stage,
-        Standing,
+    status::{
+        Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, LedgerInfo, ResolverAnswer,
+        SslVerdict, Stage,
     },
 };
 
@@ -50,13 +50,13 @@ impl Advice {
 }
 
 /// The plugin's word that fits.
-pub fn stage(standing: &Standing, patience: &Patience, now: Timestamp) -> Stage {
-    let latest = &standing.latest;
+pub fn stage(status: &DomainStatus, patience: &Patience, now: Timestamp) -> Stage {
+    let latest = &status.latest;
     // The certificate's time begins when the DNS is right.
     let since = if latest.dns.verdict.is_good() {
-        standing.since.max(standing.dns_since)
+        status.since.max(status.dns_since)
     } else {
-        standing.since
+        status.since
     };
     let is_late = now >= later(since, patience.attention_after);
     stage_of(latest.dns.verdict, latest.ssl.verdict, is_late)
@@ -91,9 +91,9 @@ fn has_certificate(ssl: SslVerdict) -> bool {
 }
 
 /// Since when Closte has had all that it needs to issue the certificate, while it may still be at it.
-fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<Timestamp> {
-    let latest = &standing.latest;
-    let since = facts.at_closte_since?.max(standing.dns_since);
+fn issuing_since(status: &DomainStatus, facts: &LedgerInfo, now: Timestamp) -> Option<Timestamp> {
+    let latest = &status.latest;
+    let since = facts.at_closte_since?.max(status.dns_since);
     let may_be = latest.dns.verdict.is_good()
         && latest.ssl.lacks_certificate()
         && latest.blockers.is_empty()
@@ -105,19 +105,24 @@ fn issuing_since(standing: &Standing, facts: &Facts, now: Timestamp) -> Option<T
 /// it is known.
 pub fn advise(
     name: &DomainName,
-    standing: &Standing,
-    facts: &Facts,
+    status: &DomainStatus,
+    facts: &LedgerInfo,
     panel: Option<&str>,
     now: Timestamp,
 ) -> Advice {
-    let latest = &standing.latest;
+    let latest = &status.latest;
     let about = About { name, latest, place: place(latest), panel };
-    let mut advice = advise_on(&about, standing, facts, now);
+    let mut advice = advise_on(&about, status, facts, now);
     advice.owner.push_str(&about.odd_views(&advice.owner));
     advice
 }
 
-fn advise_on(about: &About<'_>, standing: &Standing, facts: &Facts, now: Timestamp) -> Advice {
+fn advise_on(
+    about: &About<'_>,
+    status: &DomainStatus,
+    facts: &LedgerInfo,
+    now: Timestamp,
+) -> Advice {
     let latest = about.latest;
     if latest.dns.verdict == DnsVerdict::Unknown {
         return about.unknown_dns();
@@ -140,11 +145,11 @@ fn advise_on(about: &About<'_>, standing: &Standing, facts: &Facts, now: Timesta
     if has_certificate(latest.ssl.verdict) {
         return about.ssl();
     }
-    if let Some(since) = issuing_since(standing, facts, now) {
+    if let Some(since) = issuing_since(status, facts, now) {
         return about.being_issued(since, now);
     }
     if let (None, Some(added)) = (facts.at_closte_since, facts.added_at) {
-        let since = added.max(standing.since).max(standing.dns_since);
+        let since = added.max(status.since).max(status.dns_since);
         return about.not_at_closte(&facts.progress, since, now);
     }
     about.ssl()
@@ -152,7 +157,7 @@ fn advise_on(about: &About<'_>, standing: &Standing, facts: &Facts, now: Timesta
 
 struct About<'a> {
     name: &'a DomainName,
-    latest: &'a Observation,
+    latest: &'a CheckResult,
     /// What the name should point at, as part of a sentence.
     place: String,
     /// Closte's page for it, where that is known.
@@ -160,7 +165,7 @@ struct About<'a> {
 }
 
 /// The best of the expected places: an address, if there is one.
-fn place(latest: &Observation) -> String {
+fn place(latest: &CheckResult) -> String {
     match latest.expected.iter().find(|place| place.parse::<IpAddr>().is_ok()) {
         Some(address) => address.clone(),
         None => latest.expected.first().cloned().unwrap_or_else(|| UNKNOWN_PLACE.to_owned()),

@@ -4,7 +4,7 @@
 use hickory_resolver::proto::rr::rdata::CAA;
 
 use super::clean;
-use crate::{domain::DomainName, listing::listing, standing::CaaFault};
+use crate::{domain::DomainName, listing::listing, status::CaaFault};
 
 /// Properties that Boulder knows, whatever it makes of them. All others it must not pass over where
 /// they are critical.

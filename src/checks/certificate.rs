@@ -15,7 +15,7 @@ use x509_parser::{
 };
 
 use super::clean;
-use crate::standing::{Certificate, SslObservation, SslVerdict};
+use crate::status::{Certificate, SslResult, SslVerdict};
 
 /// The most names of a certificate that are remembered.
 const MOST_NAMES: usize = 20;
@@ -44,11 +44,9 @@ pub(super) fn judge(
     name: &ServerName<'_>,
     expiry_warning: Duration,
     now: Timestamp,
-) -> SslObservation {
-    let failed = |why: &str| SslObservation {
-        verdict: SslVerdict::HandshakeFailed,
-        ..SslObservation::unknown(why)
-    };
+) -> SslResult {
+    let failed =
+        |why: &str| SslResult { verdict: SslVerdict::HandshakeFailed, ..SslResult::unknown(why) };
     let Some((leaf, others)) = chain.split_first() else {
         return failed("the server shows no certificate");
     };
@@ -81,7 +79,7 @@ pub(super) fn judge(
         }
         Err(_) => (SslVerdict::HandshakeFailed, Some(NOT_AS_IT_SHOULD.to_owned())),
     };
-    SslObservation { verdict, certificate: Some(certificate), error, ..SslObservation::unknown("") }
+    SslResult { verdict, certificate: Some(certificate), error, ..SslResult::unknown("") }
 }
 
 const NOT_AS_IT_SHOULD: &str = "its certificate is not as those of servers should be";

@@ -9,7 +9,7 @@ use super::{
     weigh::LONG_CHAIN,
     zones::find_zone,
 };
-use crate::standing::{Chain, CnameFault, DnsObservation, DnsVerdict};
+use crate::status::{Chain, CnameFault, DnsResult, DnsVerdict};
 
 /// No chain is followed further,
 const MOST: usize = 16;
@@ -20,7 +20,7 @@ const SHOWN: usize = 6;
 /// each of them: one whose answer counts.
 pub(super) async fn find_fault(
     host: &Name,
-    dns: &DnsObservation,
+    dns: &DnsResult,
     resolvers: &Resolvers,
 ) -> Option<Chain> {
     let counting = || dns.answers.iter().filter(|one| one.counts());

@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 
 use super::{
+    checker::{Checker, dns_name},
     dns::{Control, Resolver},
-    look::{Checks, dns_name},
-    weigh::{Heard, alone, views},
+    weigh::{Vote, alone, views},
 };
 use crate::domain::DomainName;
 
@@ -29,7 +29,7 @@ impl ResolverTrial {
     }
 }
 
-impl Checks {
+impl Checker {
     /// Tries every resolver: with what each of them knows, and with the network's own domain.
     pub async fn try_resolvers(&self, own: Option<&DomainName>) -> Vec<(String, ResolverTrial)> {
         let heard = match own.and_then(|own| dns_name(own.as_str()).ok()) {
@@ -68,10 +68,10 @@ impl Checks {
     }
 }
 
-fn try_own(resolver: &str, own: Option<&DomainName>, heard: &[Heard]) -> ResolverTrial {
+fn try_own(resolver: &str, own: Option<&DomainName>, heard: &[Vote]) -> ResolverTrial {
     let own = own.map(DomainName::as_str).unwrap_or_default();
-    let says = |one: &Heard| format!("{own}: {}", one.answer.says());
-    let is_it = |one: &&Heard| one.answer.resolver == resolver;
+    let says = |one: &Vote| format!("{own}: {}", one.answer.says());
+    let is_it = |one: &&Vote| one.answer.resolver == resolver;
     if let Some(one) = alone(heard).find(is_it) {
         return ResolverTrial::Sick(says(one));
     }

@@ -20,7 +20,7 @@ use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
     clean,
-    health::{Health, InARow},
+    health::{InARow, ResolverHealth},
     query::{Manner, send},
     reply::{Addresses, Reply, combine, is_of_the_name, read},
     reserved::reserved,
@@ -115,7 +115,7 @@ pub(super) struct Resolver {
 
 #[derive(Default)]
 struct ResolverState {
-    health: Health,
+    health: ResolverHealth,
     has_answered: bool,
     /// Whether it ever said that it checked signatures.
     validates: bool,

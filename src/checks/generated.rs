@@ -7,21 +7,21 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{
-    judge::{judge_answer, judge_dns},
-    look::find_blockers,
+    checker::find_blockers,
+    evaluate::{judge_answer, judge_dns},
     reply::Addresses,
     targets::{Expected, Target},
 };
-use crate::standing::{
-    AddressSeen, Caa, CaaFault, Certificate, Chain, CnameFault, DnsVerdict, Observation,
-    SslObservation, SslVerdict, Zone,
+use crate::status::{
+    AddressSeen, Caa, CaaFault, Certificate, Chain, CheckResult, CnameFault, DnsVerdict, SslResult,
+    SslVerdict, Zone,
 };
 
 /// Where names should point.
 pub(crate) const RIGHT: &str = "203.0.113.10";
 
-/// A look at a name, put together as [`super::Checks::look`] does.
-pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = Observation> {
+/// A look at a name, put together as [`super::Checker::look`] does.
+pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult> {
     let chain = prop::option::of(prop::sample::select(CnameFault::ALL));
     let zone = prop::option::of(prop::option::of(Just("GoDaddy".to_owned())));
     let zone = zone
@@ -40,8 +40,8 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = Observation>
                 .map(|(number, answer)| judge_answer(&number.to_string(), answer, known, &proxies));
             let dns = judge_dns(answers.collect(), Vec::new(), known, &proxies);
             let leads = !dns.addresses.is_empty() && dns.verdict != DnsVerdict::Unknown;
-            let ssl = if leads { ssl } else { SslObservation::unknown("no address") };
-            let mut seen = Observation {
+            let ssl = if leads { ssl } else { SslResult::unknown("no address") };
+            let mut seen = CheckResult {
                 dns,
                 ssl,
                 blockers: Vec::new(),
@@ -98,7 +98,7 @@ fn answers() -> impl Strategy<Value = Vec<Addresses>> {
     prop_oneof![one.clone().prop_map(|answer| vec![answer; 3]), prop::collection::vec(one, 0..4),]
 }
 
-fn ssl(now: Timestamp) -> impl Strategy<Value = SslObservation> {
+fn ssl(now: Timestamp) -> impl Strategy<Value = SslResult> {
     let verdict = prop_oneof![Just(SslVerdict::Valid), prop::sample::select(SslVerdict::ALL)];
     (verdict, prop::option::of(prop::sample::select(SslVerdict::ALL))).prop_map(
         move |(verdict, other)| {
@@ -107,7 +107,7 @@ fn ssl(now: Timestamp) -> impl Strategy<Value = SslObservation> {
             // The worst of them is what counts.
             let other = other.filter(|other| !verdict.is_good() || other.is_good());
             let day = jiff::SignedDuration::from_hours(24);
-            SslObservation {
+            SslResult {
                 verdict,
                 address: Some(address),
                 certificate: verdict.is_good().then(|| Certificate {

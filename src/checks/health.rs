@@ -17,7 +17,7 @@ const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
 /// What is remembered of a resolver's answers.
 #[derive(Debug, Default)]
-pub(super) struct Health {
+pub(super) struct ResolverHealth {
     /// Queries without an answer, since the last one that had one,
     unanswered: u32,
     /// and when the first of them came back without.
@@ -63,7 +63,7 @@ impl InARow {
     }
 }
 
-impl Health {
+impl ResolverHealth {
     /// It answered. Trouble ends when it has done nothing but that until its rest is over.
     pub(super) fn answered(&mut self) {
         (self.unanswered, self.unanswered_since, self.failed) = (0, None, InARow::default());
@@ -140,8 +140,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_fails_alone_at_three_names_in_a_row_is_sick_until_it_answers() {
-        let (mut health, start) = (Health::default(), Instant::now());
-        let sick = |health: &Health, second| health.sick(after(start, second)).is_some();
+        let (mut health, start) = (ResolverHealth::default(), Instant::now());
+        let sick = |health: &ResolverHealth, second| health.sick(after(start, second)).is_some();
         for (second, name) in [(0, "a"), (5, "b"), (30, "a"), (40, "b")] {
             health.failed_alone(name, "SERVFAIL", after(start, second));
         }
@@ -163,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_falls_ill_again_and_again_is_told_of_ever_more_rarely() {
-        let (mut health, start) = (Health::default(), Instant::now());
+        let (mut health, start) = (ResolverHealth::default(), Instant::now());
         let mut told = 0;
         // For a day, it answers whenever it is thought sick, and fails whenever it is thought well.
         for second in 0..86_400 {
@@ -182,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_does_not_answer_for_long_is_silent() {
-        let (mut health, start) = (Health::default(), Instant::now());
+        let (mut health, start) = (ResolverHealth::default(), Instant::now());
         (0..8).for_each(|second| health.unanswered(after(start, second)));
         assert!(!health.is_silent(after(start, 7)));
         health.unanswered(after(start, 10));

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::judge::without_waiting;
+use super::evaluate::without_waiting;
 use crate::{
     ledger::later,
-    standing::{DnsHistory, DnsObservation, DnsVerdict},
+    status::{DnsHistory, DnsResult, DnsVerdict},
 };
 
 /// How long an old answer may be seen beyond the longest time that any may be kept.
@@ -32,7 +32,7 @@ pub(super) enum Steadiness {
 }
 
 /// Adds what was seen now to how it went before, and says it as what it is.
-pub(super) fn follow(before: &DnsHistory, dns: &mut DnsObservation, now: Timestamp) -> Steadiness {
+pub(super) fn follow(before: &DnsHistory, dns: &mut DnsResult, now: Timestamp) -> Steadiness {
     dns.history.clone_from(before);
     // What a clock that was ahead has noted is so since now.
     for since in [&mut dns.history.mixed_since, &mut dns.history.unsteady_since] {
@@ -86,20 +86,20 @@ mod tests {
     use DnsVerdict::{Broken, Elsewhere, NoSuchName, Ok, Propagating};
 
     use super::*;
-    use crate::standing::{BrokenBy, ResolverAnswer};
+    use crate::status::{BrokenBy, ResolverAnswer};
 
     fn at(hour: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + 3_600 * hour).unwrap()
     }
 
-    fn mixed(right: usize, ttl_s: u32) -> DnsObservation {
+    fn mixed(right: usize, ttl_s: u32) -> DnsResult {
         let answer = |number: usize| ResolverAnswer {
             verdict: if number < right { Ok } else { Elsewhere },
             addresses: vec![format!("198.51.100.{number}").parse().unwrap()],
             ttl_s: Some(ttl_s),
             ..ResolverAnswer::of(&number.to_string())
         };
-        crate::checks::judge::judge_dns((0..3).map(answer).collect(), Vec::new(), None, &[])
+        crate::checks::evaluate::judge_dns((0..3).map(answer).collect(), Vec::new(), None, &[])
     }
 
     #[test]

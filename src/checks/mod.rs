@@ -1,48 +1,48 @@
 //! How a domain stands, seen from outside, as a visitor and a certificate authority would see it.
 //!
-//! [`Checks::look`] asks the resolvers and makes a TLS handshake; `judge` says what the answers
-//! mean, [`settle`] what that changes in what is remembered, and [`advise`] what to do about it, all
-//! three of them pure; [`Clock`] looks at every name when its time has come.
+//! [`Checker::look`] asks the resolvers and makes a TLS handshake; `judge` says what the answers
+//! mean, [`transition`] what that changes in what is remembered, and [`advise`] what to do about it, all
+//! three of them pure; [`Scheduler`] looks at every name when its time has come.
 
 mod advice;
 mod caa;
 mod certificate;
 mod chain;
-mod clock;
+mod checker;
 mod conditions;
 mod dns;
+mod evaluate;
 #[cfg(test)]
 pub(crate) mod generated;
 mod health;
 mod history;
 mod hosts;
-mod judge;
-mod look;
+mod interval;
+mod mass_failure;
 mod name_servers;
 mod old_tls;
-mod pace;
 mod query;
 mod reply;
 mod reserved;
 mod resolvers;
-mod settle;
-mod suspicion;
+mod scheduler;
 mod targets;
 mod tls;
+mod transition;
 mod weigh;
 mod witness;
 mod zones;
 
 pub use advice::{Advice, advise, stage, stage_of};
-pub use clock::Clock;
+pub use checker::{Checker, Depth, Options};
 pub use conditions::ResolverTrial;
 pub use dns::ResolverAddress;
-pub use look::{Checks, Depth, Options};
-pub use pace::Pace;
-pub use settle::{Patience, Settled, depth, settle};
-pub use suspicion::is_suspicious;
+pub use interval::CheckInterval;
+pub use mass_failure::is_suspicious;
+pub use scheduler::Scheduler;
 pub use targets::{Expected, Network, Target};
 pub use tls::RootsError;
+pub use transition::{Patience, Transition, depth, transition};
 
 /// Text that a stranger wrote, as it may be shown: without a secret, on one line, not too long.
 fn clean(text: &str) -> String {

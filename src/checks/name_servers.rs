@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::{
     dns::{Throttle, explain},
-    judge::judge_answer,
+    evaluate::judge_answer,
     query::{Manner, send},
     reply::{Addresses, Reply, combine, read, text},
     reserved::reserved,
@@ -23,7 +23,7 @@ use super::{
     targets::Expected,
     zones::find_zone,
 };
-use crate::standing::ResolverAnswer;
+use crate::status::ResolverAnswer;
 
 /// At most so many servers of a zone are asked,
 const MOST: usize = 8;

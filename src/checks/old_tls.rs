@@ -35,7 +35,7 @@ const LONGEST_GREETING: usize = 5;
 
 /// What a server says to the hello.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum ServerReply {
     /// It speaks TLS 1.2 in an old way, with these certificates, its own first.
     Certificates(Vec<CertificateDer<'static>>),
     /// It speaks nothing newer than this, which no browser does.
@@ -47,7 +47,7 @@ pub(super) enum Heard {
 }
 
 /// Says hello to a server.
-pub(super) async fn ask(server: SocketAddr, name: &str) -> Heard {
+pub(super) async fn ask(server: SocketAddr, name: &str) -> ServerReply {
     let talk = async {
         let mut stream = TcpStream::connect(server).await.ok()?;
         stream.write_all(&client_hello(name, rand::random())).await.ok()?;
@@ -62,7 +62,7 @@ pub(super) async fn ask(server: SocketAddr, name: &str) -> Heard {
             }
         }
     };
-    timeout(TIMEOUT, talk).await.ok().flatten().unwrap_or(Heard::Nothing)
+    timeout(TIMEOUT, talk).await.ok().flatten().unwrap_or(ServerReply::Nothing)
 }
 
 /// The hello, in a record (RFC 5246, section 7.4.1.2).
@@ -100,15 +100,15 @@ fn with_u16(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What the bytes so far mean; none while there are too few of them.
-fn read(said: &[u8]) -> Option<Heard> {
+fn read(said: &[u8]) -> Option<ServerReply> {
     if let Some(protocol) = other_protocol(said) {
-        return Some(Heard::Other(protocol));
+        return Some(ServerReply::Other(protocol));
     }
     if said.len() >= LONGEST_GREETING
         && !said.starts_with(&[HANDSHAKE])
         && !said.starts_with(&[ALERT])
     {
-        return Some(Heard::Other("another protocol"));
+        return Some(ServerReply::Other("another protocol"));
     }
     let mut records = Bytes(said);
     let mut messages = Vec::new();
@@ -116,7 +116,7 @@ fn read(said: &[u8]) -> Option<Heard> {
         match kind {
             HANDSHAKE => messages.extend_from_slice(body),
             // An alert's version says nothing: Go writes TLS 1.0 there until one is agreed upon.
-            _ => return Some(Heard::Nothing),
+            _ => return Some(ServerReply::Nothing),
         }
         if let Some(heard) = certificates(&messages) {
             return Some(heard);
@@ -126,7 +126,7 @@ fn read(said: &[u8]) -> Option<Heard> {
 }
 
 /// What the handshake messages so far mean.
-fn certificates(messages: &[u8]) -> Option<Heard> {
+fn certificates(messages: &[u8]) -> Option<ServerReply> {
     let mut messages = Bytes(messages);
     let mut has_begun = false;
     while let Some((kind, body)) = messages.message() {
@@ -137,7 +137,9 @@ fn certificates(messages: &[u8]) -> Option<Heard> {
                 match u16::try_from(version) {
                     Ok(TLS_1_2) => has_begun = true,
                     version => {
-                        return Some(version.ok().and_then(too_old).unwrap_or(Heard::Nothing));
+                        return Some(
+                            version.ok().and_then(too_old).unwrap_or(ServerReply::Nothing),
+                        );
                     }
                 }
             }
@@ -145,24 +147,24 @@ fn certificates(messages: &[u8]) -> Option<Heard> {
                 let mut list = Bytes(body.with_length(3).unwrap_or_default());
                 let next = || list.with_length(3).map(|one| CertificateDer::from(one.to_vec()));
                 return Some(match std::iter::from_fn(next).collect::<Vec<_>>() {
-                    chain if chain.is_empty() => Heard::Nothing,
-                    chain => Heard::Certificates(chain),
+                    chain if chain.is_empty() => ServerReply::Nothing,
+                    chain => ServerReply::Certificates(chain),
                 });
             }
-            _ => return Some(Heard::Nothing),
+            _ => return Some(ServerReply::Nothing),
         }
     }
     None
 }
 
-fn too_old(version: u16) -> Option<Heard> {
+fn too_old(version: u16) -> Option<ServerReply> {
     let name = match version {
         0x0300 => "SSL 3.0",
         0x0301 => "TLS 1.0",
         0x0302 => "TLS 1.1",
         _ => return None,
     };
-    Some(Heard::TooOld(name))
+    Some(ServerReply::TooOld(name))
 }
 
 /// What a server speaks that begins so, where that is not TLS.
@@ -236,8 +238,8 @@ mod tests {
         [hello, message(CERTIFICATE, &[&[0][..], &with_u16(&list)].concat())].concat()
     }
 
-    fn one_and_two() -> Heard {
-        Heard::Certificates(vec![b"one".to_vec().into(), b"two".to_vec().into()])
+    fn one_and_two() -> ServerReply {
+        ServerReply::Certificates(vec![b"one".to_vec().into(), b"two".to_vec().into()])
     }
 
     #[test]
@@ -271,19 +273,19 @@ mod tests {
     fn older_versions_alerts_and_other_protocols_are_told_apart() {
         for version in [0x0301, 0x0302] {
             let heard = read(&record(HANDSHAKE, version, &flight(version)));
-            assert!(matches!(heard, Some(Heard::TooOld(_))), "{heard:?}");
+            assert!(matches!(heard, Some(ServerReply::TooOld(_))), "{heard:?}");
         }
-        assert_eq!(read(&record(ALERT, TLS_1_2, &[2, 40])), Some(Heard::Nothing));
-        assert_eq!(read(&record(ALERT, 0x0301, &[2, 70])), Some(Heard::Nothing));
-        assert_eq!(read(b"HTTP/1.1 400 Bad Request\r\n"), Some(Heard::Other("HTTP")));
-        assert_eq!(read(b"<!DOCTYPE HTML>"), Some(Heard::Other("HTTP")));
-        assert_eq!(read(b"SSH-2.0-OpenSSH_9.2\r\n"), Some(Heard::Other("SSH")));
-        assert_eq!(read(b"220 mail.example ESMTP"), Some(Heard::Other("SMTP or FTP")));
-        assert_eq!(read(b"hello there"), Some(Heard::Other("another protocol")));
+        assert_eq!(read(&record(ALERT, TLS_1_2, &[2, 40])), Some(ServerReply::Nothing));
+        assert_eq!(read(&record(ALERT, 0x0301, &[2, 70])), Some(ServerReply::Nothing));
+        assert_eq!(read(b"HTTP/1.1 400 Bad Request\r\n"), Some(ServerReply::Other("HTTP")));
+        assert_eq!(read(b"<!DOCTYPE HTML>"), Some(ServerReply::Other("HTTP")));
+        assert_eq!(read(b"SSH-2.0-OpenSSH_9.2\r\n"), Some(ServerReply::Other("SSH")));
+        assert_eq!(read(b"220 mail.example ESMTP"), Some(ServerReply::Other("SMTP or FTP")));
+        assert_eq!(read(b"hello there"), Some(ServerReply::Other("another protocol")));
         assert_eq!(read(b"SSH"), None);
         assert_eq!(read(b""), None);
         let without = [message(SERVER_HELLO, &[3, 3]), message(14, &[])].concat();
-        assert_eq!(read(&record(HANDSHAKE, TLS_1_2, &without)), Some(Heard::Nothing));
+        assert_eq!(read(&record(HANDSHAKE, TLS_1_2, &without)), Some(ServerReply::Nothing));
     }
 
     proptest! {

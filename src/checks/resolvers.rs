@@ -8,12 +8,12 @@ use ipnet::IpNet;
 
 use super::{
     dns::{Control, Resolver, ResolverAddress, View},
-    judge::judge_answer,
+    evaluate::judge_answer,
     reply::{Addresses, Reply, text},
     targets::Expected,
-    weigh::{Heard, alone, views, weigh},
+    weigh::{Vote, alone, views, weigh},
 };
-use crate::standing::{DnsVerdict, ResolverAnswer};
+use crate::status::{DnsVerdict, ResolverAnswer};
 
 /// The resolvers of `checks.resolvers`.
 pub(super) struct Resolvers {
@@ -71,7 +71,7 @@ impl Resolvers {
         host: &Name,
         expected: Option<&Expected>,
         proxies: &[IpNet],
-    ) -> Vec<Heard> {
+    ) -> Vec<Vote> {
         let answers = join_all(self.all.iter().map(|one| one.addresses(host))).await;
         let judged = self.all.iter().zip(answers).map(|(resolver, answer)| {
             let failed = matches!(
@@ -79,7 +79,7 @@ impl Resolvers {
                 Addresses::Broken { signatures: false, .. } | Addresses::Failed(_)
             );
             let answer = judge_answer(resolver.label(), answer, expected, proxies);
-            Heard {
+            Vote {
                 answer,
                 view: resolver.view,
                 has_answered: resolver.has_answered(),
@@ -88,7 +88,7 @@ impl Resolvers {
                 failed,
             }
         });
-        let mut heard: Vec<Heard> = judged.collect();
+        let mut heard: Vec<Vote> = judged.collect();
         self.find_controls(&mut heard).await;
         weigh(&mut heard);
         self.note(&text(host), &heard);
@@ -96,7 +96,7 @@ impl Resolvers {
     }
 
     /// Unless all see it right, each that said anything shows how it does with what must be known.
-    async fn find_controls(&self, heard: &mut [Heard]) {
+    async fn find_controls(&self, heard: &mut [Vote]) {
         if heard.iter().all(|one| one.answer.verdict.is_good()) {
             return;
         }
@@ -113,8 +113,8 @@ impl Resolvers {
     }
 
     /// Notes who stood alone.
-    fn note(&self, name: &str, heard: &[Heard]) {
-        let of = |one: &Heard| self.all.iter().find(|all| all.label() == one.answer.resolver);
+    fn note(&self, name: &str, heard: &[Vote]) {
+        let of = |one: &Vote| self.all.iter().find(|all| all.label() == one.answer.resolver);
         for one in alone(heard) {
             let error = one.answer.error.as_deref();
             let fails = match one.answer.verdict {
@@ -223,9 +223,9 @@ fn says(reply: &Reply) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        checks::{judge::judge_dns, look::dns_name, targets::Target},
+        checks::{checker::dns_name, evaluate::judge_dns, targets::Target},
         simulator::{Dns, DnsFault},
-        standing::DnsObservation,
+        status::DnsResult,
     };
 
     /// This machine's resolver, and two public ones.
@@ -247,7 +247,7 @@ mod tests {
             Self { own, public, resolvers }
         }
 
-        async fn ask(&self, name: &str) -> DnsObservation {
+        async fn ask(&self, name: &str) -> DnsResult {
             let target: Target = "203.0.113.10".parse().unwrap();
             let expected = Expected::new([&target], []);
             let host = dns_name(name).unwrap();

@@ -28,11 +28,11 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     certificate::judge,
-    old_tls::{self, Heard},
+    old_tls::{self, ServerReply},
     reserved::reserved,
     witness::{Witness, alert, in_words, is_the_servers},
 };
-use crate::standing::{AddressSeen, SslObservation, SslVerdict};
+use crate::status::{AddressSeen, SslResult, SslVerdict};
 
 /// The time to connect, and the time for the handshake.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ pub enum RootsError {
 }
 
 /// Makes handshakes, and judges what they show.
-pub(super) struct Tls {
+pub(super) struct TlsProber {
     config: ClientConfig,
     provider: Arc<CryptoProvider>,
     /// None where the machine has no root certificates.
@@ -69,7 +69,7 @@ pub(super) struct Tls {
     room: Semaphore,
 }
 
-impl Tls {
+impl TlsProber {
     pub(super) fn new(
         port: u16,
         ca_file: Option<&Path>,
@@ -116,19 +116,19 @@ impl Tls {
         name: &str,
         now: Timestamp,
         may_connect: impl Fn(IpAddr) -> bool,
-    ) -> SslObservation {
+    ) -> SslResult {
         let Some(verifier) = &self.verifier else {
             let why = "this machine has no root certificates: install ca-certificates";
-            return SslObservation::unknown(why);
+            return SslResult::unknown(why);
         };
         let Ok(server_name) = ServerName::try_from(name.to_owned()) else {
-            return SslObservation::unknown("TLS cannot carry the name");
+            return SslResult::unknown("TLS cannot carry the name");
         };
         let look_at = async |address: &IpAddr| {
             let address = *address;
             if let Some(purpose) = reserved(address).filter(|_| !may_connect(address)) {
                 let why = format!("{address} is {purpose}, so nothing was connected to it");
-                return SslObservation { address: Some(address), ..SslObservation::unknown(why) };
+                return SslResult { address: Some(address), ..SslResult::unknown(why) };
             }
             // Only a semaphore that is closed gives none, and this one never is.
             let _place = self.room.acquire().await;
@@ -137,7 +137,7 @@ impl Tls {
                 judge(verifier, chain, &server_name, self.expiry_warning, now)
             };
             let seen = self.look_at(server, &server_name, judge).await;
-            SslObservation { address: Some(address), ..seen }
+            SslResult { address: Some(address), ..seen }
         };
         worst(join_all(some_of(addresses).iter().map(look_at)).await)
     }
@@ -146,8 +146,8 @@ impl Tls {
         &self,
         server: SocketAddr,
         name: &ServerName<'static>,
-        judge: impl Fn(&[CertificateDer<'_>]) -> SslObservation,
-    ) -> SslObservation {
+        judge: impl Fn(&[CertificateDer<'_>]) -> SslResult,
+    ) -> SslResult {
         let stream = match connect(server).await {
             Ok(stream) => stream,
             Err(seen) => return seen,
@@ -161,20 +161,18 @@ impl Tls {
         let seen = witness.chain().map(&judge);
         match (outcome, seen) {
             (Ok(Ok(())), Some(seen)) => seen,
-            (Ok(Err(error)), seen) if witness.was_asked() && is_the_servers(&error) => {
-                SslObservation {
-                    certificate: seen.and_then(|seen| seen.certificate),
-                    ..failure(
-                        SslVerdict::ClientCertificate,
-                        "the server demands a certificate of each visitor",
-                    )
-                }
-            }
+            (Ok(Err(error)), seen) if witness.was_asked() && is_the_servers(&error) => SslResult {
+                certificate: seen.and_then(|seen| seen.certificate),
+                ..failure(
+                    SslVerdict::ClientCertificate,
+                    "the server demands a certificate of each visitor",
+                )
+            },
             // With a key that cannot be used, the handshake fails after the certificate was shown.
             (Ok(Err(error)), Some(seen)) => {
                 if seen.verdict.is_good() {
                     let (verdict, error) = (SslVerdict::HandshakeFailed, Some(in_words(&error)));
-                    SslObservation { verdict, error, ..seen }
+                    SslResult { verdict, error, ..seen }
                 } else {
                     seen
                 }
@@ -192,25 +190,25 @@ impl Tls {
         &self,
         server: SocketAddr,
         name: &ServerName<'static>,
-        judge: impl Fn(&[CertificateDer<'_>]) -> SslObservation,
+        judge: impl Fn(&[CertificateDer<'_>]) -> SslResult,
         why: &str,
-    ) -> SslObservation {
+    ) -> SslResult {
         let failed = |why: &str| failure(SslVerdict::HandshakeFailed, why);
         match old_tls::ask(server, &name.to_str()).await {
-            Heard::Certificates(chain) => {
+            ServerReply::Certificates(chain) => {
                 let seen = judge(&chain);
                 if seen.verdict == SslVerdict::Valid {
                     let error = "it speaks TLS only with RSA key exchange or CBC".to_owned();
-                    SslObservation { verdict: SslVerdict::OldTls, error: Some(error), ..seen }
+                    SslResult { verdict: SslVerdict::OldTls, error: Some(error), ..seen }
                 } else {
                     seen
                 }
             }
-            Heard::TooOld(version) => {
+            ServerReply::TooOld(version) => {
                 failed(&format!("it speaks {version}, which browsers refuse, and nothing newer"))
             }
-            Heard::Other(protocol) => failed(&format!("it speaks {protocol} there, not TLS")),
-            Heard::Nothing => failed(why),
+            ServerReply::Other(protocol) => failed(&format!("it speaks {protocol} there, not TLS")),
+            ServerReply::Nothing => failed(why),
         }
     }
 }
@@ -238,7 +236,7 @@ async fn shake(
     Ok(())
 }
 
-async fn connect(server: SocketAddr) -> Result<TcpStream, SslObservation> {
+async fn connect(server: SocketAddr) -> Result<TcpStream, SslResult> {
     let error = match timeout(TIMEOUT, TcpStream::connect(server)).await {
         Ok(Ok(stream)) => return Ok(stream),
         Ok(Err(error)) => error,
@@ -300,8 +298,8 @@ fn some_of(addresses: &[IpAddr]) -> Vec<IpAddr> {
 
 /// The worst of what the addresses of a name show; of equals IPv6, where authorities go first. What
 /// could not be looked at does not count, unless it is all there is.
-fn worst(seen: Vec<SslObservation>) -> SslObservation {
-    let address = |one: &SslObservation| {
+fn worst(seen: Vec<SslResult>) -> SslResult {
+    let address = |one: &SslResult| {
         let (verdict, error) = (one.verdict, one.error.clone());
         Some(AddressSeen { address: one.address?, verdict, error })
     };
@@ -317,12 +315,12 @@ fn worst(seen: Vec<SslObservation>) -> SslObservation {
         (badness(one.verdict), is_ipv6, Reverse(*number))
     });
     let worst = worst.map(|(_, worst)| worst);
-    let worst = worst.unwrap_or_else(|| SslObservation::unknown("it has no address to look at"));
-    SslObservation { addresses, ..worst }
+    let worst = worst.unwrap_or_else(|| SslResult::unknown("it has no address to look at"));
+    SslResult { addresses, ..worst }
 }
 
-fn failure(verdict: SslVerdict, reason: &str) -> SslObservation {
-    SslObservation { verdict, ..SslObservation::unknown(reason) }
+fn failure(verdict: SslVerdict, reason: &str) -> SslResult {
+    SslResult { verdict, ..SslResult::unknown(reason) }
 }
 
 fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
@@ -342,15 +340,15 @@ fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError>
 mod tests {
     use super::*;
 
-    fn seen(address: &str, verdict: SslVerdict) -> SslObservation {
+    fn seen(address: &str, verdict: SslVerdict) -> SslResult {
         let address = Some(address.parse().unwrap());
-        SslObservation { address, ..failure(verdict, "") }
+        SslResult { address, ..failure(verdict, "") }
     }
 
     #[test]
     fn the_worst_address_counts_and_what_is_unknown_does_not() {
         use SslVerdict::{Expired, Refused, Unknown, Valid, WrongName};
-        let worst_of = |seen: Vec<SslObservation>| {
+        let worst_of = |seen: Vec<SslResult>| {
             let worst = worst(seen);
             (worst.verdict, worst.address.map(|address| address.to_string()), worst.addresses.len())
         };
@@ -377,18 +375,18 @@ mod tests {
 
     #[test]
     fn eight_addresses_are_looked_at_of_both_kinds() {
-        let looked_at = |four: u8, six: u8| {
+        let checked_at = |four: u8, six: u8| {
             let four = (0..four).map(|n| IpAddr::from([192, 0, 2, n]));
             let six = (0..six).map(|n| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)]));
             let some = some_of(&four.chain(six).collect::<Vec<_>>());
             let six = some.iter().filter(|address| address.is_ipv6()).count();
             (some.len() - six, six)
         };
-        assert_eq!(looked_at(3, 2), (3, 2));
-        assert_eq!(looked_at(250, 0), (8, 0));
-        assert_eq!(looked_at(250, 1), (7, 1));
-        assert_eq!(looked_at(250, 9), (4, 4));
-        assert_eq!(looked_at(1, 9), (1, 7));
+        assert_eq!(checked_at(3, 2), (3, 2));
+        assert_eq!(checked_at(250, 0), (8, 0));
+        assert_eq!(checked_at(250, 1), (7, 1));
+        assert_eq!(checked_at(250, 9), (4, 4));
+        assert_eq!(checked_at(1, 9), (1, 7));
     }
 
     #[test]

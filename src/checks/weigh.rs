@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use super::dns::{Control, View};
-use crate::standing::{DnsVerdict, ResolverAnswer};
+use crate::status::{DnsVerdict, ResolverAnswer};
 
 /// A chain of so many CNAMEs is longer than some resolvers follow.
 pub(super) const LONG_CHAIN: usize = 8;
 
 /// One resolver's answer, and what speaks for or against it.
 #[derive(Debug, Clone)]
-pub(super) struct Heard {
+pub(super) struct Vote {
     pub(super) answer: ResolverAnswer,
     pub(super) view: View,
     /// Whether it ever answered anything.
@@ -23,7 +23,7 @@ pub(super) struct Heard {
     pub(super) failed: bool,
 }
 
-impl Heard {
+impl Vote {
     fn counts(&self) -> bool {
         self.answer.counts()
     }
@@ -34,7 +34,7 @@ impl Heard {
 }
 
 /// Takes their say from those who should have none. The first reason that there is stands.
-pub(super) fn weigh(heard: &mut [Heard]) {
+pub(super) fn weigh(heard: &mut [Vote]) {
     for one in heard.iter_mut().filter(|one| one.counts()) {
         let is_broken = one.answer.verdict == DnsVerdict::Broken;
         match (&one.control, &one.sick) {
@@ -59,7 +59,7 @@ pub(super) fn weigh(heard: &mut [Heard]) {
 }
 
 /// The widest view decides. Where it cannot be had although it could be before, nobody does.
-fn leave_it_to_the_public(heard: &mut [Heard]) {
+fn leave_it_to_the_public(heard: &mut [Vote]) {
     let Some(widest) = heard.iter().map(|one| one.view).min() else { return };
     let is_known = heard.iter().any(|one| one.view == widest && one.has_answered);
     let deciding = if is_known {
@@ -76,7 +76,7 @@ fn leave_it_to_the_public(heard: &mut [Heard]) {
 }
 
 /// Who does not check signatures cannot tell whether they are right.
-fn leave_it_to_validators(heard: &mut [Heard]) {
+fn leave_it_to_validators(heard: &mut [Vote]) {
     if !heard.iter().any(|one| one.counts() && one.answer.dnssec) {
         return;
     }
@@ -90,8 +90,8 @@ fn leave_it_to_validators(heard: &mut [Heard]) {
 
 /// Whoever has a block list says of the names on it that they have no address that there is, or that
 /// there are none, without the zone's word for it.
-fn leave_out_who_blocks(heard: &mut [Heard]) {
-    let blocks = |one: &Heard| {
+fn leave_out_who_blocks(heard: &mut [Vote]) {
+    let blocks = |one: &Vote| {
         let ResolverAnswer { verdict, addresses, cnames, ttl_s, .. } = &one.answer;
         let is_denied = *verdict == DnsVerdict::NoSuchName && cnames.is_empty() && ttl_s.is_none();
         let is_nowhere = !addresses.is_empty() && addresses.iter().all(IpAddr::is_unspecified);
@@ -107,7 +107,7 @@ fn leave_out_who_blocks(heard: &mut [Heard]) {
 }
 
 /// Whoever fails where most answer fails by itself, unless there is something to fail at.
-fn leave_out_who_fails_alone(heard: &mut [Heard]) {
+fn leave_out_who_fails_alone(heard: &mut [Vote]) {
     let counting = || heard.iter().filter(|one| one.counts());
     let failing = counting().filter(|one| one.answer.verdict == DnsVerdict::Broken).count();
     let has_long_chain = counting().any(|one| one.answer.cnames.len() >= LONG_CHAIN);
@@ -122,8 +122,8 @@ fn leave_out_who_fails_alone(heard: &mut [Heard]) {
 }
 
 /// Who failed where most of those that count say something of the name, once they are weighed.
-pub(super) fn alone(heard: &[Heard]) -> impl Iterator<Item = &Heard> {
-    let says = |one: &&Heard| one.counts() && one.answer.verdict != DnsVerdict::Broken;
+pub(super) fn alone(heard: &[Vote]) -> impl Iterator<Item = &Vote> {
+    let says = |one: &&Vote| one.counts() && one.answer.verdict != DnsVerdict::Broken;
     let (said, failed) = (
         heard.iter().filter(says).count(),
         heard.iter().filter(|one| one.failed || one.answer.verdict == DnsVerdict::Broken).count(),
@@ -132,7 +132,7 @@ pub(super) fn alone(heard: &[Heard]) -> impl Iterator<Item = &Heard> {
 }
 
 /// Who has another view than those that count, once they are weighed, and who shares it.
-pub(super) fn views(heard: &[Heard]) -> impl Iterator<Item = (&Heard, bool)> {
+pub(super) fn views(heard: &[Vote]) -> impl Iterator<Item = (&Vote, bool)> {
     let deciding: Vec<_> =
         heard.iter().filter(|one| one.counts()).map(|one| (one.view, one.answer.verdict)).collect();
     let others =
@@ -148,9 +148,9 @@ pub(super) fn views(heard: &[Heard]) -> impl Iterator<Item = (&Heard, bool)> {
 mod tests {
     use super::*;
 
-    fn heard(resolver: &str, verdict: DnsVerdict, view: View) -> Heard {
+    fn heard(resolver: &str, verdict: DnsVerdict, view: View) -> Vote {
         let answer = ResolverAnswer { verdict, ..ResolverAnswer::of(resolver) };
-        Heard {
+        Vote {
             answer,
             view,
             has_answered: true,
@@ -160,9 +160,9 @@ mod tests {
         }
     }
 
-    fn counting(mut heard: Vec<Heard>) -> Vec<String> {
+    fn counting(mut heard: Vec<Vote>) -> Vec<String> {
         weigh(&mut heard);
-        let counting = heard.into_iter().filter(Heard::counts);
+        let counting = heard.into_iter().filter(Vote::counts);
         counting.map(|one| one.answer.resolver).collect()
     }
 
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn evidence_is_what_one_fails_at_alone_and_what_one_sees_alone() {
-        let who = |mut all: Vec<Heard>| {
+        let who = |mut all: Vec<Vote>| {
             weigh(&mut all);
             let failed: Vec<_> = alone(&all).map(|one| one.answer.resolver.clone()).collect();
             let odd = views(&all).filter(|(_, shares)| !shares);

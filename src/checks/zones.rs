@@ -7,7 +7,7 @@ use super::{
     reply::{Reply, text},
     resolvers::Resolvers,
 };
-use crate::standing::Zone;
+use crate::status::Zone;
 
 /// At most so many names above one are asked about.
 const MOST_LABELS: usize = 10;

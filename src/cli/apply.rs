@@ -1,16 +1,16 @@
 use std::fmt::Write as _;
 
 use super::{
-    CommandError, Ends, exit,
+    Clients, CommandError, exit,
     output::{FAIR, paint, print, print_json, progress_bar},
 };
 use crate::{
+    clock::Clock,
     daemon,
     domain::DomainName,
+    reconciler::{CycleError, CycleOutcome, CycleReport, Found, Reconciler, Shutdown},
     settings::Settings,
     state::State,
-    sync::{CycleError, CycleOutcome, CycleReport, Found, Stop, Sync},
-    time::Time,
 };
 
 pub(super) async fn execute(
@@ -20,11 +20,11 @@ pub(super) async fn execute(
     create_record: Option<DomainName>,
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let Ends { source, closte, account, mut rules } = Ends::of(settings, allow_removals)?;
+    let Clients { source, closte, account, mut rules } = Clients::of(settings, allow_removals)?;
     rules.policy.named = named.iter().cloned().collect();
     rules.record_asked_for.clone_from(&create_record);
     let state = State::open(&settings.state_path).await?;
-    let mut sync = Sync::new(source, closte, account, state.clone(), rules, Time::default());
+    let mut sync = Reconciler::new(source, closte, account, state.clone(), rules, Clock::default());
     if !named.is_empty() {
         let strangers = sync.strangers(&named).await?;
         if !strangers.is_empty() {
@@ -32,12 +32,12 @@ pub(super) async fn execute(
         }
     }
 
-    let stop = Stop::default();
+    let stop = Shutdown::default();
     let asked_to_stop = stop.clone();
     let mut signals = daemon::signals();
     tokio::spawn(async move {
         signals.recv().await;
-        asked_to_stop.hurry();
+        asked_to_stop.force();
     });
     let bar = progress_bar("calls");
     let progress = |done: usize, total: usize| {
@@ -72,15 +72,15 @@ fn to_text(
     create_record: Option<&DomainName>,
 ) -> String {
     let mut text = format!(
-        "{} added, {} removed; {} of {} wanted names were in place",
-        report.added, report.removed, report.in_place, report.wanted
+        "{} added, {} removed; {} of {} desired names were in place",
+        report.added, report.removed, report.in_place, report.desired
     );
     for (number, word) in [
         (report.covered, "covered"),
         (report.records, "domain records written"),
         (report.records_waiting, "domain records not written yet"),
         (report.refused, "refused"),
-        (report.rejected, "rejected"),
+        (report.invalid, "invalid"),
         (report.failed, "failed or waiting"),
         (report.missing, "missing"),
         (report.unconfirmed, "to be confirmed by Closte's next list"),
@@ -94,13 +94,13 @@ fn to_text(
     let mut note = |line: String| {
         let _ = writeln!(text, "{}", paint(FAIR, line));
     };
-    if let Some(surprise) = &report.surprise {
+    if let Some(mass_removal) = &report.mass_removal {
         note(format!(
             "held: {} of {} managed names would be removed ({}); if that is meant: closte-sync \
              apply --allow-removals",
-            surprise.domains,
-            surprise.managed,
-            surprise.reason()
+            mass_removal.domains,
+            mass_removal.managed,
+            mass_removal.reason()
         ));
     } else if report.held > 0 {
         note("held: see `closte-sync plan` for the reason of each".to_owned());

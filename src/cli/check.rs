@@ -14,19 +14,20 @@ use super::{
 };
 use crate::{
     checks::{
-        Advice, Checks, Depth, Expected, Patience, Settled, advise, is_suspicious, settle, stage,
+        Advice, Checker, Depth, Expected, Patience, Transition, advise, is_suspicious, stage,
+        transition,
     },
+    clock::Clock,
     domain::DomainName,
     event::News,
     listing::listing,
     settings::Settings,
     span::whole_days,
-    standing::{
-        DnsObservation, DnsVerdict, Facts, Observation, ResolverAnswer, SslObservation, SslVerdict,
-        Standing,
+    state::{CheckedDomain, LedgerId, Loop, State, StateError, StatusUpdate},
+    status::{
+        CheckResult, DnsResult, DnsVerdict, DomainStatus, LedgerInfo, ResolverAnswer, SslResult,
+        SslVerdict,
     },
-    state::{LedgerId, Looked, Loop, Outcome, State, StateError},
-    time::Time,
 };
 
 pub(super) async fn execute(
@@ -34,10 +35,11 @@ pub(super) async fn execute(
     only: &[DomainName],
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let checks = Checks::new(settings.checks.options.clone())?;
-    let mut time = Time::default();
-    let Scope { names, own_domain, ledger, place } = Scope::find(settings, only, &mut time).await?;
-    let now = time.now();
+    let checks = Checker::new(settings.checks.options.clone())?;
+    let mut clock = Clock::default();
+    let Scope { names, own_domain, ledger, place } =
+        Scope::find(settings, only, &mut clock).await?;
+    let now = clock.now();
     let expected = checks.expected(own_domain.as_deref(), now).await;
     let target = expected.as_ref().ok().map(|expected| &**expected);
 
@@ -46,7 +48,7 @@ pub(super) async fn execute(
     let (patience, panel) = (patience(settings), panel(settings));
     let looks = Looks { checks: &checks, target, patience, panel: panel.as_deref(), now };
     let mut findings: Vec<Finding> = stream::iter(names)
-        .map(|looked| looks.look(looked))
+        .map(|checked| looks.look(checked))
         .buffer_unordered(settings.checks.concurrency)
         .inspect(|_| bar.inc(1))
         .collect()
@@ -56,7 +58,7 @@ pub(super) async fn execute(
         .for_each_concurrent(settings.checks.concurrency, |finding| looks.look_again(finding))
         .await;
     findings
-        .sort_by(|a, b| (a.seen.works(), &a.looked.name).cmp(&(b.seen.works(), &b.looked.name)));
+        .sort_by(|a, b| (a.seen.works(), &a.checked.name).cmp(&(b.seen.works(), &b.checked.name)));
     let recorded = match place.zip(ledger) {
         Some((state, ledger)) => record(&state, ledger, &findings, now).await,
         None => Ok(()),
@@ -95,7 +97,7 @@ fn exit_status(findings: &[Finding]) -> u8 {
 
 /// What is looked at, and where that is written down.
 struct Scope {
-    names: Vec<Looked>,
+    names: Vec<CheckedDomain>,
     own_domain: Option<String>,
     ledger: Option<LedgerId>,
     place: Option<State>,
@@ -106,7 +108,7 @@ impl Scope {
     async fn find(
         settings: &Settings,
         only: &[DomainName],
-        time: &mut Time,
+        clock: &mut Clock,
     ) -> Result<Self, CommandError> {
         let mut scope = Self { names: Vec::new(), own_domain: None, ledger: None, place: None };
         let path = &settings.state_path;
@@ -126,10 +128,10 @@ impl Scope {
             && let Some(ledger) = state.current_ledger().await?
         {
             if is_writable {
-                state.follow_clock(Loop::Checks, time).await?;
-                state.enrol(ledger, settings.checks.pace.interval, time.now()).await?;
+                state.follow_clock(Loop::Checks, clock).await?;
+                state.sync_schedule(ledger, settings.checks.pace.interval, clock.now()).await?;
             }
-            scope.names = state.wanted(ledger, only).await?;
+            scope.names = state.desired(ledger, only).await?;
             (scope.own_domain, _) = state.network(ledger).await?;
             scope.ledger = Some(ledger);
             scope.place = is_writable.then_some(state);
@@ -142,8 +144,8 @@ impl Scope {
             match read.await {
                 Ok(network) => {
                     if needs_names {
-                        let wanted = rules(settings, false).wanted(&network).names;
-                        scope.names = wanted.into_keys().map(unrecorded).collect();
+                        let desired = rules(settings, false).desired(&network).names;
+                        scope.names = desired.into_keys().map(unrecorded).collect();
                     }
                     scope.own_domain = Some(network.domain);
                 }
@@ -152,20 +154,20 @@ impl Scope {
                 Err(error) => return Err(error),
             }
         }
-        let known: HashSet<_> = scope.names.iter().map(|looked| looked.name.clone()).collect();
+        let known: HashSet<_> = scope.names.iter().map(|checked| checked.name.clone()).collect();
         let strangers = only.iter().filter(|name| !known.contains(*name));
         scope.names.extend(strangers.cloned().map(unrecorded));
         Ok(scope)
     }
 }
 
-fn unrecorded(name: DomainName) -> Looked {
-    Looked { name, facts: Facts::default(), standing: None, due_at: None, request: None }
+fn unrecorded(name: DomainName) -> CheckedDomain {
+    CheckedDomain { name, facts: LedgerInfo::default(), status: None, due_at: None, request: None }
 }
 
 /// How every name is looked at.
 struct Looks<'a> {
-    checks: &'a Checks,
+    checks: &'a Checker,
     target: Option<&'a Expected>,
     patience: Patience,
     panel: Option<&'a str>,
@@ -174,33 +176,38 @@ struct Looks<'a> {
 
 /// What was found of a name.
 struct Finding {
-    looked: Looked,
-    seen: Observation,
-    settled: Settled,
+    checked: CheckedDomain,
+    seen: CheckResult,
+    settled: Transition,
 }
 
 impl Looks<'_> {
-    async fn look(&self, looked: Looked) -> Finding {
-        let seen = self.checks.look(&looked.name, self.target, Depth::Full, self.now).await;
-        let settled = self.settle(&looked, looked.standing.as_ref(), &seen);
-        let mut finding = Finding { looked, seen, settled };
+    async fn look(&self, checked: CheckedDomain) -> Finding {
+        let seen = self.checks.look(&checked.name, self.target, Depth::Full, self.now).await;
+        let settled = self.transition(&checked, checked.status.as_ref(), &seen);
+        let mut finding = Finding { checked, seen, settled };
         finding.say_it_as_what_it_is();
         finding
     }
 
     /// A name that worked must look broken twice.
     async fn look_again(&self, finding: &mut Finding) {
-        let name = &finding.looked.name;
+        let name = &finding.checked.name;
         finding.seen = self.checks.look(name, self.target, Depth::Full, self.now).await;
-        let doubted = finding.settled.standing.clone();
-        finding.settled = self.settle(&finding.looked, Some(&doubted), &finding.seen);
+        let doubted = finding.settled.status.clone();
+        finding.settled = self.transition(&finding.checked, Some(&doubted), &finding.seen);
         finding.say_it_as_what_it_is();
     }
 
-    fn settle(&self, looked: &Looked, previous: Option<&Standing>, seen: &Observation) -> Settled {
+    fn transition(
+        &self,
+        checked: &CheckedDomain,
+        previous: Option<&DomainStatus>,
+        seen: &CheckResult,
+    ) -> Transition {
         let seen = seen.clone();
-        let (name, facts) = (&looked.name, &looked.facts);
-        settle(name, previous, seen, facts, self.panel, &self.patience, self.now)
+        let (name, facts) = (&checked.name, &checked.facts);
+        transition(name, previous, seen, facts, self.panel, &self.patience, self.now)
     }
 }
 
@@ -210,13 +217,13 @@ async fn record(
     findings: &[Finding],
     now: Timestamp,
 ) -> Result<(), StateError> {
-    let managed = findings.iter().filter(|finding| finding.looked.due_at.is_some());
-    let outcome = |finding: &Finding| Outcome {
-        name: finding.looked.name.clone(),
-        standing: finding.settled.standing.clone(),
-        due_at: finding.looked.due_at.unwrap_or(now).max(now),
+    let managed = findings.iter().filter(|finding| finding.checked.due_at.is_some());
+    let outcome = |finding: &Finding| StatusUpdate {
+        name: finding.checked.name.clone(),
+        status: finding.settled.status.clone(),
+        due_at: finding.checked.due_at.unwrap_or(now).max(now),
     };
-    let outcomes: Vec<Outcome> = managed.clone().map(outcome).collect();
+    let outcomes: Vec<StatusUpdate> = managed.clone().map(outcome).collect();
     let news = News::of(managed.flat_map(|finding| finding.settled.events.iter().cloned()));
     state.record_looks(ledger, &outcomes, &news, now).await?;
     state.close().await;
@@ -226,21 +233,21 @@ async fn record(
 impl Finding {
     /// What looks as if it spread may have done so for too long.
     fn say_it_as_what_it_is(&mut self) {
-        let settled = &self.settled.standing.latest.dns;
+        let settled = &self.settled.status.latest.dns;
         if self.seen.dns.verdict == DnsVerdict::Propagating && !self.settled.is_doubt() {
             self.seen.dns = settled.clone();
         }
     }
 
     fn worked(&self) -> bool {
-        self.looked.standing.as_ref().is_some_and(|standing| standing.latest.works())
+        self.checked.status.as_ref().is_some_and(|status| status.latest.works())
     }
 
     /// What was seen now, be it what counts from now on or not.
-    fn shown(&self, now: Timestamp) -> Standing {
-        let (seen, counts) = (&self.seen, &self.settled.standing);
+    fn shown(&self, now: Timestamp) -> DomainStatus {
+        let (seen, counts) = (&self.seen, &self.settled.status);
         let since = |same: bool, since: Timestamp| if same { since } else { now };
-        Standing {
+        DomainStatus {
             latest: seen.clone(),
             since: since(seen.works() == counts.latest.works(), counts.since),
             dns_since: since(seen.dns.verdict == counts.latest.dns.verdict, counts.dns_since),
@@ -248,16 +255,16 @@ impl Finding {
         }
     }
 
-    fn advice(&self, shown: &Standing, looks: &Looks<'_>) -> Advice {
-        advise(&self.looked.name, shown, &self.looked.facts, looks.panel, looks.now)
+    fn advice(&self, shown: &DomainStatus, looks: &Looks<'_>) -> Advice {
+        advise(&self.checked.name, shown, &self.checked.facts, looks.panel, looks.now)
     }
 
     fn to_json(&self, looks: &Looks<'_>) -> Value {
         let shown = self.shown(looks.now);
         let Advice { owner, customer, .. } = self.advice(&shown, looks);
         json!({
-            "domain": self.looked.name,
-            "blog_id": self.looked.facts.blog_id,
+            "domain": self.checked.name,
+            "blog_id": self.checked.facts.blog_id,
             "stage": stage(&shown, &looks.patience, looks.now),
             "works": self.seen.works(),
             "since": shown.since,
@@ -266,16 +273,16 @@ impl Finding {
             "blockers": self.seen.blockers,
             "caa": self.seen.caa,
             "expected": self.seen.expected,
-            "certificate_request": request_json(&self.looked),
+            "certificate_request": request_json(&self.checked),
             "advice": owner,
             "customer": customer,
         })
     }
 
     fn details(&self, looks: &Looks<'_>) -> String {
-        let Observation { dns, ssl, .. } = &self.seen;
+        let CheckResult { dns, ssl, .. } = &self.seen;
         let style = if self.seen.works() { GOOD } else { BAD };
-        let mut text = format!("{}\n", paint(STRONG, &self.looked.name));
+        let mut text = format!("{}\n", paint(STRONG, &self.checked.name));
         let word =
             paint(style_of(dns.verdict.is_good(), dns.verdict == DnsVerdict::Unknown), dns.verdict);
         let _ = writeln!(text, "  DNS       {word}{}", dns_summary(dns));
@@ -311,7 +318,7 @@ impl Finding {
         };
         let word = stage(&shown, &looks.patience, looks.now);
         let _ = writeln!(text, "  Stage     {}{lasting}", paint(style, word));
-        if let Some((at, answer)) = &self.looked.request {
+        if let Some((at, answer)) = &self.checked.request {
             let asked =
                 format!("asked Closte for a certificate {} ago: {answer}", since(*at, looks.now));
             text.push_str(&under("  Request   ", &asked));
@@ -325,9 +332,9 @@ impl Finding {
     }
 
     fn line(&self, looks: &Looks<'_>) -> String {
-        let Observation { dns, ssl, .. } = &self.seen;
+        let CheckResult { dns, ssl, .. } = &self.seen;
         let words = format!("DNS {}, SSL {}", dns.verdict, ssl.verdict);
-        let heading = format!("{}  {words}\n", paint(STRONG, &self.looked.name));
+        let heading = format!("{}  {words}\n", paint(STRONG, &self.checked.name));
         format!("{heading}{}", under("    ", &self.advice(&self.shown(looks.now), looks).owner))
     }
 }
@@ -340,7 +347,7 @@ fn style_of(is_good: bool, is_unknown: bool) -> anstyle::Style {
     }
 }
 
-fn dns_summary(dns: &DnsObservation) -> String {
+fn dns_summary(dns: &DnsResult) -> String {
     let resolvers = match dns.verdict {
         DnsVerdict::Unknown => String::new(),
         _ => format!(", {} of {} resolvers", dns.seen, dns.of),
@@ -350,7 +357,7 @@ fn dns_summary(dns: &DnsObservation) -> String {
 }
 
 fn answer(one: &ResolverAnswer) -> String {
-    let mut parts = vec![one.verdict.word().to_owned()];
+    let mut parts = vec![one.verdict.as_str().to_owned()];
     parts.extend(one.cnames.iter().map(|name| format!("→ {name}")));
     if !one.addresses.is_empty() {
         parts.push(listing(&one.addresses, 0));
@@ -362,13 +369,13 @@ fn answer(one: &ResolverAnswer) -> String {
     parts.join("  ")
 }
 
-fn ssl_summary(ssl: &SslObservation) -> String {
+fn ssl_summary(ssl: &SslResult) -> String {
     let address = ssl.address.map(|address| format!(", at {address}")).unwrap_or_default();
     let error = ssl.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
     format!("{address}{error}")
 }
 
-fn certificate(ssl: &SslObservation, now: Timestamp) -> Vec<(&'static str, String)> {
+fn certificate(ssl: &SslResult, now: Timestamp) -> Vec<(&'static str, String)> {
     let Some(certificate) = &ssl.certificate else {
         return Vec::new();
     };

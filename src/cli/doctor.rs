@@ -14,7 +14,7 @@ use super::{
     output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json, under},
 };
 use crate::{
-    checks::{Checks, ResolverTrial, RootsError},
+    checks::{Checker, ResolverTrial, RootsError},
     closte::{Client, ClosteError, List},
     daemon::Listener,
     settings::{Settings, SettingsError},
@@ -229,7 +229,7 @@ async fn check_checks(
     findings: &mut Vec<Finding>,
 ) {
     let options = &settings.checks.options;
-    let checks = match Checks::new(options.clone()) {
+    let checks = match Checker::new(options.clone()) {
         Ok(checks) => checks,
         Err(error) => {
             findings.push(Finding::new::<RootsError>("roots", Err(error)));

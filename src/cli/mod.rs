@@ -31,19 +31,19 @@ use rustix::{
 use thiserror::Error;
 
 use crate::{
-    checks::{Checks, Clock, Pace, Patience, RootsError},
+    checks::{CheckInterval, Checker, Patience, RootsError, Scheduler},
+    clock::Clock,
     closte::{AppId, Client, ClosteError},
-    daemon::EndpointError,
+    daemon::AdminServerError,
     domain::DomainName,
     escape::escape_line,
     event::Event,
     ledger::BackOff,
     plan::Policy,
+    reconciler::{CycleError, Rules},
     settings::{Layers, Settings, SettingsError, SyncPolicy},
     state::{State, StateError},
-    sync::{CycleError, Rules},
     telemetry::{self, Filter, Format, Stream},
-    time::Time,
     wordpress::{Source, SourceError},
 };
 
@@ -203,9 +203,9 @@ enum CommandError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    Endpoint(#[from] EndpointError),
+    AdminServer(#[from] AdminServerError),
     #[error(
-        "{} neither wanted by the network nor managed, so nothing was done: see Network Admin > \
+        "{} neither desired by the network nor managed, so nothing was done: see Network Admin > \
          Ultimate Multisite > Domains, sync.extra_domains and sync.exclude (names below closte.com are \
          Closte's own)",
         are(.0)
@@ -361,11 +361,16 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
 }
 
 /// The second loop, as the settings would have it.
-fn clock(settings: &Settings, state: &State, pace: Pace, time: Time) -> Result<Clock, RootsError> {
-    let checks = Checks::new(settings.checks.options.clone())?;
+fn clock(
+    settings: &Settings,
+    state: &State,
+    pace: CheckInterval,
+    clock: Clock,
+) -> Result<Scheduler, RootsError> {
+    let checks = Checker::new(settings.checks.options.clone())?;
     let concurrency = settings.checks.concurrency;
     let (state, patience, panel) = (state.clone(), patience(settings), panel(settings));
-    Ok(Clock::new(checks, state, patience, panel, pace, concurrency, time))
+    Ok(Scheduler::new(checks, state, patience, panel, pace, concurrency, clock))
 }
 
 /// Closte's page for the app's domains, if the app is known.
@@ -378,14 +383,14 @@ fn patience(settings: &Settings) -> Patience {
 }
 
 /// Both ends, as the settings name them.
-struct Ends {
+struct Clients {
     source: Source,
     closte: Client,
     account: String,
     rules: Rules,
 }
 
-impl Ends {
+impl Clients {
     fn of(settings: &Settings, allow_removals: bool) -> Result<Self, CommandError> {
         let (key, source) = match (settings.api_key(), source(settings)) {
             (Ok(key), Ok(source)) => (key.clone(), source),

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::{
     escape::{escape, escape_json},
     span::span_between,
-    standing::SslObservation,
-    state::{Looked, Rejected},
+    state::{CheckedDomain, InvalidRow},
+    status::SslResult,
 };
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -112,7 +112,7 @@ pub(super) fn until(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// What a handshake showed, with the days that are left.
-pub(super) fn ssl_json(ssl: &SslObservation, now: Timestamp) -> Value {
+pub(super) fn ssl_json(ssl: &SslResult, now: Timestamp) -> Value {
     let mut value = json!(ssl);
     if let (Some(fields), Some(certificate)) = (value.as_object_mut(), &ssl.certificate) {
         fields.insert("days_left".to_owned(), json!(certificate.days_left(now)));
@@ -121,8 +121,8 @@ pub(super) fn ssl_json(ssl: &SslObservation, now: Timestamp) -> Value {
 }
 
 /// When Closte was asked for a certificate last, and what it said.
-pub(super) fn request_json(looked: &Looked) -> Value {
-    let request = looked.request.as_ref();
+pub(super) fn request_json(checked: &CheckedDomain) -> Value {
+    let request = checked.request.as_ref();
     json!(request.map(|(at, answer)| json!({"at": at, "answer": answer})))
 }
 
@@ -132,11 +132,11 @@ pub(super) fn count(number: usize, thing: &str) -> String {
 }
 
 /// How a row that is not sent is shown.
-pub(super) fn rejected_line(one: &Rejected) -> String {
-    let Rejected { origin, value, reason, .. } = one;
+pub(super) fn rejected_line(one: &InvalidRow) -> String {
+    let InvalidRow { origin, value, reason, .. } = one;
     match one.clostes_own() {
-        Some(_) => format!("! {origin} {value:?}  not wanted: {reason}"),
-        None => format!("! {origin} {value:?}  rejected: {reason}; correct it in {}", one.screen()),
+        Some(_) => format!("! {origin} {value:?}  not desired: {reason}"),
+        None => format!("! {origin} {value:?}  invalid: {reason}; correct it in {}", one.screen()),
     }
 }
 
@@ -149,9 +149,10 @@ mod tests {
         for style in [GOOD, FAIR, BAD, FAINT, STRONG] {
             assert_eq!(visible(&paint(style, "a\nb")), format!("{style}a\nb{style:#}"));
         }
-        for foreign in ["\u{1b}[31m", "\u{1b}[0m", "\u{9b}1m", "\u{1b}]0;title\u{7}", "\u{202e}"] {
-            let shown = visible(&format!("{}{foreign}", paint(BAD, foreign)));
-            let escaped = escape(foreign);
+        for unmanaged in ["\u{1b}[31m", "\u{1b}[0m", "\u{9b}1m", "\u{1b}]0;title\u{7}", "\u{202e}"]
+        {
+            let shown = visible(&format!("{}{unmanaged}", paint(BAD, unmanaged)));
+            let escaped = escape(unmanaged);
             assert_eq!(shown, format!("{BAD}{escaped}{BAD:#}{escaped}"));
         }
         assert_eq!(visible("\u{fdd0}\u{1b}[8m"), r"\u{1b}[8m");

@@ -4,16 +4,16 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CommandError, Ends, exit,
+    Clients, CommandError, exit,
     output::{BAD, FAIR, GOOD, count, paint, print, print_json, rejected_line, until},
 };
 use crate::{
     domain::DomainName,
     plan::{Decision, Guard, Reason},
+    reconciler::{Preview, Reconciler, RecordDecision},
     secrets,
     settings::Settings,
-    state::{Rejected, State},
-    sync::{Preview, RecordDecision, Sync},
+    state::{InvalidRow, State},
     wordpress::{NoRecord, Site, SourceError},
 };
 
@@ -21,10 +21,10 @@ use crate::{
 const LISTED: usize = 20;
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
-    let ends = Ends::of(settings, false)?;
+    let ends = Clients::of(settings, false)?;
     let state = State::open_existing(&settings.state_path).await?;
     let preview =
-        Sync::preview(&ends.source, &ends.closte, &ends.account, state.as_ref(), &ends.rules)
+        Reconciler::preview(&ends.source, &ends.closte, &ends.account, state.as_ref(), &ends.rules)
             .await?;
     if as_json {
         print_json(&to_json(&preview))?;
@@ -41,7 +41,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
 fn to_text(preview: &Preview) -> String {
     let now = preview.now;
     let plan = &preview.plan;
-    let (not_wanted, rejected) = by_reason(&preview.rejected);
+    let (not_desired, invalid) = by_reason(&preview.invalid);
     let number = |matches: fn(&Decision) -> bool| {
         plan.decisions.iter().filter(|(_, decision)| matches(decision)).count()
     };
@@ -57,11 +57,11 @@ fn to_text(preview: &Preview) -> String {
     );
     for (number, word) in [
         (number(|d| matches!(d, Decision::Covered { .. })), "covered"),
-        (number(|d| matches!(d, Decision::Foreign)), "foreign"),
+        (number(|d| matches!(d, Decision::Unmanaged)), "unmanaged"),
         (number(|d| matches!(d, Decision::Refused { .. })), "refused"),
         (number(|d| matches!(d, Decision::Missing)), "missing"),
-        (rejected.len(), "rejected"),
-        (not_wanted.len(), "not wanted"),
+        (invalid.len(), "invalid"),
+        (not_desired.len(), "not desired"),
     ] {
         if number > 0 {
             let _ = write!(text, ", {number} {word}");
@@ -85,10 +85,10 @@ fn to_text(preview: &Preview) -> String {
         }
     }
     records_to_text(preview, &mut text, now);
-    for one in &preview.rejected {
+    for one in &preview.invalid {
         let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
     }
-    if let Some((odd, example)) = &preview.odd_elements {
+    if let Some((odd, example)) = &preview.unparsed_elements {
         let line = format!(
             "! {} of Closte's list not understood, so nothing is removed: {example}",
             count(*odd, "element")
@@ -99,14 +99,14 @@ fn to_text(preview: &Preview) -> String {
 }
 
 /// Those that hold one of Closte's own names, and those that hold no name.
-fn by_reason(rejected: &[Rejected]) -> (Vec<&Rejected>, Vec<&Rejected>) {
-    rejected.iter().partition(|one| one.clostes_own().is_some())
+fn by_reason(invalid: &[InvalidRow]) -> (Vec<&InvalidRow>, Vec<&InvalidRow>) {
+    invalid.iter().partition(|one| one.clostes_own().is_some())
 }
 
 /// Which domain records are written, and why others are not: each site at first, then by reason.
 fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
     let network = &preview.network;
-    let sites = network.lacking.iter().zip(&preview.records);
+    let sites = network.sites_without_record.iter().zip(&preview.records);
     let (written, mut others): (Vec<_>, Vec<_>) = sites.partition(|(_, record)| {
         **record == RecordDecision::Write && preview.records_refused.is_none()
     });
@@ -132,7 +132,7 @@ fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
     }
     let mut counts = BTreeMap::new();
     for (_, record) in others.iter().skip(LISTED) {
-        *counts.entry(record.word()).or_insert(0_usize) += 1;
+        *counts.entry(record.as_str()).or_insert(0_usize) += 1;
     }
     if !counts.is_empty() {
         let more: usize = counts.values().sum();
@@ -154,7 +154,7 @@ fn sign(decision: &Decision) -> char {
         | Decision::Unconfirmed { .. }
         | Decision::Missing
         | Decision::Refused { .. } => '!',
-        Decision::Covered { .. } | Decision::Foreign => ' ',
+        Decision::Covered { .. } | Decision::Unmanaged => ' ',
     }
 }
 
@@ -166,7 +166,7 @@ fn reason(decision: &Decision, now: Timestamp) -> String {
         Decision::Add(Reason::Retry { attempts }) => {
             format!("again, after {}", count(*attempts as usize, "attempt"))
         }
-        Decision::Remove { unwanted_since } => format!("not mapped since {unwanted_since:.0}"),
+        Decision::Remove { undesired_since } => format!("not mapped since {undesired_since:.0}"),
         Decision::Held(guard) => format!("held: {}", guard_reason(guard, now)),
         Decision::Waiting { until: at, error } => {
             format!("tried again in {}: {error}", until(*at, now))
@@ -179,7 +179,7 @@ fn reason(decision: &Decision, now: Timestamp) -> String {
         }
         Decision::Covered { by } => format!("served by {by}"),
         Decision::Refused { error, .. } => format!("refused: {error}"),
-        Decision::Foreign => "not ours".to_owned(),
+        Decision::Unmanaged => "not ours".to_owned(),
     }
 }
 
@@ -198,7 +198,7 @@ fn guard_reason(guard: &Guard, now: Timestamp) -> String {
             "the domain table is empty; if that is meant: apply --allow-removals".to_owned()
         }
         Guard::UnreadableRow(row) => format!("its row {row} is no domain name now"),
-        Guard::PerhapsWanted => "the plugin's setting for www. is not known".to_owned(),
+        Guard::PerhapsDesired => "the plugin's setting for www. is not known".to_owned(),
         Guard::ListIncomplete => "Closte's list was not understood in full".to_owned(),
         Guard::StillServing(name) => format!("it still serves {name}"),
         Guard::Grace { until: at } => format!("sync.removal_grace is over in {}", until(*at, now)),
@@ -231,10 +231,10 @@ fn to_json(preview: &Preview) -> Value {
         }
         Value::Object(fields)
     };
-    let row = |one: &&Rejected| json!({"origin": one.origin, "blog_id": one.blog_id, "value": one.value, "reason": one.reason});
-    let (not_wanted, rejected) = by_reason(&preview.rejected);
+    let row = |one: &&InvalidRow| json!({"origin": one.origin, "blog_id": one.blog_id, "value": one.value, "reason": one.reason});
+    let (not_desired, invalid) = by_reason(&preview.invalid);
     let network = &preview.network;
-    let sites = network.lacking.iter().zip(&preview.records);
+    let sites = network.sites_without_record.iter().zip(&preview.records);
     let record = |(site, record): (&Site, &RecordDecision)| {
         let written = json!({"blog_id": site.blog_id, "domain": site.domain});
         (*record == RecordDecision::Write).then_some(written)
@@ -245,7 +245,7 @@ fn to_json(preview: &Preview) -> Value {
         (*record != RecordDecision::Write).then(|| {
             json!({
                 "blog_id": site.blog_id, "domain": site.domain, "path": secrets::mask(&site.path),
-                "decision": record.word(), "reason": reason(),
+                "decision": record.as_str(), "reason": reason(),
             })
         })
     };
@@ -253,10 +253,10 @@ fn to_json(preview: &Preview) -> Value {
     json!({
         "in_place": preview.plan.in_place,
         "managed": preview.plan.managed,
-        "list_complete": preview.odd_elements.is_none(),
+        "list_complete": preview.unparsed_elements.is_none(),
         "decisions": preview.plan.decisions.iter().map(decision).collect::<Vec<_>>(),
-        "rejected": rejected.iter().map(row).collect::<Vec<_>>(),
-        "not_wanted": not_wanted.iter().map(row).collect::<Vec<_>>(),
+        "invalid": invalid.iter().map(row).collect::<Vec<_>>(),
+        "not_desired": not_desired.iter().map(row).collect::<Vec<_>>(),
         "records": records,
         "records_refused": preview.records_refused.as_ref().map(SourceError::to_string),
         "no_records": no_records,
@@ -274,7 +274,7 @@ fn word(decision: &Decision) -> &'static str {
         Decision::Missing => "missing",
         Decision::Covered { .. } => "covered",
         Decision::Refused { .. } => "refused",
-        Decision::Foreign => "foreign",
+        Decision::Unmanaged => "unmanaged",
     }
 }
 
@@ -288,7 +288,7 @@ fn guard_word(guard: &Guard) -> &'static str {
         Guard::UpsertOnly => "upsert-only",
         Guard::EmptyTable => "empty-table",
         Guard::UnreadableRow(_) => "unreadable-row",
-        Guard::PerhapsWanted => "perhaps-wanted",
+        Guard::PerhapsDesired => "perhaps-desired",
         Guard::ListIncomplete => "list-incomplete",
         Guard::StillServing(_) => "still-serving",
         Guard::Grace { .. } => "grace",

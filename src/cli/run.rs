@@ -2,17 +2,17 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{CommandError, Ends, exit};
+use super::{Clients, CommandError, exit};
 use crate::{
+    clock::Clock,
     closte::Calls,
-    daemon::{self, Endpoint, Listener, Parts},
+    daemon::{self, AdminServer, Components, Listener},
     event::Event,
     panics,
+    reconciler::Reconciler,
     settings::{Layers, Settings},
     state::State,
-    sync::Sync,
     telemetry::Log,
-    time::Time,
 };
 
 /// What is written is safe before it is closed.
@@ -27,7 +27,7 @@ pub(super) async fn execute(
     let signals = daemon::signals();
     let state = State::open(&settings.state_path).await?;
     let lock = state.lock_for_daemon()?;
-    let mut assembly = Assembly { state: state.clone(), calls: Calls::default(), listener: None };
+    let mut assembly = App { state: state.clone(), calls: Calls::default(), listener: None };
     let (parts, news) = assembly.parts(&settings)?;
     let started = Event::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -64,7 +64,7 @@ pub(super) async fn execute(
 }
 
 /// What makes the daemon's parts, as often as there are new settings.
-struct Assembly {
+struct App {
     state: State,
     /// Of all settings so far.
     calls: Calls,
@@ -72,11 +72,11 @@ struct Assembly {
     listener: Option<Listener>,
 }
 
-impl Assembly {
+impl App {
     /// The parts, and what there is to tell about them.
-    fn parts(&mut self, settings: &Settings) -> Result<(Parts, Vec<Event>), CommandError> {
-        let Ends { source, closte, account, rules } = Ends::of(settings, false)?;
-        let clock = super::clock(settings, &self.state, settings.checks.pace, Time::default())?;
+    fn parts(&mut self, settings: &Settings) -> Result<(Components, Vec<Event>), CommandError> {
+        let Clients { source, closte, account, rules } = Clients::of(settings, false)?;
+        let clock = super::clock(settings, &self.state, settings.checks.pace, Clock::default())?;
         let closte = closte.counted_by(self.calls.clone());
         let http = &settings.http;
         let opened = match (http.listen, &self.listener) {
@@ -86,7 +86,7 @@ impl Assembly {
             (None, _) => None,
         };
         let endpoint = match opened.as_ref().or(self.listener.as_ref()) {
-            Some(listener) if http.listen.is_some() => Some(Endpoint::new(
+            Some(listener) if http.listen.is_some() => Some(AdminServer::new(
                 listener,
                 http.token.clone(),
                 http.metrics_per_domain,
@@ -104,8 +104,9 @@ impl Assembly {
         } else if http.listen.is_none() {
             self.listener = None;
         }
-        let sync = Sync::new(source, closte, account, self.state.clone(), rules, Time::default());
-        Ok((Parts { sync, clock, interval: settings.sync.interval, endpoint }, news))
+        let sync =
+            Reconciler::new(source, closte, account, self.state.clone(), rules, Clock::default());
+        Ok((Components { sync, clock, interval: settings.sync.interval, endpoint }, news))
     }
 }
 

@@ -19,8 +19,8 @@ use crate::{
     domain::{CLOSTES_OWN, DomainName},
     ledger::{Entry, Ledger, Progress},
     settings::Settings,
-    standing::{Observation, SslVerdict, Standing as Seen},
-    state::{FileLock, LastCycle, Looked, Rejected, State},
+    state::{CheckedDomain, FileLock, InvalidRow, LastCycle, State},
+    status::{CheckResult, DomainStatus, SslVerdict},
 };
 
 /// The table is not wider than this, in characters: it gets into mails and tickets.
@@ -47,21 +47,21 @@ pub(super) async fn execute(
         return Ok(exit::OK);
     };
     let last_cycle = state.last_cycle().await?;
-    let (mut ledger, mut rejected, looked) = match last_cycle.ledger {
+    let (mut ledger, mut invalid, checked) = match last_cycle.ledger {
         Some(id) => {
-            (state.load(id).await?, state.rejected(id).await?, state.wanted(id, only).await?)
+            (state.load(id).await?, state.invalid(id).await?, state.desired(id, only).await?)
         }
         None => (Ledger::new(), Vec::new(), Vec::new()),
     };
     if !only.is_empty() {
         ledger.retain(|name, _| only.contains(name));
-        rejected.clear();
+        invalid.clear();
     }
-    let mut looked: HashMap<DomainName, Looked> =
-        looked.into_iter().map(|one| (one.name.clone(), one)).collect();
+    let mut checked: HashMap<DomainName, CheckedDomain> =
+        checked.into_iter().map(|one| (one.name.clone(), one)).collect();
     let row = |(name, entry): (DomainName, Entry)| {
-        let looked = looked.remove(&name);
-        Row { name, entry, looked }
+        let checked = checked.remove(&name);
+        Row { name, entry, checked }
     };
     let mut rows: Vec<Row> = ledger.into_iter().map(row).collect();
     rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
@@ -69,9 +69,9 @@ pub(super) async fn execute(
     let now = Timestamp::now();
     let panel = panel(settings);
     if as_json {
-        print_json(&json::to_json(settings, &rows, &rejected, panel.as_deref(), now))?;
+        print_json(&json::to_json(settings, &rows, &invalid, panel.as_deref(), now))?;
     } else {
-        print(&to_text(&last_cycle, &rows, &rejected, now))?;
+        print(&to_text(&last_cycle, &rows, &invalid, now))?;
         for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
             print(&format!("{name} is not managed: {}\n", why_not_managed(settings, name)))?;
         }
@@ -93,8 +93,8 @@ fn why_not_managed(settings: &Settings, name: &DomainName) -> &'static str {
 struct Row {
     name: DomainName,
     entry: Entry,
-    /// None for a name that is no longer wanted.
-    looked: Option<Looked>,
+    /// None for a name that is no longer desired.
+    checked: Option<CheckedDomain>,
 }
 
 /// How bad it is, worst first.
@@ -108,16 +108,18 @@ enum Severity {
 
 impl Row {
     /// How it stood when it was looked at last, if it was.
-    fn seen(&self) -> Option<&Seen> {
-        self.looked.as_ref()?.standing.as_ref()
+    fn seen(&self) -> Option<&DomainStatus> {
+        self.checked.as_ref()?.status.as_ref()
     }
 
     fn severity(&self) -> Severity {
-        match (standing(&self.entry), self.seen()) {
-            (Standing::Refused | Standing::Failing, _) => Severity::Bad,
-            (Standing::Gone, _) => Severity::Gone,
+        match (status(&self.entry), self.seen()) {
+            (ClosteStatus::Refused | ClosteStatus::Failing, _) => Severity::Bad,
+            (ClosteStatus::Gone, _) => Severity::Gone,
             (_, Some(seen)) if !seen.latest.works() => Severity::Bad,
-            (Standing::Adding | Standing::Missing | Standing::Removing, _) => Severity::Fair,
+            (ClosteStatus::Adding | ClosteStatus::Missing | ClosteStatus::Removing, _) => {
+                Severity::Fair
+            }
             (_, Some(seen))
                 if seen.latest.ssl.verdict != SslVerdict::Valid
                     || !seen.latest.blockers.is_empty() =>
@@ -146,13 +148,13 @@ impl Row {
     }
 
     fn dns(&self) -> String {
-        let word = |seen: &Seen| seen.latest.dns.verdict.to_string();
+        let word = |seen: &DomainStatus| seen.latest.dns.verdict.to_string();
         self.seen().map_or_else(|| "-".to_owned(), word)
     }
 
     /// The verdict, and for a certificate that browsers accept its days left.
     fn ssl(&self, now: Timestamp) -> String {
-        let Some(Observation { ssl, .. }) = self.seen().map(|seen| &seen.latest) else {
+        let Some(CheckResult { ssl, .. }) = self.seen().map(|seen| &seen.latest) else {
             return "-".to_owned();
         };
         match &ssl.certificate {
@@ -168,14 +170,14 @@ impl Row {
     }
 
     fn advice(&self, panel: Option<&str>, now: Timestamp) -> Option<Advice> {
-        let Looked { name, facts, standing, .. } = self.looked.as_ref()?;
-        Some(advise(name, standing.as_ref()?, facts, panel, now))
+        let CheckedDomain { name, facts, status, .. } = self.checked.as_ref()?;
+        Some(advise(name, status.as_ref()?, facts, panel, now))
     }
 
     /// What to do, in a word or two; what Closte said stands below the table.
     fn word_of_advice(&self, now: Timestamp) -> &'static str {
-        match (standing(&self.entry), self.advice(None, now)) {
-            (Standing::Refused | Standing::Failing, _) => "see below",
+        match (status(&self.entry), self.advice(None, now)) {
+            (ClosteStatus::Refused | ClosteStatus::Failing, _) => "see below",
             (_, Some(advice)) => advice.short,
             _ => "",
         }
@@ -191,7 +193,7 @@ pub(super) fn no_state(settings: &Settings) -> String {
 
 /// How a name stands at Closte, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum ClosteStatus {
     Refused,
     Failing,
     Adding,
@@ -200,26 +202,26 @@ enum Standing {
     Gone,
     Added,
     Covered,
-    Present,
+    Current,
 }
 
-fn standing(entry: &Entry) -> Standing {
-    match (&entry.progress, entry.unwanted_since.is_some()) {
-        (Progress::Refused { .. }, false) => Standing::Refused,
-        (Progress::Failed(..), _) => Standing::Failing,
-        (Progress::Accepted(_), true) => Standing::Gone,
-        (_, true) if entry.present_since.is_some() => Standing::Removing,
-        (_, true) => Standing::Gone,
-        (_, false) if entry.is_missing() => Standing::Missing,
-        (_, false) if entry.present_since.is_some() => Standing::Present,
-        (Progress::Accepted(_), false) => Standing::Added,
-        (_, false) if entry.covered_by.is_some() => Standing::Covered,
-        (_, false) => Standing::Adding,
+fn status(entry: &Entry) -> ClosteStatus {
+    match (&entry.progress, entry.undesired_since.is_some()) {
+        (Progress::Refused { .. }, false) => ClosteStatus::Refused,
+        (Progress::Failed(..), _) => ClosteStatus::Failing,
+        (Progress::Accepted(_), true) => ClosteStatus::Gone,
+        (_, true) if entry.present_since.is_some() => ClosteStatus::Removing,
+        (_, true) => ClosteStatus::Gone,
+        (_, false) if entry.is_missing() => ClosteStatus::Missing,
+        (_, false) if entry.present_since.is_some() => ClosteStatus::Current,
+        (Progress::Accepted(_), false) => ClosteStatus::Added,
+        (_, false) if entry.covered_by.is_some() => ClosteStatus::Covered,
+        (_, false) => ClosteStatus::Adding,
     }
 }
 
-impl Standing {
-    fn word(self) -> &'static str {
+impl ClosteStatus {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",
             Self::Failing => "failing",
@@ -229,7 +231,7 @@ impl Standing {
             Self::Gone => "gone",
             Self::Added => "added",
             Self::Covered => "covered",
-            Self::Present => "yes",
+            Self::Current => "yes",
         }
     }
 }
@@ -238,13 +240,13 @@ impl Standing {
 fn stands_since(entry: &Entry) -> Timestamp {
     match &entry.progress {
         Progress::Refused { at, .. } => *at,
-        _ => entry.unwanted_since.or(entry.present_since).unwrap_or(entry.managed_since),
+        _ => entry.undesired_since.or(entry.present_since).unwrap_or(entry.managed_since),
     }
 }
 
 fn note(entry: &Entry, now: Timestamp) -> String {
-    match (&entry.progress, standing(entry)) {
-        (Progress::Refused { error, .. }, Standing::Refused) => error.clone(),
+    match (&entry.progress, status(entry)) {
+        (Progress::Refused { error, .. }, ClosteStatus::Refused) => error.clone(),
         (Progress::Failed(attempt, error), _) => {
             format!("{error}; again in {}", until(attempt.next, now))
         }
@@ -252,7 +254,7 @@ fn note(entry: &Entry, now: Timestamp) -> String {
     }
 }
 
-fn to_text(last_cycle: &LastCycle, rows: &[Row], rejected: &[Rejected], now: Timestamp) -> String {
+fn to_text(last_cycle: &LastCycle, rows: &[Row], invalid: &[InvalidRow], now: Timestamp) -> String {
     let mut text = headline(last_cycle, rows, now);
     if !rows.is_empty() {
         let columns = width().map_or(WIDEST, |columns| WIDEST.min(columns.into()));
@@ -262,11 +264,11 @@ fn to_text(last_cycle: &LastCycle, rows: &[Row], rejected: &[Rejected], now: Tim
         let note = note(&row.entry, now);
         if !note.is_empty() {
             let line =
-                under("", &format!("! {}  {}: {note}", row.name, standing(&row.entry).word()));
+                under("", &format!("! {}  {}: {note}", row.name, status(&row.entry).as_str()));
             text.push_str(&paint(row.style(), line));
         }
     }
-    for one in rejected {
+    for one in invalid {
         text.push_str(&paint(FAIR, under("", &rejected_line(one))));
     }
     text
@@ -278,7 +280,7 @@ fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
     let cells = |row: &Row| {
         [
             row.name.to_string(),
-            standing(&row.entry).word().to_owned(),
+            status(&row.entry).as_str().to_owned(),
             row.dns(),
             row.ssl(now),
             since(row.since(), now),
@@ -329,40 +331,40 @@ fn coloured(table: &str, rows: &[Row]) -> String {
 
 fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
     let mut text = String::new();
-    let wanted = || rows.iter().filter(|row| row.entry.unwanted_since.is_none());
+    let desired = || rows.iter().filter(|row| row.entry.undesired_since.is_none());
     let is_served = |row: &&Row| {
-        let standing = standing(&row.entry);
-        matches!(standing, Standing::Present | Standing::Covered | Standing::Added)
+        let status = status(&row.entry);
+        matches!(status, ClosteStatus::Current | ClosteStatus::Covered | ClosteStatus::Added)
     };
     let works = |row: &&Row| row.seen().is_some_and(|seen| seen.latest.works());
     match last_cycle.completed_at {
         Some(at) => {
             let (served, all, ago) =
-                (wanted().filter(is_served).count(), wanted().count(), since(at, now));
+                (desired().filter(is_served).count(), desired().count(), since(at, now));
             let _ = writeln!(
                 text,
-                "{served} of {all} wanted domains are served by Closte, as of {ago} ago"
+                "{served} of {all} desired domains are served by Closte, as of {ago} ago"
             );
-            if wanted().any(|row| row.seen().is_some()) {
-                let working = wanted().filter(works).count();
+            if desired().any(|row| row.seen().is_some()) {
+                let working = desired().filter(works).count();
                 let _ = writeln!(text, "{working} of {all} work, seen from outside");
             }
             // Where no daemon runs, the next list can be days away.
             let is_of_now = |row: &Row| matches!(&row.entry.progress, Progress::Accepted(attempt) if now < attempt.next);
-            let is_added = |row: &&Row| standing(&row.entry) == Standing::Added;
-            let added = if wanted().filter(is_added).all(is_of_now) {
+            let is_added = |row: &&Row| status(&row.entry) == ClosteStatus::Added;
+            let added = if desired().filter(is_added).all(is_of_now) {
                 "added a moment ago: Closte's next list confirms that"
             } else {
                 "added: Closte's next list confirms that"
             };
             for (which, what) in [
-                (Standing::Added, added),
+                (ClosteStatus::Added, added),
                 (
-                    Standing::Missing,
+                    ClosteStatus::Missing,
                     "missing from Closte's last list: added again if the next one lacks them, too",
                 ),
             ] {
-                let number = wanted().filter(|row| standing(&row.entry) == which).count();
+                let number = desired().filter(|row| status(&row.entry) == which).count();
                 if number > 0 {
                     let _ = writeln!(text, "{number} {what}");
                 }
@@ -384,7 +386,7 @@ mod tests {
     use super::*;
     use crate::{
         ledger::{Attempt, Origin},
-        standing::{Certificate, DnsHistory, DnsObservation, DnsVerdict, Facts, SslObservation},
+        status::{Certificate, DnsHistory, DnsResult, DnsVerdict, LedgerInfo, SslResult},
     };
 
     fn at(second: i64) -> Timestamp {
@@ -400,8 +402,8 @@ mod tests {
             not_after: at(9_999 * 86_400),
             key: "ECDSA P-256".to_owned(),
         };
-        let latest = Observation {
-            dns: DnsObservation {
+        let latest = CheckResult {
+            dns: DnsResult {
                 verdict: dns,
                 seen: 1,
                 of: 1,
@@ -417,10 +419,10 @@ mod tests {
                 error: None,
                 answers: Vec::new(),
             },
-            ssl: SslObservation {
+            ssl: SslResult {
                 verdict: ssl,
                 certificate: Some(certificate),
-                ..SslObservation::unknown("")
+                ..SslResult::unknown("")
             },
             blockers: Vec::new(),
             caa: None,
@@ -429,20 +431,25 @@ mod tests {
         };
         let (name, begun): (DomainName, _) = (name.parse().unwrap(), at(-999 * 86_400));
         let entry = Entry { progress: progress.clone(), ..Entry::new(Origin::default(), begun) };
-        let facts = Facts { added_at: Some(begun), progress, ..Facts::default() };
-        let seen = Seen {
-            looked_at: begun,
+        let facts = LedgerInfo { added_at: Some(begun), progress, ..LedgerInfo::default() };
+        let seen = DomainStatus {
+            checked_at: begun,
             latest,
             dns_since: begun,
             ssl_since: begun,
             since: begun,
-            doubted_at: None,
-            told_at: None,
+            suspect_since: None,
+            alerted_at: None,
             lacks_certificate_since: None,
         };
-        let looked =
-            Looked { name: name.clone(), facts, standing: Some(seen), due_at: None, request: None };
-        Row { name, entry, looked: Some(looked) }
+        let checked = CheckedDomain {
+            name: name.clone(),
+            facts,
+            status: Some(seen),
+            due_at: None,
+            request: None,
+        };
+        Row { name, entry, checked: Some(checked) }
     }
 
     #[test]
@@ -458,8 +465,8 @@ mod tests {
     fn a_moment_is_over_when_the_next_list_is_late() {
         let progress = Progress::Accepted(Attempt { count: 1, next: at(60) });
         let mut row = row("a.example", progress, DnsVerdict::Ok, SslVerdict::WrongName);
-        if let Some(looked) = &mut row.looked {
-            looked.facts.at_closte_since = None;
+        if let Some(checked) = &mut row.checked {
+            checked.facts.at_closte_since = None;
         }
         let cycle = LastCycle { completed_at: Some(at(0)), ..LastCycle::default() };
         let said = |now| {

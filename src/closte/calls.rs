@@ -27,11 +27,11 @@ impl CallLabels {
             Err(ClosteError::RateLimited { .. }) => "rate_limited",
             Err(ClosteError::Unreachable { timed_out: true, .. }) => "timed_out",
             Err(ClosteError::Unreachable { .. }) => "unreachable",
-            Err(ClosteError::OutOfOrder { .. }) => "out_of_order",
+            Err(ClosteError::ServerError { .. }) => "out_of_order",
             Err(ClosteError::Redirected { .. }) => "redirected",
-            Err(ClosteError::NoSuchCall { .. }) => "no_such_call",
-            Err(ClosteError::Declined(_)) => "declined",
-            Err(ClosteError::NotUnderstood(_)) => "not_understood",
+            Err(ClosteError::NotFound { .. }) => "no_such_call",
+            Err(ClosteError::Rejected(_)) => "declined",
+            Err(ClosteError::InvalidResponse(_)) => "not_understood",
         };
         Self { call, outcome }
     }

@@ -135,7 +135,7 @@ impl Client {
             Domains::Null => List { odd: 1, example: Some("null".into()), ..List::default() },
             Domains::Missing | Domains::NoList(_) => {
                 let why = format!("its `domains` is no list; the answer has {}", answer.keys);
-                return Err(ClosteError::NotUnderstood(clean(&why)));
+                return Err(ClosteError::InvalidResponse(clean(&why)));
             }
         };
         Ok(List {
@@ -221,7 +221,7 @@ impl Client {
                     return request;
                 }
                 Err(
-                    ClosteError::NoSuchCall { .. }
+                    ClosteError::NotFound { .. }
                     | ClosteError::Redirected { why: Redirect::OtherPage, .. },
                 ) => request.absent.push(path),
                 Err(
@@ -285,10 +285,10 @@ impl Client {
                 "HTTP {status}: not allowed, or this server's address is blocked"
             )),
             _ if status.is_server_error() => {
-                ClosteError::OutOfOrder { status: status.as_u16(), retry_after }
+                ClosteError::ServerError { status: status.as_u16(), retry_after }
             }
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                ClosteError::NoSuchCall { status: status.as_u16() }
+                ClosteError::NotFound { status: status.as_u16() }
             }
             _ if status.is_redirection() => {
                 let why = match Redirect::of(&response, &method) {
@@ -298,7 +298,7 @@ impl Client {
                 };
                 ClosteError::Redirected { status: status.as_u16(), why }
             }
-            _ => ClosteError::NotUnderstood(format!("HTTP {status}; check closte.base_url")),
+            _ => ClosteError::InvalidResponse(format!("HTTP {status}; check closte.base_url")),
         })
     }
 
@@ -312,7 +312,7 @@ impl Client {
                 }
                 Some(_) => {
                     let limit = format!("it is larger than {} MiB", BODY_LIMIT >> 20);
-                    return Err(ClosteError::NotUnderstood(limit));
+                    return Err(ClosteError::InvalidResponse(limit));
                 }
                 None => return Ok(body),
             }
@@ -323,7 +323,7 @@ impl Client {
         let body = &received.body;
         Answer::parse(body).map_err(|error| {
             let text = String::from_utf8_lossy(body.get(..LOOKED_AT).unwrap_or(body));
-            ClosteError::NotUnderstood(match text.trim() {
+            ClosteError::InvalidResponse(match text.trim() {
                 "" => "it is empty".to_owned(),
                 page if is_web_page(body) && received.was_led_on => format!(
                     "a redirect on the same host leads to a web page, as to a login page; check \
@@ -352,7 +352,7 @@ impl Client {
         {
             ClosteError::KeyRejected(text)
         } else {
-            ClosteError::Declined(text)
+            ClosteError::Rejected(text)
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum ClosteError {
     },
     /// Closte answered that it is out of order.
     #[error("Closte is out of order (HTTP {status}){}", again(.retry_after))]
-    OutOfOrder {
+    ServerError {
         /// The HTTP status, 500 or more.
         status: u16,
         /// What its `Retry-After` said.
@@ -50,16 +50,16 @@ pub enum ClosteError {
     },
     /// There is no such call.
     #[error("Closte knows no such call (HTTP {status}); check closte.base_url")]
-    NoSuchCall {
+    NotFound {
         /// 404 or 405.
         status: u16,
     },
     /// Closte answered in its own words, which this program does not know.
     #[error("Closte said no: {0}")]
-    Declined(String),
+    Rejected(String),
     /// Not an answer of this API: a web page, nothing, half of something.
     #[error("could not understand Closte's answer: {0}")]
-    NotUnderstood(String),
+    InvalidResponse(String),
 }
 
 impl ClosteError {
@@ -67,7 +67,7 @@ impl ClosteError {
     pub(super) fn may_heal_at_once(&self) -> bool {
         match self {
             Self::Unreachable { timed_out, .. } => !timed_out,
-            Self::OutOfOrder { .. } | Self::RateLimited { .. } => true,
+            Self::ServerError { .. } | Self::RateLimited { .. } => true,
             _ => false,
         }
     }
@@ -75,7 +75,7 @@ impl ClosteError {
     /// How long Closte is left alone, because it asked for that.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after } | Self::OutOfOrder { retry_after, .. } => {
+            Self::RateLimited { retry_after } | Self::ServerError { retry_after, .. } => {
                 retry_after.map(RetryAfter::wait)
             }
             _ => None,
@@ -87,12 +87,12 @@ impl ClosteError {
     pub fn looks_like_an_outage(&self) -> bool {
         match self {
             Self::Unreachable { .. }
-            | Self::OutOfOrder { .. }
-            | Self::NotUnderstood(_)
+            | Self::ServerError { .. }
+            | Self::InvalidResponse(_)
             | Self::Redirected { .. }
-            | Self::NoSuchCall { .. }
+            | Self::NotFound { .. }
             | Self::KeyRejected(_) => true,
-            Self::RateLimited { .. } | Self::NameRefused(_) | Self::Declined(_) => false,
+            Self::RateLimited { .. } | Self::NameRefused(_) | Self::Rejected(_) => false,
         }
     }
 

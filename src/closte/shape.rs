@@ -31,9 +31,9 @@ pub struct ListShape {
     keyed: usize,
 }
 
-/// How many values of each kind, in the order of [`Kind::ALL`].
+/// How many values of each kind, in the order of [`JsonKind::ALL`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Kinds([usize; Kind::ALL.len()]);
+struct Kinds([usize; JsonKind::ALL.len()]);
 
 /// The names of an object's keys, and the kinds of their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) struct Keys {
 
 /// A kind of JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JsonKind {
     Null,
     Boolean,
     Number,
@@ -54,11 +54,11 @@ pub(super) enum Kind {
     Object,
 }
 
-impl Kind {
+impl JsonKind {
     const ALL: [Self; 6] =
         [Self::Null, Self::Boolean, Self::Number, Self::String, Self::Array, Self::Object];
 
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Boolean => "boolean",
@@ -82,19 +82,19 @@ impl Kind {
 }
 
 impl Kinds {
-    fn add(&mut self, kind: Kind) {
-        for (count, one) in self.0.iter_mut().zip(Kind::ALL) {
+    fn add(&mut self, kind: JsonKind) {
+        for (count, one) in self.0.iter_mut().zip(JsonKind::ALL) {
             *count += usize::from(one == kind);
         }
     }
 
-    fn counts(&self) -> impl Iterator<Item = (usize, Kind)> {
-        self.0.into_iter().zip(Kind::ALL).filter(|(count, _)| *count > 0)
+    fn counts(&self) -> impl Iterator<Item = (usize, JsonKind)> {
+        self.0.into_iter().zip(JsonKind::ALL).filter(|(count, _)| *count > 0)
     }
 }
 
 impl Keys {
-    pub(super) fn add(&mut self, key: &str, kind: Kind) {
+    pub(super) fn add(&mut self, key: &str, kind: JsonKind) {
         let find = |known: &[(String, Kinds)], name: &str| {
             known.iter().position(|(known, _)| known == name)
         };
@@ -125,7 +125,7 @@ impl Keys {
 }
 
 impl ListShape {
-    pub(super) fn add(&mut self, kind: Kind, fields: &[(String, Kind)], others: usize) {
+    pub(super) fn add(&mut self, kind: JsonKind, fields: &[(String, JsonKind)], others: usize) {
         self.elements.add(kind);
         for (key, kind) in fields {
             self.fields.add(key, *kind);
@@ -157,7 +157,7 @@ impl fmt::Display for Kinds {
     /// `2 string, 1 null`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts: Vec<String> =
-            self.counts().map(|(count, kind)| format!("{count} {}", kind.word())).collect();
+            self.counts().map(|(count, kind)| format!("{count} {}", kind.as_str())).collect();
         f.write_str(&counts.join(", "))
     }
 }
@@ -199,7 +199,7 @@ impl fmt::Display for ListShape {
     }
 }
 
-impl<'de> Deserialize<'de> for Kind {
+impl<'de> Deserialize<'de> for JsonKind {
     /// Passes over the value itself.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(KindVisitor)
@@ -209,44 +209,44 @@ impl<'de> Deserialize<'de> for Kind {
 struct KindVisitor;
 
 impl<'de> Visitor<'de> for KindVisitor {
-    type Value = Kind;
+    type Value = JsonKind;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
 
-    fn visit_unit<E>(self) -> Result<Kind, E> {
-        Ok(Kind::Null)
+    fn visit_unit<E>(self) -> Result<JsonKind, E> {
+        Ok(JsonKind::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Kind, E> {
-        Ok(Kind::Boolean)
+    fn visit_bool<E>(self, _: bool) -> Result<JsonKind, E> {
+        Ok(JsonKind::Boolean)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Kind, E> {
-        Ok(Kind::Number)
+    fn visit_i64<E>(self, _: i64) -> Result<JsonKind, E> {
+        Ok(JsonKind::Number)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Kind, E> {
-        Ok(Kind::Number)
+    fn visit_u64<E>(self, _: u64) -> Result<JsonKind, E> {
+        Ok(JsonKind::Number)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Kind, E> {
-        Ok(Kind::Number)
+    fn visit_f64<E>(self, _: f64) -> Result<JsonKind, E> {
+        Ok(JsonKind::Number)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Kind, E> {
-        Ok(Kind::String)
+    fn visit_str<E>(self, _: &str) -> Result<JsonKind, E> {
+        Ok(JsonKind::String)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Kind, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<JsonKind, A::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Kind::Array)
+        Ok(JsonKind::Array)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Kind, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<JsonKind, A::Error> {
         while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Kind::Object)
+        Ok(JsonKind::Object)
     }
 }
 

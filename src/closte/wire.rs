@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::shape::{Keys, Kind, ListShape, MOST_KEYS};
+use super::shape::{JsonKind, Keys, ListShape, MOST_KEYS};
 use crate::{domain::DomainName, secrets};
 
 /// The names that Closte lists.
@@ -75,7 +75,7 @@ impl<'de> Visitor<'de> for AnswerVisitor {
                 }
                 "success" | "error" | "message" => {
                     let value: Value = fields.next_value()?;
-                    let kind = Kind::of(&value);
+                    let kind = JsonKind::of(&value);
                     match key.as_str() {
                         "success" => answer.success = Truthy::of(&value),
                         "error" => answer.error = value,
@@ -144,15 +144,15 @@ pub(super) enum Domains {
     Null,
     List(Box<List>),
     /// Neither an array nor an object.
-    NoList(Kind),
+    NoList(JsonKind),
 }
 
 impl Domains {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> JsonKind {
         match self {
-            Self::Missing | Self::Null => Kind::Null,
-            Self::List(list) if list.shape.is_object() => Kind::Object,
-            Self::List(_) => Kind::Array,
+            Self::Missing | Self::Null => JsonKind::Null,
+            Self::List(list) if list.shape.is_object() => JsonKind::Object,
+            Self::List(_) => JsonKind::Array,
             Self::NoList(kind) => *kind,
         }
     }
@@ -195,23 +195,23 @@ impl<'de> Visitor<'de> for DomainsVisitor {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Domains, E> {
-        Ok(Domains::NoList(Kind::Boolean))
+        Ok(Domains::NoList(JsonKind::Boolean))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Domains, E> {
-        Ok(Domains::NoList(Kind::Number))
+        Ok(Domains::NoList(JsonKind::Number))
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Domains, E> {
-        Ok(Domains::NoList(Kind::Number))
+        Ok(Domains::NoList(JsonKind::Number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Domains, E> {
-        Ok(Domains::NoList(Kind::Number))
+        Ok(Domains::NoList(JsonKind::Number))
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Domains, E> {
-        Ok(Domains::NoList(Kind::String))
+        Ok(Domains::NoList(JsonKind::String))
     }
 }
 
@@ -234,9 +234,9 @@ impl List {
 /// One element of the list.
 struct Element {
     meaning: Meaning,
-    kind: Kind,
+    kind: JsonKind,
     /// Of an object: its first keys, and how many others it has.
-    fields: Vec<(String, Kind)>,
+    fields: Vec<(String, JsonKind)>,
     other_fields: usize,
 }
 
@@ -249,11 +249,11 @@ enum Meaning {
 }
 
 impl Element {
-    fn new(kind: Kind, meaning: Meaning) -> Self {
+    fn new(kind: JsonKind, meaning: Meaning) -> Self {
         Self { meaning, kind, fields: Vec::new(), other_fields: 0 }
     }
 
-    fn odd<E>(kind: Kind, example: impl fmt::Display) -> Result<Self, E> {
+    fn odd<E>(kind: JsonKind, example: impl fmt::Display) -> Result<Self, E> {
         Ok(Self::new(kind, Meaning::Odd(example.to_string())))
     }
 }
@@ -295,14 +295,14 @@ impl<'de> Visitor<'de> for ElementVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Element, E> {
-        Ok(Element::new(Kind::String, Meaning::of_text(text, false)))
+        Ok(Element::new(JsonKind::String, Meaning::of_text(text, false)))
     }
 
     /// The name stands under one of five keys, whichever is there first in their order. Keys are told
     /// apart without regard to case; where that leaves two that disagree, neither is believed.
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Element, A::Error> {
         const NAME_KEYS: [&str; 5] = ["domain", "name", "hostname", "host", "alias"];
-        let mut element = Element::new(Kind::Object, Meaning::NotOurs);
+        let mut element = Element::new(JsonKind::Object, Meaning::NotOurs);
         let mut best: Option<(usize, String)> = None;
         let mut wildcard: Option<bool> = None;
         let mut agree = true;
@@ -310,7 +310,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
             let rank = NAME_KEYS.iter().position(|name| key.eq_ignore_ascii_case(name));
             let kind = if let Some(rank) = rank {
                 let value: Value = fields.next_value()?;
-                let kind = Kind::of(&value);
+                let kind = JsonKind::of(&value);
                 if let Value::String(text) = value {
                     match &best {
                         Some((known, _)) if *known < rank => {}
@@ -325,7 +325,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
                 let value: Value = fields.next_value()?;
                 let Truthy(flag) = Truthy::of(&value);
                 agree &= wildcard.replace(flag).is_none_or(|other| other == flag);
-                Kind::of(&value)
+                JsonKind::of(&value)
             } else {
                 fields.next_value()?
             };
@@ -349,27 +349,27 @@ impl<'de> Visitor<'de> for ElementVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Element, A::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Element::odd(Kind::Array, "an array")
+        Element::odd(JsonKind::Array, "an array")
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<Element, E> {
-        Element::odd(Kind::Boolean, flag)
+        Element::odd(JsonKind::Boolean, flag)
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Element, E> {
-        Element::odd(Kind::Number, number)
+        Element::odd(JsonKind::Number, number)
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Element, E> {
-        Element::odd(Kind::Number, number)
+        Element::odd(JsonKind::Number, number)
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Element, E> {
-        Element::odd(Kind::Number, number)
+        Element::odd(JsonKind::Number, number)
     }
 
     fn visit_unit<E>(self) -> Result<Element, E> {
-        Element::odd(Kind::Null, "null")
+        Element::odd(JsonKind::Null, "null")
     }
 }
 

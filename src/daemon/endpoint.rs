@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     connections::Connections,
+    health::{ALIVE_WITHIN, Health},
     metrics::as_prometheus_text,
-    vitals::{ALIVE_WITHIN, Vitals},
 };
 use crate::{
     checks::Patience,
@@ -47,13 +47,13 @@ pub struct Listener {
 /// Why nothing can be answered there.
 #[derive(Debug, Error)]
 #[error("http.listen: cannot listen on {address} ({source}); {remedy}")]
-pub struct EndpointError {
+pub struct AdminServerError {
     address: SocketAddr,
     source: io::Error,
     remedy: &'static str,
 }
 
-impl EndpointError {
+impl AdminServerError {
     fn new(address: SocketAddr, source: io::Error) -> Self {
         Self { address, source, remedy: "name another address or port" }
     }
@@ -63,8 +63,8 @@ impl Listener {
     /// Opens the socket.
     ///
     /// # Errors
-    /// [`EndpointError`] where the address is not this machine's, or taken.
-    pub fn open(address: SocketAddr) -> Result<Self, EndpointError> {
+    /// [`AdminServerError`] where the address is not this machine's, or taken.
+    pub fn open(address: SocketAddr) -> Result<Self, AdminServerError> {
         let open = || {
             let socket = TcpListener::bind(address)?;
             socket.set_nonblocking(true)?;
@@ -72,18 +72,18 @@ impl Listener {
         };
         open()
             .map(|socket| Self { asked_for: address, socket })
-            .map_err(|source| EndpointError::new(address, source))
+            .map_err(|source| AdminServerError::new(address, source))
     }
 
     /// Opens another socket, while this one is still open.
     ///
     /// # Errors
-    /// [`EndpointError`], also where both would have the same port.
-    pub fn open_another(&self, address: SocketAddr) -> Result<Self, EndpointError> {
+    /// [`AdminServerError`], also where both would have the same port.
+    pub fn open_another(&self, address: SocketAddr) -> Result<Self, AdminServerError> {
         Self::open(address).map_err(|error| {
             let is_own = self.address().port() == address.port();
             let remedy = if is_own { "restart the daemon for that" } else { error.remedy };
-            EndpointError { remedy, ..error }
+            AdminServerError { remedy, ..error }
         })
     }
 
@@ -97,9 +97,9 @@ impl Listener {
         self.socket.local_addr().unwrap_or(self.asked_for)
     }
 
-    fn share(&self) -> Result<tokio::net::TcpListener, EndpointError> {
+    fn share(&self) -> Result<tokio::net::TcpListener, AdminServerError> {
         let share = || tokio::net::TcpListener::from_std(self.socket.try_clone()?);
-        share().map_err(|source| EndpointError::new(self.asked_for, source))
+        share().map_err(|source| AdminServerError::new(self.asked_for, source))
     }
 }
 
@@ -143,7 +143,7 @@ impl PartialEq for Token {
 
 /// Where others can ask how the daemon does: `/healthz`, `/readyz` and `/metrics`.
 #[derive(Debug)]
-pub struct Endpoint {
+pub struct AdminServer {
     listener: tokio::net::TcpListener,
     token: Option<Token>,
     metrics_per_domain: bool,
@@ -153,12 +153,12 @@ pub struct Endpoint {
     turn: Mutex<()>,
 }
 
-impl Endpoint {
+impl AdminServer {
     /// Joins the parts: `http.token`, `http.metrics_per_domain`, the calls that were made to Closte,
     /// and the settings by which the daemon is judged.
     ///
     /// # Errors
-    /// [`EndpointError`] when the process is out of file descriptors.
+    /// [`AdminServerError`] when the process is out of file descriptors.
     pub fn new(
         listener: &Listener,
         token: Option<Token>,
@@ -166,7 +166,7 @@ impl Endpoint {
         calls: Calls,
         patience: Patience,
         sync_interval: Duration,
-    ) -> Result<Self, EndpointError> {
+    ) -> Result<Self, AdminServerError> {
         let listener = listener.share()?;
         Ok(Self {
             listener,
@@ -180,11 +180,11 @@ impl Endpoint {
     }
 
     /// Answers until `closed`.
-    pub(super) async fn serve(self, vitals: Arc<Vitals>, state: State, closed: CancellationToken) {
+    pub(super) async fn serve(self, health: Arc<Health>, state: State, closed: CancellationToken) {
         let endpoint = Arc::new(self);
-        let asked = Asked { endpoint: endpoint.clone(), vitals, state };
+        let asked = Asked { endpoint: endpoint.clone(), health, state };
         let router = Router::new()
-            .route("/healthz", get(health))
+            .route("/healthz", get(healthz))
             .route("/readyz", get(readiness))
             .route("/metrics", get(metrics))
             .with_state(asked);
@@ -220,17 +220,17 @@ impl Endpoint {
 /// What a request finds.
 #[derive(Clone)]
 struct Asked {
-    endpoint: Arc<Endpoint>,
-    vitals: Arc<Vitals>,
+    endpoint: Arc<AdminServer>,
+    health: Arc<Health>,
     state: State,
 }
 
-async fn health(Extract(asked): Extract<Asked>) -> Response {
+async fn healthz(Extract(asked): Extract<Asked>) -> Response {
     if asked.state.is_replaced() {
         // A restart helps. Where it was deleted, that would forget what is in memory.
         let trouble = "the state database was replaced: restart the daemon\n";
         (StatusCode::SERVICE_UNAVAILABLE, trouble).into_response()
-    } else if asked.vitals.pulse.beat_within(ALIVE_WITHIN) {
+    } else if asked.health.heartbeats.beat_within(ALIVE_WITHIN) {
         "alive\n".into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "a loop hangs\n").into_response()
@@ -241,7 +241,7 @@ async fn readiness(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Respon
     if !asked.endpoint.is_allowed(&headers) {
         return unauthorized();
     }
-    let mut readiness = asked.vitals.readiness(asked.endpoint.sync_interval);
+    let mut readiness = asked.health.readiness(asked.endpoint.sync_interval);
     readiness.ready &= !asked.state.is_replaced();
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::to_string(&readiness).unwrap_or_default();
@@ -272,20 +272,20 @@ async fn metrics(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response
 }
 
 async fn exposition(asked: &Asked) -> Result<String, StateError> {
-    let Asked { endpoint, vitals, state } = asked;
+    let Asked { endpoint, health, state } = asked;
     // What many ask for at once is made for one after the other: it may be large.
     let _turn = endpoint.turn.lock().await;
     let now = Timestamp::now();
     let ledger = state.current_ledger().await?;
-    let census = match ledger {
-        Some(ledger) => state.census(ledger, endpoint.patience.attention_after, now).await?,
+    let status_counts = match ledger {
+        Some(ledger) => state.status_counts(ledger, endpoint.patience.attention_after, now).await?,
         None => Vec::new(),
     };
     let names = match ledger {
-        Some(ledger) if endpoint.metrics_per_domain => state.wanted(ledger, &[]).await?,
+        Some(ledger) if endpoint.metrics_per_domain => state.desired(ledger, &[]).await?,
         _ => Vec::new(),
     };
-    Ok(vitals.metrics.exposition(&endpoint.calls, &census, &names))
+    Ok(health.metrics.exposition(&endpoint.calls, &status_counts, &names))
 }
 
 fn unauthorized() -> Response {

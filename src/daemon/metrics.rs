@@ -10,9 +10,9 @@ use prometheus_client::{
 use crate::{
     checks::stage_of,
     closte::Calls,
-    standing::{DnsVerdict, SslVerdict, Stage},
-    state::{Alike, Looked},
-    sync::{CycleOutcome, CycleResult},
+    reconciler::{CycleOutcome, CycleResult},
+    state::{CheckedDomain, StatusCount},
+    status::{DnsVerdict, SslVerdict, Stage},
 };
 
 /// A quiet cycle takes milliseconds; one that adds 100,000 names, minutes.
@@ -84,16 +84,16 @@ impl Metrics {
         // What the last cycle that compared both ends found still holds after others.
         if let Some(report) = outcome.report() {
             for (state, names) in [
-                ("wanted", report.wanted),
+                ("desired", report.desired),
                 ("in_place", report.in_place + report.added),
                 ("covered", report.covered),
-                ("foreign", report.foreign),
+                ("unmanaged", report.unmanaged),
                 ("failing", report.failed),
                 ("missing", report.missing),
                 ("unconfirmed", report.unconfirmed),
                 ("refused", report.refused),
                 ("held", report.held),
-                ("rejected", report.rejected),
+                ("invalid", report.invalid),
             ] {
                 self.names.get_or_create(&ByState { state }).set(names as i64);
             }
@@ -103,7 +103,12 @@ impl Metrics {
     /// All metrics in the text format of OpenMetrics, which Prometheus reads
     /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>). `names` are those that get lines
     /// of their own.
-    pub(super) fn exposition(&self, calls: &Calls, census: &[Alike], names: &[Looked]) -> String {
+    pub(super) fn exposition(
+        &self,
+        calls: &Calls,
+        status_counts: &[StatusCount],
+        names: &[CheckedDomain],
+    ) -> String {
         let mut registry = Registry::with_prefix("closte_sync");
         let build = Family::<Build, Gauge>::default();
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
@@ -122,12 +127,12 @@ impl Metrics {
             self.last_success.clone(),
         );
         registry.register(
-            "names",
-            "Names by what the last cycle that asked Closte found",
+            "cycle_domains",
+            "Domains by what the last cycle that compared both ends found",
             self.names.clone(),
         );
         registry.register("api_calls", "Calls to Closte, by outcome", calls.clone());
-        register_census(&mut registry, census);
+        register_census(&mut registry, status_counts);
         if !names.is_empty() {
             register_names(&mut registry, names);
         }
@@ -156,31 +161,31 @@ pub(super) fn as_prometheus_text(open_metrics: &str) -> String {
     open_metrics.lines().filter_map(line).collect()
 }
 
-fn register_census(registry: &mut Registry, census: &[Alike]) {
+fn register_census(registry: &mut Registry, status_counts: &[StatusCount]) {
     let by_stage = Family::<ByStage, Gauge>::default();
     let by_dns = Family::<ByVerdict, Gauge>::default();
     let by_ssl = Family::<ByVerdict, Gauge>::default();
     // Those that no name has are zero, not absent: alerts need them.
     for stage in Stage::ALL {
-        by_stage.get_or_create(&ByStage { stage: stage.word() }).set(0);
+        by_stage.get_or_create(&ByStage { stage: stage.as_str() }).set(0);
     }
     for verdict in DnsVerdict::ALL {
-        by_dns.get_or_create(&ByVerdict { verdict: verdict.word() }).set(0);
+        by_dns.get_or_create(&ByVerdict { verdict: verdict.as_str() }).set(0);
     }
     for verdict in SslVerdict::ALL {
-        by_ssl.get_or_create(&ByVerdict { verdict: verdict.word() }).set(0);
+        by_ssl.get_or_create(&ByVerdict { verdict: verdict.as_str() }).set(0);
     }
-    for Alike { dns, ssl, is_late, names, .. } in census {
-        let stage = stage_of(*dns, *ssl, *is_late).word();
+    for StatusCount { dns, ssl, is_late, names, .. } in status_counts {
+        let stage = stage_of(*dns, *ssl, *is_late).as_str();
         by_stage.get_or_create(&ByStage { stage }).inc_by(*names);
-        by_dns.get_or_create(&ByVerdict { verdict: dns.word() }).inc_by(*names);
-        by_ssl.get_or_create(&ByVerdict { verdict: ssl.word() }).inc_by(*names);
+        by_dns.get_or_create(&ByVerdict { verdict: dns.as_str() }).inc_by(*names);
+        by_ssl.get_or_create(&ByVerdict { verdict: ssl.as_str() }).inc_by(*names);
     }
-    registry.register("domains", "Wanted domains by stage", by_stage);
-    registry.register("domains_by_dns", "Wanted domains by DNS verdict", by_dns);
-    registry.register("domains_by_ssl", "Wanted domains by SSL verdict", by_ssl);
+    registry.register("domains", "Desired domains by stage", by_stage);
+    registry.register("domains_by_dns", "Desired domains by DNS verdict", by_dns);
+    registry.register("domains_by_ssl", "Desired domains by SSL verdict", by_ssl);
     // The certificate that another host shows is nothing to act on.
-    let ours = census.iter().filter(|alike| alike.dns.is_good());
+    let ours = status_counts.iter().filter(|alike| alike.dns.is_good());
     if let Some(expiry) = ours.filter_map(|alike| alike.soonest_expiry).min() {
         let gauge = Seconds::default();
         gauge.set(seconds(expiry));
@@ -193,12 +198,12 @@ fn register_census(registry: &mut Registry, census: &[Alike]) {
     }
 }
 
-fn register_names(registry: &mut Registry, names: &[Looked]) {
+fn register_names(registry: &mut Registry, names: &[CheckedDomain]) {
     let works = Family::<ByDomain, Gauge>::default();
     let expiry = Family::<ByDomain, Seconds>::default();
-    for looked in names {
-        let label = ByDomain { domain: looked.name.as_str().to_owned() };
-        let latest = looked.standing.as_ref().map(|standing| &standing.latest);
+    for checked in names {
+        let label = ByDomain { domain: checked.name.as_str().to_owned() };
+        let latest = checked.status.as_ref().map(|status| &status.latest);
         let certificate = latest.and_then(|latest| latest.ssl.certificate.as_ref());
         if let Some(certificate) = certificate {
             expiry.get_or_create(&label).set(seconds(certificate.not_after));
@@ -221,7 +226,7 @@ fn seconds(at: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::Found;
+    use crate::reconciler::Found;
 
     #[test]
     fn the_text_of_prometheus_describes_what_there_is() {
@@ -244,19 +249,19 @@ mod tests {
 
     #[test]
     fn the_certificate_of_another_host_is_not_the_soonest_to_end() {
-        let alike = |dns, expiry: i64| Alike {
+        let alike = |dns, expiry: i64| StatusCount {
             dns,
             ssl: SslVerdict::Valid,
             is_late: false,
             names: 1,
             soonest_expiry: Timestamp::from_second(expiry).ok(),
         };
-        let census = [
+        let status_counts = [
             alike(DnsVerdict::Elsewhere, 1_000),
             alike(DnsVerdict::Ok, 3_000),
             alike(DnsVerdict::Proxied, 2_000),
         ];
-        let text = Metrics::default().exposition(&Calls::default(), &census, &[]);
+        let text = Metrics::default().exposition(&Calls::default(), &status_counts, &[]);
         let line = "closte_sync_certificate_soonest_expiry_timestamp_seconds 2000.0\n";
         assert!(text.contains(line), "{text}");
     }

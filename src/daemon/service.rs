@@ -5,11 +5,11 @@ use std::{convert::Infallible, time::Duration};
 
 use sd_notify::NotifyState;
 
-use super::vitals::{ALIVE_WITHIN, Pulse};
+use super::health::{ALIVE_WITHIN, Heartbeats};
 use crate::{
     escape::escape_line,
+    reconciler::{CycleError, CycleOutcome, Found},
     state::FileLock,
-    sync::{CycleError, CycleOutcome, Found},
 };
 
 /// How often it is shown that the daemon is alive, where nobody asks for it more often.
@@ -17,13 +17,13 @@ const BEAT: Duration = Duration::from_secs(10);
 
 /// Shows that both loops are alive, as long as they are: to systemd's watchdog where there is one,
 /// and to `closte-sync health` by the lock file.
-pub(super) async fn show_life(pulse: &Pulse, lock: &FileLock) -> Infallible {
+pub(super) async fn show_life(heartbeats: &Heartbeats, lock: &FileLock) -> Infallible {
     let watchdog = sd_notify::watchdog_enabled();
     let limit = watchdog.unwrap_or(ALIVE_WITHIN);
     let mut ticks = tokio::time::interval(BEAT.min(limit / 4).max(Duration::from_millis(1)));
     loop {
         ticks.tick().await;
-        if !pulse.beat_within(limit) {
+        if !heartbeats.beat_within(limit) {
             continue;
         }
         if watchdog.is_some() {
@@ -68,7 +68,7 @@ pub(super) fn status(outcome: &CycleOutcome, found: &mut String, refusal: Option
         (Found::Compared(report), stopped_by) => {
             let served = report.in_place + report.covered + report.added;
             let mut line =
-                format!("{served} of {} wanted domains are served by Closte", report.wanted);
+                format!("{served} of {} desired domains are served by Closte", report.desired);
             for (number, word) in [
                 (report.failed, "failing"),
                 (report.missing, "missing"),

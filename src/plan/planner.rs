@@ -2,52 +2,54 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Change, Decision, Guard, Notice, Plan, Policy, Present, Reason, Wanted};
+use super::{
+    Current, Decision, Desired, Guard, LedgerChange, LedgerTransition, Plan, Policy, Reason,
+};
 use crate::{
+    clock::CLOCKS_DIFFER,
     domain::{DomainName, Pattern},
     ledger::{Attempt, Entry, Ledger, Origin, Progress, REFUSAL_LASTS, later},
-    time::CLOCKS_DIFFER,
 };
 
 /// How long a name that vanished without our doing stays in the ledger. A list that is short for
-/// an hour must not turn a managed name into a foreign one.
+/// an hour must not turn a managed name into a unmanaged one.
 const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// From how many managed names on `max_removal_percent` counts.
 const PERCENT_COUNTS_FROM: usize = 10;
 
 /// A plan in the making.
 pub(super) struct Planner<'a> {
-    wanted: &'a Wanted,
-    present: &'a Present,
+    desired: &'a Desired,
+    present: &'a Current,
     ledger: &'a Ledger,
     policy: &'a Policy,
     now: Timestamp,
     /// What the list does not name is really not there.
     list_is_sound: bool,
-    /// How many wanted names are in the ledger.
+    /// How many desired names are in the ledger.
     known: usize,
-    /// How many names of the ledger are not wanted, and not listed or as good as gone.
+    /// How many names of the ledger are not desired, and not listed or as good as gone.
     gone: usize,
-    /// Wildcards that are to go, each with a wanted name that they alone serve.
+    /// Wildcards that are to go, each with a desired name that they alone serve.
     still_serving: HashMap<DomainName, DomainName>,
     plan: Plan,
 }
 
 impl<'a> Planner<'a> {
     pub(super) fn new(
-        wanted: &'a Wanted,
-        present: &'a Present,
+        desired: &'a Desired,
+        present: &'a Current,
         ledger: &'a Ledger,
         policy: &'a Policy,
         now: Timestamp,
     ) -> Self {
         let should_be_listed = |entry: &Entry| {
             let removed_by_us =
-                entry.unwanted_since.is_some() && matches!(entry.progress, Progress::Accepted(_));
+                entry.undesired_since.is_some() && matches!(entry.progress, Progress::Accepted(_));
             (entry.present_since.is_some() || entry.missing_since.is_some()) && !removed_by_us
         };
         Self {
-            wanted,
+            desired,
             present,
             ledger,
             policy,
@@ -58,18 +60,18 @@ impl<'a> Planner<'a> {
             known: 0,
             gone: 0,
             still_serving: HashMap::new(),
-            plan: Plan { wanted: wanted.names.len(), managed: ledger.len(), ..Plan::default() },
+            plan: Plan { desired: desired.names.len(), managed: ledger.len(), ..Plan::default() },
         }
     }
 
     pub(super) fn plan(mut self) -> Plan {
-        let (wanted, present, ledger) = (self.wanted, self.present, self.ledger);
-        for (name, origin) in &wanted.names {
+        let (desired, present, ledger) = (self.desired, self.present, self.ledger);
+        for (name, origin) in &desired.names {
             self.wanted_name(name, *origin);
         }
-        for (name, origin) in &wanted.asleep {
-            if !wanted.names.contains_key(name) && ledger.contains_key(name) {
-                self.plan.wanted += 1;
+        for (name, origin) in &desired.asleep {
+            if !desired.names.contains_key(name) && ledger.contains_key(name) {
+                self.plan.desired += 1;
                 self.wanted_name(name, *origin);
             }
         }
@@ -84,7 +86,7 @@ impl<'a> Planner<'a> {
         if self.plan.in_place < present.names.len() {
             for name in &present.names {
                 if !self.is_wanted(name) && !ledger.contains_key(name) {
-                    self.decide(name, Decision::Foreign);
+                    self.decide(name, Decision::Unmanaged);
                 }
             }
         }
@@ -95,7 +97,7 @@ impl<'a> Planner<'a> {
     }
 
     fn is_wanted(&self, name: &DomainName) -> bool {
-        self.wanted.origin(name, self.ledger).is_some()
+        self.desired.origin(name, self.ledger).is_some()
     }
 
     fn wanted_name(&mut self, name: &DomainName, origin: Origin) {
@@ -108,18 +110,18 @@ impl<'a> Planner<'a> {
         }
         let mut entry = old.cloned().unwrap_or_else(|| Entry::new(origin, self.now));
         entry.clamp(self.now);
-        let mut notice = None;
+        let mut transition = None;
         match old {
             Some(_) => self.known += 1,
             None => self.plan.managed += 1,
         }
-        if entry.unwanted_since.take().is_some() {
+        if entry.undesired_since.take().is_some() {
             if matches!(entry.progress, Progress::Accepted(_)) && !listed {
                 // We removed it ourselves.
                 (entry.present_since, entry.missing_since) = (None, None);
             }
             entry.progress = Progress::Idle;
-            notice = Some(Notice::MappedAgain);
+            transition = Some(LedgerTransition::MappedAgain);
         }
         if entry.origin != origin {
             entry.origin = origin;
@@ -135,22 +137,22 @@ impl<'a> Planner<'a> {
             entry.covered_by = None;
             entry.progress = Progress::Idle;
             if old.is_none() {
-                notice = Some(Notice::Adopted);
+                transition = Some(LedgerTransition::Adopted);
             }
         } else {
             let (decision, found) = self.unlisted_name(name, &mut entry);
-            notice = found.or(notice);
+            transition = found.or(transition);
             self.decide(name, decision);
         }
-        self.change(name, old, entry, notice);
+        self.change(name, old, entry, transition);
     }
 
-    /// What becomes of a wanted name that is not listed, and what there is to say of it.
+    /// What becomes of a desired name that is not listed, and what there is to say of it.
     fn unlisted_name(
         &mut self,
         name: &DomainName,
         entry: &mut Entry,
-    ) -> (Decision, Option<Notice>) {
+    ) -> (Decision, Option<LedgerTransition>) {
         if let Some(wildcard) = name.covering_wildcard().filter(|w| self.present.names.contains(w))
         {
             if self.stays(&wildcard) {
@@ -165,13 +167,13 @@ impl<'a> Planner<'a> {
             entry.covered_by = None;
             self.still_serving.insert(wildcard, name.clone());
         }
-        let mut notice = None;
+        let mut transition = None;
         if entry.present_since.is_some() || entry.covered_by.is_some() {
             let since = *entry.missing_since.get_or_insert(self.now);
             if since >= self.now && !self.is_named(name) {
                 return (Decision::Missing, None);
             }
-            notice = entry.present_since.take().map(|_| Notice::Lost);
+            transition = entry.present_since.take().map(|_| LedgerTransition::Lost);
             entry.covered_by = None;
         }
         if let Progress::Accepted(attempt) = entry.progress
@@ -180,7 +182,7 @@ impl<'a> Planner<'a> {
         {
             let error = "Closte accepted it, but does not list it".to_owned();
             entry.progress = Progress::Failed(attempt, error);
-            notice = Some(Notice::NotListed);
+            transition = Some(LedgerTransition::NotListed);
         }
         let decision = match &entry.progress {
             Progress::Refused { at, error }
@@ -199,12 +201,14 @@ impl<'a> Planner<'a> {
             Progress::Failed(attempt, _) | Progress::Accepted(attempt) => {
                 Decision::Add(Reason::Retry { attempts: attempt.count })
             }
-            Progress::Idle | Progress::Refused { .. } if notice == Some(Notice::Lost) => {
+            Progress::Idle | Progress::Refused { .. }
+                if transition == Some(LedgerTransition::Lost) =>
+            {
                 Decision::Add(Reason::Lost)
             }
             Progress::Idle | Progress::Refused { .. } => Decision::Add(Reason::New),
         };
-        (decision, notice)
+        (decision, transition)
     }
 
     /// Whether the operator named it, to be tried at once.
@@ -241,7 +245,7 @@ impl<'a> Planner<'a> {
             let mut entry = old.clone();
             entry.clamp(self.now);
             entry.present_since.get_or_insert(self.now);
-            (entry.unwanted_since, entry.covered_by) = (None, None);
+            (entry.undesired_since, entry.covered_by) = (None, None);
             entry.progress = Progress::Idle;
             self.change(name, Some(old), entry, None);
             return;
@@ -249,12 +253,12 @@ impl<'a> Planner<'a> {
 
         let mut entry = old.clone();
         entry.clamp(self.now);
-        let mut notice = None;
-        let unwanted_since = *entry.unwanted_since.get_or_insert(self.now);
-        if old.unwanted_since.is_none() {
+        let mut transition = None;
+        let undesired_since = *entry.undesired_since.get_or_insert(self.now);
+        if old.undesired_since.is_none() {
             entry.progress = Progress::Idle;
             // A row may want it all the same, and it will not be removed.
-            notice = (!name.is_clostes_own()).then_some(Notice::Unmapped);
+            transition = (!name.is_clostes_own()).then_some(LedgerTransition::Unmapped);
         }
         if listed {
             if self.list_is_sound
@@ -263,23 +267,23 @@ impl<'a> Planner<'a> {
             {
                 let error = "Closte said that it is removed, but still lists it".to_owned();
                 entry.progress = Progress::Failed(attempt, error);
-                notice = Some(Notice::StillListed);
+                transition = Some(LedgerTransition::StillListed);
             }
-            let decision = self.surplus_name(name, &entry, unwanted_since);
+            let decision = self.surplus_name(name, &entry, undesired_since);
             if let Decision::Unconfirmed { .. } = decision {
                 // It is as good as gone.
                 self.gone += 1;
             }
             self.decide(name, decision);
         } else if self.list_is_sound {
-            let long_gone = later_by(unwanted_since, FORGET_AFTER) <= self.now;
+            let long_gone = later_by(undesired_since, FORGET_AFTER) <= self.now;
             let removed = matches!(entry.progress, Progress::Accepted(_));
-            if removed || (long_gone && !self.wanted.table_was_empty) {
+            if removed || (long_gone && !self.desired.table_was_empty) {
                 self.plan.managed -= 1;
-                self.plan.changes.push(Change {
+                self.plan.changes.push(LedgerChange {
                     name: name.clone(),
                     entry: None,
-                    notice: Some(Notice::Forgotten),
+                    transition: Some(LedgerTransition::Forgotten),
                 });
                 return;
             }
@@ -288,16 +292,16 @@ impl<'a> Planner<'a> {
         if !listed {
             self.gone += 1;
         }
-        self.change(name, Some(old), entry, notice);
+        self.change(name, Some(old), entry, transition);
     }
 
     fn surplus_name(
         &self,
         name: &DomainName,
         entry: &Entry,
-        unwanted_since: Timestamp,
+        undesired_since: Timestamp,
     ) -> Decision {
-        if let Some(guard) = self.guard(name, entry, unwanted_since) {
+        if let Some(guard) = self.guard(name, entry, undesired_since) {
             return Decision::Held(guard);
         }
         match &entry.progress {
@@ -307,24 +311,25 @@ impl<'a> Planner<'a> {
             Progress::Accepted(attempt) if !self.is_time(name, *attempt) => {
                 Decision::Unconfirmed { until: attempt.next }
             }
-            _ => Decision::Remove { unwanted_since },
+            _ => Decision::Remove { undesired_since },
         }
     }
 
     /// The first guard that stops the removal of this name, whatever happens to the others.
-    fn guard(&self, name: &DomainName, entry: &Entry, unwanted_since: Timestamp) -> Option<Guard> {
+    fn guard(&self, name: &DomainName, entry: &Entry, undesired_since: Timestamp) -> Option<Guard> {
         if let Some(guard) = self.lasting_guard(name) {
             return Some(guard);
         }
-        if self.wanted.table_was_empty && !self.policy.allow_removals {
+        if self.desired.table_was_empty && !self.policy.allow_removals {
             return Some(Guard::EmptyTable);
         }
-        if let Some(row) = entry.origin.row_id.filter(|row| self.wanted.rejected_rows.contains(row))
+        if let Some(row) =
+            entry.origin.row_id.filter(|row| self.desired.rejected_rows.contains(row))
         {
             return Some(Guard::UnreadableRow(row));
         }
-        if self.wanted.perhaps.contains(name) {
-            return Some(Guard::PerhapsWanted);
+        if self.desired.undetermined.contains(name) {
+            return Some(Guard::PerhapsDesired);
         }
         if !self.list_is_sound {
             return Some(Guard::ListIncomplete);
@@ -332,7 +337,7 @@ impl<'a> Planner<'a> {
         if let Some(served) = self.still_serving.get(name) {
             return Some(Guard::StillServing(served.clone()));
         }
-        let until = later(unwanted_since, self.policy.removal_grace);
+        let until = later(undesired_since, self.policy.removal_grace);
         (until > self.now).then_some(Guard::Grace { until })
     }
 
@@ -341,7 +346,7 @@ impl<'a> Planner<'a> {
             Some(Guard::Excluded)
         } else if name.is_clostes_own() {
             Some(Guard::ClostesOwn)
-        } else if self.wanted.own_names.contains(name) {
+        } else if self.desired.network_domains.contains(name) {
             Some(Guard::OwnName)
         } else if self.is_carried(name) {
             Some(Guard::Carried)
@@ -355,18 +360,18 @@ impl<'a> Planner<'a> {
     /// Whether a site still has a name that nobody unmapped.
     fn is_carried(&self, name: &DomainName) -> bool {
         let had_no_row = || self.ledger.get(name).is_some_and(|it| it.origin.row_id.is_none());
-        self.wanted.carried.contains_key(name)
-            || (self.wanted.own_domains.contains_key(name) && had_no_row())
+        self.desired.carried.contains_key(name)
+            || (self.desired.own_domains.contains_key(name) && had_no_row())
     }
 
     /// Holds all removals when they are more than anybody would expect of one cycle. Those that
     /// wait for another attempt count too: they were part of the same surprise.
     fn hold_a_surprise(&mut self) {
         // What is gone already makes the rest no more.
-        let (managed, wanted, ledger) = (self.plan.managed - self.gone, self.wanted, self.ledger);
+        let (managed, desired, ledger) = (self.plan.managed - self.gone, self.desired, self.ledger);
         let is_removal = |(name, decision): &(DomainName, Decision)| match decision {
             Decision::Remove { .. } => true,
-            Decision::Waiting { .. } => wanted.origin(name, ledger).is_none(),
+            Decision::Waiting { .. } => desired.origin(name, ledger).is_none(),
             _ => false,
         };
         let removals = self.plan.decisions.iter().filter(|one| is_removal(one)).count();
@@ -390,22 +395,26 @@ impl<'a> Planner<'a> {
         name: &DomainName,
         old: Option<&Entry>,
         entry: Entry,
-        notice: Option<Notice>,
+        transition: Option<LedgerTransition>,
     ) {
         if old != Some(&entry) {
-            self.plan.changes.push(Change { name: name.clone(), entry: Some(entry), notice });
+            self.plan.changes.push(LedgerChange {
+                name: name.clone(),
+                entry: Some(entry),
+                transition,
+            });
         }
     }
 }
 
-/// Whether a name that is wanted and listed was so before: by far the usual case.
+/// Whether a name that is desired and listed was so before: by far the usual case.
 fn is_settled(entry: &Entry, origin: Origin, now: Timestamp) -> bool {
     entry.origin == origin
         && entry.managed_since <= now
         && entry.progress == Progress::Idle
         && entry.present_since.is_some_and(|since| since <= now)
         && entry.missing_since.is_none()
-        && entry.unwanted_since.is_none()
+        && entry.undesired_since.is_none()
         && entry.covered_by.is_none()
 }
 

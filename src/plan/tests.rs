@@ -30,26 +30,32 @@ fn policy() -> Policy {
     }
 }
 
-/// A case in the making: what is wanted, what is present, what is in the ledger.
+/// A case in the making: what is desired, what is present, what is in the ledger.
 #[derive(Debug, Clone)]
 struct Case {
-    wanted: Wanted,
-    present: Present,
+    desired: Desired,
+    present: Current,
     ledger: Ledger,
     policy: Policy,
     now: Timestamp,
 }
 
 fn case() -> Case {
-    let present = Present { complete: true, ..Present::default() };
-    Case { wanted: Wanted::default(), present, ledger: Ledger::new(), policy: policy(), now: now() }
+    let present = Current { complete: true, ..Current::default() };
+    Case {
+        desired: Desired::default(),
+        present,
+        ledger: Ledger::new(),
+        policy: policy(),
+        now: now(),
+    }
 }
 
 impl Case {
-    fn wanted(mut self, names: &[&str]) -> Self {
+    fn desired(mut self, names: &[&str]) -> Self {
         for text in names {
-            let row_id = Some(self.wanted.names.len() as i64 + 1);
-            self.wanted.names.insert(name(text), Origin { row_id, ..Origin::default() });
+            let row_id = Some(self.desired.names.len() as i64 + 1);
+            self.desired.names.insert(name(text), Origin { row_id, ..Origin::default() });
         }
         self
     }
@@ -59,23 +65,23 @@ impl Case {
         self
     }
 
-    /// Names that were wanted and present until `seconds` ago.
+    /// Names that were desired and present until `seconds` ago.
     fn unmapped(mut self, names: &[&str], seconds: i64) -> Self {
         for text in names {
             let mut entry =
                 Entry::new(Origin { row_id: Some(77), ..Origin::default() }, ago(9_999));
             entry.present_since = Some(ago(9_000));
-            entry.unwanted_since = Some(ago(seconds));
+            entry.undesired_since = Some(ago(seconds));
             self.ledger.insert(name(text), entry);
         }
         self.present(names)
     }
 
-    /// Names that are wanted, present and known to be.
+    /// Names that are desired, present and known to be.
     fn in_place(mut self, names: &[&str]) -> Self {
-        self = self.wanted(names).present(names);
+        self = self.desired(names).present(names);
         for text in names {
-            let mut entry = Entry::new(self.wanted.names[&name(text)], ago(9_999));
+            let mut entry = Entry::new(self.desired.names[&name(text)], ago(9_999));
             entry.present_since = Some(ago(9_000));
             self.ledger.insert(name(text), entry);
         }
@@ -88,14 +94,14 @@ impl Case {
     }
 
     fn plan(&self) -> Plan {
-        plan(&self.wanted, &self.present, &self.ledger, &self.policy, self.now)
+        plan(&self.desired, &self.present, &self.ledger, &self.policy, self.now)
     }
 
     /// The same case some seconds after a plan, when nothing but the ledger has changed.
     fn after(&self, plan: &Plan, seconds: i64) -> Self {
         self.clone().with(|case| {
             case.now += SignedDuration::from_secs(seconds);
-            for Change { name, entry, .. } in &plan.changes {
+            for LedgerChange { name, entry, .. } in &plan.changes {
                 match entry {
                     Some(entry) => drop(case.ledger.insert(name.clone(), entry.clone())),
                     None => drop(case.ledger.remove(name)),
@@ -132,16 +138,16 @@ fn texts(names: &[String]) -> Vec<&str> {
 
 #[test]
 fn what_is_missing_is_added_and_in_the_ledger_before_the_call() {
-    let case = case().wanted(&["shop.example"]);
+    let case = case().desired(&["shop.example"]);
     assert_eq!(case.decision(), Decision::Add(Reason::New));
     assert_eq!(entry_after(&case.plan(), "shop.example").managed_since, now());
 }
 
 #[test]
 fn what_is_there_already_is_adopted() {
-    let plan = case().wanted(&["shop.example"]).present(&["shop.example"]).plan();
+    let plan = case().desired(&["shop.example"]).present(&["shop.example"]).plan();
     assert_eq!((plan.decisions.len(), plan.in_place), (0, 1));
-    assert_eq!(plan.changes[0].notice, Some(Notice::Adopted));
+    assert_eq!(plan.changes[0].transition, Some(LedgerTransition::Adopted));
 }
 
 #[test]
@@ -158,7 +164,7 @@ fn a_foreign_name_is_left_alone() {
         case.policy.allow_removals = true;
         case.policy.removal_grace = Duration::ZERO;
     });
-    assert_eq!(case.decision(), Decision::Foreign);
+    assert_eq!(case.decision(), Decision::Unmanaged);
     assert_eq!(case.plan().changes, []);
 }
 
@@ -166,7 +172,7 @@ fn a_foreign_name_is_left_alone() {
 fn what_was_unmapped_is_removed_when_the_grace_is_over() {
     let grace = Decision::Held(Guard::Grace { until: now() + SignedDuration::from_secs(1) });
     assert_eq!(case().unmapped(&["old.example"], 119).decision(), grace);
-    let remove = Decision::Remove { unwanted_since: ago(120) };
+    let remove = Decision::Remove { undesired_since: ago(120) };
     assert_eq!(case().unmapped(&["old.example"], 120).decision(), remove);
 }
 
@@ -174,20 +180,20 @@ fn what_was_unmapped_is_removed_when_the_grace_is_over() {
 fn the_grace_begins_when_the_name_is_first_seen_unwanted() {
     let case = case()
         .unmapped(&["old.example"], 0)
-        .with(|case| case.ledger.get_mut(&name("old.example")).unwrap().unwanted_since = None);
+        .with(|case| case.ledger.get_mut(&name("old.example")).unwrap().undesired_since = None);
     let until = now() + SignedDuration::from_secs(120);
     assert_eq!(case.decision(), Decision::Held(Guard::Grace { until }));
-    assert_eq!(entry_after(&case.plan(), "old.example").unwanted_since, Some(now()));
-    assert_eq!(case.plan().changes[0].notice, Some(Notice::Unmapped));
+    assert_eq!(entry_after(&case.plan(), "old.example").undesired_since, Some(now()));
+    assert_eq!(case.plan().changes[0].transition, Some(LedgerTransition::Unmapped));
     assert_eq!(case.plan().look_again_at(now()), Some(until));
 }
 
 #[test]
 fn a_name_that_comes_back_in_the_grace_stays() {
-    let case = case().unmapped(&["back.example"], 60).wanted(&["back.example"]);
+    let case = case().unmapped(&["back.example"], 60).desired(&["back.example"]);
     assert_eq!(case.plan().decisions, []);
-    assert_eq!(entry_after(&case.plan(), "back.example").unwanted_since, None);
-    assert_eq!(case.plan().changes[0].notice, Some(Notice::MappedAgain));
+    assert_eq!(entry_after(&case.plan(), "back.example").undesired_since, None);
+    assert_eq!(case.plan().changes[0].transition, Some(LedgerTransition::MappedAgain));
 }
 
 #[test]
@@ -195,10 +201,10 @@ fn each_guard_holds_a_removal() {
     let due = case().unmapped(&["old.shop.example"], 9_000);
     let own = name("old.shop.example");
     for (guard, case) in [
-        (Guard::OwnName, due.clone().with(|case| case.wanted.own_names.insert(own))),
+        (Guard::OwnName, due.clone().with(|case| case.desired.network_domains.insert(own))),
         (
             Guard::Carried,
-            due.clone().with(|c| c.wanted.carried.insert(name("old.shop.example"), site())),
+            due.clone().with(|c| c.desired.carried.insert(name("old.shop.example"), site())),
         ),
         (
             Guard::Kept,
@@ -209,23 +215,23 @@ fn each_guard_holds_a_removal() {
             due.clone().with(|c| c.policy.exclude = vec!["old.shop.example".parse().unwrap()]),
         ),
         (Guard::UpsertOnly, due.clone().with(|case| case.policy.upsert_only = true)),
-        (Guard::EmptyTable, due.clone().with(|case| case.wanted.table_was_empty = true)),
-        (Guard::UnreadableRow(77), due.clone().with(|case| case.wanted.rejected_rows.insert(77))),
+        (Guard::EmptyTable, due.clone().with(|case| case.desired.table_was_empty = true)),
+        (Guard::UnreadableRow(77), due.clone().with(|case| case.desired.rejected_rows.insert(77))),
         (
-            Guard::PerhapsWanted,
-            due.clone().with(|case| case.wanted.perhaps.insert(name("old.shop.example"))),
+            Guard::PerhapsDesired,
+            due.clone().with(|case| case.desired.undetermined.insert(name("old.shop.example"))),
         ),
         (Guard::ListIncomplete, due.clone().with(|case| case.present.complete = false)),
     ] {
         assert_eq!(case.decision(), Decision::Held(guard.clone()), "{guard:?}");
         let insist = case.with(|case| case.policy.allow_removals = true);
         let insisted = match guard {
-            Guard::EmptyTable => Decision::Remove { unwanted_since: ago(9_000) },
+            Guard::EmptyTable => Decision::Remove { undesired_since: ago(9_000) },
             guard => Decision::Held(guard),
         };
         assert_eq!(insist.decision(), insisted);
     }
-    assert_eq!(due.decision(), Decision::Remove { unwanted_since: ago(9_000) });
+    assert_eq!(due.decision(), Decision::Remove { undesired_since: ago(9_000) });
 }
 
 fn site() -> Origin {
@@ -235,15 +241,15 @@ fn site() -> Origin {
 #[test]
 fn a_managed_name_that_a_live_site_still_has_stays_as_it_is() {
     let case = case().in_place(&["shared.example"]).with(|case| {
-        case.wanted.names.clear();
-        case.wanted.carried.insert(name("shared.example"), site());
+        case.desired.names.clear();
+        case.desired.carried.insert(name("shared.example"), site());
     });
     assert_eq!(case.decision(), Decision::Held(Guard::Carried));
     assert_eq!(case.plan().changes, [], "nobody unmapped it");
     assert!(case.plan().is_settled());
-    // It is not wanted: neither added where it is unknown, nor again where it is lost.
+    // It is not desired: neither added where it is unknown, nor again where it is lost.
     let unknown = case.clone().with(|case| case.ledger.clear());
-    assert_eq!(unknown.decision(), Decision::Foreign);
+    assert_eq!(unknown.decision(), Decision::Unmanaged);
     let lost = case.with(|case| case.present.names.clear()).present(&["x.example"]);
     assert_eq!(lost.of("shared.example"), None);
 }
@@ -251,8 +257,8 @@ fn a_managed_name_that_a_live_site_still_has_stays_as_it_is() {
 #[test]
 fn a_sites_own_domain_that_no_row_wanted_stays_though_the_site_has_got_other_rows() {
     let case = case().in_place(&["own.example", "mapped.example"]).with(|case| {
-        case.wanted.names.remove(&name("own.example"));
-        case.wanted.own_domains.insert(name("own.example"), site());
+        case.desired.names.remove(&name("own.example"));
+        case.desired.own_domains.insert(name("own.example"), site());
         case.ledger.get_mut(&name("own.example")).unwrap().origin = site();
     });
     assert_eq!(case.of("own.example"), Some(Decision::Held(Guard::Carried)));
@@ -268,14 +274,14 @@ fn a_sites_own_domain_that_no_row_wanted_stays_though_the_site_has_got_other_row
 #[test]
 fn what_was_wanted_of_an_archived_site_stays_wanted_and_nothing_new_is() {
     let asleep = |case: &mut Case| {
-        case.wanted.asleep.insert(name("asleep.example"), site());
+        case.desired.asleep.insert(name("asleep.example"), site());
     };
     let case = case().in_place(&["asleep.example", "a.example"]).with(|case| {
-        case.wanted.names.remove(&name("asleep.example"));
+        case.desired.names.remove(&name("asleep.example"));
         asleep(case);
     });
     let plan = case.plan();
-    assert_eq!((plan.decisions.len(), plan.wanted, plan.in_place), (0, 2, 2));
+    assert_eq!((plan.decisions.len(), plan.desired, plan.in_place), (0, 2, 2));
     let lost = case.with(|case| case.present.names.remove(&name("asleep.example")));
     assert_eq!(lost.of("asleep.example"), Some(Decision::Missing));
     let twice = lost.with(|case| {
@@ -284,7 +290,7 @@ fn what_was_wanted_of_an_archived_site_stays_wanted_and_nothing_new_is() {
     });
     assert_eq!(twice.of("asleep.example"), Some(Decision::Add(Reason::Lost)));
     let new = super::tests::case().with(asleep);
-    assert_eq!((new.plan().decisions.len(), new.plan().wanted), (0, 0));
+    assert_eq!((new.plan().decisions.len(), new.plan().desired), (0, 0));
 }
 
 #[test]
@@ -294,7 +300,7 @@ fn more_than_the_limit_is_held_whole_from_ten_managed_names_on() {
     let at_the_limit = case().in_place(&texts(&stay)).unmapped(&texts(&go), 9_000);
     assert_eq!(
         at_the_limit.of("go0.example"),
-        Some(Decision::Remove { unwanted_since: ago(9_000) })
+        Some(Decision::Remove { undesired_since: ago(9_000) })
     );
 
     let go = many("go", 4);
@@ -304,10 +310,10 @@ fn more_than_the_limit_is_held_whole_from_ten_managed_names_on() {
         assert_eq!(over.of(name), Some(held.clone()), "{name}");
     }
     let insisted = over.clone().with(|case| case.policy.allow_removals = true);
-    assert_eq!(insisted.of("go0.example"), Some(Decision::Remove { unwanted_since: ago(9_000) }));
+    assert_eq!(insisted.of("go0.example"), Some(Decision::Remove { undesired_since: ago(9_000) }));
 
     let few = case().in_place(&["a.example", "b.example"]).unmapped(&texts(&go), 9_000);
-    assert_eq!(few.of("go0.example"), Some(Decision::Remove { unwanted_since: ago(9_000) }));
+    assert_eq!(few.of("go0.example"), Some(Decision::Remove { undesired_since: ago(9_000) }));
 }
 
 #[test]
@@ -317,7 +323,7 @@ fn all_of_two_or_more_are_held() {
     assert_eq!(two.of("a.example"), Some(held.clone()));
     assert_eq!(two.of("b.example"), Some(held));
     let one = case().unmapped(&["a.example"], 9_000);
-    assert_eq!(one.decision(), Decision::Remove { unwanted_since: ago(9_000) });
+    assert_eq!(one.decision(), Decision::Remove { undesired_since: ago(9_000) });
 }
 
 #[test]
@@ -349,7 +355,7 @@ fn removals_that_wait_for_another_attempt_count_as_part_of_the_surprise() {
 #[test]
 fn a_present_wildcard_covers_one_label() {
     let by = name("*.shop.example");
-    let case = case().wanted(&["www.shop.example", "a.b.shop.example", "shop.example"]);
+    let case = case().desired(&["www.shop.example", "a.b.shop.example", "shop.example"]);
     let case = case.present(&["*.shop.example"]);
     assert_eq!(case.of("www.shop.example"), Some(Decision::Covered { by: by.clone() }));
     assert_eq!(case.of("a.b.shop.example"), Some(Decision::Add(Reason::New)));
@@ -359,17 +365,17 @@ fn a_present_wildcard_covers_one_label() {
 
 #[test]
 fn a_wildcard_goes_only_when_what_it_serves_is_there_itself() {
-    let case = case().unmapped(&["*.shop.example"], 9_000).wanted(&["www.shop.example"]);
+    let case = case().unmapped(&["*.shop.example"], 9_000).desired(&["www.shop.example"]);
     assert_eq!(case.of("www.shop.example"), Some(Decision::Add(Reason::New)));
     let served = Decision::Held(Guard::StillServing(name("www.shop.example")));
     assert_eq!(case.of("*.shop.example"), Some(served));
     let there = case.present(&["www.shop.example"]);
-    assert_eq!(there.of("*.shop.example"), Some(Decision::Remove { unwanted_since: ago(9_000) }));
+    assert_eq!(there.of("*.shop.example"), Some(Decision::Remove { undesired_since: ago(9_000) }));
 }
 
 #[test]
 fn a_wildcard_that_stays_anyway_covers_though_nobody_wants_it() {
-    let case = case().unmapped(&["*.shop.example"], 9_000).wanted(&["www.shop.example"]);
+    let case = case().unmapped(&["*.shop.example"], 9_000).desired(&["www.shop.example"]);
     let case = case.with(|case| case.policy.keep = vec!["*.shop.example".parse().unwrap()]);
     let covered = Decision::Covered { by: name("*.shop.example") };
     assert_eq!(case.of("www.shop.example"), Some(covered));
@@ -378,8 +384,8 @@ fn a_wildcard_that_stays_anyway_covers_though_nobody_wants_it() {
 #[test]
 fn a_name_that_failed_waits_its_turn() {
     let failing = |wait| {
-        case().wanted(&["slow.example"]).with(|case| {
-            let mut entry = Entry::new(case.wanted.names[&name("slow.example")], ago(9_999));
+        case().desired(&["slow.example"]).with(|case| {
+            let mut entry = Entry::new(case.desired.names[&name("slow.example")], ago(9_999));
             let attempt = Attempt { count: 3, next: now() + SignedDuration::from_secs(wait) };
             entry.progress = Progress::Failed(attempt, "no answer".to_owned());
             case.ledger.insert(name("slow.example"), entry);
@@ -394,8 +400,8 @@ fn a_name_that_failed_waits_its_turn() {
 #[test]
 fn a_refusal_holds_until_the_row_changes_or_a_week_is_over() {
     let refused = |age_in_days: i64| {
-        case().wanted(&["bad.example"]).with(|case| {
-            let mut entry = Entry::new(case.wanted.names[&name("bad.example")], ago(9_999_999));
+        case().desired(&["bad.example"]).with(|case| {
+            let mut entry = Entry::new(case.desired.names[&name("bad.example")], ago(9_999_999));
             let at = ago(age_in_days * 86_400);
             entry.progress = Progress::Refused { at, error: "Invalid".to_owned() };
             case.ledger.insert(name("bad.example"), entry);
@@ -407,7 +413,7 @@ fn a_refusal_holds_until_the_row_changes_or_a_week_is_over() {
         |origin: &mut Origin| origin.modified = Some(1_800_000_000),
         |origin: &mut Origin| origin.row_id = Some(2),
     ] {
-        let changed = refused(0).with(|case| case.wanted.names.values_mut().for_each(change));
+        let changed = refused(0).with(|case| case.desired.names.values_mut().for_each(change));
         assert_eq!(changed.decision(), Decision::Add(Reason::New));
     }
 }
@@ -418,13 +424,13 @@ fn a_name_that_two_lists_lost_is_added_again() {
     let first = case.with(|case| case.present.names.remove(&name("shop.example")));
     assert_eq!(first.decision(), Decision::Missing);
     let plan = first.plan();
-    assert_eq!((plan.changes[0].notice, plan.look_again_at(now())), (None, Some(now())));
+    assert_eq!((plan.changes[0].transition, plan.look_again_at(now())), (None, Some(now())));
     let entry = entry_after(&plan, "shop.example");
     assert_eq!((entry.missing_since, entry.present_since), (Some(now()), Some(ago(9_000))));
 
     let second = first.after(&plan, 5);
     assert_eq!(second.decision(), Decision::Add(Reason::Lost));
-    assert_eq!(second.plan().changes[0].notice, Some(Notice::Lost));
+    assert_eq!(second.plan().changes[0].transition, Some(LedgerTransition::Lost));
     let third = second.after(&second.plan(), 5);
     assert_eq!(third.plan().changes, [], "it is lost once");
 
@@ -441,28 +447,28 @@ fn one_odd_list_asks_for_nothing_again() {
     let mut case = case().in_place(&texts(&names));
     for (number, name) in served.iter().enumerate() {
         let wildcard = format!("*.blog{number}.example");
-        case = case.wanted(&[name]).present(&[&wildcard]);
+        case = case.desired(&[name]).present(&[&wildcard]);
     }
     let settled = case.after(&case.plan(), 5);
     for complete in [true, false] {
         let odd = settled.clone().with(|case| {
-            case.present = Present { complete, ..Present::default() };
+            case.present = Current { complete, ..Current::default() };
         });
         let plan = odd.plan();
         assert!(plan.decisions.iter().all(|(_, decision)| *decision == Decision::Missing));
         assert_eq!(plan.decisions.len(), 2_020);
-        assert!(plan.changes.iter().all(|change| change.notice.is_none()));
+        assert!(plan.changes.iter().all(|change| change.transition.is_none()));
         let again = odd.after(&plan, 5);
         let added = |(_, decision): &&(DomainName, Decision)| matches!(decision, Decision::Add(_));
         assert_eq!(again.plan().decisions.iter().filter(added).count(), 2_020);
         let healed = Case { present: settled.present.clone(), ..odd.after(&plan, 5) }.plan();
-        assert_eq!((healed.in_place, healed.decisions.len()), (2_000, 40), "covered and foreign");
+        assert_eq!((healed.in_place, healed.decisions.len()), (2_000, 40), "covered and unmanaged");
     }
 }
 
 #[test]
 fn a_name_that_we_removed_is_added_at_once_when_it_is_mapped_again() {
-    let case = case().unmapped(&["back.example"], 300).wanted(&["back.example"]).with(|case| {
+    let case = case().unmapped(&["back.example"], 300).desired(&["back.example"]).with(|case| {
         case.present.names.clear();
         let attempt = Attempt { count: 1, next: now() };
         case.ledger.get_mut(&name("back.example")).unwrap().progress = Progress::Accepted(attempt);
@@ -482,9 +488,9 @@ fn a_named_domain_is_tried_at_once_whatever_came_of_the_last_attempt() {
             Decision::Add(Reason::New),
         ),
     ] {
-        let case = case().wanted(&["shop.example", "other.example"]).with(|case| {
+        let case = case().desired(&["shop.example", "other.example"]).with(|case| {
             for text in ["shop.example", "other.example"] {
-                let mut entry = Entry::new(case.wanted.names[&name(text)], ago(9_999));
+                let mut entry = Entry::new(case.desired.names[&name(text)], ago(9_999));
                 entry.progress = progress.clone();
                 case.ledger.insert(name(text), entry);
             }
@@ -502,7 +508,7 @@ fn a_named_domain_is_tried_at_once_whatever_came_of_the_last_attempt() {
         let entry = case.ledger.get_mut(&name("shop.example")).unwrap();
         entry.progress = Progress::Failed(later, "no answer".to_owned());
     });
-    assert_eq!(removal.decision(), Decision::Remove { unwanted_since: ago(9_000) });
+    assert_eq!(removal.decision(), Decision::Remove { undesired_since: ago(9_000) });
     let held = removal.with(|case| case.policy.keep = vec!["shop.example".parse().unwrap()]);
     assert_eq!(held.decision(), Decision::Held(Guard::Kept), "it lifts no guard");
 }
@@ -512,7 +518,7 @@ fn a_name_that_a_wildcard_replaced_is_not_lost() {
     let case = case().in_place(&["www.shop.example"]).present(&["*.shop.example"]);
     let case = case.with(|case| case.present.names.remove(&name("www.shop.example")));
     assert!(matches!(case.of("www.shop.example"), Some(Decision::Covered { .. })));
-    assert_eq!(case.plan().changes[0].notice, None);
+    assert_eq!(case.plan().changes[0].transition, None);
 }
 
 #[test]
@@ -520,20 +526,20 @@ fn closte_is_believed_only_when_its_list_agrees() {
     let (until, attempt) = (now(), Attempt { count: 1, next: now() });
     let early = |case: &Case| case.clone().with(|case| case.now = ago(1));
     let accepted = |case: &mut Case, text: &str| {
-        let origin = case.wanted.names.get(&name(text)).copied().unwrap_or_default();
+        let origin = case.desired.names.get(&name(text)).copied().unwrap_or_default();
         let entry = case.ledger.entry(name(text)).or_insert_with(|| Entry::new(origin, ago(9)));
         entry.progress = Progress::Accepted(attempt);
     };
-    let added = case().wanted(&["new.example"]).with(|case| accepted(case, "new.example"));
+    let added = case().desired(&["new.example"]).with(|case| accepted(case, "new.example"));
     assert_eq!(added.decision(), Decision::Add(Reason::Retry { attempts: 1 }));
-    assert_eq!(added.plan().changes[0].notice, Some(Notice::NotListed));
+    assert_eq!(added.plan().changes[0].transition, Some(LedgerTransition::NotListed));
     assert_eq!(early(&added).decision(), Decision::Unconfirmed { until });
     assert_eq!(early(&added).plan().changes, []);
 
     let removed = case().unmapped(&["old.example"], 9_000);
     let removed = removed.with(|case| accepted(case, "old.example"));
     assert!(matches!(removed.decision(), Decision::Remove { .. }));
-    assert_eq!(removed.plan().changes[0].notice, Some(Notice::StillListed));
+    assert_eq!(removed.plan().changes[0].transition, Some(LedgerTransition::StillListed));
     assert_eq!(early(&removed).decision(), Decision::Unconfirmed { until });
     assert_eq!(early(&removed).plan().changes, []);
 }
@@ -559,7 +565,7 @@ fn a_managed_name_is_forgotten_when_it_is_surely_gone() {
     let empty = gone(90_000, true).with(|case| case.present.names.clear());
     assert!(!forgets(&empty), "an empty list where there were names is no list");
     let last = empty.with(|case| {
-        case.wanted.names.clear();
+        case.desired.names.clear();
         case.ledger.remove(&name("stay.example"))
     });
     assert!(forgets(&last), "we removed the last name ourselves");
@@ -569,12 +575,12 @@ fn a_managed_name_is_forgotten_when_it_is_surely_gone() {
 fn a_name_of_clostes_own_that_an_older_version_managed_is_held_for_good() {
     const OWN: &str = "app-0123456789abcdef01234567.closte.com";
     let mut case = case().in_place(&[OWN]).with(|case| case.policy.allow_removals = true);
-    case.wanted.names.clear();
+    case.desired.names.clear();
     let plan = case.plan();
     assert_eq!(plan.decisions, [(name(OWN), Decision::Held(Guard::ClostesOwn))]);
     assert!(plan.is_settled());
     // Nothing is said of it: its row is there.
-    assert_eq!(plan.changes[0].notice, None);
+    assert_eq!(plan.changes[0].transition, None);
     // The checks and the requests for certificates leave it alone.
-    assert_eq!(entry_after(&plan, OWN).unwanted_since, Some(now()));
+    assert_eq!(entry_after(&plan, OWN).undesired_since, Some(now()));
 }

@@ -27,11 +27,11 @@ use words::{ExtraDomain, NetworkId, StateUrl};
 pub use wp_config::WpConfigFile;
 
 use crate::{
-    checks::{self, Network, Pace, ResolverAddress, Target},
+    checks::{self, CheckInterval, Network, ResolverAddress, Target},
     closte::{ApiKey, AppId, BaseUrl},
     daemon::Token,
     domain::{DomainName, Pattern},
-    sync::Www,
+    reconciler::Www,
     telemetry::{Filter, Format},
     wordpress::{CurrentSite, DatabaseUrl, TablePrefix},
 };
@@ -53,7 +53,7 @@ pub struct Settings {
     /// `[sync]`
     pub sync: SyncSettings,
     /// `[checks]`
-    pub checks: Checks,
+    pub checks: Checker,
     /// The file of `state.url`.
     pub state_path: PathBuf,
     /// `[http]`
@@ -148,9 +148,9 @@ pub enum SyncPolicy {
 
 /// `[checks]`
 #[derive(Debug, Clone)]
-pub struct Checks {
+pub struct Checker {
     /// `interval`
-    pub pace: Pace,
+    pub pace: CheckInterval,
     /// `concurrency`
     pub concurrency: usize,
     /// `attention_after`
@@ -220,7 +220,7 @@ impl Settings {
         let exclude = values.list("sync.exclude");
         let keep = values.list("sync.keep");
         let www = values.parse("sync.www");
-        let checks_interval = values.duration("checks.interval", Pace::SHORTEST);
+        let checks_interval = values.duration("checks.interval", CheckInterval::SHORTEST);
         let checks_concurrency = values.number("checks.concurrency", 1..=1024);
         let attention_after = values.duration("checks.attention_after", Duration::ZERO);
         let request_certificate_after =
@@ -288,8 +288,8 @@ impl Settings {
                     keep: keep?,
                     www: www?,
                 },
-                checks: Checks {
-                    pace: Pace {
+                checks: Checker {
+                    pace: CheckInterval {
                         interval: checks_interval?,
                         follows_plugin: values.is_default("checks.interval"),
                     },

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, SpanRelativeTo};
 use super::SyncPolicy;
 use crate::{
     domain::{CLOSTES_OWN, DomainName, InvalidDomain},
-    sync::Www,
+    reconciler::Www,
     telemetry::Format,
 };
 

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use dns::{Dns, DnsFault};
-pub use tls::{Face, Tls};
+pub use tls::{Face, TlsServer};
 pub use world::World;
 
 /// How many requests are remembered in full.

@@ -35,7 +35,7 @@ const OWN_NAME: &str = "*.closte-practice.example";
 
 /// A running TLS server. Clones are handles of the same one; it stops with the last of them.
 #[derive(Clone)]
-pub struct Tls {
+pub struct TlsServer {
     address: SocketAddr,
     shelf: Arc<Shelf>,
     _stops_with_the_last: Arc<DropGuard>,
@@ -91,7 +91,7 @@ struct Authorities {
     issuing: CertifiedIssuer<'static, KeyPair>,
 }
 
-impl Tls {
+impl TlsServer {
     /// Starts one at this address of the machine.
     ///
     /// # Errors
@@ -188,7 +188,7 @@ impl Tls {
     }
 }
 
-impl fmt::Debug for Tls {
+impl fmt::Debug for TlsServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("address", &self.address).finish_non_exhaustive()
     }

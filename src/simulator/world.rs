@@ -5,7 +5,7 @@ use std::{io, net::IpAddr, time::Duration};
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Dns, Face, Simulator, Tls};
+use super::{Dns, Face, Simulator, TlsServer};
 
 /// Where the practice Closte serves its sites.
 const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -20,7 +20,7 @@ pub struct World {
     /// The DNS of everybody.
     pub dns: Dns,
     /// The web server of the practice Closte.
-    pub tls: Tls,
+    pub tls: TlsServer,
     _stops_with_it: DropGuard,
 }
 
@@ -31,7 +31,7 @@ impl World {
     /// # Errors
     /// When no port of 127.0.0.1 can be had.
     pub async fn start(closte: &Simulator, delay: Duration) -> io::Result<Self> {
-        let (dns, tls) = (Dns::start().await?, Tls::start(SERVER).await?);
+        let (dns, tls) = (Dns::start().await?, TlsServer::start(SERVER).await?);
         let stop = CancellationToken::new();
         let issuing = issue(closte.clone(), dns.clone(), tls.clone(), delay);
         let stopped = stop.clone();
@@ -45,7 +45,7 @@ impl World {
     }
 }
 
-async fn issue(closte: Simulator, dns: Dns, tls: Tls, delay: Duration) {
+async fn issue(closte: Simulator, dns: Dns, tls: TlsServer, delay: Duration) {
     loop {
         let may_have_one = |name: &String| {
             let host = name.replacen('*', "any", 1);

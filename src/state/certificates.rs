@@ -3,11 +3,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{LedgerId, State, StateError, to_millis};
-use crate::{domain::DomainName, event::News, ledger::later, time::CLOCKS_DIFFER};
+use crate::{clock::CLOCKS_DIFFER, domain::DomainName, event::News, ledger::later};
 
 /// A name that has been without a certificate for too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lacking {
+pub struct MissingCertificate {
     /// The name.
     pub name: DomainName,
     /// The site.
@@ -40,10 +40,10 @@ impl State {
         pause: Duration,
         most: u32,
         now: Timestamp,
-    ) -> Result<Vec<Lacking>, StateError> {
+    ) -> Result<Vec<MissingCertificate>, StateError> {
         let before = |wait: Duration| to_millis(now.checked_sub(wait).unwrap_or(Timestamp::MIN));
         let rows: Vec<(String, Option<i64>)> = sqlx::query_as(
-            "SELECT s.domain, m.blog_id FROM standing s
+            "SELECT s.domain, m.blog_id FROM domain_status s
              JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain
              LEFT JOIN certificate_request r ON r.ledger_id = s.ledger_id AND r.domain = s.domain
              WHERE s.ledger_id = ? AND s.lacks_certificate_since <= ?
@@ -61,8 +61,9 @@ impl State {
         .await
         .map_err(self.failed())?;
         // What stands in the ledger is a name.
-        let read =
-            |(name, blog_id): (String, _)| Some(Lacking { name: name.parse().ok()?, blog_id });
+        let read = |(name, blog_id): (String, _)| {
+            Some(MissingCertificate { name: name.parse().ok()?, blog_id })
+        };
         Ok(rows.into_iter().filter_map(read).collect())
     }
 

@@ -3,22 +3,22 @@ use sqlx::SqliteConnection;
 
 use super::{State, StateError, from_millis, to_millis};
 use crate::{
+    clock::{Boot, Clock, Jump},
     event::{Event, News},
     ledger::later,
-    time::{Boot, Jump, Time},
 };
 
 /// Who waits: each has tables of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loop {
-    /// Of the cycles, the daemon's and those of `apply`: one at a time.
+    /// Of the cycles, the daemon's and those of `apply`: one at a clock.
     Cycles,
     /// Of the checks.
     Checks,
 }
 
 impl State {
-    /// Lets `time` go on as it did when it was reckoned last, by whichever process; and where the machine's
+    /// Lets `clock` go on as it did when it was reckoned last, by whichever process; and where the machine's
     /// clock has jumped since, follows it: what waits goes on as if no time had passed thereby. Whether the
     /// time is another than before is the result.
     ///
@@ -27,45 +27,45 @@ impl State {
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn follow_clock(&self, whose: Loop, time: &mut Time) -> Result<bool, StateError> {
-        let before = time.boot().clone();
-        if self.reckon_on(whose, time).await? {
-            let Some(jump) = time.jump() else { return Ok(*time.boot() != before) };
+    pub async fn follow_clock(&self, whose: Loop, clock: &mut Clock) -> Result<bool, StateError> {
+        let before = clock.boot().clone();
+        if self.reckon_on(whose, clock).await? {
+            let Some(jump) = clock.jump() else { return Ok(*clock.boot() != before) };
             self.skip(whose, &jump).await?;
-            time.follow(jump.boot);
+            clock.follow(jump.boot);
             return Ok(true);
         }
-        if let Some(jump) = time.jump() {
-            time.follow(jump.boot);
+        if let Some(jump) = clock.jump() {
+            clock.follow(jump.boot);
         }
-        let now = time.now();
+        let now = clock.now();
         let seen = self.last_cycle().await?.completed_at;
         let mut transaction = self.pool.begin().await.map_err(self.failed())?;
-        if let Some(seen) = seen.map(|seen| later(seen, time.machine_runs_for()))
+        if let Some(seen) = seen.map(|seen| later(seen, clock.machine_runs_for()))
             && seen < now
         {
             shift(&mut transaction, whose.graces(), seen, now).await.map_err(self.failed())?;
         }
-        reckon(&mut transaction, whose, time.boot()).await.map_err(self.failed())?;
+        reckon(&mut transaction, whose, clock.boot()).await.map_err(self.failed())?;
         transaction.commit().await.map_err(self.failed())?;
         Ok(true)
     }
 
-    /// Lets `time` go on as it did when it was reckoned last. If that was before the machine booted, or never,
+    /// Lets `clock` go on as it did when it was reckoned last. If that was before the machine booted, or never,
     /// the result is false.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn reckon_on(&self, whose: Loop, time: &mut Time) -> Result<bool, StateError> {
+    pub async fn reckon_on(&self, whose: Loop, clock: &mut Clock) -> Result<bool, StateError> {
         let query = "SELECT booted_at FROM reckoning WHERE loop = ? AND boot = ?";
         let booted_at: Option<i64> = sqlx::query_scalar(query)
-            .bind(whose.word())
-            .bind(&time.boot().id)
+            .bind(whose.as_str())
+            .bind(&clock.boot().id)
             .fetch_optional(&self.pool)
             .await
             .map_err(self.failed())?;
         let Some(at) = booted_at.map(from_millis) else { return Ok(false) };
-        time.follow(Boot { id: time.boot().id.clone(), at });
+        clock.follow(Boot { id: clock.boot().id.clone(), at });
         Ok(true)
     }
 
@@ -88,7 +88,7 @@ impl State {
 }
 
 impl Loop {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Cycles => "cycles",
             Self::Checks => "checks",
@@ -99,16 +99,16 @@ impl Loop {
     fn graces(self) -> &'static [&'static str] {
         match self {
             Self::Cycles => &[
-                "UPDATE managed SET unwanted_since = unwanted_since + ?
-                 WHERE unwanted_since IS NOT NULL",
+                "UPDATE managed SET undesired_since = undesired_since + ?
+                 WHERE undesired_since IS NOT NULL",
                 "UPDATE lacking_record SET since = since + ?",
             ],
             // How long answers have differed counts anew.
-            Self::Checks => &["UPDATE standing SET dns_since = dns_since + ?1,
-                 ssl_since = ssl_since + ?1, since = since + ?1, told_at = told_at + ?1,
+            Self::Checks => &["UPDATE domain_status SET dns_since = dns_since + ?1,
+                 ssl_since = ssl_since + ?1, since = since + ?1, alerted_at = alerted_at + ?1,
                  lacks_certificate_since = lacks_certificate_since + ?1,
                  latest = iif(json_valid(latest), json_remove(latest, '$.dns.history.mixed_since'), latest)
-                 WHERE looked_at IS NOT NULL"],
+                 WHERE checked_at IS NOT NULL"],
         }
     }
 
@@ -121,7 +121,7 @@ impl Loop {
                 "UPDATE certificate_request SET asked_at = asked_at + ?",
                 "UPDATE absent_call SET until = until + ?",
             ],
-            Self::Checks => &["UPDATE standing SET due_at = due_at + ?"],
+            Self::Checks => &["UPDATE domain_status SET due_at = due_at + ?"],
         }
     }
 }
@@ -142,7 +142,7 @@ async fn shift(
 /// Notes what the time is reckoned from.
 async fn reckon(connection: &mut SqliteConnection, whose: Loop, boot: &Boot) -> sqlx::Result<()> {
     sqlx::query("INSERT OR REPLACE INTO reckoning VALUES (?, ?, ?)")
-        .bind(whose.word())
+        .bind(whose.as_str())
         .bind(&boot.id)
         .bind(to_millis(boot.at))
         .execute(connection)
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::{
         ledger::{Attempt, Entry, Origin, Progress},
-        plan::Change,
+        plan::LedgerChange,
         state::{Asked, Lack, LedgerId},
     };
 
@@ -170,34 +170,34 @@ mod tests {
         _folder: tempfile::TempDir,
         state: State,
         ledger: LedgerId,
-        time: Time,
+        clock: Clock,
     }
 
     /// With a name that was unmapped an hour before the last cycle, and one that waits.
     async fn place() -> Place {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(&folder.path().join("state.db")).await.unwrap();
-        let mut time = Time::default();
-        state.follow_clock(Loop::Cycles, &mut time).await.unwrap();
-        let now = time.now();
+        let mut clock = Clock::default();
+        state.follow_clock(Loop::Cycles, &mut clock).await.unwrap();
+        let now = clock.now();
         let ledger = state.begin_ledger(1, "agency.example", "key", now).await.unwrap();
         let ago = now - HOUR;
         let mut unwanted = Entry::new(Origin::default(), ago);
-        unwanted.unwanted_since = Some(ago);
+        unwanted.undesired_since = Some(ago);
         let mut failed = Entry::new(Origin::default(), ago);
         let next = now + HOUR;
         failed.progress = Progress::Failed(Attempt { count: 1, next }, "no".to_owned());
-        let change = |name: &str, entry| Change {
+        let change = |name: &str, entry| LedgerChange {
             name: name.parse().unwrap(),
             entry: Some(entry),
-            notice: None,
+            transition: None,
         };
         let changes = [change("unwanted.example", unwanted), change("failed.example", failed)];
         state.record(ledger, &changes, &News::default(), now).await.unwrap();
         let lack = Lack { state: String::new(), since: ago, reads: 1 };
         state.note_lacking(1, &[(7, &lack)], &[]).await.unwrap();
         state.cycle_completed(ledger, &"", now).await.unwrap();
-        Place { _folder: folder, state, ledger, time }
+        Place { _folder: folder, state, ledger, clock }
     }
 
     impl Place {
@@ -208,18 +208,18 @@ mod tests {
             let entry = |name: &str| &ledger[&name.parse().unwrap()];
             let Progress::Failed(attempt, _) = &entry("failed.example").progress else { panic!() };
             let notes = self.state.record_notes(1).await.unwrap();
-            let now = self.time.now();
+            let now = self.clock.now();
             let hours = |wait: SignedDuration| (wait.as_secs() + 1_800).div_euclid(3_600);
             [
-                hours(now.duration_since(entry("unwanted.example").unwanted_since.unwrap())),
-                hours(now.duration_since(notes.lacking[&7].since)),
+                hours(now.duration_since(entry("unwanted.example").undesired_since.unwrap())),
+                hours(now.duration_since(notes.sites_without_record[&7].since)),
                 hours(attempt.next.duration_since(now)),
             ]
         }
 
         /// The same as that of a process that begins now.
         async fn follow(&mut self) -> bool {
-            self.state.follow_clock(Loop::Cycles, &mut self.time).await.unwrap()
+            self.state.follow_clock(Loop::Cycles, &mut self.clock).await.unwrap()
         }
 
         async fn boot_anew(&mut self) {
@@ -234,7 +234,7 @@ mod tests {
         assert!(!place.follow().await);
         let waits = place.waits().await;
         for days in [3_000, -6_000, 1, 2_999] {
-            place.time.set_clock(DAYS * days);
+            place.clock.set_clock(DAYS * days);
             assert!(place.follow().await && !place.follow().await);
             assert_eq!(place.waits().await, waits, "{days}");
         }
@@ -245,11 +245,11 @@ mod tests {
     #[tokio::test]
     async fn a_process_that_begins_knows_how_much_time_has_passed_since_the_one_before() {
         let mut place = place().await;
-        place.time.advance(Duration::from_secs(10 * 3_600));
-        place.time.set_clock(DAYS);
+        place.clock.advance(Duration::from_secs(10 * 3_600));
+        place.clock.set_clock(DAYS);
         // As it starts with the clock that it finds.
-        let jump = place.time.jump().unwrap();
-        place.time.follow(jump.boot);
+        let jump = place.clock.jump().unwrap();
+        place.clock.follow(jump.boot);
         assert!(place.follow().await);
         assert_eq!(place.waits().await, [11, 11, -9]);
     }
@@ -257,10 +257,10 @@ mod tests {
     #[tokio::test]
     async fn after_a_boot_no_more_counts_than_the_machine_has_run() {
         let mut place = place().await;
-        let ran = (place.time.machine_runs_for().as_secs() + 1_800) / 3_600;
+        let ran = (place.clock.machine_runs_for().as_secs() + 1_800) / 3_600;
         let most = 1 + i64::try_from(ran).unwrap();
         place.boot_anew().await;
-        place.time.set_clock(DAYS * 3_000);
+        place.clock.set_clock(DAYS * 3_000);
         assert!(place.follow().await);
         let [unwanted, lacks, _] = place.waits().await;
         assert!(unwanted == lacks && (most..=most + 1).contains(&unwanted), "{unwanted} {most}");
@@ -277,12 +277,12 @@ mod tests {
 
     #[tokio::test]
     async fn names_are_looked_at_as_if_the_clock_had_not_jumped() {
-        let Place { _folder, state, ledger, mut time } = place().await;
-        state.follow_clock(Loop::Checks, &mut time).await.unwrap();
-        let now = time.now();
-        state.enrol(ledger, Duration::from_secs(300), now).await.unwrap();
+        let Place { _folder, state, ledger, mut clock } = place().await;
+        state.follow_clock(Loop::Checks, &mut clock).await.unwrap();
+        let now = clock.now();
+        state.sync_schedule(ledger, Duration::from_secs(300), now).await.unwrap();
         let rows = async || -> Vec<(i64, Option<i64>, Option<String>)> {
-            sqlx::query_as("SELECT due_at, since, latest FROM standing ORDER BY domain")
+            sqlx::query_as("SELECT due_at, since, latest FROM domain_status ORDER BY domain")
                 .fetch_all(&state.pool)
                 .await
                 .unwrap()
@@ -290,8 +290,8 @@ mod tests {
         let looks = [r#"{"dns":{"history":{"mixed_since":"2026-01-01T00:00:00Z"}}}"#, "damaged"];
         for latest in looks {
             sqlx::query(
-                "UPDATE standing SET looked_at = 1, since = 1, latest = ? WHERE domain =
-                     (SELECT domain FROM standing WHERE latest IS NULL)",
+                "UPDATE domain_status SET checked_at = 1, since = 1, latest = ? WHERE domain =
+                     (SELECT domain FROM domain_status WHERE latest IS NULL)",
             )
             .bind(latest)
             .execute(&state.pool)
@@ -299,9 +299,9 @@ mod tests {
             .unwrap();
         }
         let before = rows().await;
-        time.set_clock(DAYS * 3_000);
-        assert!(state.follow_clock(Loop::Checks, &mut time).await.unwrap());
-        let by = time.now().duration_since(now).as_millis();
+        clock.set_clock(DAYS * 3_000);
+        assert!(state.follow_clock(Loop::Checks, &mut clock).await.unwrap());
+        let by = clock.now().duration_since(now).as_millis();
         for ((due, since, latest), before) in rows().await.into_iter().zip(before) {
             let near = |at: i128, from: i64| (at - i128::from(from) - by).abs() < 3_600_000;
             assert!(near(due.into(), before.0) && near(since.unwrap().into(), before.1.unwrap()));
@@ -314,21 +314,22 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_asked_by_a_clock_that_was_ahead_is_asked_again() {
-        let Place { _folder, state, ledger, time } = place().await;
-        let (now, wait) = (time.now(), Duration::from_secs(3_600));
-        state.enrol(ledger, wait, now).await.unwrap();
-        for lacking in [
+        let Place { _folder, state, ledger, clock } = place().await;
+        let (now, wait) = (clock.now(), Duration::from_secs(3_600));
+        state.sync_schedule(ledger, wait, now).await.unwrap();
+        for sites_without_record in [
             "UPDATE managed SET present_since = 1",
-            "UPDATE standing SET lacks_certificate_since = 1 WHERE domain = 'failed.example'",
+            "UPDATE domain_status SET lacks_certificate_since = 1 WHERE domain = 'failed.example'",
         ] {
-            sqlx::query(lacking).execute(&state.pool).await.unwrap();
+            sqlx::query(sites_without_record).execute(&state.pool).await.unwrap();
         }
         let name = "failed.example".parse().unwrap();
         for (asked_at, is_put_off) in [(now, true), (now + DAYS * 3_000, false)] {
             let asked = Asked { name: &name, answer: "", absent: &["/ssl"], absent_lasts: wait };
             state.certificate_requested(ledger, asked, &News::default(), asked_at).await.unwrap();
-            let lacking = state.lacking_certificates(ledger, wait, wait, 9, now).await.unwrap();
-            assert_eq!(lacking.is_empty(), is_put_off);
+            let sites_without_record =
+                state.lacking_certificates(ledger, wait, wait, 9, now).await.unwrap();
+            assert_eq!(sites_without_record.is_empty(), is_put_off);
             assert_eq!(state.absent_calls(wait, now).await.unwrap().is_empty(), !is_put_off);
         }
     }

@@ -22,7 +22,7 @@ pub enum StateError {
         detail: String,
     },
     /// It is no SQLite database, or no longer one.
-    #[error("the state database {} is damaged ({detail}); restore it from a backup, or move it away to begin anew: what is at Closte then counts as foreign unless it is wanted", path.display())]
+    #[error("the state database {} is damaged ({detail}); restore it from a backup, or move it away to begin anew: what is at Closte then counts as unmanaged unless it is desired", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -10,7 +10,7 @@ use crate::{
     domain::DomainName,
     event::{Event, News},
     ledger::{Attempt, Entry, Ledger, Origin, Progress},
-    plan::Change,
+    plan::LedgerChange,
     secrets,
 };
 
@@ -43,7 +43,7 @@ pub struct Known {
 /// Something in the network's tables that is never sent to Closte: it is no domain name, or one of
 /// Closte's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
+pub struct InvalidRow {
     /// Where it stands: `row 17` or `site 4`.
     pub origin: String,
     /// The site.
@@ -54,7 +54,7 @@ pub struct Rejected {
     pub reason: String,
 }
 
-impl Rejected {
+impl InvalidRow {
     /// The name, where it is one after all, but one of Closte's own.
     pub fn clostes_own(&self) -> Option<DomainName> {
         self.value.parse().ok().filter(DomainName::is_clostes_own)
@@ -72,10 +72,10 @@ impl Rejected {
     fn event(&self) -> Event {
         let Self { origin, blog_id, value, reason } = self.clone();
         match self.clostes_own() {
-            Some(domain) => Event::NotWanted { domain, origin, blog_id, reason },
+            Some(domain) => Event::NotDesired { domain, origin, blog_id, reason },
             None => {
                 let remedy = format!("correct it in {}", self.screen());
-                Event::Rejected { origin, blog_id, value, reason, remedy }
+                Event::InvalidRow { origin, blog_id, value, reason, remedy }
             }
         }
     }
@@ -176,7 +176,7 @@ impl State {
         // A row at a time through the driver would take several times as long.
         let mut batches = sqlx::query_scalar(
             "SELECT json_group_array(json_array(domain, row_id, blog_id, row_modified,
-                 managed_since, present_since, missing_since, unwanted_since, covered_by, progress,
+                 managed_since, present_since, missing_since, undesired_since, covered_by, progress,
                  attempts, next_attempt, refused_at, error))
              FROM (SELECT *, row_number() OVER () AS number FROM managed WHERE ledger_id = ?)
              GROUP BY number / ?",
@@ -206,7 +206,7 @@ impl State {
     pub async fn record(
         &self,
         id: LedgerId,
-        changes: &[Change],
+        changes: &[LedgerChange],
         news: &News,
         now: Timestamp,
     ) -> Result<(), StateError> {
@@ -224,13 +224,13 @@ impl State {
         Ok(())
     }
 
-    /// What was rejected when it was noted last: rows, then sites, by their numbers.
+    /// What was invalid when it was noted last: rows, then sites, by their numbers.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn rejected(&self, id: LedgerId) -> Result<Vec<Rejected>, StateError> {
+    pub async fn invalid(&self, id: LedgerId) -> Result<Vec<InvalidRow>, StateError> {
         let rows = sqlx::query_as(
-            "SELECT origin, blog_id, value, reason FROM rejected WHERE ledger_id = ?
+            "SELECT origin, blog_id, value, reason FROM invalid_row WHERE ledger_id = ?
              ORDER BY substr(origin, 1, instr(origin, ' ')),
                  CAST(substr(origin, instr(origin, ' ')) AS INTEGER)",
         );
@@ -238,39 +238,39 @@ impl State {
             rows.bind(id.0).fetch_all(&self.pool).await.map_err(self.failed())?;
         let read = |(origin, blog_id, value, reason): (_, _, String, _)| {
             let value = secrets::mask(&value);
-            Rejected { origin, blog_id, value, reason }
+            InvalidRow { origin, blog_id, value, reason }
         };
         Ok(rows.into_iter().map(read).collect())
     }
 
-    /// Notes what is rejected now, and tells what was not rejected, or not in this way, before.
+    /// Notes what is invalid now, and tells what was not invalid, or not in this way, before.
     ///
     /// # Errors
     /// Any [`StateError`].
     pub async fn note_rejected(
         &self,
         id: LedgerId,
-        rejected: &[Rejected],
+        invalid: &[InvalidRow],
         now: Timestamp,
     ) -> Result<(), StateError> {
         let known: Vec<(String, String)> =
-            sqlx::query_as("SELECT origin, value FROM rejected WHERE ledger_id = ?")
+            sqlx::query_as("SELECT origin, value FROM invalid_row WHERE ledger_id = ?")
                 .bind(id.0)
                 .fetch_all(&self.pool)
                 .await
                 .map_err(self.failed())?;
         let known: HashMap<String, String> = known.into_iter().collect();
-        let is_new = |one: &&Rejected| known.get(&one.origin) != Some(&one.value);
-        let new: Vec<&Rejected> = rejected.iter().filter(is_new).collect();
-        if new.is_empty() && known.len() == rejected.len() {
+        let is_new = |one: &&InvalidRow| known.get(&one.origin) != Some(&one.value);
+        let new: Vec<&InvalidRow> = invalid.iter().filter(is_new).collect();
+        if new.is_empty() && known.len() == invalid.len() {
             return Ok(());
         }
 
         let news = News::of(new.iter().map(|one| one.event()));
         let mut recording = self.recording(&news, now).await?;
-        let origins: Vec<&str> = rejected.iter().map(|one| one.origin.as_str()).collect();
+        let origins: Vec<&str> = invalid.iter().map(|one| one.origin.as_str()).collect();
         sqlx::query(
-            "DELETE FROM rejected WHERE ledger_id = ?
+            "DELETE FROM invalid_row WHERE ledger_id = ?
              AND origin NOT IN (SELECT value FROM json_each(?))",
         )
         .bind(id.0)
@@ -279,7 +279,7 @@ impl State {
         .await
         .map_err(self.failed())?;
         for one in &new {
-            sqlx::query("INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?, ?)")
+            sqlx::query("INSERT OR REPLACE INTO invalid_row VALUES (?, ?, ?, ?, ?, ?)")
                 .bind(id.0)
                 .bind(&one.origin)
                 .bind(one.blog_id)
@@ -310,7 +310,7 @@ struct Line<'a> {
     managed_since: i64,
     present_since: Option<i64>,
     missing_since: Option<i64>,
-    unwanted_since: Option<i64>,
+    undesired_since: Option<i64>,
     covered_by: Option<Cow<'a, str>>,
     progress: Cow<'a, str>,
     attempts: u32,
@@ -335,7 +335,7 @@ impl<'a> Line<'a> {
             managed_since: to_millis(entry.managed_since),
             present_since: entry.present_since.map(to_millis),
             missing_since: entry.missing_since.map(to_millis),
-            unwanted_since: entry.unwanted_since.map(to_millis),
+            undesired_since: entry.undesired_since.map(to_millis),
             covered_by: entry.covered_by.as_ref().map(|wildcard| wildcard.as_str().into()),
             progress: progress.into(),
             attempts: attempt.map_or(0, |attempt| attempt.count),
@@ -368,7 +368,7 @@ impl<'a> Line<'a> {
             managed_since: from_millis(self.managed_since),
             present_since: self.present_since.map(from_millis),
             missing_since: self.missing_since.map(from_millis),
-            unwanted_since: self.unwanted_since.map(from_millis),
+            undesired_since: self.undesired_since.map(from_millis),
             covered_by: self.covered_by.map(name).transpose()?,
             progress,
         };
@@ -397,7 +397,7 @@ pub(super) fn progress(
 async fn write_entries(
     connection: &mut SqliteConnection,
     id: LedgerId,
-    changes: &[Change],
+    changes: &[LedgerChange],
 ) -> sqlx::Result<()> {
     let mut lines = Vec::new();
     let mut forgotten = Vec::new();
@@ -410,11 +410,11 @@ async fn write_entries(
     if !lines.is_empty() {
         sqlx::query(
             "INSERT OR REPLACE INTO managed (ledger_id, domain, row_id, blog_id, row_modified,
-                 managed_since, present_since, missing_since, unwanted_since, covered_by, progress,
+                 managed_since, present_since, missing_since, undesired_since, covered_by, progress,
                  attempts, next_attempt, refused_at, error)
              SELECT ?, value->>'domain', value->>'row_id', value->>'blog_id',
                  value->>'row_modified', value->>'managed_since', value->>'present_since',
-                 value->>'missing_since', value->>'unwanted_since', value->>'covered_by', value->>'progress',
+                 value->>'missing_since', value->>'undesired_since', value->>'covered_by', value->>'progress',
                  value->>'attempts', value->>'next_attempt', value->>'refused_at', value->>'error'
              FROM json_each(?)",
         )

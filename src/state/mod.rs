@@ -1,7 +1,6 @@
-//! What is remembered over a restart: the ledger, attempts, rejected rows and events, in one
+//! What is remembered over a restart: the ledger, attempts, invalid rows and events, in one
 //! SQLite file. Its schema is in `migrations/`.
 
-mod census;
 mod certificates;
 mod clock;
 mod error;
@@ -11,7 +10,8 @@ mod lock;
 mod place;
 mod recording;
 mod records;
-mod standings;
+mod status;
+mod status_counts;
 
 use std::{
     os::unix::fs::MetadataExt as _,
@@ -30,17 +30,17 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-pub use census::Alike;
-pub use certificates::{Asked, Lacking};
+pub use certificates::{Asked, MissingCertificate};
 pub use clock::Loop;
 pub use error::StateError;
 pub use events::{LastCycle, Recorded};
-pub use ledger::{Known, LedgerId, Rejected};
+pub use ledger::{InvalidRow, Known, LedgerId};
 pub use lock::{FileLock, RunningDaemon};
 use place::{Place, is_sound};
 use recording::Unrecorded;
 pub use records::{Lack, RecordNotes, Written};
-pub use standings::{Looked, Outcome};
+pub use status::{CheckedDomain, StatusUpdate};
+pub use status_counts::StatusCount;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -198,7 +198,7 @@ impl State {
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn others_wrote(&self) -> Result<i64, StateError> {
+    pub async fn data_version(&self) -> Result<i64, StateError> {
         // https://sqlite.org/pragma.html#pragma_data_version
         let version: i64 = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&self.pool)
@@ -213,7 +213,7 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn ledger_version(&self) -> Result<(i64, u64), StateError> {
-        Ok((self.others_wrote().await?, self.changes.load(Ordering::Relaxed)))
+        Ok((self.data_version().await?, self.changes.load(Ordering::Relaxed)))
     }
 
     /// Closes the file, so that nothing is left in its write-ahead log.

@@ -116,8 +116,8 @@ impl Place {
                 None => {}
                 found if found == ours => fs::remove_file(&helper)?,
                 Some(_) => {
-                    let foreign = format!("{} is another database's", helper.display());
-                    return Err(io::Error::other(foreign));
+                    let unmanaged = format!("{} is another database's", helper.display());
+                    return Err(io::Error::other(unmanaged));
                 }
             }
         }

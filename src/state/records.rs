@@ -33,7 +33,7 @@ pub struct Written {
 #[derive(Debug, Clone, Default)]
 pub struct RecordNotes {
     /// The sites that lack theirs.
-    pub lacking: HashMap<i64, Lack>,
+    pub sites_without_record: HashMap<i64, Lack>,
     /// Those that were there, by site and domain.
     pub written: HashMap<(i64, DomainName), Written>,
 }
@@ -70,7 +70,7 @@ impl State {
         let lack = |(blog_id, state, since, reads)| {
             (blog_id, Lack { state, since: from_millis(since), reads })
         };
-        let lacking = rows.into_iter().map(lack).collect();
+        let sites_without_record = rows.into_iter().map(lack).collect();
         let query = "SELECT blog_id, domain, at, is_sure FROM written_record WHERE network_id = ?";
         let rows: Vec<(i64, String, i64, bool)> = sqlx::query_as(query)
             .bind(network)
@@ -81,7 +81,7 @@ impl State {
             Ok(((blog_id, self.name(domain)?), Written { at: from_millis(at), is_sure }))
         };
         let written = rows.into_iter().map(written).collect::<Result<_, StateError>>()?;
-        Ok(RecordNotes { lacking, written })
+        Ok(RecordNotes { sites_without_record, written })
     }
 
     /// Notes how long sites have lacked their records; `ended` lack them no longer.

@@ -195,7 +195,7 @@ fn sqlx_reason(error: &sqlx::Error) -> String {
 
 /// What a database's error is about, whichever database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DatabaseErrorKind {
     Unreachable,
     AccessDenied,
     UnknownDatabase,
@@ -206,7 +206,7 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl DatabaseErrorKind {
     pub(super) fn of(error: &DatabaseError) -> Self {
         match error {
             DatabaseError::MySql(MySqlError::Io(_)) => Self::Unreachable,

@@ -48,18 +48,18 @@ pub struct Network {
     pub path: String,
     /// The domains of all networks of the installation and of their main sites, and
     /// `DOMAIN_CURRENT_SITE`.
-    pub own_names: Vec<DomainName>,
+    pub network_domains: Vec<DomainName>,
     /// The readable rows of the domain table, in the order of their ids.
     pub mappings: Vec<Mapping>,
     /// The sites that have no domain record at all.
-    pub lacking: Vec<Site>,
+    pub sites_without_record: Vec<Site>,
     /// How many more there are on the network's own domain, which never have one.
     pub on_own_domain: usize,
     /// The own domains of all other sites of the installation, where no row of the domain table has them,
     /// each with its site: of those whose records are all for other names, and those of other networks.
     pub without_row: Vec<(i64, DomainName)>,
     /// What is no domain name.
-    pub rejected: Vec<Rejected>,
+    pub invalid: Vec<InvalidMapping>,
     /// How many rows the domain table has.
     pub rows: usize,
     /// The plugin's own settings, or why they could not be read.
@@ -87,7 +87,7 @@ pub struct Mapping {
 
 /// Something in a domain column that is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
+pub struct InvalidMapping {
     /// Where it stands.
     pub origin: Origin,
     /// The site.

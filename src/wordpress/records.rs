@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{
     Network, Site, Source, SourceError,
     database::Connection,
-    error::{DatabaseError, Kind},
+    error::{DatabaseError, DatabaseErrorKind},
     location::quoted,
     sites::bare,
     source::is_gone,
@@ -18,7 +18,7 @@ pub struct NotCreated {
     /// Why.
     pub error: SourceError,
     /// Whether they may have been written all the same: the server's last word was lost.
-    pub perhaps: bool,
+    pub undetermined: bool,
 }
 
 impl Source {
@@ -34,15 +34,15 @@ impl Source {
         network: &Network,
         sites: &[Site],
     ) -> Result<Vec<i64>, NotCreated> {
-        let mut perhaps = false;
+        let mut undetermined = false;
         let create = async |connection: &mut Connection| {
             let written = self.insert(connection, network, sites).await?;
-            perhaps = true;
+            undetermined = true;
             connection.commit().await.map_err(|error| self.other(&error))?;
             Ok(written)
         };
         let written = self.on(create).await;
-        written.map_err(|error| NotCreated { error, perhaps })
+        written.map_err(|error| NotCreated { error, undetermined })
     }
 
     /// Finds out whether domain records could be written, writing none.
@@ -149,13 +149,13 @@ impl Source {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        Err(match Kind::of(&error) {
-            Kind::Denied => {
+        Err(match DatabaseErrorKind::of(&error) {
+            DatabaseErrorKind::Denied => {
                 let account = self.account(connection).await;
                 let grant = self.grant("INSERT", mappings, account.as_deref());
                 SourceError::InsertDenied { grant }
             }
-            Kind::ReadOnly => SourceError::ReadOnly { reason: error.to_string() },
+            DatabaseErrorKind::ReadOnly => SourceError::ReadOnly { reason: error.to_string() },
             _ => self.other(&error),
         })
     }

@@ -74,7 +74,7 @@ impl NoRecord {
     pub const DOUBTS: [Self; 3] =
         [Self::MainSiteUnknown, Self::CurrentSiteUnknown, Self::BaseDomainsUnknown];
 
-    /// Whether the site's own domain is wanted at Closte all the same: nobody else can have it.
+    /// Whether the site's own domain is desired at Closte all the same: nobody else can have it.
     pub fn is_wanted_still(self) -> bool {
         match self {
             Self::Gone
@@ -93,7 +93,7 @@ impl NoRecord {
     }
 
     /// A stable word for programs.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Gone => "gone",
             Self::NetworkDomain => "network-domain",
@@ -155,7 +155,7 @@ pub(super) struct Blog {
 }
 
 /// What the sites are judged by.
-pub(super) struct Facts<'a> {
+pub(super) struct SiteFacts<'a> {
     /// The network that is kept.
     pub(super) network: &'a NetworkRow,
     /// All of the installation.
@@ -174,21 +174,21 @@ pub(super) struct Facts<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     /// Those without any record.
-    pub(super) lacking: Vec<Site>,
+    pub(super) sites_without_record: Vec<Site>,
     /// How many of them stand on the network's own domain, and are not among these.
     pub(super) on_own_domain: usize,
     /// The domains of all other sites of the installation, where no row has them.
     pub(super) without_row: Vec<(i64, DomainName)>,
     /// Those whose domain is none.
-    pub(super) rejected: Vec<(i64, Box<[u8]>, InvalidDomain)>,
+    pub(super) invalid: Vec<(i64, Box<[u8]>, InvalidDomain)>,
     /// The domains of the networks and of their main sites, and `DOMAIN_CURRENT_SITE`.
-    pub(super) own_names: Vec<DomainName>,
+    pub(super) network_domains: Vec<DomainName>,
 }
 
-impl Facts<'_> {
+impl SiteFacts<'_> {
     pub(super) fn sort_out(&self, blogs: &[Blog]) -> Sorted {
         let names = self.own_domains().filter_map(|name| name.parse().ok());
-        let mut sorted = Sorted { own_names: names.collect(), ..Sorted::default() };
+        let mut sorted = Sorted { network_domains: names.collect(), ..Sorted::default() };
         let is_main = |blog: &&Blog| {
             self.main_sites.get(&blog.network) == Some(&blog.id) || self.is_at_its_networks(blog)
         };
@@ -196,7 +196,7 @@ impl Facts<'_> {
         let mut main_is_known = false;
         for blog in blogs.iter().filter(|blog| mains.contains(&blog.id)) {
             main_is_known |= blog.network == self.network.id && self.is_at_its_networks(blog);
-            sorted.own_names.extend(DomainName::from_bytes(&blog.domain));
+            sorted.network_domains.extend(DomainName::from_bytes(&blog.domain));
         }
 
         let mapped: HashSet<&DomainName> = self.mappings.iter().map(|row| &row.domain).collect();
@@ -216,7 +216,7 @@ impl Facts<'_> {
             match DomainName::from_bytes(&blog.domain) {
                 Ok(domain) => candidates.push((blog, domain)),
                 Err(_) if blog.is_gone => {}
-                Err(reason) => sorted.rejected.push((blog.id, blog.domain.clone(), reason)),
+                Err(reason) => sorted.invalid.push((blog.id, blog.domain.clone(), reason)),
             }
         }
         if candidates.is_empty() {
@@ -245,7 +245,7 @@ impl Facts<'_> {
             let path = String::from_utf8_lossy(&blog.path).into_owned();
             Site { blog_id: blog.id, domain, path, record }
         };
-        sorted.lacking = candidates.into_iter().zip(records).map(site).collect();
+        sorted.sites_without_record = candidates.into_iter().zip(records).map(site).collect();
         sorted
     }
 

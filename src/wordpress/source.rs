@@ -8,16 +8,16 @@ use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 use super::{
-    CurrentSite, DatabaseUrl, Mapping, Network, Origin, PluginSettings, Rejected, SourceError,
-    TablePrefix,
+    CurrentSite, DatabaseUrl, InvalidMapping, Mapping, Network, Origin, PluginSettings,
+    SourceError, TablePrefix,
     budget::{Budget, MOST_ROWS},
     choice::{Chosen, NetworkChoice},
     database::{Connection, RawRow},
-    error::{DatabaseError, Kind},
+    error::{DatabaseError, DatabaseErrorKind},
     forms::{self, BaseDomains},
     location::{Location, quoted},
     plugin::{self, closte_integration},
-    sites::{Blog, Facts, NetworkRow, Sorted},
+    sites::{Blog, NetworkRow, SiteFacts, Sorted},
 };
 use crate::{
     domain::{DomainName, InvalidDomain},
@@ -28,7 +28,7 @@ use crate::{
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long a whole read or write may take.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
-/// The most of a rejected value that is kept, in characters.
+/// The most of a invalid value that is kept, in characters.
 const VALUE_KEPT: usize = 200;
 
 /// The network's database.
@@ -112,15 +112,21 @@ impl Source {
             .map_err(|_| SourceError::TimedOut { database: self.database.to_string(), limit })?
             .map_err(|error| {
                 let (database, reason) = (self.database.to_string(), error.to_string());
-                match Kind::of(&error) {
-                    Kind::Unreachable => {
+                match DatabaseErrorKind::of(&error) {
+                    DatabaseErrorKind::Unreachable => {
                         let reason = format!("{reason}{}", self.database.socket_hint());
                         SourceError::Unreachable { database, reason }
                     }
-                    Kind::AccessDenied => SourceError::AccessDenied { database, reason },
-                    Kind::UnknownDatabase => SourceError::UnknownDatabase { database, reason },
-                    Kind::UnknownCharset => SourceError::UnknownCharset { database, reason },
-                    Kind::Denied => {
+                    DatabaseErrorKind::AccessDenied => {
+                        SourceError::AccessDenied { database, reason }
+                    }
+                    DatabaseErrorKind::UnknownDatabase => {
+                        SourceError::UnknownDatabase { database, reason }
+                    }
+                    DatabaseErrorKind::UnknownCharset => {
+                        SourceError::UnknownCharset { database, reason }
+                    }
+                    DatabaseErrorKind::Denied => {
                         let grant = self.grants(account_in(&reason).as_deref());
                         let reason = format!("{reason}: is that its name?");
                         SourceError::SelectDenied { database, reason, grant }
@@ -165,12 +171,12 @@ impl Source {
             id,
             domain: kept.domain.clone(),
             path: kept.path.clone(),
-            own_names: Vec::new(),
+            network_domains: Vec::new(),
             mappings: Vec::new(),
-            lacking: Vec::new(),
+            sites_without_record: Vec::new(),
             on_own_domain: 0,
             without_row: Vec::new(),
-            rejected: Vec::new(),
+            invalid: Vec::new(),
             rows: 0,
             plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
             closte_integration: integrations.and_then(|row| closte_integration(row.as_deref())),
@@ -192,7 +198,7 @@ impl Source {
         // Sorted out here: at 100,000 rows, the server's own join takes three times as long.
         let blogs = self.blogs(connection).await?;
         let main_sites = self.main_sites(connection).await?;
-        let facts = Facts {
+        let facts = SiteFacts {
             network: kept,
             networks: &networks,
             current_site: &self.current_site,
@@ -201,13 +207,13 @@ impl Source {
             mappings: &network.mappings,
             recorded: &recorded,
         };
-        let Sorted { lacking, on_own_domain, without_row, rejected, own_names } =
+        let Sorted { sites_without_record, on_own_domain, without_row, invalid, network_domains } =
             facts.sort_out(&blogs);
-        network.lacking = lacking;
+        network.sites_without_record = sites_without_record;
         network.on_own_domain = on_own_domain;
         network.without_row = without_row;
-        network.own_names = own_names;
-        for (blog_id, value, reason) in rejected {
+        network.network_domains = network_domains;
+        for (blog_id, value, reason) in invalid {
             network.reject(Origin::Site(blog_id), blog_id, &value, reason);
         }
         Ok(network)
@@ -323,12 +329,12 @@ impl Source {
             return Ok(());
         };
         let database = self.database.to_string();
-        Err(match Kind::of(&error) {
-            Kind::TableMissing => {
+        Err(match DatabaseErrorKind::of(&error) {
+            DatabaseErrorKind::TableMissing => {
                 let similar = self.similar_prefixes(connection, table).await;
                 SourceError::TableMissing { database, table: table.to_owned(), similar }
             }
-            Kind::Denied => {
+            DatabaseErrorKind::Denied => {
                 // The server tells of the right that lacks before it looks whether the table is there.
                 let similar = self.similar_prefixes(connection, table).await;
                 if !similar.is_empty() && !similar.contains(&self.prefix.to_string()) {
@@ -342,7 +348,9 @@ impl Source {
                 let grant = self.grants(account.as_deref());
                 SourceError::SelectDenied { database, reason: error.to_string(), grant }
             }
-            Kind::Unreachable => SourceError::Unreachable { database, reason: error.to_string() },
+            DatabaseErrorKind::Unreachable => {
+                SourceError::Unreachable { database, reason: error.to_string() }
+            }
             _ => self.other(&error),
         })
     }
@@ -437,7 +445,7 @@ impl Network {
 
     fn reject(&mut self, origin: Origin, blog_id: i64, value: &[u8], reason: InvalidDomain) {
         let value = secrets::mask(&lossy(value)).chars().take(VALUE_KEPT).collect();
-        self.rejected.push(Rejected { origin, blog_id, value, reason });
+        self.invalid.push(InvalidMapping { origin, blog_id, value, reason });
     }
 }
 

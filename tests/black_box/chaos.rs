@@ -1,22 +1,23 @@
-//! Whatever happens, in whatever order: when it is over, both ends agree and no foreign name was
+//! Whatever happens, in whatever order: when it is over, both ends agree and no unmanaged name was
 //! touched. The daemon is crashed at random points on the way.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use closte_sync::{
+    clock::Clock,
     closte::{ApiKey, BaseUrl, Client},
     ledger::BackOff,
     plan::Policy,
+    reconciler::{Reconciler, Rules, Shutdown, Www},
     simulator::{Call, Fault, Simulator, Target},
     state::State,
-    sync::{Rules, Stop, Sync, Www},
-    time::Time,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::support::{KEY, Network};
 
-const FOREIGN: [&str; 3] = ["*.elsewhere.example", "mail.elsewhere.example", "www.foreign.example"];
+const FOREIGN: [&str; 3] =
+    ["*.elsewhere.example", "mail.elsewhere.example", "www.unmanaged.example"];
 const NAMES: [&str; 8] = [
     "a.example",
     "b.example",
@@ -53,11 +54,11 @@ fn rules() -> Rules {
     }
 }
 
-async fn start(network: &Network, closte: &Simulator, state: &State) -> Sync {
+async fn start(network: &Network, closte: &Simulator, state: &State) -> Reconciler {
     let (base, key): (BaseUrl, ApiKey) = (closte.base_url().parse().unwrap(), KEY.parse().unwrap());
     let account = key.fingerprint(&base);
     let client = Client::new(base, key, Duration::from_millis(100), 3).unwrap();
-    Sync::new(network.source(None), client, account, state.clone(), rules(), Time::default())
+    Reconciler::new(network.source(None), client, account, state.clone(), rules(), Clock::default())
 }
 
 fn any_fault(random: &mut StdRng) -> (Target, Fault) {
@@ -92,7 +93,7 @@ async fn whatever_happens(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let state = State::open(&folder.path().join("state.db")).await.unwrap();
     let mut sync = start(&network, &closte, &state).await;
-    let never = Stop::default();
+    let never = Shutdown::default();
     let mut mapped = BTreeSet::from(["stays.example"]);
     closte.set_latency(Duration::from_millis(3));
     for _ in 0..40 {
@@ -133,7 +134,7 @@ async fn whatever_happens(seed: u64) {
     assert!(settled > 2, "seed {seed}: it never came to rest");
     let there: BTreeSet<String> = closte.domains().into_iter().collect();
     for name in FOREIGN {
-        assert!(there.contains(name), "seed {seed}: {name} was foreign");
+        assert!(there.contains(name), "seed {seed}: {name} was unmanaged");
     }
     for name in &mapped {
         let wildcard = name.split_once('.').map(|(_, parent)| format!("*.{parent}"));

@@ -80,18 +80,18 @@ async fn every_kind_of_failure_is_told_apart_and_none_holds_the_key() {
     closte.refuse("bad.example");
     let client = client(&closte);
     let body = |text: &str| Fault::Body(text.to_owned());
-    let is_not_understood = |error: &ClosteError| matches!(error, ClosteError::NotUnderstood(_));
+    let is_not_understood = |error: &ClosteError| matches!(error, ClosteError::InvalidResponse(_));
     type Check = fn(&ClosteError) -> bool;
     let cases: [(Fault, Check); 14] = [
         (Fault::Status(401), |error| matches!(error, ClosteError::KeyRejected(_))),
         (Fault::Status(403), |error| matches!(error, ClosteError::KeyRejected(_))),
-        (Fault::Status(404), |error| matches!(error, ClosteError::NoSuchCall { status: 404 })),
+        (Fault::Status(404), |error| matches!(error, ClosteError::NotFound { status: 404 })),
         (Fault::RetryAfter(429, 600), |error| {
             error.retry_after() == Some(Duration::from_secs(600))
                 && matches!(error, ClosteError::RateLimited { .. })
         }),
         (Fault::RetryAfter(503, 600), |error| {
-            matches!(error, ClosteError::OutOfOrder { status: 503, .. })
+            matches!(error, ClosteError::ServerError { status: 503, .. })
         }),
         (Fault::Redirect("http://127.0.0.1:9/elsewhere".to_owned()), |error| {
             matches!(error, ClosteError::Redirected { why: Redirect::OtherPort(9), .. })
@@ -103,7 +103,7 @@ async fn every_kind_of_failure_is_told_apart_and_none_holds_the_key() {
         (body("\"yes\""), is_not_understood),
         (
             Fault::Failure("bad key {apikey} given".to_owned()),
-            |error| matches!(error, ClosteError::Declined(text) if text == "bad key *** given"),
+            |error| matches!(error, ClosteError::Rejected(text) if text == "bad key *** given"),
         ),
         (Fault::Failure("API key expired".to_owned()), |error| {
             matches!(error, ClosteError::KeyRejected(_))

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use closte_sync::{
-    checks::{Checks, Clock, Options, Pace, Patience},
+    checks::{CheckInterval, Checker, Options, Patience, Scheduler},
+    clock::Clock,
     simulator::{DnsFault, Face, Simulator, World},
-    standing::SslVerdict,
-    state::{Looked, State},
-    time::Time,
+    state::{CheckedDomain, State},
+    status::SslVerdict,
 };
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
@@ -21,9 +21,9 @@ const INTERVAL: Duration = Duration::from_secs(300);
 /// The second loop alone, over a state that a cycle has filled, with a time that can be moved.
 struct Running {
     state: State,
-    time: Time,
+    clock: Clock,
     stop: CancellationToken,
-    clock: JoinHandle<()>,
+    scheduler: JoinHandle<()>,
     outside: Outside,
     _ends: (Network, Simulator, Program),
 }
@@ -51,32 +51,33 @@ impl Running {
             queries_per_second: 100_000,
             name_server_port: 53,
         };
-        let time = Time::default();
+        let time = Clock::default();
         let stop = CancellationToken::new();
         let patience = Patience { attention_after: 24 * HOUR };
-        let pace = Pace { interval: INTERVAL, follows_plugin: true };
-        let checks = Checks::new(options).unwrap();
-        let clock = Clock::new(checks, state.clone(), patience, None, pace, 8, time.clone());
-        let clock = tokio::spawn({
+        let pace = CheckInterval { interval: INTERVAL, follows_plugin: true };
+        let checks = Checker::new(options).unwrap();
+        let scheduler =
+            Scheduler::new(checks, state.clone(), patience, None, pace, 8, time.clone());
+        let scheduler = tokio::spawn({
             let stop = stop.clone();
-            async move { clock.run(&stop, &|| ()).await }
+            async move { scheduler.run(&stop, &|| ()).await }
         });
-        Self { state, time, stop, clock, outside, _ends: (network, closte, program) }
+        Self { state, clock: time, stop, scheduler, outside, _ends: (network, closte, program) }
     }
 
-    async fn all(&self) -> Vec<Looked> {
+    async fn all(&self) -> Vec<CheckedDomain> {
         let ledger = self.state.current_ledger().await.unwrap().unwrap();
-        self.state.wanted(ledger, &[]).await.unwrap()
+        self.state.desired(ledger, &[]).await.unwrap()
     }
 
     /// Waits until all have been looked at since `since` and stand like this.
-    async fn stand(&self, what: &str, is_so: impl Fn(&Looked) -> bool) {
+    async fn stand(&self, what: &str, is_so: impl Fn(&CheckedDomain) -> bool) {
         eventually(what, async || self.all().await.iter().all(&is_so)).await;
     }
 
     async fn work(&self) {
         self.stand("all work", |one| {
-            one.standing.as_ref().is_some_and(|standing| standing.latest.works())
+            one.status.as_ref().is_some_and(|status| status.latest.works())
         })
         .await;
     }
@@ -85,10 +86,10 @@ impl Running {
     async fn rest(&self) {
         const A_WHILE: Duration = Duration::from_secs(30);
         eventually("nothing is due for a while", async || {
-            let until = self.time.now() + A_WHILE;
+            let until = self.clock.now() + A_WHILE;
             let rests = self.all().await.iter().all(|one| one.due_at.is_some_and(|at| at > until));
             if !rests {
-                self.time.advance(A_WHILE);
+                self.clock.advance(A_WHILE);
             }
             rests
         })
@@ -97,10 +98,10 @@ impl Running {
 
     /// Moves the time, and waits until all have been looked at since.
     async fn advance(&self, by: Duration) {
-        let before = self.time.now();
-        self.time.advance(by);
+        let before = self.clock.now();
+        self.clock.advance(by);
         self.stand("all are looked at again", |one| {
-            one.standing.as_ref().is_some_and(|standing| standing.looked_at > before)
+            one.status.as_ref().is_some_and(|status| status.checked_at > before)
         })
         .await;
     }
@@ -123,7 +124,7 @@ impl Running {
 
     async fn stop(self) {
         self.stop.cancel();
-        self.clock.await.unwrap();
+        self.scheduler.await.unwrap();
     }
 }
 
@@ -166,7 +167,7 @@ async fn a_name_that_works_costs_one_resolver_and_one_handshake() {
 async fn due_times_survive_a_restart() {
     let running = Running::start(&["a.example", "b.example", "c.example", "d.example"]).await;
     running.work().await;
-    let due = |all: &[Looked]| all.iter().map(|one| one.due_at.unwrap()).collect::<Vec<_>>();
+    let due = |all: &[CheckedDomain]| all.iter().map(|one| one.due_at.unwrap()).collect::<Vec<_>>();
     let before = due(&running.all().await);
     let spread: std::collections::HashSet<_> = before.iter().collect();
     assert_eq!(spread.len(), 4, "each has a moment of its own: {before:?}");
@@ -175,11 +176,11 @@ async fn due_times_survive_a_restart() {
     running.stop.cancel();
     let again = State::open(&path).await.unwrap();
     let ledger = again.current_ledger().await.unwrap().unwrap();
-    assert_eq!(due(&again.wanted(ledger, &[]).await.unwrap()), before);
+    assert_eq!(due(&again.desired(ledger, &[]).await.unwrap()), before);
     // The longest overdue come first.
     let mut in_order = before.clone();
     in_order.sort();
-    let late = running.time.now() + INTERVAL;
+    let late = running.clock.now() + INTERVAL;
     assert_eq!(due(&again.due(ledger, late, 2).await.unwrap()), in_order[..2]);
 }
 
@@ -188,12 +189,12 @@ async fn a_shorter_interval_pulls_in_what_a_longer_one_had_put_off() {
     let running = Running::start(&["a.example", "b.example", "c.example", "d.example"]).await;
     running.work().await;
     running.stop.cancel();
-    running.clock.await.unwrap();
+    running.scheduler.await.unwrap();
     let ledger = running.state.current_ledger().await.unwrap().unwrap();
-    let now = running.time.now();
+    let now = running.clock.now();
     let interval = Duration::from_secs(10);
     let due = async || {
-        let all = running.state.wanted(ledger, &[]).await.unwrap();
+        let all = running.state.desired(ledger, &[]).await.unwrap();
         all.iter().map(|one| one.due_at.unwrap()).collect::<Vec<_>>()
     };
     assert!(due().await.iter().any(|at| *at > now + interval));
@@ -210,12 +211,12 @@ async fn a_name_that_broke_is_told_when_a_second_look_agrees() {
     running.advance(INTERVAL).await;
     eventually("it is doubted", async || {
         let all = running.all().await;
-        all[0].standing.as_ref().unwrap().doubted_at.is_some()
+        all[0].status.as_ref().unwrap().suspect_since.is_some()
     })
     .await;
     assert!(!running.told().await.contains(&"certificate.broke".to_owned()));
     assert_eq!(
-        running.all().await[0].standing.as_ref().unwrap().latest.ssl.verdict,
+        running.all().await[0].status.as_ref().unwrap().latest.ssl.verdict,
         SslVerdict::Valid
     );
     running.advance(Duration::from_secs(40)).await;
@@ -246,7 +247,7 @@ async fn when_all_break_at_once_the_fault_is_probably_ours() {
     }
     // Only the turn of one has come; it is others that are looked at because of it.
     let first = running.all().await.iter().filter_map(|one| one.due_at).min().unwrap();
-    running.time.advance(first.duration_since(running.time.now()).unsigned_abs());
+    running.clock.advance(first.duration_since(running.clock.now()).unsigned_abs());
     let suspicious = async || running.told().await.contains(&"checks.suspicious".to_owned());
     eventually("it is said", suspicious).await;
     let told = running.told().await;
@@ -256,9 +257,9 @@ async fn when_all_break_at_once_the_fault_is_probably_ours() {
     }
     running.advance(INTERVAL).await;
     // A look that was under way meanwhile may have raised one more.
-    running.time.advance(Duration::from_secs(40));
+    running.clock.advance(Duration::from_secs(40));
     running
-        .stand("no doubt is left", |one| one.standing.as_ref().unwrap().doubted_at.is_none())
+        .stand("no doubt is left", |one| one.status.as_ref().unwrap().suspect_since.is_none())
         .await;
     let told = running.told().await;
     assert!(!told.contains(&"certificate.broke".to_owned()), "{told:?}");
@@ -341,7 +342,7 @@ async fn a_certificate_that_ends_soon_is_told_in_time() {
     running.advance(Duration::from_secs(40)).await;
     running
         .stand("it has expired", |one| {
-            one.standing.as_ref().unwrap().latest.ssl.verdict == SslVerdict::Expired
+            one.status.as_ref().unwrap().latest.ssl.verdict == SslVerdict::Expired
         })
         .await;
     running.stop().await;
@@ -354,10 +355,10 @@ async fn names_that_are_no_longer_wanted_are_looked_at_no_more() {
     running._ends.0.unmap("a.example").await;
     running._ends.2.run(&["apply"]).await;
     eventually("one is left", async || running.all().await.len() == 1).await;
-    let looked_at = running.all().await[0].standing.as_ref().unwrap().looked_at;
+    let checked_at = running.all().await[0].status.as_ref().unwrap().checked_at;
     let queries = running.outside.dns.queries();
     running.advance(INTERVAL).await;
-    assert!(running.all().await[0].standing.as_ref().unwrap().looked_at > looked_at);
+    assert!(running.all().await[0].status.as_ref().unwrap().checked_at > checked_at);
     assert_eq!(running.outside.dns.queries() - queries, 2);
     running.stop().await;
 }
@@ -412,28 +413,28 @@ async fn a_clock_that_jumps_puts_nothing_off_and_calls_nobody() {
     let running = Running::start(&["a.example", "b.example", "c.example"]).await;
     running.work().await;
     running.break_dns("a.example").await;
-    let mut clock = running.time.clone();
+    let mut scheduler = running.clock.clone();
     for days in [300, -3_000, 3_000, -300] {
-        running.time.set_clock(SignedDuration::from_hours(24 * days));
-        clock.follow(clock.jump().unwrap().boot);
-        let set_at = clock.now();
+        running.clock.set_clock(SignedDuration::from_hours(24 * days));
+        scheduler.follow(scheduler.jump().unwrap().boot);
+        let set_at = scheduler.now();
         let interval = Duration::from_secs(1) + INTERVAL;
         eventually("each is looked at in an interval from now on", async || {
             let mut due = running.all().await.into_iter().map(|one| one.due_at.unwrap());
-            due.all(|due| due >= clock.now() && due <= clock.now() + interval)
+            due.all(|due| due >= scheduler.now() && due <= scheduler.now() + interval)
         })
         .await;
-        running.time.advance(INTERVAL);
+        running.clock.advance(INTERVAL);
         running
             .stand("all are looked at again", |one| {
-                one.standing.as_ref().is_some_and(|standing| {
-                    standing.looked_at > set_at && standing.looked_at < set_at + HOUR
+                one.status.as_ref().is_some_and(|status| {
+                    status.checked_at > set_at && status.checked_at < set_at + HOUR
                 })
             })
             .await;
         for one in running.all().await {
-            let standing = one.standing.unwrap();
-            assert!(standing.since <= clock.now() && standing.since > set_at - HOUR, "{days}");
+            let status = one.status.unwrap();
+            assert!(status.since <= scheduler.now() && status.since > set_at - HOUR, "{days}");
         }
     }
     let told = running.told().await;

@@ -19,7 +19,7 @@ async fn plan_shows_a_diff_and_changes_nothing() {
     assert_eq!(
         plan.out,
         "\
-6 to add, 0 to remove, 0 held, 0 waiting; 1 in place, 3 covered, 2 foreign, 4 rejected
+6 to add, 0 to remove, 0 held, 0 waiting; 1 in place, 3 covered, 2 unmanaged, 4 invalid
 + *.roses.example
 + agency.example
 + orphan.example
@@ -33,14 +33,14 @@ async fn plan_shows_a_diff_and_changes_nothing() {
 ! archived.agency.example  no domain record for site 5: it is archived, spam or deleted
 ! spam.agency.example  no domain record for site 6: it is archived, spam or deleted
 ! deleted.agency.example  no domain record for site 7: it is archived, spam or deleted
-! row 11 \"https://pasted.example/\"  rejected: it is a web address; only the host name belongs here; correct it in Network Admin > Ultimate Multisite > Domains
-! row 12 \"\"  rejected: it is empty; correct it in Network Admin > Ultimate Multisite > Domains
-! row 13 \"evil.example&domain=victim.example\"  rejected: the character '&' cannot be part of a host name; correct it in Network Admin > Ultimate Multisite > Domains
-! site 9 \"localhost\"  rejected: it has one label only, and a domain needs two, such as shop.example; correct it in Network Admin > Sites > Edit
+! row 11 \"https://pasted.example/\"  invalid: it is a web address; only the host name belongs here; correct it in Network Admin > Ultimate Multisite > Domains
+! row 12 \"\"  invalid: it is empty; correct it in Network Admin > Ultimate Multisite > Domains
+! row 13 \"evil.example&domain=victim.example\"  invalid: the character '&' cannot be part of a host name; correct it in Network Admin > Ultimate Multisite > Domains
+! site 9 \"localhost\"  invalid: it has one label only, and a domain needs two, such as shop.example; correct it in Network Admin > Sites > Edit
 "
     );
     assert_eq!(closte.domains().len(), 3);
-    assert_eq!(network.source(None).read().await.unwrap().lacking.len(), 7);
+    assert_eq!(network.source(None).read().await.unwrap().sites_without_record.len(), 7);
 
     let plan = program.run(&["plan", "--json"]).await.json();
     let decisions: Vec<_> = plan["decisions"].as_array().unwrap().iter().collect();
@@ -69,7 +69,7 @@ async fn apply_tells_what_it_did() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
     closte.put(["a.example"]);
     let applied = program.run(&["apply"]).await;
-    assert_eq!(applied.out, "1 added, 0 removed; 1 of 2 wanted names were in place\n");
+    assert_eq!(applied.out, "1 added, 0 removed; 1 of 2 desired names were in place\n");
     network.map("c.example").await;
     let applied = program.run(&["apply", "--json"]).await.json();
     assert_eq!((&applied["added"], &applied["in_place"]), (&json!(1), &json!(2)));
@@ -87,7 +87,7 @@ async fn status_shows_the_worst_first() {
     let status = program.run(&["status"]).await;
     let lines: Vec<_> = status.out.lines().collect();
     assert!(
-        lines[0].starts_with("2 of 3 wanted domains are served by Closte, as of"),
+        lines[0].starts_with("2 of 3 desired domains are served by Closte, as of"),
         "{status:?}"
     );
     assert!(lines[1].starts_with("DOMAIN"), "{status:?}");
@@ -95,7 +95,7 @@ async fn status_shows_the_worst_first() {
     assert_eq!(words(lines[2]), ["bad.example", "refused", "-"]);
     assert_eq!(words(lines[3]), ["a.example", "yes", "-"]);
     assert_eq!(words(lines[4]), ["b.example", "yes", "-"]);
-    assert!(lines[6].starts_with("! row 4 \"not a name\"  rejected: "), "{status:?}");
+    assert!(lines[6].starts_with("! row 4 \"not a name\"  invalid: "), "{status:?}");
 
     let status = program.run(&["status", "--json", "bad.example", "b.example"]).await.json();
     let status = status.as_array().unwrap();
@@ -339,11 +339,11 @@ fn the_readme_explains_every_event() {
 
 #[test]
 fn the_readme_explains_every_verdict() {
-    use closte_sync::standing::{Blocker, DnsVerdict, SslVerdict};
+    use closte_sync::status::{Blocker, DnsVerdict, SslVerdict};
     let readme = include_str!("../../README.md");
-    let words = DnsVerdict::ALL.iter().map(|verdict| verdict.word());
-    let words = words.chain(SslVerdict::ALL.iter().map(|verdict| verdict.word()));
-    for word in words.chain(Blocker::ALL.iter().map(|blocker| blocker.word())) {
+    let words = DnsVerdict::ALL.iter().map(|verdict| verdict.as_str());
+    let words = words.chain(SslVerdict::ALL.iter().map(|verdict| verdict.as_str()));
+    for word in words.chain(Blocker::ALL.iter().map(|blocker| blocker.as_str())) {
         let row = readme.lines().find(|line| {
             let mut cells = line.split('|').map(str::trim);
             cells.nth(1).is_some_and(|cell| cell.contains(&format!("`{word}`")))
@@ -357,7 +357,7 @@ fn the_readme_explains_every_verdict() {
 
 #[test]
 fn the_readme_explains_every_fault() {
-    use closte_sync::standing::{BrokenBy, CaaFault, CnameFault};
+    use closte_sync::status::{BrokenBy, CaaFault, CnameFault};
     let readme = include_str!("../../README.md");
     let table = readme.lines().skip_while(|line| !line.starts_with("| field | word |")).skip(2);
     let mut field = "";
@@ -369,9 +369,9 @@ fn the_readme_explains_every_fault() {
         }
         told.extend(cells[2].split(',').map(|word| (field, word.trim().trim_matches('`'))));
     }
-    let broken = BrokenBy::ALL.iter().map(|fault| ("`dns.broken_by`", fault.word()));
-    let chain = CnameFault::ALL.iter().map(|fault| ("`dns.chain.fault`", fault.word()));
-    let caa = CaaFault::ALL.iter().map(|fault| ("`caa.fault`", fault.word()));
+    let broken = BrokenBy::ALL.iter().map(|fault| ("`dns.broken_by`", fault.as_str()));
+    let chain = CnameFault::ALL.iter().map(|fault| ("`dns.chain.fault`", fault.as_str()));
+    let caa = CaaFault::ALL.iter().map(|fault| ("`caa.fault`", fault.as_str()));
     let mut faults: Vec<(&str, &str)> = broken.chain(chain).chain(caa).collect();
     told.sort_unstable();
     faults.sort_unstable();
@@ -380,12 +380,12 @@ fn the_readme_explains_every_fault() {
 
 #[test]
 fn the_readmes_tables_have_no_verdict_that_there_is_not() {
-    use closte_sync::standing::{Blocker, DnsVerdict, SslVerdict};
+    use closte_sync::status::{Blocker, DnsVerdict, SslVerdict};
     let readme = include_str!("../../README.md");
     let tables: [(&str, Vec<&str>); 3] = [
-        ("| DNS |", DnsVerdict::ALL.iter().map(|verdict| verdict.word()).collect()),
-        ("| SSL |", SslVerdict::ALL.iter().map(|verdict| verdict.word()).collect()),
-        ("| blocker |", Blocker::ALL.iter().map(|blocker| blocker.word()).collect()),
+        ("| DNS |", DnsVerdict::ALL.iter().map(|verdict| verdict.as_str()).collect()),
+        ("| SSL |", SslVerdict::ALL.iter().map(|verdict| verdict.as_str()).collect()),
+        ("| blocker |", Blocker::ALL.iter().map(|blocker| blocker.as_str()).collect()),
     ];
     for (head, mut words) in tables {
         let table = readme.lines().skip_while(|line| !line.starts_with(head)).skip(2);
@@ -464,7 +464,7 @@ async fn apply_of_a_name_that_nobody_knows_does_nothing() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     let applied = program.run(&["apply", "a.example", "stranger.example"]).await;
     assert_eq!((applied.status, closte.requests().len()), (1, 0), "{applied:?}");
-    let said = "stranger.example is neither wanted by the network nor managed, so nothing was done: see \
+    let said = "stranger.example is neither desired by the network nor managed, so nothing was done: see \
                 Network Admin > Ultimate Multisite > Domains";
     assert!(applied.err.contains(said) && !applied.err.contains("a.example is"), "{applied:?}");
     assert_eq!(program.run(&["apply", "no name"]).await.status, 64);

@@ -36,16 +36,16 @@ fn lines(text: &str, part: &str) -> usize {
 async fn a_row_that_is_no_name_is_told_whatever_fails_when_it_is_found() {
     let (network, _closte, program) = ends(&["a.example"]).await;
     program.run(&["apply"]).await;
-    break_events(&program, "'row.rejected'").await;
+    break_events(&program, "'row.invalid'").await;
     network.map("no name").await;
     let daemon = program.start_daemon();
-    daemon.logs("ERROR row.rejected origin=").await;
+    daemon.logs("ERROR row.invalid origin=").await;
     daemon.logs("ERROR state.failed").await;
     mend(&program).await;
     daemon.logs("state.recovered").await;
-    assert_eq!(lines(&daemon.log(), "row.rejected"), 1, "{}", daemon.log());
+    assert_eq!(lines(&daemon.log(), "row.invalid"), 1, "{}", daemon.log());
     let events = program.run(&["events"]).await;
-    assert_eq!(lines(&events.out, "row.rejected"), 1, "{events:?}");
+    assert_eq!(lines(&events.out, "row.invalid"), 1, "{events:?}");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn the_metrics_and_status_have_the_same_stages() {
         // A look that began before may write its own times.
         eventually(stage, async || {
             let mut database = options.connect().await.unwrap();
-            let update = format!("UPDATE standing SET {times}");
+            let update = format!("UPDATE domain_status SET {times}");
             database.execute(AssertSqlSafe(update)).await.unwrap();
             let status = program.run(&["status", "--json"]).await.json();
             let metrics = get(&format!("{at}/metrics")).await.1;
@@ -77,7 +77,7 @@ async fn it_tells_life_readiness_and_figures() {
         metrics = get(&format!("{at}/metrics")).await.1;
         value(&metrics, r#"closte_sync_domains{stage="done"}"#) == Some(1.0)
             && value(&metrics, r#"closte_sync_domains{stage="checking-ssl-cert"}"#) == Some(1.0)
-            && value(&metrics, r#"closte_sync_names{state="in_place"}"#) == Some(2.0)
+            && value(&metrics, r#"closte_sync_cycle_domains{state="in_place"}"#) == Some(2.0)
             && value(&metrics, r#"closte_sync_api_calls_total{call="list",outcome="ok"}"#)
                 == Some(2.0)
     })
@@ -89,8 +89,8 @@ async fn it_tells_life_readiness_and_figures() {
         (r#"closte_sync_domains{stage="failed"}"#, 0.0),
         (r#"closte_sync_domains_by_dns{verdict="ok"}"#, 2.0),
         (r#"closte_sync_domains_by_ssl{verdict="valid"}"#, 1.0),
-        (r#"closte_sync_names{state="wanted"}"#, 2.0),
-        (r#"closte_sync_names{state="refused"}"#, 0.0),
+        (r#"closte_sync_cycle_domains{state="desired"}"#, 2.0),
+        (r#"closte_sync_cycle_domains{state="refused"}"#, 0.0),
     ] {
         assert_eq!(value(&metrics, name), Some(expected), "{name}: {metrics}");
     }

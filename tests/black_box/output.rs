@@ -74,7 +74,7 @@ async fn what_rows_and_closte_say_is_visible_in_the_log_and_at_the_endpoint() {
             .with("CLOSTE_SYNC__LOG__FILTER", "trace")
             .with("CLOSTE_SYNC__HTTP__LISTEN", "127.0.0.1:0");
         let daemon = program.start_daemon();
-        daemon.logs("row.rejected").await;
+        daemon.logs("row.invalid").await;
         daemon.logs("domain.add_failed").await;
         closte.fail(Target::Only(Call::List), Fault::Body(format!("<p>{HIDDEN}</p>")));
         daemon.logs("closte.failed").await;

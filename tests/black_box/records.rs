@@ -273,7 +273,7 @@ async fn base_domains_of_checkout_forms_get_none_and_forms_that_are_not_understo
     network.sql("INSERT INTO wp_wu_forms (settings) VALUES ('half a form')").await;
     let applied = cycles(&program).await;
     assert_eq!(recorded(&network).await, []);
-    assert!(closte.domains().contains(&"base.example".to_owned()), "wanted as ever: {applied:?}");
+    assert!(closte.domains().contains(&"base.example".to_owned()), "desired as ever: {applied:?}");
     let unknown = "base-domains-unknown";
     assert_eq!(decisions(&program).await, [(2, unknown.to_owned()), (5, unknown.to_owned())]);
     let events = program.run(&["events"]).await;
@@ -349,7 +349,7 @@ async fn what_is_wanted_of_archived_spam_and_deleted_sites_stays_and_nothing_new
     let program = program.with("CLOSTE_SYNC__WORDPRESS__CREATE_DOMAIN_RECORDS", "true");
     cycles(&program).await;
     assert_eq!(recorded(&network).await, [alpha()]);
-    assert!(!closte.domains().contains(&"old.example".to_owned()), "it was never wanted");
+    assert!(!closte.domains().contains(&"old.example".to_owned()), "it was never desired");
     assert_eq!(decisions(&program).await, [(6, "gone".to_owned())]);
 }
 

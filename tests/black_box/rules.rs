@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{KEY, Network, Program, ends, eventually};
 
 /// Two cycles: one that acts, one that sees that it worked.
-async fn settle(program: &Program) {
+async fn transition(program: &Program) {
     program.run(&["apply"]).await;
     let settled = program.run(&["apply"]).await;
     assert_eq!(settled.status, 0, "{settled:?}");
@@ -22,9 +22,9 @@ fn numbered(number: usize) -> Vec<String> {
 async fn rule_1_a_foreign_name_is_never_removed() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     closte.put(["mail.elsewhere.example", "*.elsewhere.example"]);
-    settle(&program).await;
+    transition(&program).await;
     network.unmap("a.example").await;
-    settle(&program).await;
+    transition(&program).await;
     let left = ["*.elsewhere.example", "b.example", "c.example", "mail.elsewhere.example"];
     assert_eq!(closte.domains(), left);
     assert!(!closte.requests().iter().any(|request| {
@@ -35,41 +35,41 @@ async fn rule_1_a_foreign_name_is_never_removed() {
 #[tokio::test]
 async fn rule_1_another_key_has_a_ledger_of_its_own() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
-    settle(&program).await;
+    transition(&program).await;
     network.unmap("a.example").await;
     closte.set_key("another-key");
     let program = program.with("CLOSTE_CLIENT_API_KEY", "another-key");
     let applied = program.run(&["apply"]).await;
     assert!(applied.err.contains("ledger.started network=\"agency.example (1)\" left_behind=3"));
     assert!(applied.err.contains("ledger.adopted domains=2"), "{applied:?}");
-    settle(&program).await;
+    transition(&program).await;
     assert_eq!(
         closte.domains(),
         ["a.example", "b.example", "c.example"],
-        "a is foreign to this key"
+        "a is unmanaged to this key"
     );
     network.unmap("b.example").await;
-    settle(&program).await;
+    transition(&program).await;
     assert_eq!(closte.domains(), ["a.example", "c.example"]);
 }
 
 #[tokio::test]
 async fn rule_1_another_network_has_a_ledger_of_its_own() {
     let (_network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
-    settle(&program).await;
+    transition(&program).await;
     let other = Network::with_domains(&["d.example"]).await;
     other.sql("UPDATE wp_site SET domain = 'other.example'").await;
     let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &other.url);
     let applied = program.run(&["apply"]).await;
     assert!(applied.err.contains("network=\"other.example (1)\" left_behind=3"), "{applied:?}");
-    settle(&program).await;
+    transition(&program).await;
     assert_eq!(closte.domains(), ["a.example", "b.example", "c.example", "d.example"]);
 }
 
 #[tokio::test]
 async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
     let (network, closte, program) = ends(&["a.example", "b.agency.example", "c.example"]).await;
-    settle(&program).await;
+    transition(&program).await;
     // Only its letter case: that is no change.
     network.sql("UPDATE wp_site SET domain = 'AGENCY.example'").await;
     let applied = program.run(&["apply"]).await;
@@ -102,7 +102,7 @@ async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
     assert!(applied.err.contains(renamed), "{applied:?}");
     assert!(!applied.err.contains("ledger.started"), "{applied:?}");
     program.run(&["apply", "--allow-removals"]).await;
-    settle(&program).await;
+    transition(&program).await;
     assert_eq!(closte.domains(), ["b.new.example", "c.example"]);
     // And back again.
     network.sql("UPDATE wp_site SET domain = 'agency.example'").await;
@@ -113,7 +113,7 @@ async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
 #[tokio::test]
 async fn rule_2_a_source_that_cannot_be_read_removes_nothing() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
-    settle(&program).await;
+    transition(&program).await;
     for damage in [
         "ALTER TABLE wp_wu_domain_mappings RENAME TO away",
         "ALTER TABLE wp_blogs RENAME TO away_too",
@@ -131,7 +131,7 @@ async fn rule_2_a_source_that_cannot_be_read_removes_nothing() {
 #[tokio::test]
 async fn rule_2_an_empty_table_removes_nothing_not_even_the_only_name() {
     let (network, closte, program) = ends(&["only.example"]).await;
-    settle(&program).await;
+    transition(&program).await;
     network.unmap("only.example").await;
     let held = program.run(&["apply"]).await;
     assert_eq!((held.status, closte.count(Call::Remove)), (3, 0));
@@ -143,7 +143,7 @@ async fn rule_2_an_empty_table_removes_nothing_not_even_the_only_name() {
 #[tokio::test]
 async fn rule_2_a_list_that_is_not_understood_in_full_removes_nothing_and_stops_no_addition() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
-    settle(&program).await;
+    transition(&program).await;
     network.unmap("a.example").await;
     network.map("new.example").await;
     closte.set_shape(Shape::With(vec![json!({"unheard": "of"})]));
@@ -165,7 +165,7 @@ async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() 
     let names = numbered(20);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (_network, closte, program) = ends(&names).await;
-    settle(&program).await;
+    transition(&program).await;
     let odd = Fault::Body(r#"{"success": true, "domains": []}"#.to_owned());
     closte.fail(Target::Only(Call::List), odd);
     let missing = program.run(&["apply"]).await;
@@ -196,7 +196,7 @@ async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() 
         assert!(events.out.contains(event), "{events:?}");
     }
 
-    settle(&program).await;
+    transition(&program).await;
     closte.take_away(names[3]);
     program.run(&["apply"]).await;
     let restored = program.run(&["apply"]).await;
@@ -207,7 +207,7 @@ async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() 
 #[tokio::test]
 async fn rule_2_no_broken_answer_to_the_list_removes_anything() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
-    settle(&program).await;
+    transition(&program).await;
     network.unmap("a.example").await;
     let body = |text: &str| Fault::Body(text.to_owned());
     for fault in [
@@ -228,7 +228,7 @@ async fn rule_2_no_broken_answer_to_the_list_removes_anything() {
         assert_eq!(closte.count(Call::Remove), 0, "{fault:?}");
     }
     closte.heal();
-    settle(&program).await;
+    transition(&program).await;
     assert_eq!(closte.domains(), ["b.example", "c.example"]);
 }
 
@@ -237,7 +237,7 @@ async fn rule_3_many_names_go_only_when_somebody_insists() {
     let names = numbered(12);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (network, closte, program) = ends(&names).await;
-    settle(&program).await;
+    transition(&program).await;
     network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain < 'shop04'").await;
     let held = program.run(&["apply"]).await;
     assert_eq!((held.status, closte.count(Call::Remove)), (3, 0), "{held:?}");
@@ -248,16 +248,16 @@ async fn rule_3_many_names_go_only_when_somebody_insists() {
 
     let insisted = program.run(&["apply", "--allow-removals"]).await;
     assert_eq!((insisted.status, closte.domains().len()), (0, 8), "{insisted:?}");
-    settle(&program).await;
+    transition(&program).await;
     network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain < 'shop06'").await;
-    settle(&program).await;
+    transition(&program).await;
     assert_eq!(closte.domains().len(), 6, "two of eight is no surprise");
 }
 
 #[tokio::test]
 async fn rule_3_the_daemon_says_that_it_holds_removals_and_how_to_insist() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
-    settle(&program).await;
+    transition(&program).await;
     network.sql("UPDATE wp_wu_domain_mappings SET domain = 'new.' || domain").await;
     network
         .sql("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (1, 'x.example')")
@@ -277,7 +277,7 @@ async fn rule_3_the_daemon_says_that_it_holds_removals_and_how_to_insist() {
 async fn rule_4_a_name_that_is_gone_for_a_blink_stays() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     let program = program.with("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "1h");
-    settle(&program).await;
+    transition(&program).await;
     network.unmap("a.example").await;
     let applied = program.run(&["apply"]).await;
     assert_eq!(applied.status, 3, "{applied:?}");
@@ -293,7 +293,7 @@ async fn rule_5_the_networks_own_names_and_kept_ones_are_never_removed() {
     let all = ["agency.example", "keep.shop.example", "a.example", "b.example", "c.example"];
     let (network, closte, program) = ends(&all).await;
     let program = program.with("CLOSTE_SYNC__SYNC__KEEP", "*.shop.example");
-    settle(&program).await;
+    transition(&program).await;
     assert_eq!(closte.domains().len(), 5);
     network.unmap("agency.example").await;
     network.unmap("keep.shop.example").await;
@@ -323,7 +323,7 @@ async fn rule_5_own_names_are_those_of_wp_config_and_of_main_sites_too_with_and_
         )
         .await;
     network.map("stays.example").await;
-    settle(&program).await;
+    transition(&program).await;
     network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain <> 'stays.example'").await;
     let applied = program.run(&["apply", "--allow-removals"]).await;
     assert_eq!((applied.status, closte.count(Call::Remove)), (0, 0), "{applied:?}");
@@ -342,7 +342,7 @@ async fn rule_6_a_crash_in_the_middle_of_a_call_forgets_no_name() {
     // What the calls did at Closte in spite of the crash, and what the network did meanwhile.
     closte.put(["a.example", "b.example", "c.example"]);
     network.unmap("a.example").await;
-    settle(&program).await;
+    transition(&program).await;
     assert_eq!(closte.domains(), ["b.example", "c.example"], "a was forgotten");
 }
 
@@ -403,9 +403,9 @@ async fn names_below_closte_com_are_never_sent() {
         .await;
     closte.put([OWN, "cdn-7.closte.com"]);
     let plan = program.run(&["plan"]).await.out;
-    let head = "1 to add, 0 to remove, 0 held, 0 waiting; 0 in place, 2 foreign, 2 not wanted\n";
+    let head = "1 to add, 0 to remove, 0 held, 0 waiting; 0 in place, 2 unmanaged, 2 not desired\n";
     assert!(plan.starts_with(head), "{plan}");
-    let reason = "not wanted: it is one of Closte's own names, which are never sent to it";
+    let reason = "not desired: it is one of Closte's own names, which are never sent to it";
     assert!(plan.contains(&format!("! row 2 \"{OWN}\"  {reason}\n")), "{plan}");
     assert!(plan.contains(&format!("! site 5 \"site5.closte.com\"  {reason}\n")), "{plan}");
     for _ in 0..2 {
@@ -416,12 +416,12 @@ async fn names_below_closte_com_are_never_sent() {
     let sent = closte.requests().into_iter().filter_map(|request| request.domain);
     assert_eq!(sent.collect::<Vec<_>>(), ["a.example"]);
     let events = program.run(&["events"]).await.out;
-    assert_eq!(events.matches("domain.not_wanted").count(), 2, "{events}");
-    assert!(!events.contains("row.rejected"), "{events}");
+    assert_eq!(events.matches("domain.not_desired").count(), 2, "{events}");
+    assert!(!events.contains("row.invalid"), "{events}");
     let status = program.run(&["status", "--json"]).await.json();
     let own: Vec<_> =
         status.as_array().unwrap().iter().filter(|one| one["domain"] != "a.example").collect();
-    assert_eq!((own.len(), &own[0]["at_closte"]), (1, &json!("not-wanted")), "{status}");
+    assert_eq!((own.len(), &own[0]["at_closte"]), (1, &json!("not-desired")), "{status}");
 
     let extra =
         program.with("CLOSTE_SYNC__SYNC__EXTRA_DOMAINS", "*.closte.com").run(&["plan"]).await;

@@ -39,12 +39,12 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
         .with("WATCHDOG_USEC", "8000000")
         .start(&["run", "--config", &settings]);
     hears("READY=1").await;
-    hears("STATUS=2 of 2 wanted domains are served by Closte").await;
+    hears("STATUS=2 of 2 desired domains are served by Closte").await;
     hears("WATCHDOG=1").await;
     closte.fail(Target::Only(Call::List), Fault::Status(503));
     hears("STATUS=The last cycle was broken off: Closte is out of order (HTTP 503)").await;
     closte.heal();
-    hears("STATUS=2 of 2 wanted domains are served by Closte").await;
+    hears("STATUS=2 of 2 desired domains are served by Closte").await;
     daemon.signal("-HUP");
     hears("READY=1").await;
     program.file("closte-sync.toml", "[sync]\npolicy = \"x\"\n[checks]\ninterval = \"1s\"");
@@ -57,11 +57,11 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
     hears("are served by Closte; the new settings were refused: ").await;
     program.file("closte-sync.toml", "");
     daemon.signal("-HUP");
-    hears("STATUS=2 of 2 wanted domains are served by Closte\n").await;
+    hears("STATUS=2 of 2 desired domains are served by Closte\n").await;
     network.sql("ALTER TABLE wp_site RENAME TO wp_gone").await;
     hears("STATUS=The last cycle was broken off: there is no table wp_site").await;
     network.sql("ALTER TABLE wp_gone RENAME TO wp_site").await;
-    hears("STATUS=2 of 2 wanted domains are served by Closte").await;
+    hears("STATUS=2 of 2 desired domains are served by Closte").await;
     assert_eq!(daemon.stop().await, 0);
     hears("STOPPING=1").await;
 }

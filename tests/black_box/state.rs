@@ -109,8 +109,8 @@ async fn a_deleted_file_that_cannot_be_written_anew_stays_in_memory_until_it_can
     let path = program.state_path();
     let log = path.with_extension("db-wal");
     // Somebody else's, by that name.
-    fs::write(path.with_extension("foreign"), "not ours").unwrap();
-    fs::rename(path.with_extension("foreign"), &log).unwrap();
+    fs::write(path.with_extension("unmanaged"), "not ours").unwrap();
+    fs::rename(path.with_extension("unmanaged"), &log).unwrap();
     fs::remove_file(&path).unwrap();
     daemon.logs("state.deleted").await;
     assert!(daemon.log().contains("state.db-wal is another database's"), "{}", daemon.log());

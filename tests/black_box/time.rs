@@ -82,7 +82,7 @@ async fn a_restart_begins_no_grace_anew() {
     network.unmap("a.example").await;
     daemon.logs("domain.unmapped domain=a.example").await;
     assert_eq!(daemon.stop().await, 0);
-    let since = async || status(&program).await[0]["unwanted_since"].clone();
+    let since = async || status(&program).await[0]["undesired_since"].clone();
     let before = since().await;
     for _ in 0..2 {
         let daemon = program.start_daemon();
@@ -112,7 +112,7 @@ async fn a_clock_that_was_ahead_once_keeps_nothing_waiting() {
     assert_eq!(refused[0]["at_closte"], "refused");
     eventually("all are looked at", async || {
         let is_known =
-            |one: &Value| one["unwanted_since"].is_string() || one["looked_at"].is_string();
+            |one: &Value| one["undesired_since"].is_string() || one["checked_at"].is_string();
         status(&program).await.iter().all(is_known)
     })
     .await;
@@ -126,7 +126,7 @@ async fn a_clock_that_was_ahead_once_keeps_nothing_waiting() {
     eventually("what waited is tried again", async || closte.domains().len() == 4).await;
     let now = jiff::Timestamp::now().to_string();
     eventually("nothing is of a time to come", async || {
-        let times = ["since", "managed_since", "unwanted_since", "looked_at", "works_since"];
+        let times = ["since", "managed_since", "undesired_since", "checked_at", "works_since"];
         let of = |one: &Value| times.map(|time| one[time].as_str().unwrap_or("").to_owned());
         let year = |time: &str| time.get(..4).unwrap_or("").to_owned();
         status(&program).await.iter().flat_map(of).all(|time| year(&time) <= year(&now))
@@ -151,10 +151,10 @@ async fn a_clock_that_jumps_calls_nobody_to_a_name_that_has_just_broken() {
         assert_eq!(check().await[0]["dns"]["verdict"], "elsewhere");
     }
     let daemon = program.start_daemon();
-    let looked_at = async || status(&program).await[0]["looked_at"].clone();
-    let before = looked_at().await;
+    let checked_at = async || status(&program).await[0]["checked_at"].clone();
+    let before = checked_at().await;
     clock.set(3 * YEARS);
-    eventually("it is looked at again", async || looked_at().await != before).await;
+    eventually("it is looked at again", async || checked_at().await != before).await;
     assert_eq!(daemon.stop().await, 0);
     let events = program.run(&["events", "--json"]).await.out;
     assert!(events.contains("dns.pending") && !events.contains("needs_attention"), "{events}");

@@ -462,7 +462,7 @@ async fn a_certificate_that_ends_at_one_of_several_addresses_is_told_with_the_ad
 async fn servers_that_speak_only_old_ways_of_tls_are_seen() {
     let workshop = Workshop::new();
     let stage = Stage::with(&workshop).await;
-    let names = ["exchange.example", "cbc.example", "foreign.example", "ancient.example"];
+    let names = ["exchange.example", "cbc.example", "unmanaged.example", "ancient.example"];
     for name in names {
         workshop.make(&leaf(name, "RSA:2048"));
     }
@@ -490,7 +490,7 @@ async fn servers_that_speak_only_old_ways_of_tls_are_seen() {
         );
     }
     // Its certificate is seen, and is not for the name.
-    let (verdict, advice) = stage.verdict("foreign.example").await;
+    let (verdict, advice) = stage.verdict("unmanaged.example").await;
     assert_eq!(verdict, "wrong-name", "{advice}");
     let (verdict, advice) = stage.verdict("ancient.example").await;
     assert_eq!(verdict, "handshake-failed");

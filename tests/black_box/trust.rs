@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use closte_sync::{
-    checks::{Checks, Depth, Expected, Options, Target},
+    checks::{Checker, Depth, Expected, Options, Target},
     simulator::{Dns, DnsFault, Face, Simulator},
-    standing::{BrokenBy, DnsObservation, DnsVerdict},
+    status::{BrokenBy, DnsResult, DnsVerdict},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -307,7 +307,7 @@ fn options(resolvers: &[Dns]) -> Options {
 struct Torn {
     resolvers: [Dns; 2],
     name_servers: [Dns; 2],
-    checks: Checks,
+    checks: Checker,
     expected: Expected,
 }
 
@@ -332,12 +332,12 @@ impl Torn {
             dns.point("ns2.example", &["127.0.0.2".parse().unwrap()]);
         }
         let expected = Expected::new(&targets, []);
-        Self { resolvers, name_servers: first, checks: Checks::new(options).unwrap(), expected }
+        Self { resolvers, name_servers: first, checks: Checker::new(options).unwrap(), expected }
     }
 
     /// One resolver sees the name at the right place, the other elsewhere; the name servers see it as
     /// told.
-    async fn look(&self, name: &str, right: [bool; 2], servers: &[&str]) -> DnsObservation {
+    async fn look(&self, name: &str, right: [bool; 2], servers: &[&str]) -> DnsResult {
         let address =
             |right: bool| [if right { "127.0.0.3" } else { "127.0.0.9" }.parse().unwrap()];
         self.resolvers[0].point(name, &address(true));
@@ -350,7 +350,7 @@ impl Torn {
         self.ask(name).await
     }
 
-    async fn ask(&self, name: &str) -> DnsObservation {
+    async fn ask(&self, name: &str) -> DnsResult {
         let name = name.parse().unwrap();
         self.checks.look(&name, Some(&self.expected), Depth::Full, Timestamp::now()).await.dns
     }
@@ -417,7 +417,7 @@ async fn the_target_is_the_networks_public_address() {
     dns.point("agency.example", &["9.9.9.9".parse().unwrap(), "10.0.0.7".parse().unwrap()]);
     let public_address = Some("203.0.113.9".parse().unwrap());
     let options = Options { public_address, ..options(std::slice::from_ref(&dns)) };
-    let checks = Checks::new(options).unwrap();
+    let checks = Checker::new(options).unwrap();
     let expected = checks.expected(Some("agency.example"), Timestamp::now()).await.unwrap();
     assert_eq!(expected.places(), ["203.0.113.9", "9.9.9.9", "agency.example"]);
 }

@@ -34,13 +34,14 @@ fn assert_whole(read: &Read) {
     );
     let modified: Vec<_> = read.mappings.iter().take(3).map(|mapping| mapping.modified).collect();
     assert_eq!(modified, [Some(1_767_323_045), None, None]);
-    let mut own: Vec<_> = read.own_names.iter().map(|name| name.as_str()).collect();
+    let mut own: Vec<_> = read.network_domains.iter().map(|name| name.as_str()).collect();
     own.sort_unstable();
     own.dedup();
     assert_eq!(own, ["agency.example", "second.example"]);
-    let lacking: Vec<_> = read.lacking.iter().map(|site| (site.blog_id, site.record)).collect();
+    let sites_without_record: Vec<_> =
+        read.sites_without_record.iter().map(|site| (site.blog_id, site.record)).collect();
     assert_eq!(
-        lacking,
+        sites_without_record,
         [
             (4, Ok(())),
             (5, Err(NoRecord::Gone)),
@@ -52,10 +53,9 @@ fn assert_whole(read: &Read) {
         ]
     );
     assert_eq!(read.on_own_domain, 1);
-    let rejected: Vec<_> =
-        read.rejected.iter().map(|one| (one.origin, one.reason.clone())).collect();
+    let invalid: Vec<_> = read.invalid.iter().map(|one| (one.origin, one.reason.clone())).collect();
     assert_eq!(
-        rejected,
+        invalid,
         [
             (Origin::Row(11), InvalidDomain::Url),
             (Origin::Row(12), InvalidDomain::Empty),
@@ -91,7 +91,7 @@ async fn values_that_no_schema_would_allow_reject_their_row_only() {
         .await;
     let read = network.source(None).read().await.unwrap();
     let reasons: Vec<_> = read
-        .rejected
+        .invalid
         .iter()
         .filter(|one| matches!(one.origin, Origin::Row(20..)))
         .map(|one| one.reason.clone())
@@ -114,8 +114,9 @@ async fn another_network_has_a_table_of_its_own() {
         (read.domain.as_str(), mapped(&read)),
         ("second.example", vec![(1, 14, "club.example")])
     );
-    let lacking: Vec<_> = read.lacking.iter().map(|site| site.blog_id).collect();
-    assert_eq!(lacking, [] as [i64; 0]);
+    let sites_without_record: Vec<_> =
+        read.sites_without_record.iter().map(|site| site.blog_id).collect();
+    assert_eq!(sites_without_record, [] as [i64; 0]);
 }
 
 #[tokio::test]
@@ -197,7 +198,7 @@ async fn what_changed_since_the_read_gets_no_domain_record() {
         }
         let source = network.source(None);
         let read = source.read().await.unwrap();
-        let lacking = fitting(&read);
+        let sites_without_record = fitting(&read);
         let set = |table: &str, id: &str, column: &str, value: &str| {
             format!("UPDATE wp_{table} SET {column} = '{value}' WHERE {id}")
         };
@@ -226,7 +227,7 @@ async fn what_changed_since_the_read_gets_no_domain_record() {
         ] {
             network.sql(&change).await;
             assert_eq!(
-                source.create_records(&read, &lacking).await.unwrap(),
+                source.create_records(&read, &sites_without_record).await.unwrap(),
                 [] as [i64; 0],
                 "{change}"
             );
@@ -237,7 +238,7 @@ async fn what_changed_since_the_read_gets_no_domain_record() {
             let other = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
             network.sql(&format!("ALTER TABLE wp_blogs CONVERT TO {other}")).await;
         }
-        assert_eq!(source.create_records(&read, &lacking).await.unwrap(), [4]);
+        assert_eq!(source.create_records(&read, &sites_without_record).await.unwrap(), [4]);
     }
 }
 
@@ -272,19 +273,19 @@ async fn a_domain_record_is_written_as_the_plugin_writes_it_and_only_once() {
     for network in [Network::mariadb().await, Network::sqlite().await] {
         let source = network.source(None);
         let read = source.read().await.unwrap();
-        let lacking = fitting(&read);
+        let sites_without_record = fitting(&read);
         if network.url.starts_with("mysql") {
-            let error = source.create_records(&read, &lacking).await.unwrap_err();
+            let error = source.create_records(&read, &sites_without_record).await.unwrap_err();
             let text = error.to_string();
-            assert!(matches!(error.error, SourceError::InsertDenied { .. }) && !error.perhaps);
+            assert!(matches!(error.error, SourceError::InsertDenied { .. }) && !error.undetermined);
             assert!(text.contains("GRANT INSERT ON `net"), "{text}");
             assert!(text.contains("`.`wp_wu_domain_mappings` TO 'user"), "{text}");
             network.allow_records().await;
         }
         source.check_insert().await.unwrap();
-        assert_eq!(source.create_records(&read, &lacking).await.unwrap(), [4]);
+        assert_eq!(source.create_records(&read, &sites_without_record).await.unwrap(), [4]);
         assert_eq!(
-            source.create_records(&read, &lacking).await.unwrap(),
+            source.create_records(&read, &sites_without_record).await.unwrap(),
             [] as [i64; 0],
             "written twice"
         );
@@ -347,7 +348,7 @@ async fn a_site_whose_domain_does_not_fit_keeps_no_other_from_its_record() {
     network.sql(&format!("{insert} (20, 1, '{long}'), (21, 1, 'fits.agency.example')")).await;
     let source = network.source(None);
     let read = source.read().await.unwrap();
-    let long = read.lacking.iter().find(|site| site.blog_id == 20).unwrap();
+    let long = read.sites_without_record.iter().find(|site| site.blog_id == 20).unwrap();
     assert_eq!(long.record, Err(NoRecord::DoesNotFit));
     assert_eq!(source.create_records(&read, &fitting(&read)).await.unwrap(), [4, 21]);
 }

@@ -6,7 +6,7 @@ use super::{About, Advice, dns::LATER};
 use crate::{
     checks::hosts::{known_host, proxy_switch, runs_zones},
     listing::listing,
-    standing::{AddressSeen, DnsVerdict, Observation, SslVerdict, Stray},
+    status::{AddressSeen, CheckResult, DnsVerdict, SslVerdict, Stray},
 };
 
 impl About<'_> {
@@ -94,7 +94,7 @@ impl About<'_> {
             short: "set proxy",
             owner: format!(
                 "{name} is at {found}, a proxy, so where it leads cannot be seen: {how}. If the proxy is \
-                 wanted, name its networks in checks.proxies"
+                 desired, name its networks in checks.proxies"
             ),
             customer: format!("{customer} {LATER}"),
         })
@@ -116,7 +116,7 @@ impl About<'_> {
 
     /// What the customer can do about a proxy that offers no TLS.
     pub(super) fn without_tls_at_the_proxy(&self) -> Option<String> {
-        let Observation { dns, ssl, .. } = self.latest;
+        let CheckResult { dns, ssl, .. } = self.latest;
         let is_so =
             dns.verdict == DnsVerdict::Proxied && ssl.verdict == SslVerdict::HandshakeFailed;
         let (host, switch) = self.proxy().filter(|_| is_so)?;
@@ -151,7 +151,7 @@ impl About<'_> {
     /// One of several addresses does not serve the name, and others do.
     pub(super) fn one_of_several(&self) -> Advice {
         let (name, ssl) = (self.name, &self.latest.ssl);
-        let error = ssl.error.as_deref().unwrap_or(ssl.verdict.word());
+        let error = ssl.error.as_deref().unwrap_or(ssl.verdict.as_str());
         let fault = match ssl.verdict {
             SslVerdict::WrongName => format!("shows another certificate ({})", self.names()),
             SslVerdict::Expired => "shows a certificate that has expired".to_owned(),

@@ -3,7 +3,7 @@
 use super::{About, Advice};
 use crate::{
     listing::listing,
-    standing::{Caa, CaaFault, Zone},
+    status::{Caa, CaaFault, Zone},
 };
 
 impl About<'_> {

@@ -6,7 +6,7 @@ use super::{About, Advice, UNKNOWN_PLACE, WAIT};
 use crate::{
     checks::chain,
     listing::listing,
-    standing::{BrokenBy, Chain, CnameFault, DnsVerdict, Zone},
+    status::{BrokenBy, Chain, CnameFault, DnsVerdict, Zone},
 };
 
 impl About<'_> {

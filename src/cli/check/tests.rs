@@ -8,7 +8,7 @@ use crate::{
     },
     event::Event,
     ledger::{Attempt, Progress},
-    standing::Blocker,
+    status::Blocker,
 };
 
 const NAME: &str = "shop.example";
@@ -18,8 +18,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn checks() -> Checks {
-    Checks::new(Options {
+fn checks() -> Checker {
+    Checker::new(Options {
         resolvers: Vec::new(),
         expected_targets: Vec::new(),
         public_address: None,
@@ -35,7 +35,7 @@ fn checks() -> Checks {
 }
 
 /// What the ledger may know of a name that was added at the beginning.
-fn facts() -> impl Strategy<Value = Facts> {
+fn facts() -> impl Strategy<Value = LedgerInfo> {
     let attempt = |count| Attempt { count, next: at(60) };
     let progress = prop_oneof![
         Just(Progress::Idle),
@@ -46,7 +46,7 @@ fn facts() -> impl Strategy<Value = Facts> {
     ];
     let added = prop::option::of(Just(at(0)));
     (added, prop::option::of(Just(at(30))), progress).prop_map(|(added_at, there, progress)| {
-        Facts {
+        LedgerInfo {
             blog_id: Some(2),
             added_at,
             at_closte_since: there.filter(|_| added_at.is_some()),
@@ -63,7 +63,7 @@ struct Sight {
     ssl: SslVerdict,
     owner: String,
     customer: String,
-    seen: Observation,
+    seen: CheckResult,
 }
 
 /// Whether an address of IPv4 leads to the site, be it by a proxy.
@@ -99,17 +99,17 @@ impl Sight {
     }
 
     /// As it is remembered, for `status` and the network.
-    fn of_memory(standing: &Standing, facts: &Facts, looks: &Looks<'_>) -> Self {
-        let advice = advise(&NAME.parse().unwrap(), standing, facts, None, looks.now);
-        let Observation { dns, ssl, .. } = &standing.latest;
+    fn of_memory(status: &DomainStatus, facts: &LedgerInfo, looks: &Looks<'_>) -> Self {
+        let advice = advise(&NAME.parse().unwrap(), status, facts, None, looks.now);
+        let CheckResult { dns, ssl, .. } = &status.latest;
         Self {
-            works: standing.latest.works(),
-            stage: stage(standing, &looks.patience, looks.now).word().to_owned(),
+            works: status.latest.works(),
+            stage: stage(status, &looks.patience, looks.now).as_str().to_owned(),
             dns: dns.verdict,
             ssl: ssl.verdict,
             owner: advice.owner,
             customer: advice.customer,
-            seen: standing.latest.clone(),
+            seen: status.latest.clone(),
         }
     }
 
@@ -195,24 +195,24 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn verdict_works_stage_exit_status_and_advice_never_contradict_each_other(
-        looked in prop::collection::vec((observations(at(0)), prop::sample::select(vec![60, 700, DAY])), 1..6),
+        checked in prop::collection::vec((observations(at(0)), prop::sample::select(vec![60, 700, DAY])), 1..6),
         facts in facts(),
     ) {
-        thread_local! { static CHECKS: Checks = checks(); }
+        thread_local! { static CHECKS: Checker = checks(); }
         CHECKS.with(|checks| {
-            let mut standing: Option<Standing> = None;
+            let mut status: Option<DomainStatus> = None;
             let mut second = 60;
-            for (seen, pause) in looked {
+            for (seen, pause) in checked {
                 let patience = Patience { attention_after: Duration::from_secs(24 * 60 * 60) };
                 let looks = Looks { checks, target: None, patience, panel: None, now: at(second) };
                 let name = NAME.parse().unwrap();
-                let looked = Looked { standing: standing.clone(), facts: facts.clone(), ..unrecorded(name) };
-                let settled = looks.settle(&looked, standing.as_ref(), &seen);
-                let mut finding = Finding { looked, seen, settled };
+                let checked = CheckedDomain { status: status.clone(), facts: facts.clone(), ..unrecorded(name) };
+                let settled = looks.transition(&checked, status.as_ref(), &seen);
+                let mut finding = Finding { checked, seen, settled };
                 finding.say_it_as_what_it_is();
                 if finding.settled.is_doubt() {
-                    let doubted = finding.settled.standing.clone();
-                    finding.settled = looks.settle(&finding.looked, Some(&doubted), &finding.seen);
+                    let doubted = finding.settled.status.clone();
+                    finding.settled = looks.transition(&finding.checked, Some(&doubted), &finding.seen);
                     finding.say_it_as_what_it_is();
                 }
                 let now = Sight::of_check(&finding, &looks);
@@ -223,14 +223,14 @@ proptest! {
                 prop_assert!(line.contains(&verdicts), "{}", line);
                 prop_assert!(details.contains(&now.stage), "{}", details);
                 for blocker in &finding.seen.blockers {
-                    prop_assert!(details.contains(blocker.word()), "{}", details);
+                    prop_assert!(details.contains(blocker.as_str()), "{}", details);
                 }
-                let remembered = Sight::of_memory(&finding.settled.standing, &facts, &looks);
+                let remembered = Sight::of_memory(&finding.settled.status, &facts, &looks);
                 prop_assert_eq!(remembered.agrees(), Ok(()));
                 for event in &finding.settled.events {
                     prop_assert!(fits(event, &remembered), "{:?}", event);
                 }
-                standing = Some(finding.settled.standing.clone());
+                status = Some(finding.settled.status.clone());
                 prop_assert_eq!(exit_status(&[finding]) == exit::OK, now.works);
                 second += pause;
             }

@@ -13,21 +13,21 @@ use sqlx::{
 use tokio::sync::mpsc;
 
 use super::{
-    CommandError, Ends, check, exit,
+    Clients, CommandError, check, exit,
     output::{BAD, GOOD, STRONG, paint, print},
     status,
 };
 use crate::{
-    checks::Pace,
-    daemon::{self, Parts, Signal},
+    checks::CheckInterval,
+    clock::Clock,
+    daemon::{self, Components, Signal},
     domain::DomainName,
     ledger::BackOff,
+    reconciler::Reconciler,
     settings::{Layers, Settings},
     simulator::{Call, Fault, Simulator, Target, World},
-    state::{Looked, State},
-    sync::Sync,
+    state::{CheckedDomain, State},
     telemetry::{self, Stream},
-    time::Time,
 };
 
 const KEY: &str = "practice-key";
@@ -75,12 +75,12 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     table.execute(include_str!("network.sql")).await?;
     closte.put([FOREIGN]);
 
-    let Ends { source, closte: client, account, mut rules } = Ends::of(&settings, false)?;
+    let Clients { source, closte: client, account, mut rules } = Clients::of(&settings, false)?;
     rules.policy.back_off = BackOff { first: INTERVAL, longest: 4 * INTERVAL };
     let state = State::open(&settings.state_path).await?;
-    let sync = Sync::new(source, client, account, state.clone(), rules, Time::default());
-    let pace = Pace { interval: 2 * INTERVAL, follows_plugin: false };
-    let clock = super::clock(&settings, &state, pace, Time::default())?;
+    let sync = Reconciler::new(source, client, account, state.clone(), rules, Clock::default());
+    let pace = CheckInterval { interval: 2 * INTERVAL, follows_plugin: false };
+    let clock = super::clock(&settings, &state, pace, Clock::default())?;
     let (stop, stopped) = mpsc::channel(1);
     let story = async {
         let told = tell(&mut table, &closte, &world, &state).await;
@@ -88,7 +88,7 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
         let _ = stop.send(Signal::Stop("the end of the demo")).await;
         told
     };
-    let parts = Parts { sync, clock, interval: INTERVAL, endpoint: None };
+    let parts = Components { sync, clock, interval: INTERVAL, endpoint: None };
     let lock = state.lock_for_daemon()?;
     let no_reload = || Err("the demo has no settings".to_owned());
     let (told, ()) = tokio::join!(story, daemon::run(parts, &state, &lock, stopped, no_reload));
@@ -119,7 +119,7 @@ async fn tell(
     say("An agency's network: 12 sites, 16 domain records. One record is no domain name,\n\
          and one site has no record at all. Closte knows none of them, only a name that\n\
          somebody keeps there by hand. All their DNS is right but for old-books.example.")?;
-    let mut wanted: Vec<String> = [
+    let mut desired: Vec<String> = [
         "*.flowers.example",
         "bakery.agency.example",
         "books.agency.example",
@@ -140,19 +140,19 @@ async fn tell(
     .map(str::to_owned)
     .into();
     for name in
-        ["agency.example", "*.agency.example"].into_iter().chain(wanted.iter().map(|n| &**n))
+        ["agency.example", "*.agency.example"].into_iter().chain(desired.iter().map(|n| &**n))
     {
         world.point(name);
     }
     world.dns.point("old-books.example", &[ELSEWHERE]);
-    let mut agreed = agree(closte, &wanted).await;
-    agreed &= all_work(state, &wanted, &["old-books.example"]).await;
+    let mut agreed = agree(closte, &desired).await;
+    agreed &= all_work(state, &desired, &["old-books.example"]).await;
 
     say("A customer maps a new domain. The plugin's own call to Closte is lost. The DNS still\n\
          points at the old host.")?;
     world.dns.point("new-shop.example", &[ELSEWHERE]);
-    map(table, "new-shop.example", &mut wanted).await?;
-    agreed &= agree(closte, &wanted).await;
+    map(table, "new-shop.example", &mut desired).await?;
+    agreed &= agree(closte, &desired).await;
 
     say("Closte is out of order for three seconds, and meanwhile a customer maps another\n\
          domain, whose CAA record lets nobody issue a certificate but another authority.")?;
@@ -160,21 +160,21 @@ async fn tell(
     world.dns.allow("patient.example", "issue", "other-ca.example");
     closte.fail(Target::Everything, Fault::Status(503));
     tokio::time::sleep(Duration::from_secs(1)).await;
-    map(table, "patient.example", &mut wanted).await?;
+    map(table, "patient.example", &mut desired).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     closte.heal();
-    agreed &= agree(closte, &wanted).await;
+    agreed &= agree(closte, &desired).await;
 
     say("The customer points new-shop.example here. Closte issues its certificate.")?;
     world.point("new-shop.example");
-    agreed &= all_work(state, &wanted, &LEFT).await;
+    agreed &= all_work(state, &desired, &LEFT).await;
 
     say("A customer leaves. The name goes once the table has been without it for a while.")?;
     table
         .execute("DELETE FROM wp_wu_domain_mappings WHERE domain = 'law-and-order.example'")
         .await?;
-    wanted.retain(|name| name != "law-and-order.example");
-    agreed &= agree(closte, &wanted).await;
+    desired.retain(|name| name != "law-and-order.example");
+    agreed &= agree(closte, &desired).await;
     Ok(agreed)
 }
 
@@ -185,14 +185,13 @@ async fn all_work(state: &State, names: &[String], faulty: &[&str]) -> bool {
     while !works && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let Ok(Some(ledger)) = state.current_ledger().await else { continue };
-        let Ok(looked) = state.wanted(ledger, &[]).await else { continue };
-        let is_so = |one: &Looked| {
-            let standing = one.standing.as_ref();
-            standing.is_some_and(|standing| {
-                standing.latest.works() != faulty.contains(&one.name.as_str())
-            })
+        let Ok(checked) = state.desired(ledger, &[]).await else { continue };
+        let is_so = |one: &CheckedDomain| {
+            let status = one.status.as_ref();
+            status
+                .is_some_and(|status| status.latest.works() != faulty.contains(&one.name.as_str()))
         };
-        works = looked.len() == names.len() && looked.iter().all(is_so);
+        works = checked.len() == names.len() && checked.iter().all(is_so);
     }
     works
 }
@@ -200,17 +199,17 @@ async fn all_work(state: &State, names: &[String], faulty: &[&str]) -> bool {
 async fn map(
     table: &mut SqliteConnection,
     name: &str,
-    wanted: &mut Vec<String>,
+    desired: &mut Vec<String>,
 ) -> Result<(), CommandError> {
     let sql = format!("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (2, '{name}')");
     table.execute(AssertSqlSafe(sql)).await?;
-    wanted.push(name.to_owned());
+    desired.push(name.to_owned());
     Ok(())
 }
 
-/// Waits until Closte has the wanted names and the foreign one, no more and no less.
-async fn agree(closte: &Simulator, wanted: &[String]) -> bool {
-    let mut expected = wanted.to_vec();
+/// Waits until Closte has the desired names and the unmanaged one, no more and no less.
+async fn agree(closte: &Simulator, desired: &[String]) -> bool {
+    let mut expected = desired.to_vec();
     expected.push(FOREIGN.to_owned());
     expected.sort();
     let deadline = Instant::now() + PATIENCE;

@@ -124,7 +124,7 @@ fn describe(settings: &Settings, network: &Network) -> String {
         count(network.rows, "mapping")
     );
     let (rows, sites): (Vec<_>, Vec<_>) =
-        network.rejected.iter().partition(|one| matches!(one.origin, Origin::Row(_)));
+        network.invalid.iter().partition(|one| matches!(one.origin, Origin::Row(_)));
     if !rows.is_empty() {
         let _ = write!(text, ", {} of them no domain name", rows.len());
     }
@@ -132,12 +132,13 @@ fn describe(settings: &Settings, network: &Network) -> String {
         let sites = count(sites.len(), "site");
         let _ = write!(text, ", {sites} whose own domain is none");
     }
-    if !network.rejected.is_empty() {
+    if !network.invalid.is_empty() {
         text.push_str(" (`closte-sync plan` lists them)");
     }
-    let lacking = network.lacking.iter().filter(|site| site.record.is_ok()).count();
-    if lacking > 0 {
-        let _ = write!(text, ", {} without a domain record", count(lacking, "site"));
+    let sites_without_record =
+        network.sites_without_record.iter().filter(|site| site.record.is_ok()).count();
+    if sites_without_record > 0 {
+        let _ = write!(text, ", {} without a domain record", count(sites_without_record, "site"));
     }
     text
 }

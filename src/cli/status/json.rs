@@ -1,20 +1,20 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Row, patience, standing, stands_since};
+use super::{Row, patience, stands_since, status};
 use crate::{
     checks::stage,
     cli::output::{request_json, ssl_json},
     ledger::Progress,
     settings::Settings,
-    standing::{DnsVerdict, SslVerdict, Stage},
-    state::Rejected,
+    state::InvalidRow,
+    status::{DnsVerdict, SslVerdict, Stage},
 };
 
 pub(super) fn to_json(
     settings: &Settings,
     rows: &[Row],
-    rejected: &[Rejected],
+    invalid: &[InvalidRow],
     panel: Option<&str>,
     now: Timestamp,
 ) -> Vec<Value> {
@@ -31,10 +31,10 @@ pub(super) fn to_json(
             "domain": row.name,
             "blog_id": entry.origin.blog_id,
             "row_id": entry.origin.row_id,
-            "at_closte": standing(entry).word(),
+            "at_closte": status(entry).as_str(),
             "since": stands_since(entry),
             "managed_since": entry.managed_since,
-            "unwanted_since": entry.unwanted_since,
+            "undesired_since": entry.undesired_since,
             "covered_by": entry.covered_by,
             "attempts": entry.attempts(),
             "next_attempt": next_attempt,
@@ -46,7 +46,7 @@ pub(super) fn to_json(
                 "stage": stage(seen, &patience, now),
                 "works": seen.latest.works(),
                 "works_since": seen.since,
-                "looked_at": seen.looked_at,
+                "checked_at": seen.checked_at,
                 "dns": seen.latest.dns,
                 "dns_since": seen.dns_since,
                 "ssl": ssl_json(&seen.latest.ssl, now),
@@ -54,7 +54,7 @@ pub(super) fn to_json(
                 "blockers": seen.latest.blockers,
                 "caa": seen.latest.caa,
                 "expected": seen.latest.expected,
-                "certificate_request": row.looked.as_ref().map(request_json),
+                "certificate_request": row.checked.as_ref().map(request_json),
                 "advice": advice.as_ref().map(|advice| &advice.owner),
                 "customer": advice.as_ref().map(|advice| &advice.customer),
             }),
@@ -72,12 +72,12 @@ pub(super) fn to_json(
         }
         fields
     };
-    let rejected = rejected.iter().map(|one| {
+    let invalid = invalid.iter().map(|one| {
         let (word, advice) = match one.clostes_own() {
-            Some(_) => ("not-wanted", format!("There is nothing to do: {}", one.reason)),
+            Some(_) => ("not-desired", format!("There is nothing to do: {}", one.reason)),
             None => {
                 let advice = format!("Correct {} in {}: {}", one.origin, one.screen(), one.reason);
-                ("rejected", advice)
+                ("invalid", advice)
             }
         };
         json!({
@@ -94,5 +94,5 @@ pub(super) fn to_json(
             "advice": advice,
         })
     });
-    rows.iter().map(domain).chain(rejected).collect()
+    rows.iter().map(domain).chain(invalid).collect()
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{ledger::REFUSAL_LASTS, time::CLOCKS_DIFFER};
+use crate::{clock::CLOCKS_DIFFER, ledger::REFUSAL_LASTS};
 
 prop_compose! {
     fn any_name()(index in 0..8, wild in any::<bool>()) -> DomainName {
@@ -22,7 +22,7 @@ prop_compose! {
         let mut entry = Entry::new(Origin { row_id, ..Origin::default() }, ago(300_000));
         entry.present_since = present.then(|| ago(200_000));
         entry.missing_since = missing.map(ago);
-        entry.unwanted_since = unwanted.map(ago);
+        entry.undesired_since = unwanted.map(ago);
         let attempt = Attempt { count: 1, next: ago(-next) };
         entry.progress = match progress {
             0 => Progress::Idle,
@@ -36,31 +36,31 @@ prop_compose! {
 
 prop_compose! {
     fn any_case()(
-        wanted in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..16),
+        desired in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..16),
         present in prop::collection::hash_set(any_name(), 0..16),
         ledger in prop::collection::hash_map(any_name(), any_entry(), 0..16),
         complete in any::<bool>(),
         table_was_empty in any::<bool>(),
         allow_removals in any::<bool>(),
         own in prop::collection::hash_set(any_name(), 0..2),
-        perhaps in prop::collection::hash_set(any_name(), 0..2),
+        undetermined in prop::collection::hash_set(any_name(), 0..2),
         asleep in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
         carried in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
         own_domains in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
     ) -> Case {
-        let table_was_empty = table_was_empty && wanted.is_empty();
+        let table_was_empty = table_was_empty && desired.is_empty();
         Case {
-            wanted: Wanted {
-                names: wanted,
-                own_names: own,
-                perhaps,
+            desired: Desired {
+                names: desired,
+                network_domains: own,
+                undetermined,
                 asleep,
                 carried,
                 own_domains,
                 table_was_empty,
-                ..Wanted::default()
+                ..Desired::default()
             },
-            present: Present { names: present, complete },
+            present: Current { names: present, complete },
             ledger,
             policy: Policy { allow_removals, ..policy() },
             now: now(),
@@ -74,25 +74,25 @@ proptest! {
         let plan = case.plan();
         let mut removals = 0;
         for (name, decision) in &plan.decisions {
-            if let Decision::Remove { unwanted_since } = decision {
+            if let Decision::Remove { undesired_since } = decision {
                 removals += 1;
-                prop_assert!(case.ledger.contains_key(name), "a foreign name");
-                prop_assert!(!case.wanted.names.contains_key(name));
+                prop_assert!(case.ledger.contains_key(name), "a unmanaged name");
+                prop_assert!(!case.desired.names.contains_key(name));
                 prop_assert!(case.present.names.contains(name));
                 prop_assert!(case.present.complete);
-                prop_assert!(!case.wanted.own_names.contains(name));
-                prop_assert!(!case.wanted.perhaps.contains(name));
-                prop_assert!(!case.wanted.asleep.contains_key(name));
-                prop_assert!(!case.wanted.carried.contains_key(name));
+                prop_assert!(!case.desired.network_domains.contains(name));
+                prop_assert!(!case.desired.undetermined.contains(name));
+                prop_assert!(!case.desired.asleep.contains_key(name));
+                prop_assert!(!case.desired.carried.contains_key(name));
                 let had_row = case.ledger[name].origin.row_id.is_some();
-                prop_assert!(had_row || !case.wanted.own_domains.contains_key(name));
-                prop_assert!(*unwanted_since <= ago(120), "in the blink of an eye");
-                prop_assert!(!case.wanted.table_was_empty || case.policy.allow_removals);
+                prop_assert!(had_row || !case.desired.own_domains.contains_key(name));
+                prop_assert!(*undesired_since <= ago(120), "in the blink of an eye");
+                prop_assert!(!case.desired.table_was_empty || case.policy.allow_removals);
             }
             if let Decision::Add(_) = decision {
                 let is_asleep =
-                    case.wanted.asleep.contains_key(name) && case.ledger.contains_key(name);
-                prop_assert!(case.wanted.names.contains_key(name) || is_asleep);
+                    case.desired.asleep.contains_key(name) && case.ledger.contains_key(name);
+                prop_assert!(case.desired.names.contains_key(name) || is_asleep);
                 prop_assert!(!case.present.names.contains(name));
                 let known = plan.changes.iter().any(|change| change.name == *name)
                     || case.ledger.contains_key(name);
@@ -104,12 +104,12 @@ proptest! {
             prop_assert!(removals < 2 || removals < plan.managed);
         }
         for change in plan.changes.iter().filter(|change| change.entry.is_none()) {
-            prop_assert!(!case.wanted.names.contains_key(&change.name));
+            prop_assert!(!case.desired.names.contains_key(&change.name));
             prop_assert!(!case.present.names.contains(&change.name));
         }
         prop_assert!(plan.decisions.is_sorted_by(|a, b| a.0 < b.0));
         let accounted = plan.in_place + plan.decisions.len();
-        prop_assert!(accounted >= case.wanted.names.len());
+        prop_assert!(accounted >= case.desired.names.len());
     }
 
     /// Whatever the clock was when it was noted.
@@ -119,7 +119,7 @@ proptest! {
         let case = case.with(|case| for entry in case.ledger.values_mut() {
             entry.managed_since = moved(entry.managed_since);
             for since in
-                [&mut entry.present_since, &mut entry.missing_since, &mut entry.unwanted_since]
+                [&mut entry.present_since, &mut entry.missing_since, &mut entry.undesired_since]
             {
                 *since = since.map(moved);
             }
@@ -142,8 +142,8 @@ proptest! {
                 Decision::Held(Guard::Grace { until }) => {
                     (*until, policy.removal_grace.try_into().unwrap())
                 }
-                Decision::Remove { unwanted_since } => {
-                    prop_assert!(*unwanted_since <= ago(120), "{name}");
+                Decision::Remove { undesired_since } => {
+                    prop_assert!(*undesired_since <= ago(120), "{name}");
                     continue;
                 }
                 _ => continue,
@@ -152,7 +152,7 @@ proptest! {
         }
         // What it writes down is of no time to come.
         for entry in plan.changes.iter().filter_map(|change| change.entry.as_ref()) {
-            let times = [entry.present_since, entry.missing_since, entry.unwanted_since];
+            let times = [entry.present_since, entry.missing_since, entry.undesired_since];
             let mut times = times.into_iter().flatten().chain([entry.managed_since]);
             prop_assert!(times.all(|time| time <= now()), "{entry:?}");
         }
@@ -172,7 +172,7 @@ proptest! {
             (prop::collection::hash_set(any_name(), 0..16), any::<bool>()), 1..4
         ),
     ) {
-        let whole = Present { complete: true, ..case.present.clone() };
+        let whole = Current { complete: true, ..case.present.clone() };
         let mut case = case.with(|case| case.present = whole.clone());
         for (gone, complete) in odd {
             case = case.after(&case.plan(), 1);
@@ -181,14 +181,14 @@ proptest! {
             case.present.complete = complete;
             for (name, decision) in &case.plan().decisions {
                 let wildcard = name.covering_wildcard();
-                let serves = |present: &Present| {
+                let serves = |present: &Current| {
                     wildcard.as_ref().is_some_and(|wildcard| present.names.contains(wildcard))
                 };
                 // A wildcard that is to go itself covers nothing.
                 let is_there = settled.ledger.get(name).is_some_and(|entry| {
                     let listed = entry.present_since.is_some() && whole.names.contains(name);
                     let covered = entry.covered_by.is_some() && serves(&whole);
-                    entry.unwanted_since.is_none() && (listed || covered)
+                    entry.undesired_since.is_none() && (listed || covered)
                 });
                 if is_there && !serves(&case.present) {
                     prop_assert!(!matches!(decision, Decision::Add(_)), "{name} is added again");
@@ -198,7 +198,7 @@ proptest! {
                 prop_assert!(may_be || !is_removed, "{name} is removed by an odd list");
             }
             case = case.after(&case.plan(), 1).with(|case| case.present = whole.clone());
-            for name in whole.names.iter().filter(|name| case.wanted.names.contains_key(*name)) {
+            for name in whole.names.iter().filter(|name| case.desired.names.contains_key(*name)) {
                 prop_assert!(case.ledger.contains_key(name), "{name} is forgotten");
                 prop_assert_eq!(case.of(name.as_str()), None, "{} is in place", name);
             }

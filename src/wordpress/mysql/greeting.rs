@@ -1,4 +1,4 @@
-use super::{MySqlError, values::Values};
+use super::{MySqlError, values::ProtocolReader};
 
 /// What a server says first: <https://mariadb.com/kb/en/connection/#initial-handshake-packet>.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) const PLUGIN_AUTH: u32 = 1 << 19;
 
 impl Greeting {
     pub(super) fn parse(packet: &[u8]) -> Result<Self, MySqlError> {
-        let mut values = Values::new(packet);
+        let mut values = ProtocolReader::new(packet);
         if values.byte()? != 10 {
             return Err(MySqlError::Garbled("it greets in a version of it that is not 10"));
         }

@@ -64,12 +64,12 @@ pub(super) fn tls_request(greeting: &Greeting) -> Vec<u8> {
 
 fn put_head(packet: &mut Vec<u8>, greeting: &Greeting, more: u32) {
     // No files of ours, no further statements after the first, no results but that of one.
-    let wanted = greeting::FOUND_ROWS
+    let desired = greeting::FOUND_ROWS
         | greeting::LONG_FLAG
         | greeting::TRANSACTIONS
         | greeting::PLUGIN_AUTH
         | greeting::CONNECT_WITH_DB;
-    let capabilities = greeting.capabilities & wanted
+    let capabilities = greeting.capabilities & desired
         | greeting::LONG_PASSWORD
         | greeting::PROTOCOL_41
         | greeting::SECURE_CONNECTION

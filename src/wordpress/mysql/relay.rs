@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::{
     MySqlError, greeting,
-    values::{Values, check_column},
+    values::{ProtocolReader, check_column},
     wire::{Wire, is_error, server_error},
 };
 use crate::wordpress::{budget::Budget, error::DatabaseError};
@@ -153,7 +153,7 @@ enum First {
 }
 
 fn check_first(packet: &[u8]) -> Result<First, MySqlError> {
-    let mut values = Values::new(packet);
+    let mut values = ProtocolReader::new(packet);
     match values.number()? {
         0 => {
             let (_rows, _id) = (values.number()?, values.number()?);
@@ -174,7 +174,7 @@ fn check_end(packet: &[u8]) -> Result<(), MySqlError> {
     if !is_end(packet) {
         return Err(MySqlError::Garbled("its list of columns does not end"));
     }
-    let mut values = Values::new(packet);
+    let mut values = ProtocolReader::new(packet);
     let (_mark, _warnings) = (values.byte()?, values.integer(2)?);
     check_status(values.integer(2)?)
 }
@@ -188,7 +188,7 @@ fn check_status(status: u64) -> Result<(), MySqlError> {
 }
 
 fn check_row(packet: &[u8], columns: u64) -> Result<(), MySqlError> {
-    let mut values = Values::new(packet);
+    let mut values = ProtocolReader::new(packet);
     for _ in 0..columns {
         values.text()?;
     }

@@ -3,9 +3,9 @@
 use super::MySqlError;
 
 /// A packet, read from its beginning. What it lacks is an error.
-pub(super) struct Values<'p>(&'p [u8]);
+pub(super) struct ProtocolReader<'p>(&'p [u8]);
 
-impl<'p> Values<'p> {
+impl<'p> ProtocolReader<'p> {
     pub(super) fn new(packet: &'p [u8]) -> Self {
         Self(packet)
     }
@@ -73,7 +73,7 @@ pub(super) fn check_column(packet: &[u8]) -> Result<(), MySqlError> {
     if packet.len() > LONGEST_COLUMN {
         return Err(MySqlError::Garbled("it describes a column without end"));
     }
-    let mut values = Values::new(packet);
+    let mut values = ProtocolReader::new(packet);
     // Catalogue, schema, table and column, the latter two with and without their aliases.
     for _ in 0..6 {
         values.text()?;
@@ -93,13 +93,13 @@ mod tests {
 
     #[test]
     fn numbers_and_texts_say_how_long_they_are() {
-        let number = |packet: &[u8]| Values::new(packet).number().ok();
+        let number = |packet: &[u8]| ProtocolReader::new(packet).number().ok();
         assert_eq!(number(&[0xfa]), Some(250));
         assert_eq!(number(&[0xfc, 1, 2]), Some(513));
         assert_eq!(number(&[0xfd, 1, 0, 1]), Some(65_537));
         assert_eq!(number(&[0xfe, 0, 0, 0, 0, 0, 0, 0, 0x80]), Some(1 << 63));
         assert_eq!((number(&[0xfc, 1]), number(&[0xfb]), number(&[])), (None, None, None));
-        let mut values = Values::new(&[2, b'o', b'k', 0xfb, 0, 9, b'x']);
+        let mut values = ProtocolReader::new(&[2, b'o', b'k', 0xfb, 0, 9, b'x']);
         assert_eq!(values.text().ok(), Some(Some(b"ok".as_slice())));
         assert_eq!(values.text().ok(), Some(None));
         assert_eq!(values.text().ok(), Some(Some(b"".as_slice())));
@@ -110,9 +110,9 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(packet in prop::collection::vec(any::<u8>(), 0..100)) {
             let _ = check_column(&packet);
-            let _ = Values::new(&packet).until_zero();
-            let _ = Values::new(&packet).number();
-            let mut values = Values::new(&packet);
+            let _ = ProtocolReader::new(&packet).until_zero();
+            let _ = ProtocolReader::new(&packet).number();
+            let mut values = ProtocolReader::new(&packet);
             while values.text().is_ok() {}
         }
     }

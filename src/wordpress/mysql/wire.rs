@@ -4,7 +4,7 @@ use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter,
 };
 
-use super::{MySqlError, values::Values};
+use super::{MySqlError, values::ProtocolReader};
 use crate::secrets;
 
 /// What carries packets: TCP, a socket, or TLS over either.
@@ -117,7 +117,7 @@ pub(super) fn is_error(packet: &[u8]) -> bool {
 
 /// The error in a packet that holds one.
 pub(super) fn server_error(packet: &[u8]) -> Result<MySqlError, MySqlError> {
-    let mut values = Values::new(packet);
+    let mut values = ProtocolReader::new(packet);
     values.byte()?;
     let code = values.integer(2)? as u16;
     let message = match values.rest() {

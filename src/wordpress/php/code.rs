@@ -99,7 +99,7 @@ const RUNS_CONFIG_EXTRA: &str =
     "if($configExtra=getenv_docker('WORDPRESS_CONFIG_EXTRA','')){eval($configExtra);}";
 
 /// Something that may make a value another one.
-pub(super) struct Event {
+pub(super) struct Occurrence {
     pub(super) what: What,
     pub(super) line: usize,
     /// Its place; none in a function, which may be called at any time.
@@ -114,7 +114,7 @@ pub(super) enum What {
     /// Not PHP, or not to every PHP.
     Error,
     /// What stands behind may not be reached, or come too late.
-    Ends,
+    Clients,
     /// Other code runs.
     Runs(&'static str),
     /// A call that may run other code once some has run.
@@ -136,7 +136,7 @@ pub(super) struct Mention<'t> {
 
 pub(super) struct Code<'t> {
     pub(super) text: &'t str,
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<Occurrence>,
     pub(super) mentions: Vec<Mention<'t>>,
     /// The functions that it defines, and all that it imports, in lower case, as they stand there.
     pub(super) functions: HashMap<String, String>,
@@ -149,7 +149,7 @@ impl<'t> Code<'t> {
         let mut end = 0;
         while let Some(node) = walk.next() {
             let at = (!walk.is_in_function()).then(|| node.start_byte());
-            let mut note = |what| events.push(Event { what, line: line_of(node), at });
+            let mut note = |what| events.push(Occurrence { what, line: line_of(node), at });
             // PHP takes less for white space than the parser does.
             let before = text.get(end..node.start_byte()).unwrap_or_default();
             let is_usual = |one: char| one.is_ascii_graphic() || " \n\r\t".contains(one);
@@ -164,7 +164,7 @@ impl<'t> Code<'t> {
             }
             if let Some(name) = function(text, node) {
                 if ["constant", "define", "defined", "getenv"].contains(&&*name) {
-                    events.push(Event { what: What::Renames, line: line_of(node), at: None });
+                    events.push(Occurrence { what: What::Renames, line: line_of(node), at: None });
                 }
                 // Two of one name are neither.
                 functions.entry(name).or_insert_with(String::new).push_str(&squeezed(text, node));
@@ -201,11 +201,11 @@ fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
         "return_statement" | "exit_statement" | "goto_statement" | "throw_expression"
             if !is_in_function =>
         {
-            Some(What::Ends)
+            Some(What::Clients)
         }
         "name" if !is_in_function => {
             let name = source(text, node).to_ascii_lowercase();
-            matches!(&*name, "die" | "exit" | "__halt_compiler").then_some(What::Ends)
+            matches!(&*name, "die" | "exit" | "__halt_compiler").then_some(What::Clients)
         }
         "include_expression"
         | "include_once_expression"
@@ -215,7 +215,7 @@ fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
             let file =
                 file.strip_prefix('(').and_then(|file| file.strip_suffix(')')).unwrap_or(&file);
             let is_wordpress = !is_in_function && WORDPRESS.contains(&file);
-            Some(if is_wordpress { What::Ends } else { What::Runs("the file required") })
+            Some(if is_wordpress { What::Clients } else { What::Runs("the file required") })
         }
         "dynamic_variable_name" => Some(What::SetsAnyVariable),
         "member_call_expression"

@@ -6,7 +6,7 @@ use tree_sitter::Node;
 
 use super::{
     FLAGS, Setting, TABLE_PREFIX, Unknown,
-    code::{CONFIG_EXTRA, Code, Event, What},
+    code::{CONFIG_EXTRA, Code, Occurrence, What},
     syntax::{
         DEEPEST, arguments, element_of_environment, function_name, literal, parts, source, squeezed,
     },
@@ -62,7 +62,7 @@ impl<'a> Rule<'a> {
         environment: &'a BTreeMap<String, String>,
         is_lossy: bool,
     ) -> Self {
-        let may_set = |event: &Event| match &event.what {
+        let may_set = |event: &Occurrence| match &event.what {
             What::Runs(what) => *what != CONFIG_EXTRA,
             What::SetsEnvironment(name) => name.as_deref().is_none_or(|it| it == CONFIG_EXTRA),
             What::SetsAnyVariable => true,
@@ -99,11 +99,11 @@ impl<'a> Rule<'a> {
 
     /// What it runs that is not followed.
     pub(super) fn not_followed(&self) -> Vec<(usize, &'static str)> {
-        let run = |event: &Event| Some((event.line, self.runs(event)?));
+        let run = |event: &Occurrence| Some((event.line, self.runs(event)?));
         self.code.events.iter().filter_map(run).collect()
     }
 
-    fn runs(&self, event: &Event) -> Option<&'static str> {
+    fn runs(&self, event: &Occurrence) -> Option<&'static str> {
         match event.what {
             What::Runs(what) => (what != CONFIG_EXTRA || self.has_extra).then_some(what),
             _ => None,
@@ -125,7 +125,7 @@ impl<'a> Rule<'a> {
                     return Err(format!("line {line} is not PHP"));
                 }
                 What::Renames => return Err(format!("line {line} gives functions other names")),
-                What::Ends if is_before => {
+                What::Clients if is_before => {
                     return Err(format!("the file may end or jump in line {line}"));
                 }
                 What::Calls if is_variable && is_after && has_run => {
@@ -266,13 +266,13 @@ impl<'a> Rule<'a> {
 
     /// What the environment has at a place of the file.
     fn look_up(&self, name: &str, place: Node<'_>) -> Result<Option<String>, String> {
-        let may_set = |event: &&Event| match &event.what {
+        let may_set = |event: &&Occurrence| match &event.what {
             What::Runs(_) => self.runs(event).is_some(),
             What::SetsEnvironment(set) => set.as_deref().is_none_or(|set| set == name),
             What::SetsAnyVariable => true,
             _ => false,
         };
-        let is_before = |event: &&Event| event.at.is_none_or(|at| at < place.start_byte());
+        let is_before = |event: &&Occurrence| event.at.is_none_or(|at| at < place.start_byte());
         if let Some(event) = self.code.events.iter().filter(is_before).find(may_set) {
             return Err(format!("line {} may set that environment variable", event.line));
         }

@@ -54,7 +54,7 @@ impl Case {
     }
 
     fn sorted(&self) -> Sorted {
-        let facts = Facts {
+        let facts = SiteFacts {
             network: &self.network,
             networks: &self.networks,
             current_site: &self.current_site,
@@ -68,8 +68,8 @@ impl Case {
 
     /// What site 2 gets.
     fn record(&self) -> Result<(), NoRecord> {
-        let lacking = self.sorted().lacking;
-        lacking.into_iter().find(|site| site.blog_id == 2).unwrap().record
+        let sites_without_record = self.sorted().sites_without_record;
+        sites_without_record.into_iter().find(|site| site.blog_id == 2).unwrap().record
     }
 }
 
@@ -152,14 +152,18 @@ fn the_main_site_never_gets_one_wherever_its_network_stands() {
         it.network.domain = "www.network.example".to_owned();
         it.networks[0].domain = "www.network.example".to_owned();
     });
-    let lacking = www.sorted().lacking;
-    assert_eq!((lacking.len(), lacking[0].record), (1, Err(NoRecord::NetworkDomain)));
+    let sites_without_record = www.sorted().sites_without_record;
+    assert_eq!(
+        (sites_without_record.len(), sites_without_record[0].record),
+        (1, Err(NoRecord::NetworkDomain))
+    );
     // DOMAIN_CURRENT_SITE is another name than the table's, and the main site stands on it.
     let other = case(&[(2, "alpha.network.example", "/")]).with(|it| {
         it.blogs[0] = blog(1, 1, "live.example", "/");
         it.current_site = CurrentSite::Known("live.example".to_owned());
     });
-    let records: Vec<_> = other.sorted().lacking.iter().map(|site| site.record).collect();
+    let records: Vec<_> =
+        other.sorted().sites_without_record.iter().map(|site| site.record).collect();
     assert_eq!(records, [Err(NoRecord::NetworkDomain), Ok(())]);
 }
 
@@ -171,7 +175,7 @@ fn the_networks_own_names_are_those_of_networks_main_sites_and_wp_config() {
             it.current_site = CurrentSite::Known("Live.example".to_owned());
         })
         .sorted();
-    let mut own: Vec<_> = sorted.own_names.iter().map(DomainName::as_str).collect();
+    let mut own: Vec<_> = sorted.network_domains.iter().map(DomainName::as_str).collect();
     own.sort_unstable();
     own.dedup();
     assert_eq!(own, ["live.example", "main.example", "network.example", "second.example"]);
@@ -180,7 +184,7 @@ fn the_networks_own_names_are_those_of_networks_main_sites_and_wp_config() {
 #[test]
 fn sites_on_the_networks_own_domain_are_only_counted() {
     let sorted = case(&[(2, "network.example", "/a/"), (3, "Network.example", "/b/")]).sorted();
-    assert_eq!((sorted.lacking.len(), sorted.on_own_domain), (0, 3));
+    assert_eq!((sorted.sites_without_record.len(), sorted.on_own_domain), (0, 3));
 }
 
 fn any_domain() -> impl Strategy<Value = &'static str> {
@@ -231,7 +235,7 @@ proptest! {
     #[test]
     fn whatever_stands_there_no_record_takes_a_host_from_anybody(case in any_case()) {
         let sorted = case.sorted();
-        for site in sorted.lacking.iter().filter(|site| site.record.is_ok()) {
+        for site in sorted.sites_without_record.iter().filter(|site| site.record.is_ok()) {
             let own = case.blogs.iter().find(|blog| blog.id == site.blog_id).unwrap();
             let name = site.domain.as_str();
             let bare = name.trim_start_matches("www.");
@@ -260,7 +264,7 @@ proptest! {
         let gone = case.blogs.iter().filter(of_network);
         let gone = gone.filter(|blog| blog.is_gone && *blog.domain == *b"localhost").count();
         prop_assert_eq!(
-            sorted.lacking.len() + sorted.on_own_domain + sorted.rejected.len() + gone, all
+            sorted.sites_without_record.len() + sorted.on_own_domain + sorted.invalid.len() + gone, all
         );
     }
 }

@@ -191,5 +191,5 @@ impl Network {
 
 /// The sites that lack the domain record that the plugin would have written.
 pub fn fitting(read: &wordpress::Network) -> Vec<Site> {
-    read.lacking.iter().filter(|site| site.record.is_ok()).cloned().collect()
+    read.sites_without_record.iter().filter(|site| site.record.is_ok()).cloned().collect()
 }

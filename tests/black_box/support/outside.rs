@@ -5,7 +5,7 @@ use std::{
     sync::OnceLock,
 };
 
-use closte_sync::simulator::{Dns, Tls};
+use closte_sync::simulator::{Dns, TlsServer};
 
 use super::Program;
 
@@ -33,12 +33,12 @@ pub fn empty_resolver() -> SocketAddr {
 /// A name server and a web server.
 pub struct Outside {
     pub dns: Dns,
-    pub tls: Tls,
+    pub tls: TlsServer,
 }
 
 impl Outside {
     pub async fn start() -> Self {
-        Self { dns: Dns::start().await.unwrap(), tls: Tls::start(SERVER).await.unwrap() }
+        Self { dns: Dns::start().await.unwrap(), tls: TlsServer::start(SERVER).await.unwrap() }
     }
 
     /// Points names at the web server.

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use super::{Stop, Sync, calls::stopped_too_soon};
+use super::{Reconciler, Shutdown, calls::stopped_too_soon};
 use crate::{
     closte::{CertificateRequest, ClosteError},
     event::{Event, News},
-    state::{Asked, Lacking, LedgerId},
-    sync::CycleError,
+    reconciler::CycleError,
+    state::{Asked, LedgerId, MissingCertificate},
 };
 
 /// Closte is asked about one name at most this often.
@@ -15,32 +15,33 @@ const MOST: u32 = 20;
 /// How long a call that Closte does not know is not tried again.
 const ABSENT_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl Sync {
+impl Reconciler {
     /// Asks Closte again for the certificates that should have been there by now, as the checks saw
     /// it. What Closte says to that breaks no cycle; the result is its wish to be left alone.
     pub(super) async fn request_certificates(
         &self,
-        stop: &Stop,
-        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+        stop: &Shutdown,
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Option<ClosteError>, CycleError> {
         let (Some(patience), Some(ledger)) =
             (self.rules.request_certificate_after, self.ledger.as_ref().map(|known| known.id))
         else {
             return Ok(None);
         };
-        let now = self.time.now();
-        let lacking = self.state.lacking_certificates(ledger, patience, PAUSE, MOST, now).await?;
-        if lacking.is_empty() {
+        let now = self.clock.now();
+        let sites_without_record =
+            self.state.lacking_certificates(ledger, patience, PAUSE, MOST, now).await?;
+        if sites_without_record.is_empty() {
             return Ok(None);
         }
         let mut absent = self.state.absent_calls(ABSENT_LASTS, now).await?;
-        for one in lacking {
+        for one in sites_without_record {
             let known: Vec<&str> = absent.iter().map(String::as_str).collect();
-            if stop.no_more().is_cancelled() {
+            if stop.draining().is_cancelled() {
                 return Err(CycleError::Stopped);
             }
             let asking = self.closte.request_certificate(&one.name, &known);
-            let request = stop.unless_late(asking).await.unwrap_or_else(|| CertificateRequest {
+            let request = stop.until_too_late(asking).await.unwrap_or_else(|| CertificateRequest {
                 absent: Vec::new(),
                 answer: Err(stopped_too_soon()),
             });
@@ -63,7 +64,7 @@ impl Sync {
     async fn note_request(
         &self,
         ledger: LedgerId,
-        one: &Lacking,
+        one: &MissingCertificate,
         request: &CertificateRequest,
     ) -> Result<(), CycleError> {
         let (domain, blog_id) = (one.name.clone(), one.blog_id);
@@ -92,6 +93,6 @@ impl Sync {
             absent_lasts: ABSENT_LASTS,
         };
         let news = News::of([event]);
-        Ok(self.state.certificate_requested(ledger, asked, &news, self.time.now()).await?)
+        Ok(self.state.certificate_requested(ledger, asked, &news, self.clock.now()).await?)
     }
 }

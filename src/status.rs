@@ -22,7 +22,7 @@ macro_rules! words {
             pub const ALL: &[Self] = &[$(Self::$case),*];
 
             /// The word for it.
-            pub fn word(self) -> &'static str {
+            pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$case => $word,)*
                 }
@@ -31,20 +31,20 @@ macro_rules! words {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.word())
+                f.pad(self.as_str())
             }
         }
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.word())
+                serializer.serialize_str(self.as_str())
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                let known = Self::ALL.iter().find(|case| case.word() == word);
+                let known = Self::ALL.iter().find(|case| case.as_str() == word);
                 known.copied().ok_or_else(|| D::Error::custom(format!("unknown word {word:?}")))
             }
         }
@@ -258,7 +258,7 @@ impl ResolverAnswer {
         parts.extend(self.cnames.last().map(|name| format!("→ {name}")));
         parts.extend(self.addresses.iter().take(3).map(ToString::to_string));
         if parts.is_empty() {
-            parts.push(self.error.clone().unwrap_or_else(|| self.verdict.word().to_owned()));
+            parts.push(self.error.clone().unwrap_or_else(|| self.verdict.as_str().to_owned()));
         }
         parts.join(" ")
     }
@@ -285,7 +285,7 @@ impl DnsHistory {
     /// The different verdicts of late, in words.
     pub fn words(&self) -> String {
         let mut words: Vec<&str> = Vec::new();
-        for word in self.verdicts.iter().rev().map(|verdict| verdict.word()) {
+        for word in self.verdicts.iter().rev().map(|verdict| verdict.as_str()) {
             if !words.contains(&word) {
                 words.push(word);
             }
@@ -296,7 +296,7 @@ impl DnsHistory {
 
 /// What the resolvers said, and what it means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DnsObservation {
+pub struct DnsResult {
     /// What it means.
     pub verdict: DnsVerdict,
     /// How many resolvers agree with the verdict; for [`DnsVerdict::Propagating`], see it right.
@@ -407,7 +407,7 @@ fn is_zero(number: &usize) -> bool {
 
 /// What a TLS handshake with each of a name's addresses showed: the worst of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SslObservation {
+pub struct SslResult {
     /// What it means.
     pub verdict: SslVerdict,
     /// The address that it was seen at.
@@ -436,7 +436,7 @@ pub struct AddressSeen {
     pub error: Option<String>,
 }
 
-impl SslObservation {
+impl SslResult {
     /// Nothing was seen, for this reason.
     pub fn unknown(reason: impl Into<String>) -> Self {
         Self {
@@ -503,11 +503,11 @@ impl Caa {
 
 /// Everything that one look at a name found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Observation {
+pub struct CheckResult {
     /// Where its DNS points.
-    pub dns: DnsObservation,
+    pub dns: DnsResult,
     /// How its certificate stands.
-    pub ssl: SslObservation,
+    pub ssl: SslResult,
     /// What stops a certificate.
     pub blockers: Vec<Blocker>,
     /// The CAA records that forbid it.
@@ -520,7 +520,7 @@ pub struct Observation {
     pub expected: Vec<String>,
 }
 
-impl Observation {
+impl CheckResult {
     /// Whether a visitor gets to the site, and over TLS.
     pub fn works(&self) -> bool {
         self.dns.verdict.is_good() && self.ssl.verdict.is_good()
@@ -529,11 +529,11 @@ impl Observation {
 
 /// What is remembered of a name from look to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct DomainStatus {
     /// When it was looked at last.
-    pub looked_at: Timestamp,
+    pub checked_at: Timestamp,
     /// The latest observation that counts: one that could not be made changes nothing.
-    pub latest: Observation,
+    pub latest: CheckResult,
     /// Since when the DNS verdict holds.
     pub dns_since: Timestamp,
     /// Since when the SSL verdict holds.
@@ -541,19 +541,19 @@ pub struct Standing {
     /// Since when it works, or does not.
     pub since: Timestamp,
     /// When a look said that it no longer works; a second one must agree.
-    pub doubted_at: Option<Timestamp>,
+    pub suspect_since: Option<Timestamp>,
     /// When it was last said that somebody must attend to it.
-    pub told_at: Option<Timestamp>,
+    pub alerted_at: Option<Timestamp>,
     /// Since when its DNS is right and nothing stops a certificate, yet there is none.
     pub lacks_certificate_since: Option<Timestamp>,
 }
 
 /// What the ledger knows of a name that is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Facts {
+pub struct LedgerInfo {
     /// The site.
     pub blog_id: Option<i64>,
-    /// When the name was first seen wanted; none for a name that nobody wants.
+    /// When the name was first seen desired; none for a name that nobody wants.
     pub added_at: Option<Timestamp>,
     /// Since when Closte has it, itself or through a wildcard.
     pub at_closte_since: Option<Timestamp>,

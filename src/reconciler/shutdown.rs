@@ -9,49 +9,49 @@ const LAST_CALL: Duration = Duration::from_secs(8);
 
 /// How a cycle is told to stop.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
-    no_more: CancellationToken,
-    hurry: CancellationToken,
+pub struct Shutdown {
+    draining: CancellationToken,
+    force: CancellationToken,
 }
 
-impl Stop {
+impl Shutdown {
     /// No new call is begun; those in flight have the time that they need.
-    pub fn wind_down(&self) {
-        self.no_more.cancel();
+    pub fn drain(&self) {
+        self.draining.cancel();
     }
 
     /// No new call is begun, and those in flight must end soon: the process is to end.
-    pub fn hurry(&self) {
-        self.no_more.cancel();
-        self.hurry.cancel();
+    pub fn force(&self) {
+        self.draining.cancel();
+        self.force.cancel();
     }
 
     /// Cancelled when no new call is to begin.
-    pub fn no_more(&self) -> &CancellationToken {
-        &self.no_more
+    pub fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// Waits for what may as well be done another time.
-    pub(super) async fn unless_asked<T>(
+    pub(super) async fn until_drain<T>(
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, CycleError> {
-        self.no_more.run_until_cancelled(work).await.ok_or(CycleError::Stopped)
+        self.draining.run_until_cancelled(work).await.ok_or(CycleError::Stopped)
     }
 
     /// Waits for a call that changes nothing, but whose answer may be that Closte wants to be left
     /// alone.
-    pub(super) async fn unless_in_a_hurry<T>(
+    pub(super) async fn until_forced<T>(
         &self,
         call: impl Future<Output = T>,
     ) -> Result<T, CycleError> {
-        self.hurry.run_until_cancelled(call).await.ok_or(CycleError::Stopped)
+        self.force.run_until_cancelled(call).await.ok_or(CycleError::Stopped)
     }
 
     /// Waits for a call whose outcome must be noted; none when there was no more time for it.
-    pub(super) async fn unless_late<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+    pub(super) async fn until_too_late<T>(&self, call: impl Future<Output = T>) -> Option<T> {
         let too_late = async {
-            self.hurry.cancelled().await;
+            self.force.cancelled().await;
             tokio::time::sleep(LAST_CALL).await;
         };
         tokio::select! {

@@ -2,14 +2,14 @@ use std::time::Duration;
 
 /// How often names are looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct CheckInterval {
     /// `checks.interval`
     pub interval: Duration,
     /// Whether the plugin's own setting counts more, because nobody set this one.
     pub follows_plugin: bool,
 }
 
-impl Pace {
+impl CheckInterval {
     /// The least that is bearable for resolvers.
     pub const SHORTEST: Duration = Duration::from_secs(10);
 

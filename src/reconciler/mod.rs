@@ -2,12 +2,12 @@
 
 mod calls;
 mod certificates;
+mod desired;
 mod identity;
 mod news;
 mod outcome;
 mod records;
-mod stop;
-mod wanted;
+mod shutdown;
 
 use std::{
     collections::HashSet,
@@ -17,42 +17,42 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-pub use outcome::{CycleError, CycleOutcome, CycleReport, CycleResult, Found, Surprise};
+pub use desired::{Rules, Www};
+pub use outcome::{CycleError, CycleOutcome, CycleReport, CycleResult, Found, MassRemoval};
 pub use records::RecordDecision;
-pub use stop::Stop;
-pub use wanted::{Rules, Www};
+pub use shutdown::Shutdown;
 
 use crate::{
+    clock::Clock,
     closte::{self, ClosteError},
     conditions::{Condition, Conditions, Finding},
     domain::DomainName,
     event::{Event, News},
     ledger::Ledger,
-    plan::{Plan, Present, plan},
-    state::{FileLock, LedgerId, Loop, Rejected, State, StateError},
-    time::Time,
+    plan::{Current, Plan, plan},
+    state::{FileLock, InvalidRow, LedgerId, Loop, State, StateError},
     wordpress::{self, Network, Source, SourceError},
 };
+use desired::{fingerprint, invalid};
 use identity::Identity;
-use outcome::odd_elements;
-use wanted::{fingerprint, rejected};
+use outcome::unparsed_elements;
 
 /// Keeps Closte's list as the network wants it, cycle by cycle.
 #[derive(Debug)]
-pub struct Sync {
+pub struct Reconciler {
     source: Source,
     closte: closte::Client,
     /// The fingerprint of the Closte account: the ledger belongs to it.
     account: String,
     state: State,
     rules: Rules,
-    time: Time,
+    clock: Clock,
     /// What the last completed cycle saw; none before it.
-    seen: Option<Seen>,
+    seen: Option<LastSeen>,
     /// The ledger, between cycles; none when it has to be read again.
     ledger: Option<Remembered>,
     /// What is remembered of domain records, between cycles; none when it has to be read again.
-    records: Option<records::Memory>,
+    records: Option<records::RecordMemory>,
     /// Why domain records are not written, as it was told.
     told_of_records: HashSet<String>,
     /// Why the plugin's settings cannot be read, as it was told.
@@ -62,14 +62,14 @@ pub struct Sync {
 }
 
 #[derive(Debug)]
-struct Seen {
+struct LastSeen {
     /// A hash of all that it acted upon.
     fingerprint: u64,
     /// When Closte was asked for its list.
     listed_at: Instant,
     /// When there will be more to do even if nothing changes.
     look_again_at: Option<Timestamp>,
-    /// [`State::others_wrote`] then: an `apply` beside this process may have left something to see to.
+    /// [`State::data_version`] then: an `apply` beside this process may have left something to see to.
     version: i64,
 }
 
@@ -78,7 +78,7 @@ struct Seen {
 struct Remembered {
     id: LedgerId,
     ledger: Ledger,
-    /// [`State::others_wrote`] when it was read.
+    /// [`State::data_version`] when it was read.
     version: i64,
 }
 
@@ -90,19 +90,19 @@ pub struct Preview {
     /// What becomes of each name.
     pub plan: Plan,
     /// What is never sent to Closte, with the reason.
-    pub rejected: Vec<Rejected>,
+    pub invalid: Vec<InvalidRow>,
     /// What becomes of the domain records of sites that have none, in the order of
-    /// [`Network::lacking`].
+    /// [`Network::sites_without_record`].
     pub records: Vec<RecordDecision>,
     /// Why domain records that are to be written cannot be.
     pub records_refused: Option<SourceError>,
     /// The network.
     pub network: Network,
     /// How many elements of Closte's list were not understood, with an example.
-    pub odd_elements: Option<(usize, String)>,
+    pub unparsed_elements: Option<(usize, String)>,
 }
 
-impl Sync {
+impl Reconciler {
     /// Joins both ends. Nothing is asked of either before the first cycle.
     pub fn new(
         source: Source,
@@ -110,7 +110,7 @@ impl Sync {
         account: String,
         state: State,
         rules: Rules,
-        time: Time,
+        clock: Clock,
     ) -> Self {
         Self {
             source,
@@ -118,7 +118,7 @@ impl Sync {
             account,
             state,
             rules,
-            time,
+            clock,
             seen: None,
             ledger: None,
             records: None,
@@ -133,8 +133,8 @@ impl Sync {
     /// and recorded, and no new one is begun.
     pub async fn cycle(
         &mut self,
-        stop: &Stop,
-        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+        stop: &Shutdown,
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> CycleOutcome {
         let started = Instant::now();
         let outcome = self.try_cycle(stop, progress).await.unwrap_or_else(CycleOutcome::from);
@@ -149,13 +149,13 @@ impl Sync {
 
     async fn try_cycle(
         &mut self,
-        stop: &Stop,
-        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+        stop: &Shutdown,
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<CycleOutcome, CycleError> {
-        let _lock = stop.unless_asked(self.wait_for_turn(progress)).await??;
+        let _lock = stop.until_drain(self.wait_for_turn(progress)).await??;
         self.follow_the_clock().await?;
         let mut outcome = self.read_plan_and_carry_out(stop, progress).await?;
-        if !stop.no_more().is_cancelled()
+        if !stop.draining().is_cancelled()
             && let Some(limited) = self.request_certificates(stop, progress).await?
         {
             outcome.stopped_by.get_or_insert(limited.into());
@@ -166,7 +166,7 @@ impl Sync {
     /// Another process may be in the middle of a long cycle, or stopped in one.
     async fn wait_for_turn(
         &self,
-        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<FileLock, StateError> {
         let lock = self.state.lock_for_cycle();
         tokio::pin!(lock);
@@ -181,7 +181,7 @@ impl Sync {
                     Finding::Raise(Condition::OtherCycle, event)
                 }
             };
-            self.tell(conditions.update([finding], Instant::now()), self.time.now()).await?;
+            self.tell(conditions.update([finding], Instant::now()), self.clock.now()).await?;
             if let Some(lock) = locked {
                 return lock;
             }
@@ -191,7 +191,7 @@ impl Sync {
 
     /// What is remembered is as it was before the clock jumped.
     async fn follow_the_clock(&mut self) -> Result<(), StateError> {
-        if self.state.follow_clock(Loop::Cycles, &mut self.time).await? {
+        if self.state.follow_clock(Loop::Cycles, &mut self.clock).await? {
             (self.seen, self.ledger, self.records) = (None, None, None);
         }
         Ok(())
@@ -199,14 +199,14 @@ impl Sync {
 
     async fn read_plan_and_carry_out(
         &mut self,
-        stop: &Stop,
-        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+        stop: &Shutdown,
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<CycleOutcome, CycleError> {
-        let now = self.time.now();
-        let network = stop.unless_asked(self.source.read()).await??;
+        let now = self.clock.now();
+        let network = stop.until_drain(self.source.read()).await??;
         let decisions = self.decide_records(&network, now).await?;
-        let wanted = self.rules.wanted(&network);
-        let fingerprint = fingerprint(&wanted, &network, &decisions);
+        let desired = self.rules.desired(&network);
+        let fingerprint = fingerprint(&desired, &network, &decisions);
         self.report_plugin(&network, now).await?;
         self.report_tls(&network, now).await?;
         if let Some(seen) = &self.seen
@@ -216,24 +216,24 @@ impl Sync {
         }
 
         let ledger_id = self.start_ledger(&network, now).await?;
-        let rejected = rejected(&network);
-        self.state.note_rejected(ledger_id, &rejected, now).await?;
+        let invalid = invalid(&network);
+        self.state.note_rejected(ledger_id, &invalid, now).await?;
         let records = self.create_records(&network, &decisions, stop, now).await?;
         let listed_at = Instant::now();
-        let list = stop.unless_in_a_hurry(ask_for_list(&self.closte)).await??;
-        let odd_elements = odd_elements(&list);
-        let present = Present { complete: list.is_complete(), names: list.names };
+        let list = stop.until_forced(ask_for_list(&self.closte)).await??;
+        let unparsed_elements = unparsed_elements(&list);
+        let present = Current { complete: list.is_complete(), names: list.names };
 
         // Should anything fail from here on, the ledger is read again next time.
         let mut remembered = self.remember(ledger_id).await?;
         let ledger = &mut remembered.ledger;
-        let plan = plan(&wanted, &present, ledger, &self.rules.policy, now);
+        let plan = plan(&desired, &present, ledger, &self.rules.policy, now);
         let mut report = CycleReport {
-            rejected: rejected.iter().filter(|one| one.clostes_own().is_none()).count(),
+            invalid: invalid.iter().filter(|one| one.clostes_own().is_none()).count(),
             records: records.written,
             records_waiting: records.waiting,
             record_refused: records.refused,
-            odd_elements,
+            unparsed_elements,
             ..CycleReport::of(&plan)
         };
         self.record_changes(ledger_id, &plan, now).await?;
@@ -247,20 +247,20 @@ impl Sync {
 
         let outage =
             self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
-        self.state.cycle_completed(ledger_id, &report, self.time.now()).await?;
-        if stop.no_more().is_cancelled() && outage.is_none() {
+        self.state.cycle_completed(ledger_id, &report, self.clock.now()).await?;
+        if stop.draining().is_cancelled() && outage.is_none() {
             return Err(CycleError::Stopped);
         }
         let version = remembered.version;
         self.ledger = Some(remembered);
-        self.seen = Some(Seen { fingerprint, listed_at, look_again_at, version });
+        self.seen = Some(LastSeen { fingerprint, listed_at, look_again_at, version });
         let stopped_by = outage.map(CycleError::Closte);
         Ok(CycleOutcome { found: Found::Compared(report), stopped_by })
     }
 
     /// The ledger as it is in the state database now.
     async fn remember(&mut self, id: LedgerId) -> Result<Remembered, StateError> {
-        let version = self.state.others_wrote().await?;
+        let version = self.state.data_version().await?;
         match self.ledger.take() {
             Some(known) if known.id == id && known.version == version => Ok(known),
             _ => Ok(Remembered { id, ledger: self.state.load(id).await?, version }),
@@ -280,7 +280,7 @@ impl Sync {
     ) -> Result<Preview, CycleError> {
         let network = source.read().await?;
         let list = ask_for_list(closte).await?;
-        let odd_elements = odd_elements(&list);
+        let unparsed_elements = unparsed_elements(&list);
         let ledger = match state {
             Some(state) => match Identity::of(&network, account, state).await?.ledger(&network)? {
                 Some(id) => state.load(id).await?,
@@ -288,34 +288,34 @@ impl Sync {
             },
             None => Ledger::new(),
         };
-        let present = Present { complete: list.is_complete(), names: list.names };
-        let wanted = rules.wanted(&network);
-        let mut time = Time::default();
+        let present = Current { complete: list.is_complete(), names: list.names };
+        let desired = rules.desired(&network);
+        let mut clock = Clock::default();
         if let Some(state) = state {
-            state.reckon_on(Loop::Cycles, &mut time).await?;
+            state.reckon_on(Loop::Cycles, &mut clock).await?;
         }
-        let now = time.now();
-        let plan = plan(&wanted, &present, &ledger, &rules.policy, now);
-        let rejected = rejected(&network);
+        let now = clock.now();
+        let plan = plan(&desired, &present, &ledger, &rules.policy, now);
+        let invalid = invalid(&network);
         let records = rules.preview_records(&network, state, now).await?;
         let records_refused = match records.contains(&RecordDecision::Write) {
             true => source.check_insert().await.err(),
             false => None,
         };
-        Ok(Preview { now, plan, rejected, records, records_refused, odd_elements, network })
+        Ok(Preview { now, plan, invalid, records, records_refused, unparsed_elements, network })
     }
 
     /// Whether nothing calls for more than the last cycle did.
     async fn nothing_calls_for_more(
         &self,
-        seen: &Seen,
+        seen: &LastSeen,
         fingerprint: u64,
         now: Timestamp,
     ) -> Result<bool, StateError> {
         Ok(seen.fingerprint == fingerprint
             && seen.look_again_at.is_none_or(|at| now < at)
             && seen.listed_at.elapsed() < self.rules.list_interval
-            && seen.version == self.state.others_wrote().await?)
+            && seen.version == self.state.data_version().await?)
     }
 
     /// Those of these names that the network does not want, and that are not managed either.
@@ -324,13 +324,13 @@ impl Sync {
     /// Any [`CycleError`].
     pub async fn strangers(&self, names: &[DomainName]) -> Result<Vec<DomainName>, CycleError> {
         let network = self.source.read().await?;
-        let wanted = self.rules.wanted(&network).names;
+        let desired = self.rules.desired(&network).names;
         let identity = Identity::of(&network, &self.account, &self.state).await?;
         let ledger = match identity.ledger(&network)? {
             Some(id) => self.state.load(id).await?,
             None => Ledger::new(),
         };
-        let is_known = |name: &&DomainName| wanted.contains_key(name) || ledger.contains_key(name);
+        let is_known = |name: &&DomainName| desired.contains_key(name) || ledger.contains_key(name);
         Ok(names.iter().filter(|name| !is_known(name)).cloned().collect())
     }
 
@@ -380,9 +380,9 @@ impl Sync {
 /// key is tested then.
 async fn ask_for_list(closte: &closte::Client) -> Result<closte::List, ClosteError> {
     match closte.list().await {
-        Err(ClosteError::Declined(reason)) => {
+        Err(ClosteError::Rejected(reason)) => {
             closte.test_key().await?;
-            Err(ClosteError::Declined(reason))
+            Err(ClosteError::Rejected(reason))
         }
         other => other,
     }

@@ -13,18 +13,18 @@ use crate::{
     domain::DomainName,
     event::News,
     secrets,
-    standing::{Facts, Standing},
+    status::{DomainStatus, LedgerInfo},
 };
 
-/// A wanted name, and what is known of it.
+/// A desired name, and what is known of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Looked {
+pub struct CheckedDomain {
     /// The name.
     pub name: DomainName,
     /// What the ledger knows of it.
-    pub facts: Facts,
+    pub facts: LedgerInfo,
     /// How it stood when it was looked at last, if it was.
-    pub standing: Option<Standing>,
+    pub status: Option<DomainStatus>,
     /// When it is to be looked at; none for a name that was not enrolled yet.
     pub due_at: Option<Timestamp>,
     /// When Closte was asked for a certificate last, and what it said.
@@ -33,11 +33,11 @@ pub struct Looked {
 
 /// What a look left to remember.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct StatusUpdate {
     /// The name.
     pub name: DomainName,
     /// How it stands.
-    pub standing: Standing,
+    pub status: DomainStatus,
     /// When it is to be looked at next.
     pub due_at: Timestamp,
 }
@@ -49,7 +49,7 @@ const GAP: i64 = 100;
 const COLUMNS: &str = "m.domain, m.blog_id, m.managed_since,
     coalesce(m.present_since, iif(m.covered_by IS NULL, NULL, m.managed_since)) AS at_closte_since,
     m.progress, m.attempts, m.next_attempt, m.refused_at, m.error,
-    s.due_at, s.looked_at, s.latest, s.dns_since, s.ssl_since, s.since, s.doubted_at, s.told_at,
+    s.due_at, s.checked_at, s.latest, s.dns_since, s.ssl_since, s.since, s.suspect_since, s.alerted_at,
     s.lacks_certificate_since, r.asked_at, r.answer";
 
 /// What [`COLUMNS`] may lack.
@@ -107,7 +107,7 @@ impl State {
         now: Timestamp,
     ) -> Result<(), StateError> {
         sqlx::query(
-            "UPDATE standing SET due_at = ?2 + (due_at - ?2) * ?4 / ?3
+            "UPDATE domain_status SET due_at = ?2 + (due_at - ?2) * ?4 / ?3
              WHERE ledger_id = ?1 AND due_at > ?2",
         )
         .bind(ledger.number())
@@ -134,12 +134,12 @@ impl State {
         Ok(id.map(LedgerId::from_number))
     }
 
-    /// Puts names that are wanted now into the schedule, to be looked at from `now` on, and takes out
+    /// Puts names that are desired now into the schedule, to be looked at from `now` on, and takes out
     /// those that are not.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn enrol(
+    pub async fn sync_schedule(
         &self,
         ledger: LedgerId,
         interval: Duration,
@@ -147,20 +147,20 @@ impl State {
     ) -> Result<(), StateError> {
         let mut transaction = self.pool.begin().await.map_err(self.failed())?;
         sqlx::query(
-            "DELETE FROM standing WHERE ledger_id = ?1 AND NOT EXISTS (
-                 SELECT 1 FROM managed m WHERE m.ledger_id = ?1 AND m.domain = standing.domain
-                 AND m.unwanted_since IS NULL)",
+            "DELETE FROM domain_status WHERE ledger_id = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM managed m WHERE m.ledger_id = ?1 AND m.domain = domain_status.domain
+                 AND m.undesired_since IS NULL)",
         )
         .bind(ledger.number())
         .execute(&mut *transaction)
         .await
         .map_err(self.failed())?;
         sqlx::query(
-            "INSERT INTO standing (ledger_id, domain, due_at)
+            "INSERT INTO domain_status (ledger_id, domain, due_at)
              SELECT ledger_id, domain,
                  ?2 + (row_number() OVER () - 1) * min(?3, ?4 / count(*) OVER ())
-             FROM managed m WHERE ledger_id = ?1 AND unwanted_since IS NULL AND NOT EXISTS (
-                 SELECT 1 FROM standing s WHERE s.ledger_id = ?1 AND s.domain = m.domain)",
+             FROM managed m WHERE ledger_id = ?1 AND undesired_since IS NULL AND NOT EXISTS (
+                 SELECT 1 FROM domain_status s WHERE s.ledger_id = ?1 AND s.domain = m.domain)",
         )
         .bind(ledger.number())
         .bind(to_millis(now))
@@ -184,13 +184,13 @@ impl State {
         now: Timestamp,
     ) -> Result<(), StateError> {
         sqlx::query(
-            "UPDATE standing SET due_at = spread.at FROM (
+            "UPDATE domain_status SET due_at = spread.at FROM (
                  SELECT domain,
                      ?2 + (row_number() OVER (ORDER BY due_at) - 1) * min(?3, ?4 / count(*) OVER ())
                      AS at
-                 FROM standing
+                 FROM domain_status
                  WHERE ledger_id = ?1 AND (due_at < ?2 OR due_at > ?2 + ?4)) AS spread
-             WHERE ledger_id = ?1 AND standing.domain = spread.domain",
+             WHERE ledger_id = ?1 AND domain_status.domain = spread.domain",
         )
         .bind(ledger.number())
         .bind(to_millis(now))
@@ -211,9 +211,9 @@ impl State {
         ledger: LedgerId,
         now: Timestamp,
         most: usize,
-    ) -> Result<Vec<Looked>, StateError> {
+    ) -> Result<Vec<CheckedDomain>, StateError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM standing s
+            "SELECT {COLUMNS} FROM domain_status s
              JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain {REQUESTS}
              WHERE s.ledger_id = ? AND s.due_at <= ? ORDER BY s.due_at LIMIT ?"
         );
@@ -223,19 +223,19 @@ impl State {
         rows.iter().map(|row| self.read_looked(row)).collect()
     }
 
-    /// Every wanted name, or those of `only`, with how it stands.
+    /// Every desired name, or those of `only`, with how it stands.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn wanted(
+    pub async fn desired(
         &self,
         ledger: LedgerId,
         only: &[DomainName],
-    ) -> Result<Vec<Looked>, StateError> {
+    ) -> Result<Vec<CheckedDomain>, StateError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM managed m
-             LEFT JOIN standing s ON s.ledger_id = m.ledger_id AND s.domain = m.domain {REQUESTS}
-             WHERE m.ledger_id = ?1 AND m.unwanted_since IS NULL
+             LEFT JOIN domain_status s ON s.ledger_id = m.ledger_id AND s.domain = m.domain {REQUESTS}
+             WHERE m.ledger_id = ?1 AND m.undesired_since IS NULL
              AND (?2 IS NULL OR m.domain IN (SELECT value FROM json_each(?2))) ORDER BY m.domain"
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
@@ -247,7 +247,7 @@ impl State {
         rows.iter().map(|row| self.read_looked(row)).collect()
     }
 
-    fn read_looked(&self, row: &SqliteRow) -> Result<Looked, StateError> {
+    fn read_looked(&self, row: &SqliteRow) -> Result<CheckedDomain, StateError> {
         let damaged = |detail| StateError::Damaged { path: self.path.clone(), detail };
         let name: String = row.try_get("domain").map_err(self.failed())?;
         let name = name.parse().map_err(|error| damaged(format!("{name:?}: {error}")))?;
@@ -255,7 +255,7 @@ impl State {
             Ok(row.try_get::<Option<i64>, _>(column)?.map(from_millis))
         };
         let read = || -> sqlx::Result<_> {
-            let facts = Facts {
+            let facts = LedgerInfo {
                 blog_id: row.try_get("blog_id")?,
                 added_at: time("managed_since")?,
                 at_closte_since: time("at_closte_since")?,
@@ -271,25 +271,25 @@ impl State {
             let latest: Option<String> = row.try_get("latest")?;
             // An observation in the words of another version is none: it is made anew.
             let latest = latest.and_then(|latest| serde_json::from_str(&latest).ok());
-            let standing = match time("looked_at")?.zip(latest) {
+            let status = match time("checked_at")?.zip(latest) {
                 None => None,
-                Some((looked_at, latest)) => Some(Standing {
-                    looked_at,
+                Some((checked_at, latest)) => Some(DomainStatus {
+                    checked_at,
                     latest,
-                    dns_since: time("dns_since")?.unwrap_or(looked_at),
-                    ssl_since: time("ssl_since")?.unwrap_or(looked_at),
-                    since: time("since")?.unwrap_or(looked_at),
-                    doubted_at: time("doubted_at")?,
-                    told_at: time("told_at")?,
+                    dns_since: time("dns_since")?.unwrap_or(checked_at),
+                    ssl_since: time("ssl_since")?.unwrap_or(checked_at),
+                    since: time("since")?.unwrap_or(checked_at),
+                    suspect_since: time("suspect_since")?,
+                    alerted_at: time("alerted_at")?,
                     lacks_certificate_since: time("lacks_certificate_since")?,
                 }),
             };
             let answer: Option<String> = row.try_get("answer")?;
             let request = time("asked_at")?.zip(answer.map(|answer| secrets::mask(&answer)));
-            Ok((facts, time("due_at")?, standing, request))
+            Ok((facts, time("due_at")?, status, request))
         };
-        let (facts, due_at, standing, request) = read().map_err(self.failed())?;
-        Ok(Looked { name, facts, standing, due_at, request })
+        let (facts, due_at, status, request) = read().map_err(self.failed())?;
+        Ok(CheckedDomain { name, facts, status, due_at, request })
     }
 
     /// Writes down what came of looks, and what there is to say of them, all or nothing; and logs that,
@@ -300,41 +300,41 @@ impl State {
     pub async fn record_looks(
         &self,
         ledger: LedgerId,
-        outcomes: &[Outcome],
+        outcomes: &[StatusUpdate],
         news: &News,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let line = |outcome: &Outcome| -> Line {
-            let standing = &outcome.standing;
+        let line = |outcome: &StatusUpdate| -> Line {
+            let status = &outcome.status;
             Line {
                 domain: outcome.name.as_str().to_owned(),
                 due_at: to_millis(outcome.due_at),
-                looked_at: to_millis(standing.looked_at),
-                latest: json(&standing.latest),
-                dns_since: to_millis(standing.dns_since),
-                ssl_since: to_millis(standing.ssl_since),
-                since: to_millis(standing.since),
-                doubted_at: standing.doubted_at.map(to_millis),
-                told_at: standing.told_at.map(to_millis),
-                lacks_certificate_since: standing.lacks_certificate_since.map(to_millis),
+                checked_at: to_millis(status.checked_at),
+                latest: json(&status.latest),
+                dns_since: to_millis(status.dns_since),
+                ssl_since: to_millis(status.ssl_since),
+                since: to_millis(status.since),
+                suspect_since: status.suspect_since.map(to_millis),
+                alerted_at: status.alerted_at.map(to_millis),
+                lacks_certificate_since: status.lacks_certificate_since.map(to_millis),
             }
         };
         let lines: Vec<Line> = outcomes.iter().map(line).collect();
         let mut recording = self.recording(news, now).await?;
         sqlx::query(
-            "INSERT INTO standing (ledger_id, domain, due_at, looked_at, latest, dns_since,
-                 ssl_since, since, doubted_at, told_at, lacks_certificate_since)
-             SELECT ?1, value->>'domain', value->>'due_at', value->>'looked_at',
+            "INSERT INTO domain_status (ledger_id, domain, due_at, checked_at, latest, dns_since,
+                 ssl_since, since, suspect_since, alerted_at, lacks_certificate_since)
+             SELECT ?1, value->>'domain', value->>'due_at', value->>'checked_at',
                  value->>'latest', value->>'dns_since', value->>'ssl_since', value->>'since',
-                 value->>'doubted_at', value->>'told_at', value->>'lacks_certificate_since'
+                 value->>'suspect_since', value->>'alerted_at', value->>'lacks_certificate_since'
              FROM json_each(?2)
-             WHERE EXISTS (SELECT 1 FROM standing s
+             WHERE EXISTS (SELECT 1 FROM domain_status s
                  WHERE s.ledger_id = ?1 AND s.domain = value->>'domain')
              ON CONFLICT (ledger_id, domain) DO UPDATE SET due_at = excluded.due_at,
-                 looked_at = excluded.looked_at, latest = excluded.latest,
+                 checked_at = excluded.checked_at, latest = excluded.latest,
                  dns_since = excluded.dns_since, ssl_since = excluded.ssl_since,
-                 since = excluded.since, doubted_at = excluded.doubted_at,
-                 told_at = excluded.told_at,
+                 since = excluded.since, suspect_since = excluded.suspect_since,
+                 alerted_at = excluded.alerted_at,
                  lacks_certificate_since = excluded.lacks_certificate_since",
         )
         .bind(ledger.number())
@@ -349,7 +349,7 @@ impl State {
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn hasten_working(
+    pub async fn expedite_healthy(
         &self,
         ledger: LedgerId,
         most: u32,
@@ -357,8 +357,8 @@ impl State {
     ) -> Result<u64, StateError> {
         // Those that are looked at last of all, else: the others come by themselves.
         sqlx::query(
-            "UPDATE standing SET due_at = ?2 WHERE ledger_id = ?1 AND domain IN (
-                 SELECT domain FROM standing WHERE ledger_id = ?1 AND doubted_at IS NULL
+            "UPDATE domain_status SET due_at = ?2 WHERE ledger_id = ?1 AND domain IN (
+                 SELECT domain FROM domain_status WHERE ledger_id = ?1 AND suspect_since IS NULL
                  AND due_at > ?2 AND latest->>'$.ssl.verdict' IN ('valid', 'old-tls', 'expiring')
                  AND latest->>'$.dns.verdict' IN ('ok', 'proxied')
                  ORDER BY due_at DESC LIMIT ?3)",
@@ -378,13 +378,13 @@ impl State {
 struct Line {
     domain: String,
     due_at: i64,
-    looked_at: i64,
+    checked_at: i64,
     latest: String,
     dns_since: i64,
     ssl_since: i64,
     since: i64,
-    doubted_at: Option<i64>,
-    told_at: Option<i64>,
+    suspect_since: Option<i64>,
+    alerted_at: Option<i64>,
     lacks_certificate_since: Option<i64>,
 }
 

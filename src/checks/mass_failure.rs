@@ -6,7 +6,7 @@ use crate::{event::Event, ledger::later};
 
 /// When a name that worked seems not to, so many others are looked at, to see whether the fault is
 /// ours.
-pub(super) const CONTROLS: u32 = 5;
+pub(super) const CONTROL_SAMPLE: u32 = 5;
 /// Names that seem to stop working within so long of the first one are taken together.
 const TOGETHER: Duration = Duration::from_secs(60);
 /// What was said is said again after so long, should it happen again.
@@ -20,28 +20,29 @@ pub fn is_suspicious(failing: u64, of: u64) -> bool {
 
 /// Whether names stop working one by one, or all at once because of us.
 #[derive(Debug, Default)]
-pub(super) struct Suspicion {
+pub(super) struct MassFailureDetector {
     /// When the first name seemed to stop working.
     began: Option<Timestamp>,
     /// How many others are looked at because of it.
     controls: u64,
     /// Since then: how many names that had worked were looked at,
-    looked: u64,
+    checked: u64,
     /// and how many of them seemed not to work any more.
     failing: u64,
-    told_at: Option<Timestamp>,
+    alerted_at: Option<Timestamp>,
 }
 
-impl Suspicion {
+impl MassFailureDetector {
     /// Notes a look at a name that had worked. Whether it is the first of several that raises a doubt
     /// is the result.
     pub(super) fn note(&mut self, is_doubt: bool, now: Timestamp) -> bool {
         let is_first = is_doubt && self.began.is_none_or(|began| now >= later(began, TOGETHER));
         if is_first {
-            let controls = CONTROLS.into();
-            *self = Self { began: Some(now), controls, told_at: self.told_at, ..Self::default() };
+            let controls = CONTROL_SAMPLE.into();
+            *self =
+                Self { began: Some(now), controls, alerted_at: self.alerted_at, ..Self::default() };
         }
-        self.looked += 1;
+        self.checked += 1;
         self.failing += u64::from(is_doubt);
         is_first
     }
@@ -53,12 +54,12 @@ impl Suspicion {
 
     /// What there is to say.
     pub(super) fn tell(&mut self, now: Timestamp) -> Option<Event> {
-        let (failing, of) = (self.failing, self.looked);
+        let (failing, of) = (self.failing, self.checked);
         let is_suspicious = of > self.controls
             && is_suspicious(failing, of)
-            && self.told_at.is_none_or(|told| now >= later(told, TELL_AGAIN));
+            && self.alerted_at.is_none_or(|told| now >= later(told, TELL_AGAIN));
         if is_suspicious {
-            self.told_at = Some(now);
+            self.alerted_at = Some(now);
         }
         is_suspicious.then_some(Event::ChecksSuspicious { failing, of })
     }
@@ -75,15 +76,15 @@ mod tests {
     #[test]
     fn it_is_suspicious_when_most_fail_at_once_and_not_when_one_does() {
         let looks = |failing: &[bool], controls| {
-            let mut suspicion = Suspicion::default();
+            let mut mass_failure = MassFailureDetector::default();
             let mut firsts = 0;
             for fails in failing {
-                if suspicion.note(*fails, at(0)) {
+                if mass_failure.note(*fails, at(0)) {
                     firsts += 1;
-                    suspicion.has_controls(controls);
+                    mass_failure.has_controls(controls);
                 }
             }
-            (firsts, suspicion.tell(at(0)).is_some(), suspicion.tell(at(1)).is_some())
+            (firsts, mass_failure.tell(at(0)).is_some(), mass_failure.tell(at(1)).is_some())
         };
         assert_eq!(looks(&[true; 6], 5), (1, true, false));
         assert_eq!(looks(&[true, false, false, true, true, true], 5), (1, true, false));
@@ -97,14 +98,14 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_judged_anew_whatever_became_of_the_doubts_before() {
-        let mut suspicion = Suspicion::default();
-        assert!(suspicion.note(true, at(0)));
-        (0..100).for_each(|second| assert!(!suspicion.note(false, at(second))));
-        assert_eq!((100..106).filter(|second| suspicion.note(true, at(*second))).count(), 1);
-        assert!(suspicion.tell(at(106)).is_some());
-        assert!(suspicion.note(true, at(200)));
-        assert!((200..206).all(|second| !suspicion.note(true, at(second))));
-        assert!(suspicion.tell(at(206)).is_none(), "it was said a moment ago");
-        assert!(suspicion.tell(at(706)).is_some());
+        let mut mass_failure = MassFailureDetector::default();
+        assert!(mass_failure.note(true, at(0)));
+        (0..100).for_each(|second| assert!(!mass_failure.note(false, at(second))));
+        assert_eq!((100..106).filter(|second| mass_failure.note(true, at(*second))).count(), 1);
+        assert!(mass_failure.tell(at(106)).is_some());
+        assert!(mass_failure.note(true, at(200)));
+        assert!((200..206).all(|second| !mass_failure.note(true, at(second))));
+        assert!(mass_failure.tell(at(206)).is_none(), "it was said a moment ago");
+        assert!(mass_failure.tell(at(706)).is_some());
     }
 }

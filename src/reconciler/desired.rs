@@ -8,8 +8,8 @@ use super::RecordDecision;
 use crate::{
     domain::{CLOSTES_OWN, DomainName, Pattern},
     ledger::Origin,
-    plan::{Policy, Wanted},
-    state::Rejected,
+    plan::{Desired, Policy},
+    state::InvalidRow,
     wordpress::{self, Network, NoRecord, WwwPolicy},
 };
 
@@ -18,7 +18,7 @@ use crate::{
 pub struct Rules {
     /// What may be removed, and when.
     pub policy: Policy,
-    /// Names that are wanted though they stand in no table.
+    /// Names that are desired though they stand in no table.
     pub extra_domains: Vec<DomainName>,
     /// Whether sites without a domain record get one.
     pub create_records: bool,
@@ -31,7 +31,7 @@ pub struct Rules {
     pub list_interval: Duration,
     /// How many calls are under way at once.
     pub concurrency: usize,
-    /// Which names are wanted with `www.` in front as well.
+    /// Which names are desired with `www.` in front as well.
     pub www: Www,
     /// How long a name may be without a certificate before Closte is asked for it; never, if none.
     pub request_certificate_after: Option<Duration>,
@@ -51,9 +51,9 @@ pub enum Www {
 }
 
 impl Rules {
-    /// The `www.` twins of wanted names are wanted too, if that is so set. A twin that is wanted by
+    /// The `www.` twins of desired names are desired too, if that is so set. A twin that is desired by
     /// itself, excluded, or a network's own name stays as it is.
-    fn want_twins(&self, network: &Network, wanted: &mut Wanted) {
+    fn want_twins(&self, network: &Network, desired: &mut Desired) {
         let plugins = || network.plugin.as_ref().ok().and_then(|plugin| plugin.www);
         let main_only = match self.www {
             Www::Off => return,
@@ -63,18 +63,18 @@ impl Rules {
                 Some(WwwPolicy::Never) => return,
                 Some(WwwPolicy::Always) => false,
                 Some(WwwPolicy::MainOnly) => true,
-                // What was wanted when the setting could be read must not go because it cannot be.
+                // What was desired when the setting could be read must not go because it cannot be.
                 None => {
                     let known =
-                        [&wanted.names, &wanted.asleep, &wanted.carried, &wanted.own_domains];
+                        [&desired.names, &desired.asleep, &desired.carried, &desired.own_domains];
                     let twins = known.into_iter().flat_map(HashMap::keys);
-                    wanted.perhaps = twins.filter_map(|name| name.www_twin(false)).collect();
+                    desired.undetermined = twins.filter_map(|name| name.www_twin(false)).collect();
                     return;
                 }
             },
         };
-        let own: HashSet<&DomainName> = network.own_names.iter().collect();
-        let Wanted { names, asleep, carried, own_domains, .. } = wanted;
+        let own: HashSet<&DomainName> = network.network_domains.iter().collect();
+        let Desired { names, asleep, carried, own_domains, .. } = desired;
         for names in [names, asleep, carried, own_domains] {
             let twin =
                 |(name, origin): (&DomainName, &Origin)| Some((name.www_twin(main_only)?, *origin));
@@ -89,21 +89,25 @@ impl Rules {
     }
 
     /// What the network and the operator want at Closte.
-    pub fn wanted(&self, network: &Network) -> Wanted {
-        let mut wanted = Wanted {
-            own_names: network.own_names.iter().flat_map(with_and_without_www).collect(),
-            rejected_rows: network.rejected.iter().filter_map(rejected_row).collect(),
+    pub fn desired(&self, network: &Network) -> Desired {
+        let mut desired = Desired {
+            network_domains: network
+                .network_domains
+                .iter()
+                .flat_map(with_and_without_www)
+                .collect(),
+            rejected_rows: network.invalid.iter().filter_map(rejected_row).collect(),
             table_was_empty: network.rows == 0,
-            ..Wanted::default()
+            ..Desired::default()
         };
-        wanted.names.reserve(network.mappings.len());
+        desired.names.reserve(network.mappings.len());
         let excluded = |name: &DomainName| {
             self.policy.exclude.iter().any(|p: &Pattern| p.matches(name)) || name.is_clostes_own()
         };
         let mut want = |name: &DomainName, origin: Origin| {
             if !excluded(name) {
                 // The first row counts where several hold one name: rows come in their order.
-                wanted.names.entry(name.clone()).or_insert(origin);
+                desired.names.entry(name.clone()).or_insert(origin);
             }
         };
         for mapping in &network.mappings {
@@ -115,7 +119,7 @@ impl Rules {
             want(&mapping.domain, origin);
         }
         let origin = |blog_id| Origin { blog_id: Some(blog_id), ..Origin::default() };
-        for site in &network.lacking {
+        for site in &network.sites_without_record {
             if site.record.err().is_none_or(NoRecord::is_wanted_still) {
                 want(&site.domain, origin(site.blog_id));
             }
@@ -123,19 +127,19 @@ impl Rules {
         for name in &self.extra_domains {
             want(name, Origin::default());
         }
-        for site in network.lacking.iter().filter(|site| !excluded(&site.domain)) {
+        for site in network.sites_without_record.iter().filter(|site| !excluded(&site.domain)) {
             let names = match site.record {
-                Err(NoRecord::Gone) => &mut wanted.asleep,
-                Err(reason) if !reason.is_wanted_still() => &mut wanted.carried,
+                Err(NoRecord::Gone) => &mut desired.asleep,
+                Err(reason) if !reason.is_wanted_still() => &mut desired.carried,
                 _ => continue,
             };
             names.entry(site.domain.clone()).or_insert(origin(site.blog_id));
         }
         for (site, name) in network.without_row.iter().filter(|(_, name)| !excluded(name)) {
-            wanted.own_domains.entry(name.clone()).or_insert(origin(*site));
+            desired.own_domains.entry(name.clone()).or_insert(origin(*site));
         }
-        self.want_twins(network, &mut wanted);
-        wanted
+        self.want_twins(network, &mut desired);
+        desired
     }
 }
 
@@ -146,37 +150,38 @@ fn with_and_without_www(name: &DomainName) -> impl Iterator<Item = DomainName> {
 }
 
 /// A hash of all that a cycle acts upon, whatever order it came in.
-pub(super) fn fingerprint(wanted: &Wanted, network: &Network, records: &[RecordDecision]) -> u64 {
+pub(super) fn fingerprint(desired: &Desired, network: &Network, records: &[RecordDecision]) -> u64 {
     let hash = |item: &dyn Fn(&mut DefaultHasher)| {
         let mut hasher = DefaultHasher::new();
         item(&mut hasher);
         hasher.finish()
     };
-    let names = wanted.names.iter().map(|name| hash(&|hasher| name.hash(hasher)));
-    let own = wanted.own_names.iter().map(|name| hash(&|hasher| ("own", name).hash(hasher)));
-    let rejected = network
-        .rejected
+    let names = desired.names.iter().map(|name| hash(&|hasher| name.hash(hasher)));
+    let own = desired.network_domains.iter().map(|name| hash(&|hasher| ("own", name).hash(hasher)));
+    let invalid = network
+        .invalid
         .iter()
         .map(|one| hash(&|hasher| (one.origin, one.blog_id, &one.value).hash(hasher)));
-    let asleep = wanted.asleep.keys().map(|name| hash(&|hasher| ("asleep", name).hash(hasher)));
+    let asleep = desired.asleep.keys().map(|name| hash(&|hasher| ("asleep", name).hash(hasher)));
     let own_domains =
-        wanted.own_domains.keys().map(|name| hash(&|hasher| ("site's", name).hash(hasher)));
-    let carried = wanted.carried.keys().map(|name| hash(&|hasher| ("carried", name).hash(hasher)));
-    let lacking = network.lacking.iter().zip(records).map(|(site, record)| {
-        hash(&|hasher| ("site", site.blog_id, site.record, record.word()).hash(hasher))
-    });
+        desired.own_domains.keys().map(|name| hash(&|hasher| ("site's", name).hash(hasher)));
+    let carried = desired.carried.keys().map(|name| hash(&|hasher| ("carried", name).hash(hasher)));
+    let sites_without_record =
+        network.sites_without_record.iter().zip(records).map(|(site, record)| {
+            hash(&|hasher| ("site", site.blog_id, site.record, record.as_str()).hash(hasher))
+        });
     let plugin = hash(&|hasher| network.plugin.as_ref().ok().hash(hasher));
     names
         .chain(own)
-        .chain(rejected)
-        .chain(lacking)
+        .chain(invalid)
+        .chain(sites_without_record)
         .chain(asleep)
         .chain(carried)
         .chain(own_domains)
         .fold(plugin.wrapping_add(network.rows as u64), u64::wrapping_add)
 }
 
-fn rejected_row(one: &wordpress::Rejected) -> Option<i64> {
+fn rejected_row(one: &wordpress::InvalidMapping) -> Option<i64> {
     match one.origin {
         wordpress::Origin::Row(id) => Some(id),
         wordpress::Origin::Site(_) => None,
@@ -184,15 +189,15 @@ fn rejected_row(one: &wordpress::Rejected) -> Option<i64> {
 }
 
 /// What is never sent to Closte, with the reason.
-pub(super) fn rejected(network: &Network) -> Vec<Rejected> {
-    let one = |one: &wordpress::Rejected| Rejected {
+pub(super) fn invalid(network: &Network) -> Vec<InvalidRow> {
+    let one = |one: &wordpress::InvalidMapping| InvalidRow {
         origin: one.origin.to_string(),
         blog_id: one.blog_id,
         value: one.value.clone(),
         reason: one.reason.to_string(),
     };
     let own = |origin: wordpress::Origin, blog_id: i64, name: &DomainName| {
-        name.is_clostes_own().then(|| Rejected {
+        name.is_clostes_own().then(|| InvalidRow {
             origin: origin.to_string(),
             blog_id,
             value: name.to_string(),
@@ -204,8 +209,8 @@ pub(super) fn rejected(network: &Network) -> Vec<Rejected> {
         .iter()
         .filter_map(|row| own(wordpress::Origin::Row(row.row_id), row.blog_id, &row.domain));
     let sites = network
-        .lacking
+        .sites_without_record
         .iter()
         .filter_map(|site| own(wordpress::Origin::Site(site.blog_id), site.blog_id, &site.domain));
-    network.rejected.iter().map(one).chain(rows).chain(sites).collect()
+    network.invalid.iter().map(one).chain(rows).chain(sites).collect()
 }

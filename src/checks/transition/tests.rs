@@ -3,13 +3,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     ledger::{Attempt, Progress},
-    standing::{
-        AddressSeen, Caa, CaaFault, DnsHistory, DnsObservation, ResolverAnswer, SslObservation,
-        Stage, Stray,
+    status::{
+        AddressSeen, Caa, CaaFault, DnsHistory, DnsResult, ResolverAnswer, SslResult, Stage, Stray,
     },
 };
 
-fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
+fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> CheckResult {
     let certificate = Certificate {
         issuer: "Let's Encrypt R11".to_owned(),
         names: vec!["shop.example".to_owned()],
@@ -21,8 +20,8 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
     let leads_nowhere =
         matches!(dns, DnsVerdict::NoSuchName | DnsVerdict::NoAddress | DnsVerdict::Broken);
     let addresses = if leads_nowhere { vec![] } else { vec!["198.51.100.7".parse().unwrap()] };
-    Observation {
-        dns: DnsObservation {
+    CheckResult {
+        dns: DnsResult {
             verdict: dns,
             seen: 3,
             of: 4,
@@ -38,7 +37,7 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> Observation {
             name_servers: Vec::new(),
             history: DnsHistory::default(),
         },
-        ssl: SslObservation {
+        ssl: SslResult {
             verdict: ssl,
             address: None,
             certificate: ssl.is_good().then_some(certificate),
@@ -56,19 +55,19 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn look(previous: Option<&Standing>, seen: Observation, now: Timestamp) -> Settled {
+fn look(previous: Option<&DomainStatus>, seen: CheckResult, now: Timestamp) -> Transition {
     let name = "shop.example".parse().unwrap();
-    let facts = Facts {
+    let facts = LedgerInfo {
         blog_id: Some(2),
         added_at: Some(at(0)),
         at_closte_since: Some(at(5)),
-        ..Facts::default()
+        ..LedgerInfo::default()
     };
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
-    settle(&name, previous, seen, &facts, None, &patience, now)
+    transition(&name, previous, seen, &facts, None, &patience, now)
 }
 
-fn names(settled: &Settled) -> Vec<&'static str> {
+fn names(settled: &Transition) -> Vec<&'static str> {
     settled.events.iter().map(Event::name).collect()
 }
 
@@ -76,11 +75,11 @@ fn names(settled: &Settled) -> Vec<&'static str> {
 fn what_a_clock_that_was_ahead_has_noted_is_so_since_now() {
     let broken = || seen(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]);
     let year = 365 * 86_400;
-    let ahead = look(None, broken(), at(year)).standing;
-    let ahead = look(Some(&ahead), broken(), at(year + 86_400)).standing;
-    assert!(ahead.told_at.is_some());
-    let now = look(Some(&ahead), broken(), at(0)).standing;
-    let times = [Some(now.since), Some(now.dns_since), Some(now.ssl_since), now.told_at];
+    let ahead = look(None, broken(), at(year)).status;
+    let ahead = look(Some(&ahead), broken(), at(year + 86_400)).status;
+    assert!(ahead.alerted_at.is_some());
+    let now = look(Some(&ahead), broken(), at(0)).status;
+    let times = [Some(now.since), Some(now.dns_since), Some(now.ssl_since), now.alerted_at];
     assert_eq!(times, [Some(at(0)); 4]);
     let settled = look(Some(&now), broken(), at(86_400));
     assert_eq!(names(&settled), ["domain.needs_attention"]);
@@ -97,18 +96,18 @@ fn the_way_to_green_is_told_with_how_long_each_stage_took() {
     );
     assert_eq!(first.events.len(), 1, "{first:?}");
     let right = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
-    let second = look(Some(&first.standing), right, at(310));
+    let second = look(Some(&first.status), right, at(310));
     assert!(
         matches!(&second.events[..], [Event::DnsRight { took: Some(took), .. }] if took == "5m")
     );
-    assert_eq!(second.standing.lacks_certificate_since, Some(at(310)));
+    assert_eq!(second.status.lacks_certificate_since, Some(at(310)));
     let green = seen(DnsVerdict::Ok, SslVerdict::Valid, &[]);
-    let third = look(Some(&second.standing), green, at(432));
+    let third = look(Some(&second.status), green, at(432));
     let [Event::CertificateValid { after_added: Some(after), .. }] = &third.events[..] else {
         panic!("{third:?}")
     };
     assert_eq!(after, "7m 12s");
-    assert_eq!((third.standing.since, third.standing.lacks_certificate_since), (at(432), None));
+    assert_eq!((third.status.since, third.status.lacks_certificate_since), (at(432), None));
 }
 
 #[test]
@@ -116,13 +115,13 @@ fn a_name_that_was_there_and_works_is_no_news() {
     let name = "shop.example".parse().unwrap();
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
     let told = |at_closte: i64, ssl| {
-        let facts = Facts {
+        let facts = LedgerInfo {
             added_at: Some(at(0)),
             at_closte_since: Some(at(at_closte)),
-            ..Facts::default()
+            ..LedgerInfo::default()
         };
         let seen = seen(DnsVerdict::Ok, ssl, &[]);
-        names(&settle(&name, None, seen, &facts, None, &patience, at(10)))
+        names(&transition(&name, None, seen, &facts, None, &patience, at(10)))
     };
     assert_eq!(told(0, SslVerdict::Valid), [""; 0]);
     assert_eq!(told(5, SslVerdict::Valid), ["dns.right", "certificate.valid"]);
@@ -135,9 +134,9 @@ fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
     let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     let first = look(None, right(), at(300));
     let advice = |second: i64| {
-        let settled = look(Some(&first.standing), right(), at(second));
-        let facts = Facts { at_closte_since: Some(at(5)), ..Facts::default() };
-        advise(&"shop.example".parse().unwrap(), &settled.standing, &facts, None, at(second)).owner
+        let settled = look(Some(&first.status), right(), at(second));
+        let facts = LedgerInfo { at_closte_since: Some(at(5)), ..LedgerInfo::default() };
+        advise(&"shop.example".parse().unwrap(), &settled.status, &facts, None, at(second)).owner
     };
     assert!(advice(301).ends_with("usually takes 5 to 10 minutes"), "{}", advice(301));
     assert!(advice(899).ends_with("(so far 9m 59s)"), "{}", advice(899));
@@ -150,9 +149,9 @@ fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
         (SslVerdict::Weak, "Browsers refuse the certificate"),
     ] {
         let settled = look(None, seen(DnsVerdict::Ok, ssl, &[]), at(300));
-        let facts = Facts { at_closte_since: Some(at(5)), ..Facts::default() };
+        let facts = LedgerInfo { at_closte_since: Some(at(5)), ..LedgerInfo::default() };
         let name = "shop.example".parse().unwrap();
-        let advice = advise(&name, &settled.standing, &facts, None, at(301)).owner;
+        let advice = advise(&name, &settled.status, &facts, None, at(301)).owner;
         assert!(advice.contains(words), "{advice}");
     }
 }
@@ -168,22 +167,22 @@ fn the_last_day_of_a_certificate_is_an_error_once() {
     let ends = 3 * 86_400;
     let first = look(None, ending(ends), at(0));
     assert_eq!(names(&first), ["dns.right", "certificate.expiring"]);
-    let second = look(Some(&first.standing), ending(ends), at(86_400));
+    let second = look(Some(&first.status), ending(ends), at(86_400));
     assert_eq!(names(&second), [""; 0]);
-    let third = look(Some(&second.standing), ending(ends), at(ends - 82_800));
+    let third = look(Some(&second.status), ending(ends), at(ends - 82_800));
     let [event @ Event::CertificateLastDay { ends_in, advice, .. }] = &third.events[..] else {
         panic!("{third:?}")
     };
     assert_eq!((event.level(), ends_in.as_str()), (tracing::Level::ERROR, "23h"));
     assert!(advice.starts_with("The certificate of shop.example ends in 23h"), "{advice}");
-    let fourth = look(Some(&third.standing), ending(ends), at(ends - 60));
+    let fourth = look(Some(&third.status), ending(ends), at(ends - 60));
     assert_eq!(names(&fourth), [""; 0]);
     // It was renewed, for too short a time.
-    let fifth = look(Some(&fourth.standing), ending(ends + 3_600), at(ends - 30));
+    let fifth = look(Some(&fourth.status), ending(ends + 3_600), at(ends - 30));
     assert_eq!(names(&fifth), ["certificate.last_day"]);
     assert_eq!(names(&look(None, ending(600), at(0))), ["dns.right", "certificate.last_day"]);
     // That the DNS goes back and forth holds back what comes and goes with it, and not that.
-    let mut unsteady = second.standing;
+    let mut unsteady = second.status;
     unsteady.latest.dns.history.unsteady_since = Some(at(86_400));
     unsteady.latest.dns.history.verdicts = vec![DnsVerdict::Elsewhere; 3];
     let sixth = look(Some(&unsteady), ending(ends), at(ends - 82_800));
@@ -195,12 +194,12 @@ fn how_it_is_served_is_no_news_and_nobody_waits_for_what_no_certificate_mends() 
     let of = |ssl| seen(DnsVerdict::Ok, ssl, &[]);
     let first = look(None, of(SslVerdict::OldTls), at(10));
     assert_eq!(names(&first), ["dns.right", "certificate.valid"]);
-    let second = look(Some(&first.standing), of(SslVerdict::Valid), at(310));
+    let second = look(Some(&first.status), of(SslVerdict::Valid), at(310));
     assert_eq!(names(&second), [""; 0]);
-    assert_eq!(names(&look(Some(&second.standing), of(SslVerdict::OldTls), at(610))), [""; 0]);
+    assert_eq!(names(&look(Some(&second.status), of(SslVerdict::OldTls), at(610))), [""; 0]);
 
     for ssl in SslVerdict::ALL {
-        let lacks = look(None, of(*ssl), at(10)).standing.lacks_certificate_since.is_some();
+        let lacks = look(None, of(*ssl), at(10)).status.lacks_certificate_since.is_some();
         let another_helps = !ssl.is_good()
             && ![
                 SslVerdict::NotYetValid,
@@ -217,17 +216,17 @@ fn how_it_is_served_is_no_news_and_nobody_waits_for_what_no_certificate_mends() 
     let seen =
         |verdict| AddressSeen { address: "203.0.113.10".parse().unwrap(), verdict, error: None };
     torn.ssl.addresses = vec![seen(SslVerdict::WrongName), seen(SslVerdict::Valid)];
-    assert_eq!(look(None, torn, at(10)).standing.lacks_certificate_since, None);
+    assert_eq!(look(None, torn, at(10)).status.lacks_certificate_since, None);
 }
 
 #[test]
 fn nobody_is_called_for_a_certificate_that_could_not_be_looked_at() {
     let blind = || seen(DnsVerdict::Ok, SslVerdict::Unknown, &[]);
     let first = look(None, blind(), at(0));
-    let much_later = look(Some(&first.standing), blind(), at(200_000));
+    let much_later = look(Some(&first.status), blind(), at(200_000));
     assert_eq!(names(&much_later), [""; 0]);
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
-    assert_eq!(stage(&much_later.standing, &patience, at(200_000)), Stage::CheckingSslCert);
+    assert_eq!(stage(&much_later.status, &patience, at(200_000)), Stage::CheckingSslCert);
 }
 
 #[test]
@@ -235,11 +234,11 @@ fn the_certificate_of_another_place_is_not_that_of_this_one() {
     let away = seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]);
     let first = look(None, away, at(0));
     let blind = seen(DnsVerdict::Ok, SslVerdict::Unknown, &[]);
-    let second = look(Some(&first.standing), blind.clone(), at(300)).standing;
+    let second = look(Some(&first.status), blind.clone(), at(300)).status;
     assert_eq!((second.latest.ssl.verdict, second.latest.works()), (SslVerdict::Unknown, false));
     // The same place is remembered.
     let right = look(None, seen(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0));
-    assert!(look(Some(&right.standing), blind, at(300)).standing.latest.works());
+    assert!(look(Some(&right.status), blind, at(300)).status.latest.works());
 }
 
 #[test]
@@ -254,9 +253,9 @@ fn what_is_wrong_at_the_right_target_is_not_laid_at_the_names_door() {
         ..ResolverAnswer::of("1.1.1.1")
     }];
     inside.expected.push("edge.example".to_owned());
-    let standing = look(None, inside, at(0)).standing;
+    let status = look(None, inside, at(0)).status;
     let name = "shop.example".parse().unwrap();
-    let advice = advise(&name, &standing, &Facts::default(), None, at(0));
+    let advice = advise(&name, &status, &LedgerInfo::default(), None, at(0));
     let owner = "See to the DNS of edge.example, where shop.example rightly leads: it leads to 10.0.0.1 \
                  (3 of 4 resolvers)";
     assert_eq!(advice.owner, owner);
@@ -269,10 +268,10 @@ fn what_is_wrong_at_the_right_target_is_not_laid_at_the_names_door() {
 fn a_proxy_without_tls_is_the_customers_to_switch() {
     let mut behind = seen(DnsVerdict::Proxied, SslVerdict::HandshakeFailed, &[]);
     behind.dns.host = Some("Cloudflare".to_owned());
-    let customer = |behind: &Observation| {
-        let standing = look(None, behind.clone(), at(0)).standing;
-        let facts = Facts { at_closte_since: Some(at(-9_000)), ..Facts::default() };
-        advise(&"shop.example".parse().unwrap(), &standing, &facts, None, at(9_000)).customer
+    let customer = |behind: &CheckResult| {
+        let status = look(None, behind.clone(), at(0)).status;
+        let facts = LedgerInfo { at_closte_since: Some(at(-9_000)), ..LedgerInfo::default() };
+        advise(&"shop.example".parse().unwrap(), &status, &facts, None, at(9_000)).customer
     };
     assert_eq!(
         customer(&behind),
@@ -297,18 +296,18 @@ fn what_is_known_of_caa_records_stays_while_they_cannot_be_looked_up() {
         allows: Vec::new(),
         lacks: "letsencrypt.org".to_owned(),
     });
-    let first = look(None, forbidden.clone(), at(0)).standing;
+    let first = look(None, forbidden.clone(), at(0)).status;
     let mut blind = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     blind.caa_unknown = true;
     let second = look(Some(&first), blind.clone(), at(300));
-    let kept = &second.standing.latest;
+    let kept = &second.status.latest;
     assert_eq!((&kept.caa, &kept.blockers), (&forbidden.caa, &forbidden.blockers));
-    assert_eq!(names(&look(Some(&second.standing), forbidden.clone(), at(600))), [""; 0]);
+    assert_eq!(names(&look(Some(&second.status), forbidden.clone(), at(600))), [""; 0]);
     // Elsewhere nothing was known of them.
     let elsewhere = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]), at(0));
-    assert_eq!(look(Some(&elsewhere.standing), blind, at(300)).standing.latest.blockers, []);
+    assert_eq!(look(Some(&elsewhere.status), blind, at(300)).status.latest.blockers, []);
     let allowed = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
-    assert_eq!(look(Some(&first), allowed, at(300)).standing.latest.blockers, []);
+    assert_eq!(look(Some(&first), allowed, at(300)).status.latest.blockers, []);
 }
 
 #[test]
@@ -316,12 +315,12 @@ fn who_has_waited_for_closte_for_a_day_is_told_what_to_do() {
     let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     let name = "shop.example".parse().unwrap();
     let settled = |progress: Progress| {
-        let facts = Facts { added_at: Some(at(0)), progress, ..Facts::default() };
+        let facts = LedgerInfo { added_at: Some(at(0)), progress, ..LedgerInfo::default() };
         let patience = Patience { attention_after: Duration::from_secs(86_400) };
         let look = |previous, second| {
-            settle(&name, previous, right(), &facts, None, &patience, at(second))
+            transition(&name, previous, right(), &facts, None, &patience, at(second))
         };
-        let first = look(None, 0).standing;
+        let first = look(None, 0).status;
         let last = look(Some(&first), 90_000);
         let Some(Event::NeedsAttention { advice, stage, .. }) = last.events.last() else {
             panic!("{last:?}")
@@ -340,14 +339,14 @@ fn nobody_is_called_to_wait() {
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
     let first = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]), at(0));
     let spreads = || seen(DnsVerdict::Propagating, SslVerdict::Valid, &[]);
-    let second = look(Some(&first.standing), spreads(), at(90_000));
+    let second = look(Some(&first.status), spreads(), at(90_000));
     assert_eq!(names(&second), ["dns.pending"]);
-    assert_eq!(stage(&second.standing, &patience, at(90_000)), Stage::CheckingDns);
+    assert_eq!(stage(&second.status, &patience, at(90_000)), Stage::CheckingDns);
     // Its DNS was wrong for long; its certificate has only begun to be missing.
     let right = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
-    let third = look(Some(&second.standing), right, at(90_060));
+    let third = look(Some(&second.status), right, at(90_060));
     assert_eq!(names(&third), ["dns.right", "certificate.pending"]);
-    assert_eq!(stage(&third.standing, &patience, at(90_060)), Stage::CheckingSslCert);
+    assert_eq!(stage(&third.status, &patience, at(90_060)), Stage::CheckingSslCert);
 }
 
 #[test]
@@ -356,7 +355,7 @@ fn what_older_versions_wrote_down_is_still_read() {
         "address":"203.0.113.10","certificate":{"issuer":"R11","names":["shop.example"],
         "not_before":"2026-01-01T00:00:00Z","not_after":"2026-03-01T00:00:00Z","key":"RSA 2048"}},
         "blockers":[],"expected":["203.0.113.10"]}"#;
-    let read: Observation = serde_json::from_str(written).unwrap();
+    let read: CheckResult = serde_json::from_str(written).unwrap();
     assert!(read.works() && read.ssl.addresses.is_empty() && read.dns.strays.is_empty());
     let caa = r#"{"at":"shop.example","allows":["x.example"],"lacks":"letsencrypt.org"}"#;
     let caa: Caa = serde_json::from_str(caa).unwrap();
@@ -368,9 +367,9 @@ fn what_keeps_a_name_from_closte_is_said_and_nobody_is_sent_to_status() {
     let attempt = |count| Attempt { count, next: at(400) };
     let said = |progress: Progress, ssl| {
         let settled = look(None, seen(DnsVerdict::Ok, ssl, &[]), at(300));
-        let facts = Facts { added_at: Some(at(290)), progress, ..Facts::default() };
+        let facts = LedgerInfo { added_at: Some(at(290)), progress, ..LedgerInfo::default() };
         let advice =
-            advise(&"shop.example".parse().unwrap(), &settled.standing, &facts, None, at(301));
+            advise(&"shop.example".parse().unwrap(), &settled.status, &facts, None, at(301));
         (advice.short, advice.owner)
     };
     let error = || "Invalid or empty domain".to_owned();
@@ -397,8 +396,8 @@ fn a_blocker_is_told_once_and_keeps_closte_from_being_asked() {
     let blocked = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
     let first = look(None, blocked(), at(10));
     assert_eq!(names(&first), ["dns.right", "certificate.blocked"]);
-    assert_eq!(first.standing.lacks_certificate_since, None);
-    assert_eq!(names(&look(Some(&first.standing), blocked(), at(20))), [""; 0]);
+    assert_eq!(first.status.lacks_certificate_since, None);
+    assert_eq!(names(&look(Some(&first.status), blocked(), at(20))), [""; 0]);
 }
 
 #[test]
@@ -406,7 +405,7 @@ fn a_stage_that_lasts_is_called_failed_and_never_given_up() {
     let patience = Patience { attention_after: Duration::from_secs(86_400) };
     let stage_of = |dns, ssl, second| {
         let first = look(None, seen(dns, ssl, &[]), at(0));
-        stage(&first.standing, &patience, at(second)).word()
+        stage(&first.status, &patience, at(second)).as_str()
     };
     let (ok, elsewhere) = (DnsVerdict::Ok, DnsVerdict::Elsewhere);
     let (valid, expired) = (SslVerdict::Valid, SslVerdict::Expired);
@@ -418,7 +417,7 @@ fn a_stage_that_lasts_is_called_failed_and_never_given_up() {
     assert_eq!(stage_of(ok, expired, 86_400), "ssl-failed");
 }
 
-fn observations() -> impl Strategy<Value = Observation> {
+fn observations() -> impl Strategy<Value = CheckResult> {
     let blockers = prop::sample::subsequence(Blocker::ALL.to_vec(), 0..=2);
     let dns = prop::sample::select(DnsVerdict::ALL);
     let ssl = prop::sample::select(SslVerdict::ALL);
@@ -430,37 +429,37 @@ proptest! {
     fn unknown_changes_no_verdict_and_says_nothing(
         looks in prop::collection::vec(observations(), 1..6), ssl in prop::sample::select(SslVerdict::ALL)
     ) {
-        let mut standing: Option<Standing> = None;
+        let mut status: Option<DomainStatus> = None;
         for (number, seen) in looks.into_iter().enumerate() {
-            standing = Some(look(standing.as_ref(), seen, at(number as i64 * 400)).standing);
+            status = Some(look(status.as_ref(), seen, at(number as i64 * 400)).status);
         }
-        let before = standing.unwrap();
+        let before = status.unwrap();
         let blind = look(Some(&before), seen(DnsVerdict::Unknown, ssl, &[]), at(1_000_000));
-        prop_assert_eq!(&blind.standing.latest, &before.latest);
+        prop_assert_eq!(&blind.status.latest, &before.latest);
         prop_assert_eq!(blind.events, []);
-        prop_assert_eq!(blind.standing.since, before.since);
+        prop_assert_eq!(blind.status.since, before.since);
     }
 
     #[test]
     fn a_name_that_works_never_stops_by_one_look(seen_now in observations()) {
         let first = look(None, seen(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0));
-        let second = look(Some(&first.standing), seen_now.clone(), at(300));
-        prop_assert!(second.standing.latest.works());
-        let third = look(Some(&second.standing), seen_now, at(330));
+        let second = look(Some(&first.status), seen_now.clone(), at(300));
+        prop_assert!(second.status.latest.works());
+        let third = look(Some(&second.status), seen_now, at(330));
         prop_assert!(!third.is_doubt());
-        prop_assert_eq!(third.standing.since == at(0), third.standing.latest.works());
+        prop_assert_eq!(third.status.since == at(0), third.status.latest.works());
     }
 
     #[test]
     fn advice_is_given_whatever_was_seen(seen_now in observations()) {
         let settled = look(None, seen_now, at(0));
         let name = "*.shop.example".parse().unwrap();
-        for facts in [Facts::default(), Facts { added_at: Some(at(0)), ..Facts::default() }] {
-            let advice = advise(&name, &settled.standing, &facts, None, at(5_000));
+        for facts in [LedgerInfo::default(), LedgerInfo { added_at: Some(at(0)), ..LedgerInfo::default() }] {
+            let advice = advise(&name, &settled.status, &facts, None, at(5_000));
             prop_assert!(!advice.owner.is_empty() && !advice.customer.is_empty());
-            prop_assert_eq!(advice.short.is_empty(), settled.standing.latest.works()
-                && settled.standing.latest.blockers.is_empty()
-                && settled.standing.latest.ssl.verdict == SslVerdict::Valid);
+            prop_assert_eq!(advice.short.is_empty(), settled.status.latest.works()
+                && settled.status.latest.blockers.is_empty()
+                && settled.status.latest.ssl.verdict == SslVerdict::Valid);
         }
     }
 }

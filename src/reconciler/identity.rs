@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{CycleError, Sync};
+use super::{CycleError, Reconciler};
 use crate::{
     domain::DomainName,
     ledger::{Entry, Ledger},
@@ -95,7 +95,7 @@ struct Mapped<'a> {
 
 impl<'a> Mapped<'a> {
     fn of(network: &'a Network) -> Self {
-        let (rows, sites) = (&network.mappings, &network.lacking);
+        let (rows, sites) = (&network.mappings, &network.sites_without_record);
         let of_rows = rows.iter().map(|mapping| (mapping.domain.as_str(), mapping.blog_id));
         let of_sites = sites.iter().map(|site| (site.domain.as_str(), site.blog_id));
         Self {
@@ -110,7 +110,7 @@ impl<'a> Mapped<'a> {
     /// network's old domain may have moved below the new one.
     fn share_of(&self, ledger: &Ledger, old_domain: &str) -> usize {
         let stood =
-            |entry: &&Entry| entry.origin.blog_id.is_some() && entry.unwanted_since.is_none();
+            |entry: &&Entry| entry.origin.blog_id.is_some() && entry.undesired_since.is_none();
         let all = ledger.values().filter(stood).count();
         let still = ledger.iter().filter(|(name, entry)| {
             stood(entry) && (self.has(name, entry) || self.has_moved(name, entry, old_domain))
@@ -119,7 +119,7 @@ impl<'a> Mapped<'a> {
     }
 
     fn has(&self, name: &DomainName, entry: &Entry) -> bool {
-        // What is wanted only because of its twin stands there without its `www.`.
+        // What is desired only because of its twin stands there without its `www.`.
         let twin = name.as_str().strip_prefix("www.");
         let mut names = [Some(name.as_str()), twin].into_iter().flatten();
         names.any(|name| self.names.get(name).copied() == entry.origin.blog_id)
@@ -139,7 +139,7 @@ impl<'a> Mapped<'a> {
     }
 }
 
-impl Sync {
+impl Reconciler {
     /// The ledger of the network, begun where there is none.
     pub(super) async fn start_ledger(
         &self,

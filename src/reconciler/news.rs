@@ -5,7 +5,7 @@ use crate::{
     domain::DomainName,
     event::{Event, News},
     ledger::Entry,
-    plan::{Change, Notice},
+    plan::{LedgerChange, LedgerTransition},
 };
 
 /// Up to so many names have a line each.
@@ -14,20 +14,26 @@ const FEW: usize = 10;
 const EXAMPLES: usize = 3;
 
 /// What there is to say of changes of the ledger.
-pub(super) fn of_changes(changes: &[Change]) -> News {
-    let with = |notice| move |change: &&Change| change.notice == Some(notice);
-    let some = |notice| changes.iter().filter(with(notice));
+pub(super) fn of_changes(changes: &[LedgerChange]) -> News {
+    let with = |transition| move |change: &&LedgerChange| change.transition == Some(transition);
+    let some = |transition| changes.iter().filter(with(transition));
     let mut news = News::default();
-    for notice in [Notice::Unmapped, Notice::MappedAgain] {
-        news.told.extend(some(notice).filter_map(of_change));
+    for transition in [LedgerTransition::Unmapped, LedgerTransition::MappedAgain] {
+        news.told.extend(some(transition).filter_map(of_change));
     }
-    for (notice, remedy) in [
-        (Notice::Lost, "they are added again; if it repeats, ask who else works in the account"),
-        (Notice::NotListed, "they are tried again; if it repeats, ask Closte's support"),
-        (Notice::StillListed, "they are tried again; if it repeats, ask Closte's support"),
+    for (transition, remedy) in [
+        (
+            LedgerTransition::Lost,
+            "they are added again; if it repeats, ask who else works in the account",
+        ),
+        (LedgerTransition::NotListed, "they are tried again; if it repeats, ask Closte's support"),
+        (
+            LedgerTransition::StillListed,
+            "they are tried again; if it repeats, ask Closte's support",
+        ),
     ] {
-        let names: Vec<&DomainName> = some(notice).map(|change| &change.name).collect();
-        let events = some(notice).filter_map(of_change);
+        let names: Vec<&DomainName> = some(transition).map(|change| &change.name).collect();
+        let events = some(transition).filter_map(of_change);
         if names.len() <= FEW {
             news.told.extend(events);
             continue;
@@ -35,30 +41,32 @@ pub(super) fn of_changes(changes: &[Change]) -> News {
         news.recorded.extend(events);
         let (domains, examples) = (names.len() as u64, examples(&names));
         let remedy = remedy.to_owned();
-        news.told.push(match notice {
-            Notice::NotListed => Event::DomainsNotListed { domains, examples, remedy },
-            Notice::StillListed => Event::DomainsStillListed { domains, examples, remedy },
+        news.told.push(match transition {
+            LedgerTransition::NotListed => Event::DomainsNotListed { domains, examples, remedy },
+            LedgerTransition::StillListed => {
+                Event::DomainsStillListed { domains, examples, remedy }
+            }
             _ => Event::DomainsLost { domains, examples, remedy },
         });
     }
-    let adopted = some(Notice::Adopted).count() as u64;
+    let adopted = some(LedgerTransition::Adopted).count() as u64;
     if adopted > 0 {
         news.told.push(Event::Adopted { domains: adopted });
     }
     news
 }
 
-fn of_change(change: &Change) -> Option<Event> {
+fn of_change(change: &LedgerChange) -> Option<Event> {
     let domain = change.name.clone();
     let blog_id = change.entry.as_ref().and_then(|entry| entry.origin.blog_id);
     let attempt = change.entry.as_ref().map_or(0, Entry::attempts);
-    match change.notice? {
-        Notice::Unmapped => Some(Event::Unmapped { domain, blog_id }),
-        Notice::MappedAgain => Some(Event::MappedAgain { domain, blog_id }),
-        Notice::Lost => Some(Event::Lost { domain, blog_id }),
-        Notice::NotListed => Some(Event::NotListed { domain, blog_id, attempt }),
-        Notice::StillListed => Some(Event::StillListed { domain, blog_id, attempt }),
-        Notice::Adopted | Notice::Forgotten => None,
+    match change.transition? {
+        LedgerTransition::Unmapped => Some(Event::Unmapped { domain, blog_id }),
+        LedgerTransition::MappedAgain => Some(Event::MappedAgain { domain, blog_id }),
+        LedgerTransition::Lost => Some(Event::Lost { domain, blog_id }),
+        LedgerTransition::NotListed => Some(Event::NotListed { domain, blog_id, attempt }),
+        LedgerTransition::StillListed => Some(Event::StillListed { domain, blog_id, attempt }),
+        LedgerTransition::Adopted | LedgerTransition::Forgotten => None,
     }
 }
 
@@ -128,26 +136,26 @@ mod tests {
     use super::*;
     use crate::ledger::Origin;
 
-    fn changes(notice: Notice, number: usize) -> Vec<Change> {
-        let change = |index| Change {
+    fn changes(transition: LedgerTransition, number: usize) -> Vec<LedgerChange> {
+        let change = |index| LedgerChange {
             name: format!("shop{index:04}.example").parse().unwrap(),
             entry: Some(Entry::new(Origin::default(), Timestamp::UNIX_EPOCH)),
-            notice: Some(notice),
+            transition: Some(transition),
         };
         (0..number).map(change).collect()
     }
 
     #[test]
     fn what_befalls_many_names_is_one_line_and_an_event_of_each() {
-        for (notice, one, many) in [
-            (Notice::Lost, "domain.lost", "sync.domains_lost"),
-            (Notice::NotListed, "domain.not_listed", "sync.domains_not_listed"),
-            (Notice::StillListed, "domain.still_listed", "sync.domains_still_listed"),
+        for (transition, one, many) in [
+            (LedgerTransition::Lost, "domain.lost", "sync.domains_lost"),
+            (LedgerTransition::NotListed, "domain.not_listed", "sync.domains_not_listed"),
+            (LedgerTransition::StillListed, "domain.still_listed", "sync.domains_still_listed"),
         ] {
-            let few = of_changes(&changes(notice, 10));
+            let few = of_changes(&changes(transition, 10));
             assert!(few.told.len() == 10 && few.recorded.is_empty());
             assert!(few.told.iter().all(|event| event.name() == one));
-            let news = of_changes(&changes(notice, 2_000));
+            let news = of_changes(&changes(transition, 2_000));
             let [told] = &news.told[..] else { panic!("{:?}", news.told) };
             assert_eq!((told.name(), news.recorded.len()), (many, 2_000));
             let detail = told.detail();
@@ -161,7 +169,7 @@ mod tests {
     fn names_that_are_added_again_together_are_told_by_their_number() {
         let said = |lost: usize| {
             let (mut tally, mut news) = (Tally::new(lost), News::default());
-            for change in changes(Notice::Lost, lost) {
+            for change in changes(LedgerTransition::Lost, lost) {
                 let added =
                     Event::Added { domain: change.name, blog_id: None, attempt: 1, took_ms: 1 };
                 tally.say(added, true, &mut news);
@@ -182,7 +190,7 @@ mod tests {
     #[test]
     fn of_many_calls_that_fail_the_first_are_told() {
         let (mut tally, mut news) = (Tally::new(0), News::default());
-        for change in changes(Notice::Lost, 2_000) {
+        for change in changes(LedgerTransition::Lost, 2_000) {
             let error = "no room".to_owned();
             let next_attempt = String::new();
             let failed = Event::AddFailed {

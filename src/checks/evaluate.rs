@@ -11,7 +11,7 @@ use super::{
     targets::{Expected, contains},
     weigh::LONG_CHAIN,
 };
-use crate::standing::{BrokenBy, DnsHistory, DnsObservation, DnsVerdict, ResolverAnswer, Stray};
+use crate::status::{BrokenBy, DnsHistory, DnsResult, DnsVerdict, ResolverAnswer, Stray};
 
 /// What one server's answer means on its own.
 pub(super) fn judge_answer(
@@ -94,7 +94,7 @@ pub(super) fn judge_dns(
     name_servers: Vec<ResolverAnswer>,
     expected: Option<&Expected>,
     proxies: &[IpNet],
-) -> DnsObservation {
+) -> DnsResult {
     let said: Vec<&ResolverAnswer> = answers.iter().filter(|answer| answer.counts()).collect();
     let mut verdict = verdict_of(&said);
     let mut speaks_of = match verdict {
@@ -155,7 +155,7 @@ pub(super) fn judge_dns(
         _ => strays(&aaaa_elsewhere, expected, proxies),
     };
     let of = said.len();
-    DnsObservation {
+    DnsResult {
         verdict,
         seen,
         of,
@@ -269,7 +269,7 @@ fn why_unknown(answers: &[ResolverAnswer]) -> Option<String> {
 }
 
 /// What they mean when no waiting will bring them together.
-pub(super) fn without_waiting(dns: &mut DnsObservation) {
+pub(super) fn without_waiting(dns: &mut DnsResult) {
     let said: Vec<&ResolverAnswer> = dns.answers.iter().filter(|answer| answer.counts()).collect();
     let most = most_common(&said);
     let mut zone = dns.name_servers.iter().filter(|answer| answer.counts()).peekable();
@@ -353,7 +353,7 @@ mod tests {
         Addresses::Found { addresses, cnames: Vec::new(), ttl_s: 60 }
     }
 
-    fn judge(answers: Vec<Addresses>) -> DnsObservation {
+    fn judge(answers: Vec<Addresses>) -> DnsResult {
         let (expected, proxies) = (expected(), ["192.0.2.0/24".parse().unwrap()]);
         let answers = answers.into_iter().enumerate();
         let answers = answers
@@ -384,7 +384,7 @@ mod tests {
 
     #[test]
     fn every_address_that_leads_elsewhere_is_named_with_whose_it_is() {
-        let named = |seen: DnsObservation| -> Vec<String> {
+        let named = |seen: DnsResult| -> Vec<String> {
             let name =
                 |one: &Stray| format!("{} {}", one.address, one.host.as_deref().unwrap_or("?"));
             seen.strays.iter().map(name).collect()

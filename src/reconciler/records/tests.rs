@@ -76,12 +76,12 @@ fn network(path: &str, record: Result<(), NoRecord>) -> Network {
         id: 1,
         domain: "network.example".to_owned(),
         path: path.to_owned(),
-        own_names: Vec::new(),
+        network_domains: Vec::new(),
         mappings: Vec::new(),
-        lacking: vec![Site { blog_id: 2, domain, path: "/".to_owned(), record }],
+        sites_without_record: vec![Site { blog_id: 2, domain, path: "/".to_owned(), record }],
         on_own_domain: 0,
         without_row: Vec::new(),
-        rejected: Vec::new(),
+        invalid: Vec::new(),
         rows: 0,
         plugin: Ok(Default::default()),
         closte_integration: Ok(None),
@@ -113,9 +113,9 @@ proptest! {
         (is_excluded, is_asked_for, is_switched_on) in any::<(bool, bool, bool)>(),
         taken_back in any::<bool>(),
         grace in 0u64..300,
-        lacking in prop::option::of((0i64..400, 0u32..6)),
+        sites_without_record in prop::option::of((0i64..400, 0u32..6)),
     ) {
-        let lack = lacking.map(|(seconds, reads)| lack(seconds, reads));
+        let lack = sites_without_record.map(|(seconds, reads)| lack(seconds, reads));
         let it = Circumstances {
             is_excluded,
             is_asked_for,
@@ -125,7 +125,7 @@ proptest! {
             grace: Duration::from_secs(grace),
             now: now(),
         };
-        let waited = lacking.is_some_and(|(seconds, reads)| seconds >= grace as i64 && reads >= 3);
+        let waited = sites_without_record.is_some_and(|(seconds, reads)| seconds >= grace as i64 && reads >= 3);
         let is_due = is_switched_on && !taken_back && waited;
         let is_written = record.is_ok() && !is_excluded && (is_asked_for || is_due);
         prop_assert_eq!(decide(record, it) == RecordDecision::Write, is_written);

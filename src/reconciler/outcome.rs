@@ -180,14 +180,14 @@ impl CycleOutcome {
 /// What a cycle that compared both ends found and did.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct CycleReport {
-    /// How many names are wanted.
-    pub wanted: usize,
+    /// How many names are desired.
+    pub desired: usize,
     /// How many of them are at Closte under their own name, as of its list.
     pub in_place: usize,
     /// How many a wildcard at Closte serves.
     pub covered: usize,
     /// How many names at Closte are not ours.
-    pub foreign: usize,
+    pub unmanaged: usize,
     /// How many names were added.
     pub added: usize,
     /// How many names were removed.
@@ -203,7 +203,7 @@ pub struct CycleReport {
     /// How many removals a guard stopped that will not stop them for good.
     pub held: usize,
     /// How many rows are no domain name.
-    pub rejected: usize,
+    pub invalid: usize,
     /// How many domain records were written.
     pub records: usize,
     /// How many are written when `sync.record_grace` is over.
@@ -213,10 +213,10 @@ pub struct CycleReport {
     pub record_refused: Option<String>,
     /// Removals that only a person can let through.
     #[serde(skip)]
-    pub surprise: Option<Surprise>,
+    pub mass_removal: Option<MassRemoval>,
     /// How many elements of Closte's list were not understood, with an example.
     #[serde(skip)]
-    pub odd_elements: Option<(usize, String)>,
+    pub unparsed_elements: Option<(usize, String)>,
     /// How many names were asked to be added or removed, with whatever success.
     #[serde(skip)]
     pub tried: usize,
@@ -224,7 +224,7 @@ pub struct CycleReport {
 
 /// Removals that a cycle held because they would surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surprise {
+pub struct MassRemoval {
     /// How many names would go.
     pub domains: usize,
     /// How many are managed.
@@ -233,7 +233,7 @@ pub struct Surprise {
     pub empty_table: bool,
 }
 
-impl Surprise {
+impl MassRemoval {
     /// Why the removals are held, in words.
     pub fn reason(&self) -> &'static str {
         if self.empty_table {
@@ -244,7 +244,7 @@ impl Surprise {
     }
 }
 
-pub(super) fn odd_elements(list: &closte::List) -> Option<(usize, String)> {
+pub(super) fn unparsed_elements(list: &closte::List) -> Option<(usize, String)> {
     (!list.is_complete()).then(|| (list.odd, list.example.clone().unwrap_or_default()))
 }
 
@@ -258,7 +258,7 @@ fn closte_event(error: &ClosteError) -> Event {
 
 impl CycleReport {
     fn findings(&self) -> [Finding; 2] {
-        let list = match &self.odd_elements {
+        let list = match &self.unparsed_elements {
             Some((elements, example)) => {
                 let (elements, example) = (*elements as u64, example.clone());
                 let event = Event::ListIncomplete { elements, example, for_s: 0 };
@@ -266,12 +266,12 @@ impl CycleReport {
             }
             None => Finding::Clear(Condition::ClosteList),
         };
-        let removals = match &self.surprise {
-            Some(surprise) => {
+        let removals = match &self.mass_removal {
+            Some(mass_removal) => {
                 let event = Event::RemovalsHeld {
-                    domains: surprise.domains as u64,
-                    managed: surprise.managed as u64,
-                    reason: surprise.reason().to_owned(),
+                    domains: mass_removal.domains as u64,
+                    managed: mass_removal.managed as u64,
+                    reason: mass_removal.reason().to_owned(),
                     remedy: "if it is meant: closte-sync apply --allow-removals".to_owned(),
                     for_s: 0,
                 };
@@ -285,11 +285,11 @@ impl CycleReport {
     fn is_settled(&self) -> bool {
         self.failed + self.missing + self.unconfirmed + self.held + self.records_waiting == 0
             && self.record_refused.is_none()
-            && self.odd_elements.is_none()
+            && self.unparsed_elements.is_none()
     }
 
     pub(super) fn of(plan: &Plan) -> Self {
-        let mut report = Self { wanted: plan.wanted, in_place: plan.in_place, ..Self::default() };
+        let mut report = Self { desired: plan.desired, in_place: plan.in_place, ..Self::default() };
         let mut empty_table = 0;
         for (_, decision) in &plan.decisions {
             match decision {
@@ -299,14 +299,14 @@ impl CycleReport {
                 Decision::Unconfirmed { .. } => report.unconfirmed += 1,
                 Decision::Covered { .. } => report.covered += 1,
                 Decision::Refused { .. } => report.refused += 1,
-                Decision::Foreign => report.foreign += 1,
+                Decision::Unmanaged => report.unmanaged += 1,
                 Decision::Held(guard) if guard.is_lasting() => {}
                 Decision::Held(guard) => {
                     report.held += 1;
                     match guard {
                         Guard::EmptyTable => empty_table += 1,
                         Guard::TooMany { removals, managed } => {
-                            report.surprise = Some(Surprise {
+                            report.mass_removal = Some(MassRemoval {
                                 domains: *removals,
                                 managed: *managed,
                                 empty_table: false,
@@ -318,8 +318,11 @@ impl CycleReport {
             }
         }
         if empty_table > 0 {
-            report.surprise =
-                Some(Surprise { domains: empty_table, managed: plan.managed, empty_table: true });
+            report.mass_removal = Some(MassRemoval {
+                domains: empty_table,
+                managed: plan.managed,
+                empty_table: true,
+            });
         }
         report
     }

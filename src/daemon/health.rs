@@ -9,15 +9,15 @@ use std::{
 use serde::Serialize;
 
 use super::metrics::Metrics;
-use crate::sync::{CycleOutcome, CycleResult};
+use crate::reconciler::{CycleOutcome, CycleResult};
 
 /// A loop that showed no life for so long hangs: no step of it ever takes longer.
 pub(super) const ALIVE_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// How the daemon does.
 #[derive(Debug, Default)]
-pub(super) struct Vitals {
-    pub(super) pulse: Pulse,
+pub(super) struct Health {
+    pub(super) heartbeats: Heartbeats,
     pub(super) metrics: Metrics,
     last_cycle: Mutex<Option<Cycle>>,
     /// Why the new settings are not in force.
@@ -46,7 +46,7 @@ struct LastCycle {
     error: Option<String>,
 }
 
-impl Vitals {
+impl Health {
     pub(super) fn note_cycle(&self, outcome: &CycleOutcome, took: Duration) {
         self.metrics.note_cycle(outcome, took);
         if outcome.result() == CycleResult::Stopped {
@@ -84,19 +84,19 @@ impl Vitals {
 
 /// When each loop was last seen alive, in milliseconds since the daemon began.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct Heartbeats {
     began: Instant,
     sync: AtomicU64,
     checks: AtomicU64,
 }
 
-impl Default for Pulse {
+impl Default for Heartbeats {
     fn default() -> Self {
         Self { began: Instant::now(), sync: AtomicU64::new(0), checks: AtomicU64::new(0) }
     }
 }
 
-impl Pulse {
+impl Heartbeats {
     pub(super) fn sync_is_alive(&self) {
         self.sync.store(self.now(), Ordering::Relaxed);
     }
@@ -122,15 +122,15 @@ mod tests {
 
     #[test]
     fn both_loops_must_be_alive() {
-        let mut pulse = Pulse::default();
+        let mut heartbeats = Heartbeats::default();
         let Some(earlier) = Instant::now().checked_sub(Duration::from_secs(100)) else {
             return;
         };
-        pulse.began = earlier;
-        assert!(!pulse.beat_within(Duration::from_secs(60)));
-        pulse.sync_is_alive();
-        assert!(!pulse.beat_within(Duration::from_secs(60)), "the checks hang");
-        pulse.checks_are_alive();
-        assert!(pulse.beat_within(Duration::from_secs(60)));
+        heartbeats.began = earlier;
+        assert!(!heartbeats.beat_within(Duration::from_secs(60)));
+        heartbeats.sync_is_alive();
+        assert!(!heartbeats.beat_within(Duration::from_secs(60)), "the checks hang");
+        heartbeats.checks_are_alive();
+        assert!(heartbeats.beat_within(Duration::from_secs(60)));
     }
 }

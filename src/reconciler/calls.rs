@@ -7,13 +7,13 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{CycleReport, Stop, Sync, news::Tally};
+use super::{CycleReport, Reconciler, Shutdown, news::Tally};
 use crate::{
     closte::ClosteError,
     domain::DomainName,
     event::{Event, News},
     ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
-    plan::{Change, Decision, Reason},
+    plan::{Decision, LedgerChange, Reason},
     state::{LedgerId, StateError},
 };
 
@@ -23,7 +23,7 @@ const OUTAGE_AFTER: u32 = 5;
 /// Outcomes that are at hand together are written together, up to so many.
 const RECORD_AT_ONCE: usize = 64;
 
-impl Sync {
+impl Reconciler {
     /// Makes the plan's calls, so many at once as the rules allow, and records what came of each.
     /// Additions first: nothing is taken away before what may replace it is there. The result is why
     /// calls were left to the next cycle.
@@ -33,8 +33,8 @@ impl Sync {
         decisions: Vec<(DomainName, Decision)>,
         ledger: &mut Ledger,
         report: &mut CycleReport,
-        stop: &Stop,
-        progress: &(dyn Fn(usize, usize) + std::marker::Sync),
+        stop: &Shutdown,
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Option<ClosteError>, StateError> {
         let calls = |verb: Verb| {
             let call = move |(name, decision): &(DomainName, Decision)| {
@@ -66,7 +66,7 @@ impl Sync {
             let mut outcomes = pin!(outcomes);
             while let Some(outcomes) = outcomes.next().await {
                 done += outcomes.len();
-                let now = self.time.now();
+                let now = self.clock.now();
                 for outcome in outcomes {
                     let name = outcome.call.name.clone();
                     let Some(entry) = ledger.get_mut(&name) else { continue };
@@ -74,7 +74,8 @@ impl Sync {
                     if let Some(event) = outcome.note(entry, report, back_off, now) {
                         tally.say(event, outcome.call.was_lost, &mut unrecorded.news);
                     }
-                    let change = Change { name, entry: Some(entry.clone()), notice: None };
+                    let change =
+                        LedgerChange { name, entry: Some(entry.clone()), transition: None };
                     unrecorded.changes.push(change);
                 }
                 if failure.is_none() {
@@ -100,12 +101,12 @@ impl Sync {
         unrecorded: &mut Unrecorded,
     ) -> Result<(), StateError> {
         let Unrecorded { changes, news } = unrecorded;
-        self.state.record(ledger_id, changes, news, self.time.now()).await?;
+        self.state.record(ledger_id, changes, news, self.clock.now()).await?;
         *unrecorded = Unrecorded::default();
         Ok(())
     }
 
-    async fn call(&self, call: Call, stop: &Stop) -> Outcome {
+    async fn call(&self, call: Call, stop: &Shutdown) -> CallOutcome {
         let started = Instant::now();
         let answer = async {
             match call.verb {
@@ -113,15 +114,15 @@ impl Sync {
                 Verb::Remove => self.closte.remove(&call.name).await,
             }
         };
-        let result = stop.unless_late(answer).await.unwrap_or_else(|| Err(stopped_too_soon()));
-        Outcome { call, result, took: started.elapsed() }
+        let result = stop.until_too_late(answer).await.unwrap_or_else(|| Err(stopped_too_soon()));
+        CallOutcome { call, result, took: started.elapsed() }
     }
 }
 
 /// Outcomes of calls that are not written down yet.
 #[derive(Default)]
 struct Unrecorded {
-    changes: Vec<Change>,
+    changes: Vec<LedgerChange>,
     news: News,
 }
 
@@ -143,8 +144,8 @@ struct Breaker {
 }
 
 impl Breaker {
-    fn new(stop: &Stop) -> Self {
-        Self { enough: stop.no_more().child_token(), in_a_row: 0, outage: None }
+    fn new(stop: &Shutdown) -> Self {
+        Self { enough: stop.draining().child_token(), in_a_row: 0, outage: None }
     }
 
     fn judge(&mut self, result: &Result<(), ClosteError>) {
@@ -186,13 +187,13 @@ struct Call {
 }
 
 #[derive(Debug)]
-struct Outcome {
+struct CallOutcome {
     call: Call,
     result: Result<(), ClosteError>,
     took: Duration,
 }
 
-impl Outcome {
+impl CallOutcome {
     /// Notes what came of the call in the name's entry and the report, and says it.
     fn note(
         &self,

@@ -6,15 +6,15 @@ use jiff::Timestamp;
 
 use super::{
     advice::{Advice, advise, stage},
+    checker::{Depth, judge_aaaa},
     history::{Steadiness, follow},
-    look::{Depth, judge_aaaa},
 };
 use crate::{
     domain::DomainName,
     event::Event,
     ledger::later,
     span::span_between,
-    standing::{Blocker, Certificate, DnsVerdict, Facts, Observation, SslVerdict, Standing},
+    status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, LedgerInfo, SslVerdict},
 };
 
 /// What is said of a domain that nobody attends to is said again after this long.
@@ -29,41 +29,41 @@ pub struct Patience {
 
 /// What came of a look.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settled {
+pub struct Transition {
     /// What is remembered from now on.
-    pub standing: Standing,
+    pub status: DomainStatus,
     /// What there is to say.
     pub events: Vec<Event>,
 }
 
-impl Settled {
+impl Transition {
     /// Whether a name that worked seems not to, and a second look has to agree.
     pub fn is_doubt(&self) -> bool {
-        self.standing.doubted_at.is_some()
+        self.status.suspect_since.is_some()
     }
 }
 
 /// How closely to look at a name: one that works is not doubted without a reason.
-pub fn depth(standing: Option<&Standing>) -> Depth {
-    let is_beyond_doubt = standing.is_some_and(|standing| {
-        standing.latest.works()
-            && standing.latest.ssl.verdict == SslVerdict::Valid
-            && standing.latest.blockers.is_empty()
-            && standing.doubted_at.is_none()
+pub fn depth(status: Option<&DomainStatus>) -> Depth {
+    let is_beyond_doubt = status.is_some_and(|status| {
+        status.latest.works()
+            && status.latest.ssl.verdict == SslVerdict::Valid
+            && status.latest.blockers.is_empty()
+            && status.suspect_since.is_none()
     });
     if is_beyond_doubt { Depth::Quick } else { Depth::Full }
 }
 
 /// Joins what was seen now with what is remembered. `panel` is as in [`advise`].
-pub fn settle(
+pub fn transition(
     name: &DomainName,
-    previous: Option<&Standing>,
-    mut seen: Observation,
-    facts: &Facts,
+    previous: Option<&DomainStatus>,
+    mut seen: CheckResult,
+    facts: &LedgerInfo,
     panel: Option<&str>,
     patience: &Patience,
     now: Timestamp,
-) -> Settled {
+) -> Transition {
     let could_look = seen.dns.verdict != DnsVerdict::Unknown;
     let steadiness = if could_look {
         let before = previous.map(|previous| previous.latest.dns.history.clone());
@@ -72,45 +72,38 @@ pub fn settle(
         Steadiness::Steady
     };
     let Some(previous) = previous else {
-        let standing = Standing {
-            looked_at: now,
+        let status = DomainStatus {
+            checked_at: now,
             dns_since: now,
             ssl_since: now,
             since: now,
-            doubted_at: None,
-            told_at: None,
+            suspect_since: None,
+            alerted_at: None,
             lacks_certificate_since: lacks_certificate(&seen).then_some(now),
             latest: seen,
         };
-        let changes =
-            Changes { name, before: None, standing: &standing, facts, panel, patience, now };
+        let changes = Changes { name, before: None, status: &status, facts, panel, patience, now };
         let events = if changes.is_old_hat() { Vec::new() } else { changes.tell() };
-        return Settled { standing, events };
+        return Transition { status, events };
     };
     let latest = keep_what_is_unknown(&previous.latest, seen);
     let worked = previous.latest.works();
-    if worked && !latest.works() && previous.doubted_at.is_none() {
-        let mut standing = Standing { looked_at: now, doubted_at: Some(now), ..previous.clone() };
-        standing.latest.dns.history = latest.dns.history;
-        let changes = Changes {
-            name,
-            before: Some(previous),
-            standing: &standing,
-            facts,
-            panel,
-            patience,
-            now,
-        };
+    if worked && !latest.works() && previous.suspect_since.is_none() {
+        let mut status =
+            DomainStatus { checked_at: now, suspect_since: Some(now), ..previous.clone() };
+        status.latest.dns.history = latest.dns.history;
+        let changes =
+            Changes { name, before: Some(previous), status: &status, facts, panel, patience, now };
         let events = changes.steadiness(steadiness).into_iter().collect();
-        return Settled { standing, events };
+        return Transition { status, events };
     }
 
     let is_unsteady = latest.dns.history.unsteady_since.is_some();
     // What a clock that was ahead has noted is so since now.
     let since = |same: bool, since: Timestamp| if same { since.min(now) } else { now };
     let works = latest.works();
-    let mut standing = Standing {
-        looked_at: now,
+    let mut status = DomainStatus {
+        checked_at: now,
         dns_since: since(latest.dns.verdict == previous.latest.dns.verdict, previous.dns_since),
         ssl_since: since(latest.ssl.verdict == previous.latest.ssl.verdict, previous.ssl_since),
         // As long as nothing could be seen, nothing counts against the name; and what goes back and
@@ -120,14 +113,14 @@ pub fn settle(
                 && (previous.latest.dns.verdict != DnsVerdict::Unknown || !could_look),
             previous.since,
         ),
-        doubted_at: None,
-        told_at: previous.told_at.filter(|_| !works || is_unsteady).map(|told| told.min(now)),
+        suspect_since: None,
+        alerted_at: previous.alerted_at.filter(|_| !works || is_unsteady).map(|told| told.min(now)),
         lacks_certificate_since: lacks_certificate(&latest)
             .then(|| previous.lacks_certificate_since.unwrap_or(now).min(now)),
         latest,
     };
     let changes =
-        Changes { name, before: Some(previous), standing: &standing, facts, panel, patience, now };
+        Changes { name, before: Some(previous), status: &status, facts, panel, patience, now };
     let mut events = match steadiness {
         Steadiness::Steady => changes.tell(),
         change => {
@@ -137,13 +130,13 @@ pub fn settle(
     };
     if could_look && let Some(event) = changes.attention() {
         events.push(event);
-        standing.told_at = Some(now);
+        status.alerted_at = Some(now);
     }
-    Settled { standing, events }
+    Transition { status, events }
 }
 
 /// What could not be seen now stays as it was.
-fn keep_what_is_unknown(before: &Observation, mut seen: Observation) -> Observation {
+fn keep_what_is_unknown(before: &CheckResult, mut seen: CheckResult) -> CheckResult {
     if seen.dns.verdict == DnsVerdict::Unknown {
         return before.clone();
     }
@@ -168,7 +161,7 @@ fn keep_what_is_unknown(before: &Observation, mut seen: Observation) -> Observat
 }
 
 /// Whether the DNS is right and nothing stops a certificate, yet there is none.
-fn lacks_certificate(latest: &Observation) -> bool {
+fn lacks_certificate(latest: &CheckResult) -> bool {
     latest.dns.verdict == DnsVerdict::Ok
         && latest.ssl.lacks_certificate()
         && latest.blockers.is_empty()
@@ -177,9 +170,9 @@ fn lacks_certificate(latest: &Observation) -> bool {
 /// One name between two looks.
 struct Changes<'a> {
     name: &'a DomainName,
-    before: Option<&'a Standing>,
-    standing: &'a Standing,
-    facts: &'a Facts,
+    before: Option<&'a DomainStatus>,
+    status: &'a DomainStatus,
+    facts: &'a LedgerInfo,
     panel: Option<&'a str>,
     patience: &'a Patience,
     now: Timestamp,
@@ -192,7 +185,7 @@ impl Changes<'_> {
     }
 
     fn steadiness(&self, change: Steadiness) -> Option<Event> {
-        let dns = &self.standing.latest.dns;
+        let dns = &self.status.latest.dns;
         let (domain, blog_id) = (self.name.clone(), self.facts.blog_id);
         match change {
             Steadiness::Steady | Steadiness::Unsteady => None,
@@ -204,7 +197,7 @@ impl Changes<'_> {
             Steadiness::Ended => {
                 let since = self.before.and_then(|before| before.latest.dns.history.unsteady_since);
                 let after = span_between(since.unwrap_or(self.now), self.now);
-                let verdict = dns.verdict.word().to_owned();
+                let verdict = dns.verdict.as_str().to_owned();
                 Some(Event::DnsSteady { domain, blog_id, verdict, after })
             }
         }
@@ -214,22 +207,22 @@ impl Changes<'_> {
     fn is_old_hat(&self) -> bool {
         let was_there = self.facts.at_closte_since.zip(self.facts.added_at);
         was_there.is_some_and(|(there, added)| there <= added)
-            && depth(Some(self.standing)) == Depth::Quick
+            && depth(Some(self.status)) == Depth::Quick
     }
 
     fn advice(&self) -> Advice {
-        advise(self.name, self.standing, self.facts, self.panel, self.now)
+        advise(self.name, self.status, self.facts, self.panel, self.now)
     }
 
     fn dns(&self) -> Option<Event> {
-        let latest = &self.standing.latest;
+        let latest = &self.status.latest;
         let before = self.before.map(|before| before.latest.dns.verdict);
         let (verdict, domain, blog_id) =
             (latest.dns.verdict, self.name.clone(), self.facts.blog_id);
         if before == Some(verdict) || verdict == DnsVerdict::Unknown {
             return None;
         }
-        let verdict_word = verdict.word().to_owned();
+        let verdict_word = verdict.as_str().to_owned();
         Some(if verdict.is_good() {
             let took = self.took(self.before.map(|before| before.dns_since));
             Event::DnsRight { domain, blog_id, verdict: verdict_word, took }
@@ -243,7 +236,7 @@ impl Changes<'_> {
     }
 
     fn ssl(&self) -> Option<Event> {
-        let latest = &self.standing.latest;
+        let latest = &self.status.latest;
         if self.has_entered_its_last_day() {
             return self.last_day();
         }
@@ -253,7 +246,7 @@ impl Changes<'_> {
         if before == Some(verdict) || verdict == SslVerdict::Unknown {
             return None;
         }
-        let verdict_word = verdict.word().to_owned();
+        let verdict_word = verdict.as_str().to_owned();
         let certificate = latest.ssl.certificate.as_ref();
         Some(match (verdict, certificate) {
             // The way it is served is no news.
@@ -294,22 +287,22 @@ impl Changes<'_> {
 
     /// Whether the certificate ends within a day, and did not yet when it was looked at before.
     fn has_entered_its_last_day(&self) -> bool {
-        let last_day = |standing: &Standing, at: Timestamp| {
-            let ssl = &standing.latest.ssl;
+        let last_day = |status: &DomainStatus, at: Timestamp| {
+            let ssl = &status.latest.ssl;
             let certificate =
                 ssl.certificate.as_ref().filter(|_| ssl.verdict == SslVerdict::Expiring)?;
             (certificate.days_left(at) < 1).then_some(certificate.not_after)
         };
-        let ends = last_day(self.standing, self.now);
+        let ends = last_day(self.status, self.now);
         // Elsewhere it is somebody else's matter.
-        let is_ours = self.standing.latest.dns.verdict.is_good();
+        let is_ours = self.status.latest.dns.verdict.is_good();
         is_ours
             && ends.is_some()
-            && self.before.and_then(|before| last_day(before, before.looked_at)) != ends
+            && self.before.and_then(|before| last_day(before, before.checked_at)) != ends
     }
 
     fn last_day(&self) -> Option<Event> {
-        let certificate = self.standing.latest.ssl.certificate.as_ref()?;
+        let certificate = self.status.latest.ssl.certificate.as_ref()?;
         Some(Event::CertificateLastDay {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
@@ -320,11 +313,11 @@ impl Changes<'_> {
     }
 
     fn blocked(&self) -> Option<Event> {
-        let blockers = &self.standing.latest.blockers;
+        let blockers = &self.status.latest.blockers;
         let before = self.before.map_or(&[][..], |before| &before.latest.blockers);
         let is_new = blockers.iter().any(|blocker| !before.contains(blocker));
         // While the DNS is wrong, that is told, with the same advice.
-        (is_new && self.standing.latest.dns.verdict.is_good()).then(|| Event::CertificateBlocked {
+        (is_new && self.status.latest.dns.verdict.is_good()).then(|| Event::CertificateBlocked {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
             blockers: words(blockers),
@@ -334,19 +327,19 @@ impl Changes<'_> {
 
     /// Somebody must attend to a name that has not worked for too long.
     fn attention(&self) -> Option<Event> {
-        let standing = self.standing;
+        let status = self.status;
         // What could not be looked at is no reason to call somebody.
-        let Observation { dns, ssl, .. } = &standing.latest;
+        let CheckResult { dns, ssl, .. } = &status.latest;
         let is_broken = !dns.verdict.is_good() || ssl.verdict.is_bad();
         let is_late = is_broken
-            && self.now >= later(standing.since, self.patience.attention_after)
-            && standing.told_at.is_none_or(|told| self.now >= later(told, TELL_AGAIN));
+            && self.now >= later(status.since, self.patience.attention_after)
+            && status.alerted_at.is_none_or(|told| self.now >= later(told, TELL_AGAIN));
         let advice = is_late.then(|| self.advice()).filter(|advice| !advice.is_to_wait())?;
         Some(Event::NeedsAttention {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
-            stage: stage(standing, self.patience, self.now).word().to_owned(),
-            not_working_for: span_between(standing.since, self.now),
+            stage: stage(status, self.patience, self.now).as_str().to_owned(),
+            not_working_for: span_between(status.since, self.now),
             advice: advice.owner,
         })
     }
@@ -359,7 +352,7 @@ impl Changes<'_> {
 }
 
 fn words(blockers: &[Blocker]) -> String {
-    blockers.iter().map(|blocker| blocker.word()).collect::<Vec<_>>().join(", ")
+    blockers.iter().map(|blocker| blocker.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

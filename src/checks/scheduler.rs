@@ -15,20 +15,20 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    look::Checks,
-    pace::Pace,
-    settle::{Patience, Settled, depth, settle},
-    suspicion::{CONTROLS, Suspicion},
+    checker::Checker,
+    interval::CheckInterval,
+    mass_failure::{CONTROL_SAMPLE, MassFailureDetector},
     targets::Expected,
+    transition::{Patience, Transition, depth, transition},
 };
 use crate::{
+    clock::Clock,
     conditions::{Condition, Conditions, Finding},
     domain::DomainName,
     event::{Event, News},
     ledger::later,
-    standing::{Observation, Standing},
-    state::{LedgerId, Looked, Loop, Outcome, State, StateError},
-    time::Time,
+    state::{CheckedDomain, LedgerId, Loop, State, StateError, StatusUpdate},
+    status::{CheckResult, DomainStatus},
 };
 
 /// How often the schedule is asked what is due.
@@ -41,17 +41,17 @@ const TARGET_AGAIN: Duration = Duration::from_secs(10);
 const RECORD_AT_ONCE: usize = 256;
 
 /// Looks at every name when its time has come, and records what it saw.
-pub struct Clock {
-    checks: Arc<Checks>,
+pub struct Scheduler {
+    checks: Arc<Checker>,
     state: State,
     patience: Patience,
     /// Closte's page where certificates are seen to.
     panel: Option<String>,
-    pace: Pace,
+    pace: CheckInterval,
     /// How often every name is looked at now.
     interval: Duration,
     concurrency: usize,
-    time: Time,
+    clock: Clock,
     /// The ledger whose names are in the schedule, as of this version of it.
     enrolled: Option<(LedgerId, (i64, u64))>,
     /// Where names should point, if that is known.
@@ -59,19 +59,19 @@ pub struct Clock {
     /// When that is asked next, after a failure.
     expected_at: Timestamp,
     conditions: Conditions,
-    suspicion: Suspicion,
+    mass_failure: MassFailureDetector,
 }
 
 /// Work under way.
 #[derive(Default)]
 struct Work {
     /// Due, not begun.
-    waiting: VecDeque<Looked>,
-    in_flight: JoinSet<(Looked, Observation)>,
+    waiting: VecDeque<CheckedDomain>,
+    in_flight: JoinSet<(CheckedDomain, CheckResult)>,
     /// Looked at, not settled.
-    done: Vec<(Looked, Observation)>,
+    done: Vec<(CheckedDomain, CheckResult)>,
     /// Settled, not recorded, and what there is to say of it.
-    settled: Vec<Outcome>,
+    settled: Vec<StatusUpdate>,
     news: News,
     /// Whether the first of several doubts is among it.
     has_first_doubt: bool,
@@ -82,14 +82,14 @@ struct Work {
 }
 
 impl Work {
-    fn finish(&mut self, look: Result<(Looked, Observation), JoinError>) {
+    fn finish(&mut self, look: Result<(CheckedDomain, CheckResult), JoinError>) {
         match look {
             Ok(done) => self.done.push(done),
             // A fault of ours: whose look it was is not known, so all in flight may be begun again.
             Err(error) => {
                 tracing::debug!(%error, "a look broke off");
-                let known = self.waiting.iter().chain(self.done.iter().map(|(looked, _)| looked));
-                let known = known.map(|looked| &looked.name);
+                let known = self.waiting.iter().chain(self.done.iter().map(|(checked, _)| checked));
+                let known = known.map(|checked| &checked.name);
                 let settled = self.settled.iter().map(|outcome| &outcome.name);
                 self.names = known.chain(settled).cloned().collect();
             }
@@ -97,17 +97,17 @@ impl Work {
     }
 }
 
-impl Clock {
+impl Scheduler {
     /// Joins the parts. `panel` is Closte's page where certificates are seen to, if it is known;
     /// `concurrency` is how many names are looked at at once.
     pub fn new(
-        checks: Checks,
+        checks: Checker,
         state: State,
         patience: Patience,
         panel: Option<String>,
-        pace: Pace,
+        pace: CheckInterval,
         concurrency: usize,
-        time: Time,
+        clock: Clock,
     ) -> Self {
         Self {
             checks: Arc::new(checks),
@@ -117,12 +117,12 @@ impl Clock {
             interval: pace.interval,
             pace,
             concurrency,
-            time,
+            clock,
             enrolled: None,
             expected: None,
             expected_at: Timestamp::UNIX_EPOCH,
             conditions: Conditions::default(),
-            suspicion: Suspicion::default(),
+            mass_failure: MassFailureDetector::default(),
         }
     }
 
@@ -145,12 +145,12 @@ impl Clock {
         self.state.attend().await?;
         self.follow_the_clock(work).await?;
         self.record(work).await?;
-        let Some(ledger) = self.enrol().await? else {
+        let Some(ledger) = self.sync_schedule().await? else {
             return Ok(());
         };
         let (own_domain, plugins) = self.state.network(ledger).await?;
         self.follow(ledger, plugins).await?;
-        if work.names.is_empty() && self.state.due(ledger, self.time.now(), 1).await?.is_empty() {
+        if work.names.is_empty() && self.state.due(ledger, self.clock.now(), 1).await?.is_empty() {
             return Ok(());
         }
         stop.run_until_cancelled(self.find_expected(own_domain.as_deref())).await;
@@ -163,17 +163,17 @@ impl Clock {
     /// Where the clock has jumped, all goes on as if no time had passed thereby. Looks under way are given
     /// up: they began at another time.
     async fn follow_the_clock(&mut self, work: &mut Work) -> Result<(), StateError> {
-        if !self.state.follow_clock(Loop::Checks, &mut self.time).await? {
+        if !self.state.follow_clock(Loop::Checks, &mut self.clock).await? {
             return Ok(());
         }
         *work = Work::default();
-        self.expected_at = self.time.now();
-        self.suspicion = Suspicion::default();
+        self.expected_at = self.clock.now();
+        self.mass_failure = MassFailureDetector::default();
         Ok(())
     }
 
     /// Brings the schedule up to date with the ledger.
-    async fn enrol(&mut self) -> Result<Option<LedgerId>, StateError> {
+    async fn sync_schedule(&mut self) -> Result<Option<LedgerId>, StateError> {
         let version = self.state.ledger_version().await?;
         if let Some((ledger, known)) = self.enrolled
             && known == version
@@ -183,13 +183,13 @@ impl Clock {
         let Some(ledger) = self.state.current_ledger().await? else {
             return Ok(None);
         };
-        let now = self.time.now();
+        let now = self.clock.now();
         if self.enrolled.is_none_or(|(known, _)| known != ledger) {
             let (_, plugins) = self.state.network(ledger).await?;
             self.interval = self.pace.with(plugins);
             self.state.spread(ledger, self.interval, now).await?;
         }
-        self.state.enrol(ledger, self.interval, now).await?;
+        self.state.sync_schedule(ledger, self.interval, now).await?;
         self.enrolled = Some((ledger, version));
         Ok(Some(ledger))
     }
@@ -202,7 +202,7 @@ impl Clock {
     ) -> Result<(), StateError> {
         let interval = self.pace.with(plugins);
         if interval != self.interval {
-            self.state.rescale(ledger, self.interval, interval, self.time.now()).await?;
+            self.state.rescale(ledger, self.interval, interval, self.clock.now()).await?;
             self.interval = interval;
             tracing::debug!(name: "checks.interval", seconds = interval.as_secs());
         }
@@ -210,7 +210,7 @@ impl Clock {
     }
 
     async fn find_expected(&mut self, own_domain: Option<&str>) {
-        let now = self.time.now();
+        let now = self.clock.now();
         if now < self.expected_at {
             return;
         }
@@ -233,12 +233,12 @@ impl Clock {
         if work.waiting.len() >= self.concurrency {
             return Ok(());
         }
-        let now = self.time.now();
+        let now = self.clock.now();
         let most = work.names.len() + 4 * self.concurrency;
         let due = self.state.due(ledger, now, most).await?;
         work.is_all = due.len() < most;
         let new = due.into_iter().filter(|one| !work.names.contains(&one.name));
-        let new: Vec<Looked> = new.collect();
+        let new: Vec<CheckedDomain> = new.collect();
         let late = new.first().and_then(|one| one.due_at).map(|due| now.duration_since(due));
         let late: Duration = late.unwrap_or_default().try_into().unwrap_or_default();
         work.names.extend(new.iter().map(|one| one.name.clone()));
@@ -250,13 +250,13 @@ impl Clock {
     /// Begins what is due, as far as there is room.
     fn begin(&self, work: &mut Work) {
         while work.in_flight.len() < self.concurrency
-            && let Some(looked) = work.waiting.pop_front()
+            && let Some(checked) = work.waiting.pop_front()
         {
             let (checks, expected) = (self.checks.clone(), self.expected.clone());
-            let (depth, now) = (depth(looked.standing.as_ref()), self.time.now());
+            let (depth, now) = (depth(checked.status.as_ref()), self.clock.now());
             work.in_flight.spawn(async move {
-                let seen = checks.look(&looked.name, expected.as_deref(), depth, now).await;
-                (looked, seen)
+                let seen = checks.look(&checked.name, expected.as_deref(), depth, now).await;
+                (checked, seen)
             });
         }
     }
@@ -283,8 +283,8 @@ impl Clock {
     /// Settles what was seen, writes it down and says it. What cannot be written waits until it can: those
     /// names are not looked at meanwhile.
     async fn record(&mut self, work: &mut Work) -> Result<(), StateError> {
-        let now = self.time.now();
-        self.settle(work, now);
+        let now = self.clock.now();
+        self.transition(work, now);
         let Some((ledger, _)) = self.enrolled.filter(|_| !work.settled.is_empty()) else {
             return Ok(());
         };
@@ -294,39 +294,40 @@ impl Clock {
         }
         work.news = News::default();
         if std::mem::take(&mut work.has_first_doubt) {
-            let controls = self.state.hasten_working(ledger, CONTROLS, now).await?;
-            self.suspicion.has_controls(controls);
+            let controls = self.state.expedite_healthy(ledger, CONTROL_SAMPLE, now).await?;
+            self.mass_failure.has_controls(controls);
         }
         Ok(())
     }
 
     /// Joins what was seen with what is remembered.
-    fn settle(&mut self, work: &mut Work, now: Timestamp) {
-        for (looked, seen) in std::mem::take(&mut work.done) {
-            let previous = looked.standing.as_ref();
-            let (facts, panel) = (&looked.facts, self.panel.as_deref());
-            let settled = settle(&looked.name, previous, seen, facts, panel, &self.patience, now);
+    fn transition(&mut self, work: &mut Work, now: Timestamp) {
+        for (checked, seen) in std::mem::take(&mut work.done) {
+            let previous = checked.status.as_ref();
+            let (facts, panel) = (&checked.facts, self.panel.as_deref());
+            let settled =
+                transition(&checked.name, previous, seen, facts, panel, &self.patience, now);
             let due_at = if settled.is_doubt() {
                 later(now, SECOND_LOOK.min(self.interval))
             } else {
-                next_turn(&looked.name, self.interval, now)
+                next_turn(&checked.name, self.interval, now)
             };
             let was_beyond_doubt =
-                |before: &Standing| before.latest.works() && before.doubted_at.is_none();
+                |before: &DomainStatus| before.latest.works() && before.suspect_since.is_none();
             if previous.is_some_and(was_beyond_doubt) {
-                work.has_first_doubt |= self.suspicion.note(settled.is_doubt(), now);
+                work.has_first_doubt |= self.mass_failure.note(settled.is_doubt(), now);
             }
-            let Settled { standing, events: told } = settled;
+            let Transition { status, events: told } = settled;
             if told.is_empty() {
-                let domain = looked.name.as_str();
+                let domain = checked.name.as_str();
                 let (dns, ssl) =
-                    (standing.latest.dns.verdict.word(), standing.latest.ssl.verdict.word());
-                tracing::debug!(name: "checks.look", domain, dns, ssl, doubt = standing.doubted_at.is_some());
+                    (status.latest.dns.verdict.as_str(), status.latest.ssl.verdict.as_str());
+                tracing::debug!(name: "checks.look", domain, dns, ssl, doubt = status.suspect_since.is_some());
             }
             work.news.told.extend(told);
-            work.settled.push(Outcome { name: looked.name, standing, due_at });
+            work.settled.push(StatusUpdate { name: checked.name, status, due_at });
         }
-        work.news.told.extend(self.suspicion.tell(now));
+        work.news.told.extend(self.mass_failure.tell(now));
     }
 
     async fn note_state(&mut self, outcome: Result<(), StateError>) {
@@ -344,14 +345,14 @@ impl Clock {
     /// Takes up what was found of conditions, and says what there is to say of it.
     async fn note_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
         let news = News::of(self.conditions.update(findings, Instant::now()));
-        if let Err(error) = self.state.record_events(&news, self.time.now()).await {
+        if let Err(error) = self.state.record_events(&news, self.clock.now()).await {
             tracing::debug!(%error, "an event was not written down");
         }
     }
 }
 
 /// What there is to find of the resolvers.
-fn resolvers(checks: &Checks) -> [Finding; 3] {
+fn resolvers(checks: &Checker) -> [Finding; 3] {
     let finding = |condition, resolvers: Vec<String>, event: &dyn Fn(String) -> Event| {
         if resolvers.is_empty() {
             Finding::Clear(condition)

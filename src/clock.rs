@@ -24,7 +24,7 @@ const ONE_MOMENT: Duration = Duration::from_secs(1);
 
 /// The time of day, which goes on steadily. Each clone follows the machine's clock by itself.
 #[derive(Debug, Clone)]
-pub struct Time {
+pub struct Clock {
     machine: Machine,
     boot: Boot,
 }
@@ -49,7 +49,7 @@ pub struct Jump {
     pub boot: Boot,
 }
 
-impl Default for Time {
+impl Default for Clock {
     fn default() -> Self {
         let machine = Machine::default();
         // https://docs.kernel.org/admin-guide/sysctl/kernel.html#random
@@ -59,7 +59,7 @@ impl Default for Time {
     }
 }
 
-impl Time {
+impl Clock {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         later(self.boot.at, self.machine.runs_for())
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn time_passes_or_is_set() {
-        let mut time = Time::default();
+        let mut time = Clock::default();
         let start = time.now();
         time.advance(Duration::from_secs(60));
         assert!(time.jump().is_none() && time.now() >= later(start, Duration::from_secs(60)));
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn processes_agree_on_the_boot() {
-        let (one, other) = (Time::default(), Time::default());
+        let (one, other) = (Clock::default(), Clock::default());
         assert!(!one.boot().id.is_empty());
         assert_eq!(one.boot().id, other.boot().id);
         assert!(one.boot().at.duration_since(other.boot().at).unsigned_abs() < TOLERANCE);

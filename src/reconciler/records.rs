@@ -17,7 +17,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Rules, Stop, Sync};
+use super::{Reconciler, Rules, Shutdown};
 use crate::{
     domain::DomainName,
     event::Event,
@@ -92,11 +92,11 @@ impl RecordDecision {
     }
 
     /// A stable word for programs.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Write => "write",
             Self::NotYet { .. } => "not-yet",
-            Self::Never(reason) => reason.word(),
+            Self::Never(reason) => reason.as_str(),
             Self::Excluded => "excluded",
             Self::SwitchedOff => "switched-off",
             Self::TakenBack(_) => "taken-back",
@@ -149,7 +149,7 @@ fn one_more_read(
         };
         Some((*blog_id, lack))
     };
-    network.lacking.iter().filter_map(lack).collect()
+    network.sites_without_record.iter().filter_map(lack).collect()
 }
 
 impl Rules {
@@ -168,13 +168,13 @@ impl Rules {
                 is_asked_for: asked == Some(&site.domain),
                 is_switched_on: self.create_records,
                 written: if notes.written.is_empty() { None } else { of_site() },
-                lack: notes.lacking.get(&site.blog_id),
+                lack: notes.sites_without_record.get(&site.blog_id),
                 grace: self.record_grace,
                 now,
             };
             decide(site.record, it)
         };
-        network.lacking.iter().map(decide_one).collect()
+        network.sites_without_record.iter().map(decide_one).collect()
     }
 
     /// Why the record that the operator asks for is not written, if so.
@@ -185,14 +185,14 @@ impl Rules {
         now: Timestamp,
     ) -> Option<String> {
         let asked = self.record_asked_for.as_ref()?;
-        let mut of_sites = network.lacking.iter().zip(decisions);
+        let mut of_sites = network.sites_without_record.iter().zip(decisions);
         if let Some((_, decision)) = of_sites.find(|(site, _)| site.domain == *asked) {
             return (*decision != RecordDecision::Write).then(|| decision.reason(network, now));
         }
         if let Some(row) = network.mappings.iter().find(|row| row.domain == *asked) {
             return Some(format!("the domain table has it, for site {}", row.blog_id));
         }
-        if network.own_names.contains(asked) {
+        if network.network_domains.contains(asked) {
             return Some("it is the network's own domain".to_owned());
         }
         Some("no site without a domain record has this domain".to_owned())
@@ -212,25 +212,25 @@ impl Rules {
             let taken_back = state.taken_back(network.id, &sites(network, |_| true)).await?;
             notes.take_back(taken_back, now);
         }
-        notes.lacking = one_more_read(network, &notes.lacking, now);
+        notes.sites_without_record = one_more_read(network, &notes.sites_without_record, now);
         Ok(self.decide_records(network, &notes, now))
     }
 }
 
 /// The sites without a record that are of interest.
 fn sites(network: &Network, is_of_interest: impl Fn(i64) -> bool) -> Vec<(i64, &DomainName)> {
-    let sites = network.lacking.iter().filter(|site| is_of_interest(site.blog_id));
+    let sites = network.sites_without_record.iter().filter(|site| is_of_interest(site.blog_id));
     sites.map(|site| (site.blog_id, &site.domain)).collect()
 }
 
 /// The notes in memory: at 100,000 sites, reading them would be half of a cycle.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct RecordMemory {
     network: i64,
     notes: RecordNotes,
     /// The sites that had no record in the read before, whatever the reason.
     without: HashSet<i64>,
-    /// [`State::others_wrote`] when they were read.
+    /// [`State::data_version`] when they were read.
     version: i64,
 }
 
@@ -245,7 +245,7 @@ pub(super) struct Records {
     pub(super) refused: Option<String>,
 }
 
-impl Sync {
+impl Reconciler {
     /// Notes that the network was read once more, and decides.
     pub(super) async fn decide_records(
         &mut self,
@@ -258,18 +258,18 @@ impl Sync {
         let taken_back = self.state.taken_back(network.id, &new).await?;
         self.state.note_taken_back(network.id, &taken_back, now).await?;
         memory.notes.take_back(taken_back, now);
-        memory.without = network.lacking.iter().map(|site| site.blog_id).collect();
-        let lacking = one_more_read(network, &memory.notes.lacking, now);
-        let known = &memory.notes.lacking;
-        let changed: Vec<(i64, &Lack)> = lacking
+        memory.without = network.sites_without_record.iter().map(|site| site.blog_id).collect();
+        let sites_without_record = one_more_read(network, &memory.notes.sites_without_record, now);
+        let known = &memory.notes.sites_without_record;
+        let changed: Vec<(i64, &Lack)> = sites_without_record
             .iter()
             .filter(|(site, lack)| known.get(site) != Some(lack))
             .map(|(site, lack)| (*site, lack))
             .collect();
         let ended: Vec<i64> =
-            known.keys().filter(|site| !lacking.contains_key(site)).copied().collect();
+            known.keys().filter(|site| !sites_without_record.contains_key(site)).copied().collect();
         self.state.note_lacking(network.id, &changed, &ended).await?;
-        memory.notes.lacking = lacking;
+        memory.notes.sites_without_record = sites_without_record;
         let decisions = self.rules.decide_records(network, &memory.notes, now);
         self.records = Some(memory);
         Ok(decisions)
@@ -279,8 +279,8 @@ impl Sync {
         &mut self,
         network: &Network,
         now: Timestamp,
-    ) -> Result<Memory, StateError> {
-        let version = self.state.others_wrote().await?;
+    ) -> Result<RecordMemory, StateError> {
+        let version = self.state.data_version().await?;
         match self.records.take() {
             Some(known) if known.network == network.id && known.version == version => {
                 return Ok(known);
@@ -302,19 +302,19 @@ impl Sync {
             }
             self.state.end_records(network.id, &sites, &[], now).await?;
         }
-        Ok(Memory { network: network.id, notes, without: HashSet::new(), version })
+        Ok(RecordMemory { network: network.id, notes, without: HashSet::new(), version })
     }
 
-    /// Writes the records that were decided upon. Their names are wanted whether it works or not, so
+    /// Writes the records that were decided upon. Their names are desired whether it works or not, so
     /// a failure is told once and stops nothing.
     pub(super) async fn create_records(
         &mut self,
         network: &Network,
         decisions: &[RecordDecision],
-        stop: &Stop,
+        stop: &Shutdown,
         now: Timestamp,
     ) -> Result<Records, StateError> {
-        let to_write = network.lacking.iter().zip(decisions);
+        let to_write = network.sites_without_record.iter().zip(decisions);
         let to_write = to_write.filter(|(_, decision)| **decision == RecordDecision::Write);
         let to_write: Vec<Site> = to_write.map(|(site, _)| site.clone()).collect();
         let is_waiting = |one: &&RecordDecision| matches!(one, RecordDecision::NotYet { .. });
@@ -332,23 +332,24 @@ impl Sync {
             notes.any(|written| written.contains_key(&(site, domain.clone())))
         };
         for batch in to_write.chunks(BATCH) {
-            if stop.no_more().is_cancelled() {
+            if stop.draining().is_cancelled() {
                 break;
             }
             let sites: Vec<_> = batch.iter().map(|site| (site.blog_id, &site.domain)).collect();
             // First the note, then the record: a crash between them cannot write it twice.
             self.state.begin_records(network.id, &sites, now).await?;
-            let written = match stop.unless_late(self.source.create_records(network, batch)).await {
-                Some(Ok(written)) => written,
-                Some(Err(not_created)) => {
-                    failure = Some(not_created.error.to_string());
-                    if not_created.perhaps {
-                        break;
+            let written =
+                match stop.until_too_late(self.source.create_records(network, batch)).await {
+                    Some(Ok(written)) => written,
+                    Some(Err(not_created)) => {
+                        failure = Some(not_created.error.to_string());
+                        if not_created.undetermined {
+                            break;
+                        }
+                        Vec::new()
                     }
-                    Vec::new()
-                }
-                None => break,
-            };
+                    None => break,
+                };
             let is_written = |(site, _): &(i64, &DomainName)| written.contains(site);
             let (written, mut not_written): (Vec<_>, Vec<_>) =
                 sites.into_iter().partition(is_written);
@@ -382,7 +383,11 @@ impl Sync {
         let mut reasons: Vec<(usize, String)> = Vec::new();
         if self.rules.create_records {
             for doubt in NoRecord::DOUBTS {
-                let sites = network.lacking.iter().filter(|site| site.record == Err(doubt)).count();
+                let sites = network
+                    .sites_without_record
+                    .iter()
+                    .filter(|site| site.record == Err(doubt))
+                    .count();
                 if sites > 0 {
                     reasons.push((sites, network.why_not(doubt)));
                 }

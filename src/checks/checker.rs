@@ -9,21 +9,21 @@ use super::{
     caa::{Forbidden, judge_caa},
     chain,
     dns::ResolverAddress,
-    judge::judge_dns,
+    evaluate::judge_dns,
     name_servers::NameServers,
     reply::text,
     reserved::reserved,
     resolvers::{CaaReply, Resolvers},
     targets::{Expected, Target, contains},
-    tls::{RootsError, Tls},
+    tls::{RootsError, TlsProber},
     zones::find_zone,
 };
 use crate::{
     domain::DomainName,
     ledger::later,
-    standing::{
-        Blocker, BrokenBy, Caa, CaaFault, CnameFault, DnsObservation, DnsVerdict, Observation,
-        SslObservation, SslVerdict,
+    status::{
+        Blocker, BrokenBy, Caa, CaaFault, CheckResult, CnameFault, DnsResult, DnsVerdict,
+        SslResult, SslVerdict,
     },
 };
 
@@ -67,11 +67,11 @@ pub enum Depth {
 }
 
 /// Looks at domains from outside.
-pub struct Checks {
+pub struct Checker {
     options: Options,
     resolvers: Resolvers,
     name_servers: NameServers,
-    tls: Tls,
+    tls: TlsProber,
     /// Where names should point, as it was found out last.
     expected: Mutex<Option<Believed>>,
 }
@@ -93,7 +93,7 @@ struct Believed {
     until: Timestamp,
 }
 
-impl Checks {
+impl Checker {
     /// Makes ready to look. Nothing is asked yet.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl Checks {
         Ok(Self {
             resolvers: Resolvers::new(&options.resolvers, queries_per_second),
             name_servers: NameServers::new(options.name_server_port, queries_per_second),
-            tls: Tls::new(options.port, options.ca_file.as_deref(), options.expiry_warning)?,
+            tls: TlsProber::new(options.port, options.ca_file.as_deref(), options.expiry_warning)?,
             expected: Mutex::new(None),
             options,
         })
@@ -247,14 +247,14 @@ impl Checks {
         expected: Option<&Expected>,
         depth: Depth,
         now: Timestamp,
-    ) -> Observation {
+    ) -> CheckResult {
         let host = match name.as_str().strip_prefix("*.") {
             Some(parent) => format!("{PROBE}.{parent}"),
             None => name.as_str().to_owned(),
         };
-        let mut observation = Observation {
+        let mut observation = CheckResult {
             dns: judge_dns(Vec::new(), Vec::new(), expected, &[]),
-            ssl: SslObservation::unknown("it has no address to look at"),
+            ssl: SslResult::unknown("it has no address to look at"),
             blockers: Vec::new(),
             caa: None,
             caa_unknown: false,
@@ -285,15 +285,15 @@ impl Checks {
         host: &str,
         dns_host: &Name,
         expected: Option<&Expected>,
-        mut observation: Observation,
+        mut observation: CheckResult,
         now: Timestamp,
-    ) -> Observation {
-        let looked_at = observation.ssl.address.is_some().then(|| targets(&observation.dns));
+    ) -> CheckResult {
+        let checked_at = observation.ssl.address.is_some().then(|| targets(&observation.dns));
         observation.dns = self.ask_all(dns_host, expected).await;
         let addresses = targets(&observation.dns);
         let is_right = observation.dns.verdict.is_good();
         let ssl = async {
-            let is_new = looked_at.as_ref() != Some(&addresses);
+            let is_new = checked_at.as_ref() != Some(&addresses);
             if is_new { Some(self.handshakes(&addresses, host, now).await) } else { None }
         };
         let caa = async { if is_right { self.find_caa(name).await } else { Ok(None) } };
@@ -311,7 +311,7 @@ impl Checks {
     }
 
     /// Finds out what advice needs: where somebody has to log in, and which CNAME is at fault.
-    async fn find_remedy(&self, name: &DomainName, host: &Name, observation: &mut Observation) {
+    async fn find_remedy(&self, name: &DomainName, host: &Name, observation: &mut CheckResult) {
         let dns = &observation.dns;
         let is_to_be_mended = match dns.verdict {
             DnsVerdict::Unknown | DnsVerdict::Propagating => false,
@@ -352,19 +352,19 @@ impl Checks {
         observation.dns.zone = zone.map(|zone| zone.seen());
     }
 
-    async fn handshakes(&self, addresses: &[IpAddr], host: &str, now: Timestamp) -> SslObservation {
+    async fn handshakes(&self, addresses: &[IpAddr], host: &str, now: Timestamp) -> SslResult {
         let may_connect =
             |address| self.is_named(address) || contains(&self.options.proxies, address);
         self.tls.look(addresses, host, now, may_connect).await
     }
 
-    async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
+    async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsResult {
         let proxies = &self.options.proxies;
         let answers = self.resolvers.ask_one(host, expected, proxies).await;
         judge_dns(answers, Vec::new(), expected, proxies)
     }
 
-    async fn ask_all(&self, host: &Name, expected: Option<&Expected>) -> DnsObservation {
+    async fn ask_all(&self, host: &Name, expected: Option<&Expected>) -> DnsResult {
         let proxies = &self.options.proxies;
         let answers = self.resolvers.ask_all(host, expected, proxies).await;
         let seen = judge_dns(answers, Vec::new(), expected, proxies);
@@ -421,7 +421,7 @@ impl Checks {
 struct Unseen;
 
 /// Says what stops a certificate.
-pub(super) fn find_blockers(observation: &mut Observation, caa: Option<Caa>) {
+pub(super) fn find_blockers(observation: &mut CheckResult, caa: Option<Caa>) {
     if !observation.dns.aaaa_elsewhere.is_empty() {
         observation.blockers.push(Blocker::AaaaElsewhere);
         judge_aaaa(observation);
@@ -437,7 +437,7 @@ pub(super) fn find_blockers(observation: &mut Observation, caa: Option<Caa>) {
 
 /// Without a certificate, an AAAA record elsewhere is wrong DNS: authorities with IPv6 go there, and so
 /// do visitors.
-pub(super) fn judge_aaaa(observation: &mut Observation) {
+pub(super) fn judge_aaaa(observation: &mut CheckResult) {
     let dns = &mut observation.dns;
     let is_elsewhere = observation.blockers.contains(&Blocker::AaaaElsewhere);
     if is_elsewhere && dns.verdict.is_good() && observation.ssl.verdict.is_bad() {
@@ -447,7 +447,7 @@ pub(super) fn judge_aaaa(observation: &mut Observation) {
 }
 
 /// Whether resolvers that count do not agree whether it is right: its own servers can tell why.
-fn is_in_part(dns: &DnsObservation) -> bool {
+fn is_in_part(dns: &DnsResult) -> bool {
     let counting = || dns.answers.iter().filter(|answer| answer.counts());
     let is_of_signatures = counting().any(|answer| answer.dnssec);
     counting().any(|answer| answer.verdict.is_good())
@@ -456,7 +456,7 @@ fn is_in_part(dns: &DnsObservation) -> bool {
 }
 
 /// The addresses that a visitor would be led to: those of all right answers, where there are any.
-fn targets(dns: &DnsObservation) -> Vec<IpAddr> {
+fn targets(dns: &DnsResult) -> Vec<IpAddr> {
     let right = dns.answers.iter().filter(|answer| answer.counts() && answer.verdict.is_good());
     let addresses: BTreeSet<IpAddr> = right.flat_map(|answer| &answer.addresses).copied().collect();
     if addresses.is_empty() { dns.addresses.clone() } else { addresses.into_iter().collect() }
@@ -476,7 +476,7 @@ mod tests {
     };
 
     /// In a container, whose own resolver knows the network's domain as that of a neighbour.
-    async fn in_a_container() -> (Checks, [Dns; 2]) {
+    async fn in_a_container() -> (Checker, [Dns; 2]) {
         let all = [Dns::start().await.unwrap(), Dns::start().await.unwrap()];
         let options = Options {
             resolvers: all.each_ref().map(|dns| ResolverAddress::At(dns.address())).into(),
@@ -490,7 +490,7 @@ mod tests {
             queries_per_second: 100_000,
             name_server_port: 1,
         };
-        let mut checks = Checks::new(options).unwrap();
+        let mut checks = Checker::new(options).unwrap();
         let views = [View::System, View::Public];
         checks.resolvers.all.iter_mut().zip(views).for_each(|(one, view)| one.view = view);
         all[0].point("agency.example", &["172.18.0.3".parse().unwrap()]);
