@@ -1,5 +1,6 @@
 //! The daemon: both loops until it is told to stop, whatever the other ends do.
 
+mod config;
 mod connections;
 mod endpoint;
 mod health;
@@ -19,6 +20,7 @@ use rand::RngExt as _;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+pub use config::HttpConfig;
 pub use endpoint::{AdminServer, AdminServerError, Listener, Token};
 pub use signals::{Signal, signals};
 

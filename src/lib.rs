@@ -33,6 +33,7 @@
 //! wildcard already serves it · *held* a removal that a guard stopped · *observation* what one look
 //! found · *verdict* what it means · *stage* the plugin's own six words for a domain's progress
 
+pub mod app;
 pub mod checks;
 pub mod cli;
 pub mod clock;

@@ -4,8 +4,10 @@
 //! modules follow `log.filter`; those of its libraries never say more than a warning, because what
 //! an HTTP library prints while debugging may hold the API key.
 
+mod config;
 mod journal;
 
+pub use config::LogConfig;
 pub use journal::is_connected as is_journal;
 
 use std::{

@@ -10,6 +10,7 @@ mod certificate;
 mod chain;
 mod checker;
 mod conditions;
+mod config;
 mod dns;
 mod evaluate;
 #[cfg(test)]
@@ -36,6 +37,7 @@ mod zones;
 pub use advice::{Advice, advise, stage, stage_of};
 pub use checker::{Checker, Depth, Options};
 pub use conditions::ResolverTrial;
+pub use config::ChecksConfig;
 pub use dns::ResolverAddress;
 pub use interval::CheckInterval;
 pub use mass_failure::is_suspicious;

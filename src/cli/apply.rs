@@ -5,11 +5,11 @@ use super::{
     output::{FAIR, paint, print, print_json, progress_bar},
 };
 use crate::{
+    app::Settings,
     clock::Clock,
     daemon,
     domain::DomainName,
     reconciler::{CycleError, CycleOutcome, CycleReport, Found, Reconciler, Shutdown},
-    settings::Settings,
     state::State,
 };
 
@@ -23,7 +23,7 @@ pub(super) async fn execute(
     let Clients { source, closte, account, mut rules } = Clients::of(settings, allow_removals)?;
     rules.policy.named = named.iter().cloned().collect();
     rules.record_asked_for.clone_from(&create_record);
-    let state = State::open(&settings.state_path).await?;
+    let state = State::open(&settings.state.path).await?;
     let mut sync = Reconciler::new(source, closte, account, state.clone(), rules, Clock::default());
     if !named.is_empty() {
         let strangers = sync.strangers(&named).await?;

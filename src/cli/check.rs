@@ -13,6 +13,7 @@ use super::{
     panel, patience, rules, source,
 };
 use crate::{
+    app::Settings,
     checks::{
         Advice, Checker, Depth, Expected, Patience, Transition, advise, is_suspicious, stage,
         transition,
@@ -21,7 +22,6 @@ use crate::{
     domain::DomainName,
     event::News,
     listing::listing,
-    settings::Settings,
     span::whole_days,
     state::{CheckedDomain, LedgerId, Loop, State, StateError, StatusUpdate},
     status::{
@@ -111,7 +111,7 @@ impl Scope {
         clock: &mut Clock,
     ) -> Result<Self, CommandError> {
         let mut scope = Self { names: Vec::new(), own_domain: None, ledger: None, place: None };
-        let path = &settings.state_path;
+        let path = &settings.state.path;
         let state = if path.exists() {
             match State::open(path).await {
                 Err(StateError::NotWritable { .. }) => {

@@ -7,10 +7,7 @@ use super::{
     output::{self, FAINT, FAIR, STRONG, paint, print, print_json},
     source,
 };
-use crate::{
-    escape::escape_line,
-    settings::{Entry, Settings},
-};
+use crate::{app::Settings, escape::escape_line, settings::Entry};
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
     let (entries, unread) = with_plugin(settings).await;
@@ -57,7 +54,7 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
 /// The settings, with what the plugin's own say where nobody has set others and the network can be
 /// read; and why they are not known, where it cannot.
 async fn with_plugin(settings: &Settings) -> (Vec<Entry>, Option<String>) {
-    let mut entries = settings.entries.clone();
+    let mut entries = settings.provenance.entries.clone();
     let Ok(source) = source(settings) else {
         return (entries, None);
     };

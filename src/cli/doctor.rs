@@ -14,10 +14,11 @@ use super::{
     output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json, under},
 };
 use crate::{
+    app::Settings,
     checks::{Checker, ResolverTrial, RootsError},
     closte::{Client, ClosteError, List},
     daemon::Listener,
-    settings::{Settings, SettingsError},
+    settings::SettingsError,
     span::span,
     state::{FileLock, State, StateError},
 };
@@ -95,10 +96,10 @@ fn report(findings: &[Finding], as_json: bool) -> Result<u8, CommandError> {
 }
 
 fn check_settings(settings: &Settings) -> Finding {
-    let set = settings.entries.iter().filter(|entry| entry.source != "default").count();
+    let set = settings.provenance.entries.iter().filter(|entry| entry.source != "default").count();
     Finding::new::<SettingsError>(
         "settings",
-        Ok(format!("{set} set, {} at their default", settings.entries.len() - set)),
+        Ok(format!("{set} set, {} at their default", settings.provenance.entries.len() - set)),
     )
 }
 
@@ -112,11 +113,11 @@ fn check_secrets(settings: &Settings) -> Vec<Finding> {
             settings.remedy_of_exposed(file)
         ),
     };
-    settings.exposed_secrets.iter().map(finding).collect()
+    settings.provenance.exposed_secrets.iter().map(finding).collect()
 }
 
 fn check_wp_config(settings: &Settings) -> Option<Finding> {
-    let file = settings.wp_config.as_ref()?;
+    let file = settings.wordpress.wp_config.as_ref()?;
     let unknown = file.unknown();
     let result = if unknown.is_empty() { Verdict::Ok } else { Verdict::Warning };
     let found = match &file.config {
@@ -139,7 +140,7 @@ fn check_wp_config(settings: &Settings) -> Option<Finding> {
 /// Looks without making anything: a file that root makes here is one that the daemon's own user
 /// cannot write.
 async fn check_state(settings: &Settings) -> Finding {
-    let path = &settings.state_path;
+    let path = &settings.state.path;
     let shown = path.display();
     let found = match State::open_existing(path).await {
         Ok(Some(state)) if state.has_daemon() => Ok(format!("{shown}, and a daemon runs with it")),
@@ -162,7 +163,7 @@ async fn check_state(settings: &Settings) -> Finding {
 /// Whether the endpoint's address is to be had, unless a daemon has it already.
 fn check_endpoint(settings: &Settings) -> Option<Finding> {
     let address = settings.http.listen?;
-    if FileLock::daemon(&settings.state_path).is_ok_and(|daemon| daemon.is_some()) {
+    if FileLock::daemon(&settings.state.path).is_ok_and(|daemon| daemon.is_some()) {
         return Some(Finding::skipped("http", "a daemon runs"));
     }
     let opened = Listener::open(address).map(|_| format!("{address} can be listened on"));

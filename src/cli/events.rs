@@ -5,8 +5,8 @@ use super::{
     output::{BAD, FAINT, FAIR, GOOD, json_line, paint, print},
 };
 use crate::{
+    app::Settings,
     domain::DomainName,
-    settings::Settings,
     state::{Recorded, State},
     telemetry::write_field,
 };
@@ -21,7 +21,7 @@ pub(super) async fn execute(
     lines: u32,
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let Some(state) = State::open_existing(&settings.state_path).await? else {
+    let Some(state) = State::open_existing(&settings.state.path).await? else {
         // For a program, no lines are an answer.
         if as_json {
             return Ok(exit::OK);

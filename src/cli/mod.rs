@@ -31,6 +31,7 @@ use rustix::{
 use thiserror::Error;
 
 use crate::{
+    app::Settings,
     checks::{CheckInterval, Checker, Patience, RootsError, Scheduler},
     clock::Clock,
     closte::{AppId, Client, ClosteError},
@@ -40,9 +41,9 @@ use crate::{
     event::Event,
     ledger::BackOff,
     plan::Policy,
-    reconciler::{CycleError, Rules},
-    settings::{Layers, Settings, SettingsError, SyncPolicy},
-    state::{State, StateError},
+    reconciler::{CycleError, Rules, SyncPolicy},
+    settings::{Layers, SettingsError},
+    state::{State, StateConfig, StateError},
     telemetry::{self, Filter, Format, Stream},
     wordpress::{Source, SourceError},
 };
@@ -261,7 +262,7 @@ pub async fn main() -> ExitCode {
         config_file: arguments.settings.config,
         system_folder: Some(PathBuf::from("/etc/closte-sync")),
         wp_config: arguments.settings.wp_config,
-        wp_config_places: Layers::usual_places(&environment),
+        wp_config_places: Settings::wp_config_places(&environment),
         environment,
         overrides: arguments.settings.set,
     };
@@ -313,7 +314,7 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         return demo::execute().await;
     }
     if matches!(command, Command::Health) {
-        return health::execute(&Settings::state_path(layers));
+        return health::execute(&StateConfig::read_alone(layers).path);
     }
     let settings = match Settings::load(layers) {
         Ok(settings) => settings,
@@ -352,7 +353,7 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         Command::Events { domain, follow, lines, json } => {
             events::execute(&settings, domain.as_ref(), follow, lines, json).await
         }
-        Command::Health => health::execute(&settings.state_path),
+        Command::Health => health::execute(&settings.state.path),
         Command::Doctor { json } => doctor::execute(&settings, json).await,
         Command::Config { json } => config::execute(&settings, json).await,
         #[cfg(feature = "demo")]
@@ -413,8 +414,8 @@ fn source(settings: &Settings) -> Result<Source, SettingsError> {
     let source = Source::new(database, wordpress.table_prefix.clone(), wordpress.network_id);
     Ok(source
         .with_most_rows(wordpress.max_rows)
-        .with_current_site(settings.current_site())
-        .with_primary_network(wordpress.primary_network_id, settings.network_doubts()))
+        .with_current_site(wordpress.current_site())
+        .with_primary_network(wordpress.primary_network_id, wordpress.network_doubts()))
 }
 
 fn rules(settings: &Settings, allow_removals: bool) -> Rules {

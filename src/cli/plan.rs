@@ -8,11 +8,11 @@ use super::{
     output::{BAD, FAIR, GOOD, count, paint, print, print_json, rejected_line, until},
 };
 use crate::{
+    app::Settings,
     domain::DomainName,
     plan::{Decision, Guard, Reason},
     reconciler::{Preview, Reconciler, RecordDecision},
     secrets,
-    settings::Settings,
     state::{InvalidRow, State},
     wordpress::{NoRecord, Site, SourceError},
 };
@@ -22,7 +22,7 @@ const LISTED: usize = 20;
 
 pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
     let ends = Clients::of(settings, false)?;
-    let state = State::open_existing(&settings.state_path).await?;
+    let state = State::open_existing(&settings.state.path).await?;
     let preview =
         Reconciler::preview(&ends.source, &ends.closte, &ends.account, state.as_ref(), &ends.rules)
             .await?;

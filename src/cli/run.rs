@@ -4,13 +4,14 @@ use tokio::time::timeout;
 
 use super::{Clients, CommandError, exit};
 use crate::{
+    app::Settings,
     clock::Clock,
     closte::Calls,
     daemon::{self, AdminServer, Components, Listener},
     event::Event,
     panics,
     reconciler::Reconciler,
-    settings::{Layers, Settings},
+    settings::Layers,
     state::State,
     telemetry::Log,
 };
@@ -25,7 +26,7 @@ pub(super) async fn execute(
 ) -> Result<u8, CommandError> {
     panics::log_all();
     let signals = daemon::signals();
-    let state = State::open(&settings.state_path).await?;
+    let state = State::open(&settings.state.path).await?;
     let lock = state.lock_for_daemon()?;
     let mut assembly = App { state: state.clone(), calls: Calls::default(), listener: None };
     let (parts, news) = assembly.parts(&settings)?;
@@ -33,7 +34,7 @@ pub(super) async fn execute(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: settings.database()?.to_string(),
         closte: settings.closte.base_url.to_string(),
-        state: settings.state_path.display().to_string(),
+        state: settings.state.path.display().to_string(),
     };
     daemon::tell(&state, started).await;
     for event in news {
@@ -42,7 +43,7 @@ pub(super) async fn execute(
     let mut current = settings;
     let reload = || {
         let settings = Settings::load(layers).map_err(|error| error.to_string())?;
-        if settings.state_path != current.state_path {
+        if settings.state.path != current.state.path {
             return Err("state.url cannot change while the daemon runs: restart it".to_owned());
         }
         if let Some(lost) = settings.lost_since(&current) {
@@ -115,5 +116,5 @@ fn exposed_secrets(settings: &Settings) -> Vec<Event> {
         file: file.display().to_string(),
         remedy: settings.remedy_of_exposed(file),
     };
-    settings.exposed_secrets.iter().map(event).collect()
+    settings.provenance.exposed_secrets.iter().map(event).collect()
 }

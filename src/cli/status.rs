@@ -15,10 +15,10 @@ use super::{
     panel, patience,
 };
 use crate::{
+    app::Settings,
     checks::{Advice, advise},
     domain::{CLOSTES_OWN, DomainName},
     ledger::{Entry, Ledger, Progress},
-    settings::Settings,
     state::{CheckedDomain, FileLock, InvalidRow, LastCycle, State},
     status::{CheckResult, DomainStatus, SslVerdict},
 };
@@ -33,7 +33,7 @@ pub(super) async fn execute(
     only: &[DomainName],
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let path = &settings.state_path;
+    let path = &settings.state.path;
     let daemon = FileLock::daemon(path).ok().flatten();
     if let Some(trouble) = daemon.and_then(|daemon| daemon.trouble(path)) {
         complain(&format!("{}\n", paint(BAD, trouble)));
@@ -187,7 +187,7 @@ impl Row {
 pub(super) fn no_state(settings: &Settings) -> String {
     format!(
         "Nothing is known yet: there is no {}. Start with `closte-sync run` or `apply`.\n",
-        settings.state_path.display()
+        settings.state.path.display()
     )
 }
 

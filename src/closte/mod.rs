@@ -7,6 +7,7 @@
 mod access;
 mod calls;
 mod client;
+mod config;
 mod error;
 mod redirect;
 mod retry_after;
@@ -16,6 +17,8 @@ mod wire;
 pub use access::{ApiKey, AppId, BaseUrl, InvalidApiKey, InvalidAppId, InvalidBaseUrl};
 pub use calls::{CallLabels, Calls};
 pub use client::{CertificateRequest, Client, KeyTest};
+pub use config::ClosteConfig;
+pub(crate) use config::key_is_not_set;
 pub use error::ClosteError;
 pub use redirect::Redirect;
 pub use retry_after::RetryAfter;

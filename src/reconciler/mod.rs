@@ -2,6 +2,7 @@
 
 mod calls;
 mod certificates;
+mod config;
 mod desired;
 mod identity;
 mod news;
@@ -17,6 +18,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::time::timeout;
 
+pub use config::{SyncConfig, SyncPolicy};
 pub use desired::{Rules, Www};
 pub use outcome::{CycleError, CycleOutcome, CycleReport, CycleResult, Found, MassRemoval};
 pub use records::RecordDecision;

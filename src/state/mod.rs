@@ -3,6 +3,7 @@
 
 mod certificates;
 mod clock;
+mod config;
 mod error;
 mod events;
 mod ledger;
@@ -32,6 +33,7 @@ use sqlx::{
 
 pub use certificates::{Asked, MissingCertificate};
 pub use clock::Loop;
+pub use config::StateConfig;
 pub use error::StateError;
 pub use events::{LastCycle, Recorded};
 pub use ledger::{InvalidRow, Known, LedgerId};

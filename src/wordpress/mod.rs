@@ -8,7 +8,9 @@
 
 mod budget;
 mod choice;
+mod config;
 mod database;
+mod database_parts;
 mod error;
 mod forms;
 mod location;
@@ -18,12 +20,15 @@ mod plugin;
 mod records;
 mod sites;
 mod source;
+mod wp_config_file;
 
 use std::fmt;
 
 use crate::domain::{DomainName, InvalidDomain};
 
 pub use budget::MOST_ROWS;
+pub use config::WordPressConfig;
+pub(crate) use config::database_is_not_set;
 pub use error::SourceError;
 pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
 pub use mysql::InvalidOption;
@@ -32,6 +37,7 @@ pub use plugin::{PluginSettings, WwwPolicy, closte_integration};
 pub use records::NotCreated;
 pub use sites::{CurrentSite, NoRecord, Site};
 pub use source::Source;
+pub use wp_config_file::WpConfigFile;
 
 /// What to do where TLS with the database fails and the connection is plain.
 pub const TLS_REMEDY: &str = "mend the server's TLS; or say in wordpress.database_url what is meant: \

@@ -6,9 +6,10 @@ use std::{
 };
 
 use closte_sync::{
+    app::Settings,
     closte::{ApiKey, Client},
     daemon::Token,
-    settings::{Layers, Settings},
+    settings::Layers,
     simulator::{Call, Fault, Simulator, Target},
     wordpress::{DatabaseUrl, Source, WpConfig},
 };
@@ -510,7 +511,7 @@ fn a_secret_in_a_wp_config_is_seen_however_it_is_written() {
         let environment = BTreeMap::from([("PASSWORD".to_owned(), "m4rker".to_owned())]);
         let wp_config = Some(path.clone());
         let layers = Layers { environment, wp_config, ..Layers::default() };
-        !Settings::load(&layers).unwrap().exposed_secrets.is_empty()
+        !Settings::load(&layers).unwrap().provenance.exposed_secrets.is_empty()
     };
     let php = |value: &str| format!("<?php define('DB_PASSWORD', {value});");
     for value in

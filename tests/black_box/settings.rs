@@ -6,10 +6,7 @@ use std::{
     time::Duration,
 };
 
-use closte_sync::{
-    settings::{Layers, Settings, SyncPolicy},
-    simulator::Simulator,
-};
+use closte_sync::{app::Settings, reconciler::SyncPolicy, settings::Layers, simulator::Simulator};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -49,7 +46,7 @@ fn the_defaults_are_those_that_are_documented() {
     assert_eq!(settings.sync.max_removal_percent, 30);
     assert_eq!(settings.checks.pace.interval, Duration::from_secs(300));
     assert!(settings.wordpress.create_domain_records);
-    assert_eq!(settings.state_path, PathBuf::from("/run/a/closte-sync.db"));
+    assert_eq!(settings.state.path, PathBuf::from("/run/a/closte-sync.db"));
     assert!(settings.database().is_err() && settings.api_key().is_err());
 }
 
@@ -74,8 +71,9 @@ fn layers_come_one_upon_the_other_and_each_value_knows_its_own() {
     assert_eq!(settings.sync.policy, SyncPolicy::UpsertOnly);
     assert_eq!(settings.closte.timeout, Duration::from_secs(7));
     assert_eq!(settings.closte.concurrency, 8);
-    let source =
-        |key: &str| settings.entries.iter().find(|entry| entry.key == key).unwrap().source.clone();
+    let source = |key: &str| {
+        settings.provenance.entries.iter().find(|entry| entry.key == key).unwrap().source.clone()
+    };
     assert_eq!(source("sync.interval"), path.display().to_string());
     assert_eq!(source("closte.timeout"), "environment CLOSTE_SYNC__CLOSTE__TIMEOUT");
     assert_eq!(source("closte.concurrency"), "--set");
@@ -342,14 +340,14 @@ fn the_services_secrets_stand_beside_their_configuration() {
 
     let settings = Settings::load(&usual).unwrap();
     assert_eq!((settings.sync.interval.as_secs(), key(&settings)), (7, expected("first")));
-    assert!(settings.http.token.is_none() && settings.wp_config.is_none());
+    assert!(settings.http.token.is_none() && settings.wordpress.wp_config.is_none());
     let shops = named(folder.path().join("shops.toml"));
     let settings = Settings::load(&shops).unwrap();
     assert_eq!((settings.sync.interval.as_secs(), key(&settings)), (8, expected("second")));
     assert_eq!(settings.wordpress.table_prefix.to_string(), "shop_");
     assert_eq!(settings.database().unwrap().to_string(), "sqlite:/shops");
     assert!(settings.http.token.is_some());
-    assert_eq!(settings.state_path, Path::new("/var/lib/closte-sync-shops/closte-sync.db"));
+    assert_eq!(settings.state.path, Path::new("/var/lib/closte-sync-shops/closte-sync.db"));
     // Another file is nobody's service, and the service itself has been given its own.
     let (_elsewhere, path) = file("");
     assert_eq!(key(&Settings::load(&named(path)).unwrap()), None);
@@ -357,7 +355,7 @@ fn the_services_secrets_stand_beside_their_configuration() {
     let service = Layers { environment: given.environment, ..shops };
     let settings = Settings::load(&service).unwrap();
     assert_eq!((key(&settings), settings.http.token.is_some()), (None, false));
-    assert_eq!(settings.state_path, Path::new("/own/closte-sync.db"));
+    assert_eq!(settings.state.path, Path::new("/own/closte-sync.db"));
 
     // What is there and cannot be read is not taken for absent.
     std::fs::create_dir(folder.path().join("http_token")).unwrap();
@@ -388,7 +386,7 @@ fn no_error_and_no_listing_repeats_a_secret() {
     ]))
     .unwrap();
     assert!(!format!("{settings:?}").contains("m4rker"));
-    assert!(settings.entries.iter().any(|entry| entry.value == "***"));
+    assert!(settings.provenance.entries.iter().any(|entry| entry.value == "***"));
 }
 
 proptest! {
@@ -448,7 +446,8 @@ async fn nothing_need_be_set_beside_a_wp_config() {
 
 #[tokio::test]
 async fn a_wp_config_is_found_where_closte_keeps_it() {
-    let places = |variables: &[(&str, &str)]| Layers::usual_places(&layers(variables).environment);
+    let places =
+        |variables: &[(&str, &str)]| Settings::wp_config_places(&layers(variables).environment);
     let app = ("CLOSTE_APP_ID", "5f3e0f2a9b1c4d6e8f7a0b12");
     assert_eq!(
         places(&[app, ("HOME", "/home/me")])[2..],

@@ -18,13 +18,14 @@ use super::{
     status,
 };
 use crate::{
+    app::Settings,
     checks::CheckInterval,
     clock::Clock,
     daemon::{self, Components, Signal},
     domain::DomainName,
     ledger::BackOff,
     reconciler::Reconciler,
-    settings::{Layers, Settings},
+    settings::Layers,
     simulator::{Call, Fault, Simulator, Target, World},
     state::{CheckedDomain, State},
     telemetry::{self, Stream},
@@ -77,7 +78,7 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
 
     let Clients { source, closte: client, account, mut rules } = Clients::of(&settings, false)?;
     rules.policy.back_off = BackOff { first: INTERVAL, longest: 4 * INTERVAL };
-    let state = State::open(&settings.state_path).await?;
+    let state = State::open(&settings.state.path).await?;
     let sync = Reconciler::new(source, client, account, state.clone(), rules, Clock::default());
     let pace = CheckInterval { interval: 2 * INTERVAL, follows_plugin: false };
     let clock = super::clock(&settings, &state, pace, Clock::default())?;

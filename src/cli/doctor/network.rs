@@ -2,10 +2,11 @@ use std::fmt::Write as _;
 
 use super::{Finding, Verdict};
 use crate::{
+    app::Settings,
     cli::{output::count, source},
     escape::escape_line,
     secrets,
-    settings::{Entry, Settings, SettingsError},
+    settings::SettingsError,
     span::span,
     wordpress::{Network, Origin, SourceError, TLS_REMEDY},
 };
@@ -105,8 +106,8 @@ fn check_tables(settings: &Settings, network: &Network) -> Finding {
     let Some(domain) = said.filter(|said| !said.eq_ignore_ascii_case(&network.domain)) else {
         return Finding::new::<SourceError>("tables", Ok(found));
     };
-    let of_setting = |entry: &&Entry| entry.key == "wordpress.current_site";
-    let source = settings.entries.iter().find(of_setting).map_or("", |entry| &entry.source);
+    let entry = settings.provenance.entry("wordpress.current_site");
+    let source = entry.map_or("", |entry| &entry.source);
     let _ = write!(
         found,
         "; but {source} says that the network is {domain}: is this the database of another one, or \

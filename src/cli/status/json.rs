@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 
 use super::{Row, patience, stands_since, status};
 use crate::{
+    app::Settings,
     checks::stage,
     cli::output::{request_json, ssl_json},
     ledger::Progress,
-    settings::Settings,
     state::InvalidRow,
     status::{DnsVerdict, SslVerdict, Stage},
 };

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use closte_sync::settings::{Layers, Settings};
+use closte_sync::{app::Settings, settings::Layers};
 use libfuzzer_sys::fuzz_target;
 
 const SECRET: &str = "s3cret and no key";

@@ -1,12 +1,11 @@
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use config::{Map, Value};
 
-use super::database::DatabaseParts;
-use crate::{
-    closte::AppId,
-    wordpress::{DatabaseUrl, InvalidDatabaseUrl, Setting, Unknown, WpConfig},
+use super::{
+    DatabaseUrl, InvalidDatabaseUrl, Setting, Unknown, WpConfig, database_parts::DatabaseParts,
 };
+use crate::settings::{Layers, Provenance, Reader, others_may_read};
 
 /// A `wp-config.php`, and what it says or why it could not be read.
 #[derive(Debug, Clone)]
@@ -15,7 +14,12 @@ pub struct WpConfigFile {
     pub path: PathBuf,
     /// What it says.
     pub config: Result<WpConfig, String>,
+    /// Those of [`CLOSTE`] whose value is of another kind. They are for advice only, and so stop nothing.
+    unfit: Vec<&'static str>,
 }
+
+/// The origin of a `wp-config.php` that nobody named.
+const FOUND: &str = "found there";
 
 /// The settings that say which network it is. [`TABLES`] of them say which of the database's tables.
 const NETWORK: [(&str, &str); 4] = [
@@ -44,13 +48,47 @@ const FLAGS_WITHOUT_TLS: [&str; 6] = [
 ];
 
 impl WpConfigFile {
+    /// The one that was named, or the first that is there. One that was named and cannot be read is an
+    /// error; one that was found is passed over, but remembered. What it sets is from then on the
+    /// weakest layer of the settings, as far as each value `is_fit` for its setting.
+    pub fn find(
+        layers: &Layers,
+        reader: &mut Reader,
+        is_fit: impl Fn(&str, &str) -> bool,
+    ) -> Option<Self> {
+        let set = reader.section("wordpress").optional::<PathBuf>("config_file")?;
+        let named = layers.wp_config.clone().or_else(|| set.clone());
+        let is_named = named.is_some();
+        let path = named.or_else(|| layers.wp_config_found())?;
+        let config = WpConfig::read(&path, &layers.environment).map_err(|error| error.to_string());
+        if let (true, Err(error)) = (is_named, &config) {
+            reader.problem(error);
+            return None;
+        }
+        if layers.wp_config.is_some() || set.is_none() {
+            let origin = if is_named { "--wp-config" } else { FOUND };
+            let shown = path.display().to_string();
+            reader.section("wordpress").show("config_file", shown, Some(origin.to_owned()));
+        }
+        let mut file = Self { path, config, unfit: Vec::new() };
+        let is_unfit = |(name, key): &(&str, &str)| {
+            file.setting(name).is_some_and(|setting| !is_fit(key, setting.value.trim()))
+        };
+        file.unfit = CLOSTE.into_iter().filter(is_unfit).map(|(name, _)| name).collect();
+        reader.add_weakest(file.values());
+        if others_may_read(&file.path) && file.has_secrets() {
+            reader.secret_file(&file.path);
+        }
+        Some(file)
+    }
+
     fn setting(&self, name: &str) -> Option<&Setting> {
         self.config.as_ref().ok()?.get(name)
     }
 
     /// Whether a password or the key stands in it, not only where to get them: whether it says the
     /// same without the environment.
-    pub(super) fn has_secrets(&self) -> bool {
+    fn has_secrets(&self) -> bool {
         let by_itself = WpConfig::read(&self.path, &BTreeMap::new());
         ["DB_PASSWORD", "CLOSTE_CLIENT_API_KEY"].iter().any(|name| {
             let value = self.setting(name).map(|setting| &setting.value);
@@ -67,9 +105,9 @@ impl WpConfigFile {
     }
 
     /// The settings that it sets, each with its line.
-    pub(super) fn values(&self) -> Map<String, Value> {
+    fn values(&self) -> Map<String, Value> {
         let value = |(name, key): (&str, &str)| {
-            let setting = self.setting(name).filter(|setting| is_fit(name, setting))?;
+            let setting = self.setting(name).filter(|_| !self.unfit.contains(&name))?;
             let value = Value::new(Some(&self.source(setting)), setting.value.clone());
             Some((key.to_owned(), value))
         };
@@ -152,8 +190,29 @@ impl WpConfigFile {
         NETWORK.into_iter().take(TABLES).filter_map(doubt).collect()
     }
 
+    /// Why the settings say less than with this file by mistake: it is gone or only half written,
+    /// perhaps because an editor is between two versions of it, and which network is meant would be left
+    /// to the defaults, or to another file.
+    pub fn lost_since(&self, now: Option<&Self>, provenance: &Provenance) -> Option<String> {
+        let path = self.path.display();
+        if let Some(other) = now.filter(|other| other.path != self.path)
+            && provenance.is_from("wordpress.config_file", FOUND)
+        {
+            let other = other.path.display();
+            return Some(format!(
+                "{path} is gone, and {other} was found instead: if that is meant, restart the daemon"
+            ));
+        }
+        let set = NETWORK.into_iter().filter(|(name, _)| self.setting(name).is_some());
+        let network = set.map(|(_, key)| key).find(|key| provenance.is_from(key, "default"));
+        let key = network.or_else(|| self.lost_of_connection(now))?;
+        Some(format!(
+            "{key} was set by {path}, and is no longer: is that file whole? If it is, restart the daemon"
+        ))
+    }
+
     /// What it said of WordPress's connection and `now` says no more.
-    pub(super) fn lost_of_connection(&self, now: Option<&Self>) -> Option<&'static str> {
+    fn lost_of_connection(&self, now: Option<&Self>) -> Option<&'static str> {
         let lost = |name: &&str| {
             let is_known = |file: &Self| file.setting(name).is_some();
             // Unknown flags count as the strictest.
@@ -161,12 +220,6 @@ impl WpConfigFile {
             is_said(self) && !now.is_some_and(is_said)
         };
         ["DB_CHARSET", FLAGS].into_iter().find(lost)
-    }
-
-    /// The settings that it sets of those that say which network it is.
-    pub(super) fn network_settings(&self) -> impl Iterator<Item = &'static str> {
-        let set = NETWORK.into_iter().filter(|(name, _)| self.setting(name).is_some());
-        set.map(|(_, key)| key)
     }
 
     /// What stands there but cannot be known, a sentence each with the setting that replaces it.
@@ -180,8 +233,8 @@ impl WpConfigFile {
             format!("{name} in line {line} is not known: {why}; {setting} replaces it")
         };
         let unknown = config.unknown.iter().map(|one| sentence(one.name, one.line, &one.why));
-        let unfit = CLOSTE.into_iter().filter_map(|(name, _)| {
-            let setting = self.setting(name).filter(|setting| !is_fit(name, setting))?;
+        let unfit = self.unfit.iter().filter_map(|name| {
+            let setting = self.setting(name)?;
             Some(sentence(name, setting.line, "its value is of another kind"))
         });
         unknown.chain(unfit).collect()
@@ -196,15 +249,5 @@ fn setting_of(name: &str) -> &'static str {
         (FLAGS, None) => "wordpress.database_url (with ?ssl-mode=)",
         ("DB_CHARSET" | "DB_COLLATE", None) => "wordpress.database_url (with ?charset=)",
         (_, None) => "wordpress.database_url",
-    }
-}
-
-/// Whether a value that is for advice only, and so stops nothing, is of its kind.
-fn is_fit(name: &str, setting: &Setting) -> bool {
-    let value = setting.value.trim();
-    match name {
-        "CLOSTE_APP_ID" => value.is_empty() || value.parse::<AppId>().is_ok(),
-        "CLOSTE_PUBLIC_IP_ADDRESS" => value.is_empty() || value.parse::<IpAddr>().is_ok(),
-        _ => true,
     }
 }

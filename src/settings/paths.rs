@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeMap,
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -7,8 +6,7 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::Layers;
-use crate::closte::AppId;
+use super::layers::Layers;
 
 const SYSTEM_STATE: &str = "/var/lib/closte-sync";
 
@@ -20,18 +18,6 @@ pub(super) enum Found {
 }
 
 impl Layers {
-    /// Where a `wp-config.php` usually is: where the program is started, in the official image, in an
-    /// app's folder at Closte, and in the user's own.
-    pub fn usual_places(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
-        let variable = |name| environment.get(name).filter(|text| !text.is_empty());
-        let app = variable("CLOSTE_APP_ID").filter(|id| id.parse::<AppId>().is_ok());
-        let of_app = app.map(|id| format!("/home/{id}/public_html"));
-        let of_user = variable("HOME").map(|home| format!("{home}/public_html"));
-        let fixed = [".", "..", "/var/www/html"].map(str::to_owned).into_iter();
-        let folders = fixed.chain(of_app).chain(of_user);
-        folders.map(|folder| PathBuf::from(folder + "/wp-config.php")).collect()
-    }
-
     /// `--config`, or the usual file.
     pub(super) fn config_path(&self) -> Option<PathBuf> {
         let usual = || self.system_folder.as_ref().map(|folder| folder.join("config.toml"));
@@ -87,7 +73,7 @@ impl Layers {
     }
 
     /// Where a `wp-config.php` may be that nobody named: the first that is there counts.
-    pub(super) fn wp_config_found(&self) -> Option<PathBuf> {
+    pub fn wp_config_found(&self) -> Option<PathBuf> {
         let credential = self.credentials_folder().map(|folder| folder.join("wp-config.php"));
         let of_instance = || {
             Some(self.system_folder.as_ref()?.join(format!("{}.wp-config.php", self.instance()?)))
@@ -99,7 +85,7 @@ impl Layers {
     }
 
     /// Where the state is kept when nobody says so.
-    pub(super) fn default_state_path(&self) -> PathBuf {
+    pub fn default_state_path(&self) -> PathBuf {
         let variable = |name| self.variable_with_text(name);
         // systemd gives a list where the unit has several.
         if let Some(folders) = variable("STATE_DIRECTORY") {
@@ -147,7 +133,7 @@ fn is_writable(folder: &Path) -> bool {
 
 /// Whether every user of the machine may read the file, its folders included. Container engines
 /// mount secrets for everybody, but into the one container.
-pub(super) fn others_may_read(path: &Path) -> bool {
+pub fn others_may_read(path: &Path) -> bool {
     if path.starts_with("/run/secrets") {
         return false;
     }

@@ -1,4 +1,4 @@
-use crate::wordpress::{DatabaseUrl, InvalidDatabaseUrl};
+use super::{DatabaseUrl, InvalidDatabaseUrl};
 
 /// The parts of the database's address, as the official WordPress image takes them.
 pub(super) const DATABASE_PARTS: [&str; 4] =

@@ -1,0 +1,36 @@
+//! `[http]`
+
+use std::net::SocketAddr;
+
+use super::Token;
+use crate::settings::Reader;
+
+/// `[http]`
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// `listen`; none when it is off.
+    pub listen: Option<SocketAddr>,
+    /// `token`
+    pub token: Option<Token>,
+    /// `metrics_per_domain`
+    pub metrics_per_domain: bool,
+}
+
+impl HttpConfig {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let mut section = reader.section("http");
+        let listen = section.optional::<SocketAddr>("listen");
+        let token = section.optional("token");
+        let metrics_per_domain = section.flag("metrics_per_domain");
+        if let (Some(Some(listen)), Some(None)) = (&listen, &token)
+            && !listen.ip().is_loopback()
+        {
+            section.problem(format!(
+                "http.listen ({listen}) can be reached from other machines: set http.token, or \
+                 listen on 127.0.0.1"
+            ));
+        }
+        Some(Self { listen: listen?, token: token?, metrics_per_domain: metrics_per_domain? })
+    }
+}

@@ -1,0 +1,35 @@
+use std::{fmt, str::FromStr, time::Duration};
+
+use jiff::{SignedDuration, SpanRelativeTo};
+
+/// Longer ones are slips of the pen, and could not be added to a time.
+const LONGEST_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A duration: `30s`, `5m`, `1h30m`, `500ms`, or a bare number of seconds.
+pub(super) struct Span(pub(super) Duration);
+
+impl FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WHY: &str = "it must be a duration: 30s, 5m, 1h30m, or a number of seconds";
+        let span: SignedDuration = match text.parse::<f64>() {
+            Ok(seconds) => SignedDuration::try_from_secs_f64(seconds).map_err(|_| WHY)?,
+            Err(_) => {
+                let span: jiff::Span = text.parse().map_err(|_| WHY)?;
+                span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| WHY)?
+            }
+        };
+        let span: Duration = span.try_into().map_err(|_| WHY)?;
+        if span <= LONGEST_SPAN { Ok(Self(span)) } else { Err("it must not be longer than a year") }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match SignedDuration::try_from(self.0) {
+            Ok(span) => write!(f, "{span:#}"),
+            Err(_) => write!(f, "{} s", self.0.as_secs()),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use std::{collections::BTreeMap, fs};
+
+use config::{Map, Value};
+
+use super::{
+    catalog::{Catalog, WELL_KNOWN},
+    notes::Notes,
+};
+
+const PREFIX: &str = "CLOSTE_SYNC__";
+/// What the variables of [`PREFIX`] are easily taken for.
+const NEAR_PREFIX: &str = "CLOSTE_SYNC_";
+
+/// The environment variables. Their values are not printed.
+#[derive(Clone)]
+pub(super) struct Environment(pub(super) BTreeMap<String, String>);
+
+impl Environment {
+    /// The settings that are set there.
+    pub(super) fn values(&self, catalog: &Catalog, notes: &mut Notes) -> Map<String, Value> {
+        let mut values = Map::new();
+        for (variable, key) in WELL_KNOWN {
+            if let Some(text) = self.variable(variable, notes) {
+                values.insert(key.to_owned(), value(variable, text));
+            }
+        }
+        for variable in self.0.keys() {
+            let Some(name) = variable.strip_prefix(PREFIX) else { continue };
+            let name = match name.strip_suffix("_FILE") {
+                // The setting of this name is itself the name of a file.
+                Some(_) if catalog.has(&key_of(name)) => name,
+                Some(stem) if !self.0.contains_key(&format!("{PREFIX}{stem}")) => stem,
+                Some(_) => continue,
+                None => name,
+            };
+            let variable = format!("{PREFIX}{name}");
+            if let Some(text) = self.variable(&variable, notes) {
+                values.insert(key_of(name), value(&variable, text));
+            }
+        }
+        values
+    }
+
+    /// A variable's value: its own, or the content of the file that its twin with `_FILE` names. An
+    /// empty one counts as not set, as containers have it.
+    pub(super) fn variable(&self, name: &str, notes: &mut Notes) -> Option<String> {
+        let get = |name: &str| self.0.get(name).filter(|text| !text.is_empty());
+        let twin = format!("{name}_FILE");
+        match (get(name), get(&twin)) {
+            (Some(_), Some(_)) => {
+                notes.problems.push(format!("{name} and {twin} are both set; unset one"));
+                None
+            }
+            (Some(text), None) if text.contains(char::REPLACEMENT_CHARACTER) => {
+                notes.problems.push(format!("environment {name}: it is not UTF-8"));
+                None
+            }
+            (Some(text), None) => Some(text.clone()),
+            (None, Some(path)) => match fs::read_to_string(path) {
+                Ok(text) => {
+                    notes.secret_files.push(path.into());
+                    Some(text.trim_end_matches(['\r', '\n']).to_owned())
+                }
+                Err(error) => {
+                    // It may be the secret itself, by mistake.
+                    notes.problems.push(format!(
+                        "{twin}: cannot read the file that it names ({error}); it takes a path, and \
+                         never the value itself"
+                    ));
+                    None
+                }
+            },
+            (None, None) => None,
+        }
+    }
+
+    /// Variables with one underscore where there should be two, which would be passed over in silence.
+    /// Others that begin alike may come from elsewhere, such as a cluster's `CLOSTE_SYNC_SERVICE_HOST`.
+    pub(super) fn misspelt_variables(&self, catalog: &Catalog) -> Vec<String> {
+        let right_names: BTreeMap<String, String> = catalog
+            .keys()
+            .map(|key| (key.replace('.', "_"), key.replace('.', "__").to_uppercase()))
+            .collect();
+        let near = self.0.keys().filter(|variable| !variable.starts_with(PREFIX));
+        near.filter_map(|variable| {
+            let name = variable.strip_prefix(NEAR_PREFIX)?.to_lowercase().replace("__", "_");
+            let (right_name, end) = match right_names.get(&name) {
+                Some(right_name) => (right_name, ""),
+                None => (right_names.get(name.strip_suffix("_file")?)?, "_FILE"),
+            };
+            Some(format!("environment {variable}: it is spelt {PREFIX}{right_name}{end}"))
+        })
+        .collect()
+    }
+}
+
+/// The setting of a variable's name behind [`PREFIX`].
+fn key_of(name: &str) -> String {
+    name.to_lowercase().replace("__", ".")
+}
+
+fn value(variable: &str, text: String) -> Value {
+    Value::new(Some(&format!("environment {variable}")), text)
+}

@@ -1,0 +1,143 @@
+//! All layers → one [`Reader`].
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use config::{Config, Map, Value};
+
+use super::{
+    catalog::{CREDENTIALS, Catalog, SECRETS, catalog, toml_values},
+    environment::Environment,
+    error::SettingsError,
+    flat::{Flat, flatten},
+    layers::Layers,
+    notes::Notes,
+    paths::Found,
+    reader::Reader,
+};
+use crate::escape::escape_line;
+
+impl Layers {
+    /// Reads them all. What is wrong with single settings is noted, and told when the last of them is
+    /// read.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where the configuration file cannot be read as a whole.
+    pub fn read(&self) -> Result<Reader, SettingsError> {
+        let (catalog, mut notes) = (catalog(), Notes::default());
+        let environment = Environment(self.environment.clone());
+        let mut from_environment = self.credential_values(&mut notes);
+        from_environment.extend(environment.values(catalog, &mut notes));
+        let overrides = self.override_values(&mut notes);
+        let broken = |problem: String, notes: &Notes| {
+            let problems = notes.problems.iter().cloned().chain([problem]).collect();
+            SettingsError { problems }
+        };
+        let (config_file, from_file) = match self.file_values(&mut notes) {
+            Ok(read) => read,
+            Err(problem) => return Err(broken(problem, &notes)),
+        };
+        let defaults = match &catalog.defaults {
+            Ok(defaults) => defaults.clone(),
+            Err(error) => return Err(broken(error.to_string(), &notes)),
+        };
+        let set_beside_files = from_environment.keys().cloned().collect();
+        let mut merged = Config::builder();
+        for layer in [defaults, from_file, from_environment, overrides] {
+            merged = merged.add_source(Flat(layer));
+        }
+        let merged = merged.build().map_err(|error| broken(error.to_string(), &notes))?;
+        let values = flatten(merged.cache);
+        for (key, value) in values.iter().filter(|(key, _)| !catalog.has(key)) {
+            notes.problems.push(unknown(key, value.origin(), catalog));
+        }
+        notes.problems.extend(environment.misspelt_variables(catalog));
+        Ok(Reader {
+            values,
+            set_beside_files,
+            environment,
+            notes,
+            config_file,
+            is_systemd_service: self.credentials_folder().is_some(),
+            shown: BTreeMap::new(),
+        })
+    }
+
+    fn file_values(
+        &self,
+        notes: &mut Notes,
+    ) -> Result<(Option<PathBuf>, Map<String, Value>), String> {
+        let (path, text) = match self.config_text() {
+            Found::Text(path, text) => (path, text),
+            Found::Nothing => return Ok((None, Map::new())),
+            Found::Unreadable(path, error) => {
+                return Err(format!("cannot read {} ({error})", path.display()));
+            }
+        };
+        let name = path.display().to_string();
+        let values = toml_values(&text).map_err(|error| {
+            // Beyond its first line, which is the place, the message quotes the file, and with it
+            // perhaps the key.
+            let place = error.to_string();
+            let place = place.lines().next().unwrap_or_default();
+            format!("{name} is not valid TOML: {place}")
+        })?;
+        let is_set = |key: &str| values.get(key).is_some_and(|value| !value.to_string().is_empty());
+        if SECRETS.iter().any(|key| is_set(key)) {
+            notes.secret_files.push(path.clone());
+        }
+        let from_here = |(key, value): (String, Value)| (key, Value::new(Some(&name), value.kind));
+        Ok((Some(path), values.into_iter().map(from_here).collect()))
+    }
+
+    /// The secrets in files of their own.
+    fn credential_values(&self, notes: &mut Notes) -> Map<String, Value> {
+        let mut values = Map::new();
+        for (file, key) in CREDENTIALS {
+            match self.secret(file) {
+                Found::Text(path, text) => {
+                    let origin = match self.credentials_folder() {
+                        Some(_) => format!("credential {file}"),
+                        None => path.display().to_string(),
+                    };
+                    notes.secret_files.push(path);
+                    let text = text.trim_end_matches(['\r', '\n']);
+                    values.insert(key.to_owned(), Value::new(Some(&origin), text));
+                }
+                Found::Nothing => {}
+                Found::Unreadable(path, error) => {
+                    notes.unreadable.push(format!("cannot read {} ({error})", path.display()));
+                }
+            }
+        }
+        values
+    }
+
+    fn override_values(&self, notes: &mut Notes) -> Map<String, Value> {
+        let mut values = Map::new();
+        for (key, text) in &self.overrides {
+            if SECRETS.contains(&key.as_str()) {
+                notes.problems.push(format!(
+                    "--set {key}: a secret does not belong on a command line, where others can \
+                     read it; use the environment or the configuration file"
+                ));
+            } else {
+                let origin = "--set".to_owned();
+                values.insert(key.clone(), Value::new(Some(&origin), text.clone()));
+            }
+        }
+        values
+    }
+}
+
+fn unknown(key: &str, origin: Option<&str>, catalog: &Catalog) -> String {
+    let origin = origin.unwrap_or("default");
+    // What stands below a secret may be one, too.
+    let is_below = |secret: &&&str| key.starts_with(&format!("{secret}."));
+    if let Some(secret) = SECRETS.iter().find(is_below) {
+        return format!("{secret} ({origin}): it must be a single value, and its name just that");
+    }
+    let likeness = |known: &str| strsim::jaro_winkler(key, known);
+    let nearest = catalog.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let nearest = nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+    format!("nobody knows a setting {} ({origin}){nearest}", escape_line(key))
+}

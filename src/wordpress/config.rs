@@ -1,0 +1,166 @@
+//! `[wordpress]`
+
+use std::str::FromStr;
+
+use super::{
+    CurrentSite, DatabaseUrl, TablePrefix,
+    database_parts::{DATABASE_PARTS, DatabaseParts},
+    wp_config_file::WpConfigFile,
+};
+use crate::settings::{Reader, SettingsError};
+
+/// Without it nothing is read.
+const PREFIX: &str = "wordpress.table_prefix";
+
+/// `[wordpress]`
+#[derive(Debug, Clone)]
+pub struct WordPressConfig {
+    /// `database_url`, or what stands in its place.
+    pub database: Option<DatabaseUrl>,
+    /// `table_prefix`
+    pub table_prefix: TablePrefix,
+    /// `network_id`
+    pub network_id: Option<i64>,
+    /// `primary_network_id`
+    pub primary_network_id: Option<i64>,
+    /// `current_site`, as WordPress compares it: it may have a port, or no dot.
+    pub current_site: Option<String>,
+    /// `create_domain_records`
+    pub create_domain_records: bool,
+    /// `max_rows`
+    pub max_rows: u64,
+    /// The `wp-config.php` that was named or found.
+    pub wp_config: Option<WpConfigFile>,
+    /// Why it is not certain which tables are the network's, by setting.
+    doubts: Vec<(&'static str, String)>,
+}
+
+impl WordPressConfig {
+    /// Reads the section, over the `wp-config.php`.
+    pub fn read(reader: &mut Reader, wp_config: Option<WpConfigFile>) -> Option<Self> {
+        let database = read_database(reader, wp_config.as_ref());
+        let doubts = wp_config.as_ref().map(|file| file.doubts(|key| reader.is_default(key)));
+        let mut section = reader.section("wordpress");
+        let table_prefix = section.parse("table_prefix");
+        let network_id = section.optional::<NetworkId>("network_id");
+        let primary_network_id = section.optional::<NetworkId>("primary_network_id");
+        let current_site = section.optional("current_site");
+        let create_domain_records = section.flag("create_domain_records");
+        let max_rows = section.number("max_rows", 1_000..=100_000_000);
+        Some(Self {
+            database: database?,
+            table_prefix: table_prefix?,
+            network_id: network_id?.map(|NetworkId(id)| id),
+            primary_network_id: primary_network_id?.map(|NetworkId(id)| id),
+            current_site: current_site?,
+            create_domain_records: create_domain_records?,
+            max_rows: max_rows?,
+            wp_config,
+            doubts: doubts.unwrap_or_default(),
+        })
+    }
+
+    /// The network's database, where it is set.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when it is not certain which of its tables are the network's.
+    pub fn database(&self) -> Result<Option<&DatabaseUrl>, SettingsError> {
+        match self.doubts.iter().find(|(setting, _)| *setting == PREFIX) {
+            Some((_, doubt)) => Err(SettingsError::one(doubt)),
+            None => Ok(self.database.as_ref()),
+        }
+    }
+
+    /// `DOMAIN_CURRENT_SITE`, as far as it is known.
+    pub fn current_site(&self) -> CurrentSite {
+        if let Some(domain) = &self.current_site {
+            return CurrentSite::Known(domain.clone());
+        }
+        match self.wp_config.as_ref().map(|file| &file.config) {
+            None => CurrentSite::Unset,
+            Some(Ok(config))
+                if config.not_followed.is_empty()
+                    && config.unknown.iter().all(|one| one.name != "DOMAIN_CURRENT_SITE") =>
+            {
+                CurrentSite::Unset
+            }
+            // Or it stands in a file that is required.
+            Some(_) => CurrentSite::Unknown,
+        }
+    }
+
+    /// Why it is not certain which network is meant, where the database has several.
+    pub fn network_doubts(&self) -> Vec<String> {
+        let others = self.doubts.iter().filter(|(setting, _)| *setting != PREFIX);
+        others.map(|(_, doubt)| doubt.clone()).collect()
+    }
+}
+
+/// What to do where no database is set: it differs where systemd runs the program.
+pub(crate) fn database_is_not_set(is_systemd_service: bool) -> String {
+    let remedy = match is_systemd_service {
+        true => {
+            "tell the service where the network's wp-config.php is, by `systemctl edit` and \
+             LoadCredential=wp-config.php:/its/path below [Service]"
+        }
+        false => {
+            "name the network's wp-config.php with --wp-config, or set \
+             CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, WORDPRESS_DB_USER, \
+             WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME"
+        }
+    };
+    format!("wordpress.database_url is not set: {remedy}")
+}
+
+/// The database's address: the parts of the environment count less than
+/// `CLOSTE_SYNC__WORDPRESS__DATABASE_URL`, and more than a file; those of `wp-config.php` count
+/// least.
+fn read_database(
+    reader: &mut Reader,
+    wp_config: Option<&WpConfigFile>,
+) -> Option<Option<DatabaseUrl>> {
+    let variables = DATABASE_PARTS.map(|variable| reader.variable(variable));
+    let mut section = reader.section("wordpress");
+    let of_file = wp_config.and_then(WpConfigFile::database);
+    let with_connection = |url| match wp_config {
+        Some(file) => file.connection(url),
+        None => Ok(url),
+    };
+    let is_in_parts = variables.iter().any(Option::is_some);
+    let parts = if is_in_parts && !section.is_set_beside_files("database_url") {
+        match DatabaseParts::of_environment(variables, of_file.map(|(parts, _)| parts)) {
+            Ok(parts) => Some((parts, "environment WORDPRESS_DB_*".to_owned())),
+            Err(problem) => {
+                section.problem(problem);
+                return None;
+            }
+        }
+    } else if let Some(url) = section.optional("database_url")? {
+        let url: DatabaseUrl = section.check("database_url", with_connection(url))?;
+        section.show("database_url", url.to_string(), None);
+        return Some(Some(url));
+    } else {
+        of_file
+    };
+    let Some((parts, source)) = parts else { return Some(None) };
+    match parts.url().and_then(with_connection) {
+        Ok(url) => {
+            section.show("database_url", url.to_string(), Some(source));
+            Some(Some(url))
+        }
+        Err(error) => {
+            section.problem(format!("the database's address ({source}): {error}"));
+            None
+        }
+    }
+}
+
+struct NetworkId(i64);
+
+impl FromStr for NetworkId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().ok().filter(|id| *id > 0).map(Self).ok_or("it must be a number from 1 on")
+    }
+}
