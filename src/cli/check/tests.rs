@@ -11,7 +11,7 @@ use crate::{
     status::Blocker,
 };
 
-const NAME: &str = "shop.example";
+const NAME: &str = "www.shop.example";
 const DAY: i64 = 24 * 60 * 60;
 
 fn at(second: i64) -> Timestamp {
@@ -75,7 +75,7 @@ fn is_right(address: &str) -> bool {
 fn is_right_of_addresses(text: &str) -> bool {
     let first = |part: &str, end| part.split(end).next().unwrap_or_default().to_owned();
     let goes = text.split("emove the ").skip(1);
-    let goes = goes.map(|rest| first(&first(rest, " of shop.example"), ". "));
+    let goes = goes.map(|rest| first(&first(rest, " of www.shop.example"), ". "));
     let stays = text.split_once(" is right and stays").map(|(before, _)| before);
     let stays = stays.and_then(|before| before.rsplit(". ").next()?.rsplit(": ").next());
     goes.into_iter().all(|part| !part.contains(RIGHT))
@@ -129,8 +129,8 @@ impl Sight {
 
     fn agrees(&self) -> Result<(), String> {
         let Self { works, stage, dns, ssl, owner, customer, seen } = self;
-        let works_by_advice = owner.starts_with("shop.example works")
-            || owner.starts_with("The certificate of shop.example ends in");
+        let works_by_advice = owner.starts_with("www.shop.example works")
+            || owner.starts_with("The certificate of www.shop.example ends in");
         let (good, unknown) = (dns.is_good(), *dns == DnsVerdict::Unknown);
         let for_nobody = ["nothing to do", "nothing more to do"];
         let is_for_nobody = for_nobody.iter().any(|part| customer.contains(part));
@@ -145,7 +145,10 @@ impl Sight {
             (stage.starts_with("checking-ssl") <= good, "the certificate comes after the DNS"),
             ((stage == "failed") <= !good, "DNS that failed is not good"),
             (*works == works_by_advice, "advice says whether it works"),
-            (*works == customer.starts_with("shop.example works"), "the customer is told the same"),
+            (
+                *works == customer.starts_with("www.shop.example works"),
+                "the customer is told the same",
+            ),
             (owner.starts_with("Wait") <= !stage.ends_with("failed"), "what failed needs more"),
             (customer.starts_with("Your DNS is right") <= good, "right DNS is good"),
             (unknown <= !customer.contains("lease"), "nobody acts on what is unknown"),
