@@ -158,11 +158,19 @@ mod tests {
             ("1.2.3.4", "parkingpage.namecheap.com", "a forwarding or parking page of Namecheap"),
             ("1.2.3.4", "d1.map.fastly.net", "Fastly"),
             ("1.2.3.4", "shop.example.cdn.cloudflare.net", "Cloudflare"),
+            ("1.2.3.4", "SHOPS.MyShopify.com", "Shopify"),
+            ("1.2.3.4", "com", ""),
             ("192.168.1.7", "", "a private address, which visitors cannot reach"),
             ("fe80::1", "", "a link-local address, which visitors cannot reach"),
         ] {
             assert_eq!(host(address, cname), is, "{address} {cname}");
         }
+        // Of several addresses all have to be there.
+        let of_all =
+            |addresses: [&str; 2]| known_host(&addresses.map(|one| one.parse().unwrap()), &[]);
+        assert_eq!(of_all(["198.185.159.145", "198.49.23.144"]).as_deref(), Some("Squarespace"));
+        assert_eq!(of_all(["198.185.159.145", "23.227.38.65"]), None);
+        assert_eq!(of_all(["192.168.1.7", "127.0.0.1"]), None);
         assert_eq!(known_host(&[], &[]), None);
         let chain = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();

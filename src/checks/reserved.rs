@@ -94,20 +94,84 @@ mod tests {
 
     #[test]
     fn reserved_addresses_are_known_with_their_purpose() {
-        let of = |text: &str| reserved(text.parse().unwrap());
-        assert_eq!(of("172.18.0.3"), Some("a private address"));
-        assert_eq!(of("0.0.0.0"), Some("an address for \"this network\" alone"));
-        assert_eq!(of("::ffff:10.0.0.1"), Some("a private address"));
-        assert_eq!(of("fd00::1"), Some("a private address"));
-        assert_eq!(of("255.255.255.255"), Some("a reserved address"));
-        assert_eq!(of("::10.0.0.1"), Some("a reserved address"));
-        assert_eq!(of("4000::1"), Some("a reserved address"));
-        assert_eq!(of("2001::1"), Some("an address for protocols"));
-        assert_eq!(of("64:ff9b::10.0.0.1"), Some("a private address"));
-        assert_eq!(of("64:ff9b::1.1.1.1"), None);
-        assert_eq!(of("::ffff:1.1.1.1"), Some("an IPv4 address in place of one of IPv6"));
-        for public in ["1.1.1.1", "192.0.0.9", "2606:4700::1", "2001:4860::8888", "172.32.0.1"] {
-            assert_eq!(of(public), None, "{public}");
+        let of = |text: &str| reserved(text.parse().unwrap()).unwrap_or_default();
+        // The first and the last of each range, and one where another begins.
+        for (first, last, purpose) in [
+            ("0.0.0.0", "0.255.255.255", "an address for \"this network\" alone"),
+            ("10.0.0.0", "10.255.255.255", "a private address"),
+            ("100.64.0.0", "100.127.255.255", "a provider's inner address"),
+            ("127.0.0.0", "127.255.255.255", "a machine's address for itself"),
+            ("169.254.0.0", "169.254.255.255", "a link-local address"),
+            ("172.16.0.0", "172.31.255.255", "a private address"),
+            ("192.0.0.0", "192.0.0.255", "an address for protocols"),
+            ("192.0.2.0", "192.0.2.255", "an address for documentation"),
+            ("192.88.99.0", "192.88.99.255", "an address of 6to4, which is no more"),
+            ("192.168.0.0", "192.168.255.255", "a private address"),
+            ("198.18.0.0", "198.19.255.255", "an address for benchmarks"),
+            ("198.51.100.0", "198.51.100.255", "an address for documentation"),
+            ("203.0.113.0", "203.0.113.255", "an address for documentation"),
+            ("224.0.0.0", "239.255.255.255", "an address for multicast"),
+            ("240.0.0.0", "255.255.255.255", "a reserved address"),
+            ("::", "::", "no address"),
+            ("::1", "::1", "a machine's address for itself"),
+            ("::2", "::10.0.0.1", "a reserved address"),
+            ("64:ff9b:1::", "64:ff9b:1:ffff::", "an address for translation within a network"),
+            ("100::", "100::ffff:0:0:1", "an address for discarding"),
+            ("100:0:0:1::", "100::1:ffff:0:0:1", "an address for dummies"),
+            ("100:0:0:2::", "1fff::", "a reserved address"),
+            ("2001::", "2001:1ff::", "an address for protocols"),
+            ("2001:db8::", "2001:db8:ffff::", "an address for documentation"),
+            ("2002::", "2002:ffff::", "an address of 6to4, which is no more"),
+            ("3fff::", "3fff:fff:ffff::", "an address for documentation"),
+            ("4000::", "5eff::", "a reserved address"),
+            ("5f00::", "5f00:ffff::", "an address for segment routing"),
+            ("5f01::", "fbff::", "a reserved address"),
+            ("fc00::", "fdff:ffff::", "a private address"),
+            ("fe00::", "fe7f::", "a reserved address"),
+            ("fe80::", "febf:ffff::", "a link-local address"),
+            ("fec0::", "feff:ffff::", "a private address"),
+            ("ff00::", "ffff::", "an address for multicast"),
+            ("::ffff:10.0.0.1", "::ffff:10.255.255.255", "a private address"),
+            ("::ffff:1.1.1.1", "::ffff:9.9.9.9", "an IPv4 address in place of one of IPv6"),
+            ("64:ff9b::10.0.0.1", "64:ff9b::10.255.255.255", "a private address"),
+        ] {
+            assert_eq!((of(first), of(last)), (purpose, purpose), "{first} {last}");
+        }
+    }
+
+    #[test]
+    fn what_visitors_reach_is_not_reserved() {
+        for public in [
+            "1.0.0.0",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.0.9",
+            "192.0.0.10",
+            "192.0.1.0",
+            "192.88.98.255",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "64:ff9b::1.1.1.1",
+            "2000::",
+            "2001:1::1",
+            "2001:1::2",
+            "2001:1::3",
+            "2001:3::1",
+            "2001:4:112::1",
+            "2001:20::1",
+            "2001:30::1",
+            "2001:200::",
+            "2001:4860::8888",
+            "2606:4700::1",
+            "3ffe:ffff::",
+            "3fff:1000::",
+        ] {
+            assert_eq!(reserved(public.parse().unwrap()), None, "{public}");
         }
     }
 }

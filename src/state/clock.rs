@@ -275,41 +275,86 @@ mod tests {
         assert_eq!(place.waits().await, waits);
     }
 
+    async fn times(state: &State, query: &str) -> Vec<i64> {
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(&state.pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_or_asked_waits_as_if_the_clock_had_not_jumped() {
+        let Place { _folder, state, ledger, mut clock } = place().await;
+        let now = clock.now();
+        let name = "failed.example".parse().unwrap();
+        let hour = Duration::from_secs(3_600);
+        let asked = Asked { name: &name, answer: "", absent: &["/ssl"], absent_lasts: hour };
+        state.certificate_requested(ledger, asked, &News::default(), now).await.unwrap();
+        sqlx::query("UPDATE managed SET refused_at = ? WHERE domain = 'failed.example'")
+            .bind(to_millis(now))
+            .execute(&state.pool)
+            .await
+            .unwrap();
+        let waits = async || {
+            let mut all = Vec::new();
+            for query in [
+                "SELECT refused_at FROM managed WHERE refused_at IS NOT NULL",
+                "SELECT asked_at FROM certificate_request",
+                "SELECT until FROM absent_call",
+            ] {
+                all.extend(times(&state, query).await);
+            }
+            all
+        };
+        let before = waits().await;
+        clock.set_clock(DAYS * 3_000);
+        assert!(state.follow_clock(Loop::Cycles, &mut clock).await.unwrap());
+        let by = clock.now().duration_since(now).as_millis();
+        let moved = waits().await.into_iter().zip(&before).map(|(at, from)| i128::from(at - from));
+        let near = moved.map(|moved| (moved - by).abs() < 3_600_000).collect::<Vec<_>>();
+        assert_eq!(near, [true; 3]);
+    }
+
     #[tokio::test]
     async fn names_are_looked_at_as_if_the_clock_had_not_jumped() {
-        let Place { _folder, state, ledger, mut clock } = place().await;
-        state.follow_clock(Loop::Checks, &mut clock).await.unwrap();
-        let now = clock.now();
-        state.sync_schedule(ledger, Duration::from_secs(300), now).await.unwrap();
-        let rows = async || -> Vec<(i64, Option<i64>, Option<String>)> {
-            sqlx::query_as("SELECT due_at, since, latest FROM domain_status ORDER BY domain")
-                .fetch_all(&state.pool)
-                .await
-                .unwrap()
-        };
-        let looks = [r#"{"dns":{"history":{"mixed_since":"2026-01-01T00:00:00Z"}}}"#, "damaged"];
-        for latest in looks {
+        for (latest, becomes) in [
+            (
+                r#"{"dns":{"history":{"mixed_since":"2026-01-01T00:00:00Z"}}}"#,
+                r#"{"dns":{"history":{}}}"#,
+            ),
+            ("damaged", "damaged"),
+        ] {
+            let Place { _folder, state, ledger, mut clock } = place().await;
+            state.follow_clock(Loop::Checks, &mut clock).await.unwrap();
+            let now = clock.now();
+            state.sync_schedule(ledger, Duration::from_secs(300), now).await.unwrap();
             sqlx::query(
-                "UPDATE domain_status SET checked_at = 1, since = 1, latest = ? WHERE domain =
-                     (SELECT domain FROM domain_status WHERE latest IS NULL)",
+                "UPDATE domain_status SET checked_at = 1, due_at = 1, dns_since = 1, ssl_since = 1,
+                     since = 1, alerted_at = 1, lacks_certificate_since = 1, latest = ?",
             )
             .bind(latest)
             .execute(&state.pool)
             .await
             .unwrap();
+            clock.set_clock(DAYS * 3_000);
+            assert!(state.follow_clock(Loop::Checks, &mut clock).await.unwrap());
+            let by = clock.now().duration_since(now).as_millis();
+            for column in [
+                "due_at",
+                "dns_since",
+                "ssl_since",
+                "since",
+                "alerted_at",
+                "lacks_certificate_since",
+            ] {
+                let all = times(&state, &format!("SELECT {column} FROM domain_status")).await;
+                let [at] = all[..] else { panic!("{column}: {all:?}") };
+                assert!((i128::from(at) - by).abs() < 3_600_000, "{column}");
+            }
+            let query = "SELECT latest FROM domain_status";
+            let all: Vec<String> = sqlx::query_scalar(query).fetch_all(&state.pool).await.unwrap();
+            assert_eq!(all, [becomes]);
+            let told = state.events(None, None, 100).await.unwrap();
+            let is_told = told.iter().any(|one| one.event == "daemon.clock_jumped");
+            assert!(!is_told, "the cycles tell it");
         }
-        let before = rows().await;
-        clock.set_clock(DAYS * 3_000);
-        assert!(state.follow_clock(Loop::Checks, &mut clock).await.unwrap());
-        let by = clock.now().duration_since(now).as_millis();
-        for ((due, since, latest), before) in rows().await.into_iter().zip(before) {
-            let near = |at: i128, from: i64| (at - i128::from(from) - by).abs() < 3_600_000;
-            assert!(near(due.into(), before.0) && near(since.unwrap().into(), before.1.unwrap()));
-            let latest = latest.unwrap();
-            assert!(latest == "damaged" || latest == r#"{"dns":{"history":{}}}"#, "{latest}");
-        }
-        let told = state.events(None, None, 100).await.unwrap();
-        assert!(told.iter().all(|one| one.event != "daemon.clock_jumped"), "the cycles tell it");
     }
 
     #[tokio::test]
