@@ -1,9 +1,10 @@
 //! What a standing means for people: the stage, and what to do about it. Pure.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::place::Place;
 use super::transition::Patience;
 use crate::{
     domain::DomainName,
@@ -18,6 +19,7 @@ use crate::{
 mod addresses;
 mod caa;
 mod dns;
+mod place;
 
 /// Closte issues a certificate within so long, as it says: 5 to 10 minutes.
 const ISSUING: Duration = Duration::from_secs(10 * 60);
@@ -27,9 +29,6 @@ const ADDING: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// In a word: time alone will do it.
 const WAIT: &str = "wait";
-
-/// Where names should point, when that is not known.
-const UNKNOWN_PLACE: &str = "the network's address";
 
 /// What to do about a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +110,7 @@ pub fn advise(
     now: Timestamp,
 ) -> Advice {
     let latest = &status.latest;
-    let about = About { name, latest, place: place(latest), panel };
+    let about = About { name, latest, place: Place::of(&latest.expected), panel };
     let mut advice = advise_on(&about, status, facts, now);
     advice.owner.push_str(&about.odd_views(&advice.owner));
     advice
@@ -158,18 +157,10 @@ fn advise_on(
 struct About<'a> {
     name: &'a DomainName,
     latest: &'a CheckResult,
-    /// What the name should point at, as part of a sentence.
-    place: String,
+    /// What the name should point at.
+    place: Place,
     /// Closte's page for it, where that is known.
     panel: Option<&'a str>,
-}
-
-/// The best of the expected places: an address, if there is one.
-fn place(latest: &CheckResult) -> String {
-    match latest.expected.iter().find(|place| place.parse::<IpAddr>().is_ok()) {
-        Some(address) => address.clone(),
-        None => latest.expected.first().cloned().unwrap_or_else(|| UNKNOWN_PLACE.to_owned()),
-    }
 }
 
 impl About<'_> {
@@ -190,7 +181,7 @@ impl About<'_> {
             short: "fix DNS",
             owner: format!(
                 "The DNS of {name} goes back and forth ({verdicts}; for {lasting}): see that each of \
-                 its name servers has the {record}, and no other record of the name"
+                 its name servers has the {record}, and no other A, AAAA or CNAME record of the name"
             ),
             customer: format!(
                 "The answers for {name} change from moment to moment. Please log in where you manage \

@@ -1,5 +1,7 @@
 //! Where CNAMEs lead that lead nowhere. A resolver only says that it failed, not at which of them.
 
+use std::net::IpAddr;
+
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
 use super::{
@@ -27,12 +29,21 @@ pub(super) async fn find_fault(
     // Some may follow a long chain to its end, and the others not call it broken.
     let answer = counting().find(|one| one.verdict == dns.verdict).or_else(|| counting().next())?;
     let resolver = resolvers.all.iter().find(|one| one.label() == answer.resolver)?;
-    if answer.cnames.is_empty() && dns.verdict != DnsVerdict::Broken {
-        return None;
-    }
-    let (fault, cnames, end) = follow(host, resolver).await?;
-    let zone = match fault {
-        CnameFault::Failure | CnameFault::Signatures => find_zone(&end, resolvers).await,
+    // What an answer shows of them is so: each asked for by itself may have another (RFC 6672 and 6761).
+    let shown = |fault| (!answer.cnames.is_empty()).then(|| (fault, answer.cnames.clone(), None));
+    let is_of_all = |(fault, ..): &Found| matches!(fault, CnameFault::Loop | CnameFault::TooLong);
+    let (fault, cnames, end) = match dns.verdict {
+        DnsVerdict::NoSuchName => shown(CnameFault::NoSuchName),
+        DnsVerdict::NoAddress => match shown(CnameFault::NoAddress) {
+            Some(shown) => follow(host, resolver).await.filter(is_of_all).or(Some(shown)),
+            None => None,
+        },
+        _ => follow(host, resolver).await,
+    }?;
+    let zone = match (fault, end) {
+        (CnameFault::Failure | CnameFault::Signatures, Some(end)) => {
+            find_zone(&end, resolvers).await
+        }
         _ => None,
     };
     Some(Chain { fault, cnames, zone: zone.map(|zone| zone.seen()) })
@@ -60,8 +71,11 @@ fn target(records: &[Record], of: &Name) -> Option<Name> {
     })
 }
 
-/// Why they lead nowhere, where each leads, and the last of the names. None where they are not why.
-async fn follow(host: &Name, resolver: &Resolver) -> Option<(CnameFault, Vec<String>, Name)> {
+/// Why they lead nowhere, where each leads, and the last of the names, where that was asked for.
+type Found = (CnameFault, Vec<String>, Option<Name>);
+
+/// Asks for each of them. None where they are not why.
+async fn follow(host: &Name, resolver: &Resolver) -> Option<Found> {
     let mut seen = vec![host.clone()];
     let mut at = host.clone();
     while seen.len() <= MOST {
@@ -83,9 +97,12 @@ async fn follow(host: &Name, resolver: &Resolver) -> Option<(CnameFault, Vec<Str
             Reply::Broken { .. } => Some(CnameFault::Failure),
             Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => None,
         };
-        return (seen.len() > 1).then_some(()).and(fault).map(|fault| (fault, names(&seen), at));
+        return (seen.len() > 1)
+            .then_some(())
+            .and(fault)
+            .map(|fault| (fault, names(&seen), Some(at)));
     }
-    Some((CnameFault::TooLong, names(&seen), at))
+    Some((CnameFault::TooLong, names(&seen), Some(at)))
 }
 
 /// What is wrong with the name that so many CNAMEs lead to.
@@ -112,7 +129,12 @@ pub(super) fn why(chain: &Chain, name: &str) -> String {
             format!("its CNAMEs lead in a circle, {}", way.join(" → "))
         }
         CnameFault::TooLong => {
-            format!("its chain of {} CNAMEs is longer than resolvers follow", chain.cnames.len())
+            let or_more = if chain.cnames.len() < MOST { "" } else { " or more" };
+            let length = chain.cnames.len();
+            format!("its chain of {length}{or_more} CNAMEs is longer than resolvers follow")
+        }
+        CnameFault::NoSuchName if last.parse::<IpAddr>().is_ok() => {
+            format!("{last} is an address, and a CNAME leads to names only")
         }
         CnameFault::NoSuchName => format!("{last} does not exist"),
         CnameFault::NoAddress => format!("{last} has no address"),

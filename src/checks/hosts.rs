@@ -62,10 +62,15 @@ pub(super) fn known_host(addresses: &[IpAddr], cnames: &[String]) -> Option<Stri
 }
 
 /// How the proxy of this host is taken away from a zone that this provider runs, if it is one. A host
-/// that runs zones itself is a proxy for those alone.
-pub(super) fn proxy_switch(host: &str, provider: Option<&str>) -> Option<&'static str> {
+/// that runs zones itself is a proxy for those alone, and shows no CNAME to its own proxy.
+pub(super) fn proxy_switch(
+    host: &str,
+    provider: Option<&str>,
+    has_cname: bool,
+) -> Option<&'static str> {
     let known = HOSTS.host.iter().find(|known| known.name == host)?;
-    let is_its_zone = provider.is_none_or(|provider| provider == host) || !runs_zones(host);
+    let may_be_its_zone = !has_cname && provider.is_none_or(|provider| provider == host);
+    let is_its_zone = may_be_its_zone || !runs_zones(host);
     known.proxy.as_deref().filter(|_| is_its_zone)
 }
 
@@ -179,11 +184,12 @@ mod tests {
         assert_eq!(chain(&["mine.netlify.app", "d1.map.fastly.net"]), "Netlify");
         assert_eq!(chain(&["evilvercel.app"]), "");
         assert_eq!(chain(&["mine.vercel-dns-evil.com"]), "", "anybody can register that");
-        assert!(proxy_switch("Cloudflare", None).unwrap().contains("DNS only"));
-        assert!(proxy_switch("Cloudflare", Some("Cloudflare")).is_some());
-        assert_eq!(proxy_switch("Cloudflare", Some("GoDaddy")), None);
-        assert!(proxy_switch("Sucuri", Some("GoDaddy")).is_some());
-        assert_eq!(proxy_switch("Squarespace", None), None);
+        assert!(proxy_switch("Cloudflare", None, false).unwrap().contains("DNS only"));
+        assert!(proxy_switch("Cloudflare", Some("Cloudflare"), false).is_some());
+        assert_eq!(proxy_switch("Cloudflare", None, true), None);
+        assert_eq!(proxy_switch("Cloudflare", Some("GoDaddy"), false), None);
+        assert!(proxy_switch("Sucuri", Some("GoDaddy"), true).is_some());
+        assert_eq!(proxy_switch("Squarespace", None, false), None);
     }
 
     #[test]

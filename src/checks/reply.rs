@@ -136,7 +136,9 @@ fn cnames(records: &[Record]) -> Vec<String> {
     cnames
 }
 
-/// A name as it is written, without the dot at its end.
+/// A name as it is written, without the dot at its end, unless there is nothing else.
 pub(super) fn text(name: &Name) -> String {
-    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+    let text = name.to_ascii();
+    let without = text.strip_suffix('.').filter(|without| !without.is_empty());
+    without.unwrap_or(&text).to_ascii_lowercase()
 }

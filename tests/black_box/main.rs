@@ -15,6 +15,7 @@ mod database;
 mod facts;
 mod http;
 mod installation;
+mod names;
 mod output;
 mod plugin;
 mod records;

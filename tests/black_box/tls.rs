@@ -200,7 +200,7 @@ async fn what_leads_elsewhere_is_to_be_removed_in_one_round() {
     assert_eq!(
         found["customer"],
         "Please log in where you manage the DNS of shop.example and remove the A record \
-         198.185.159.144 (Squarespace). 127.0.0.1 is right and stays."
+         198.185.159.144 (Squarespace) of shop.example. 127.0.0.1 is right and stays."
     );
 
     stage.point("shop.example", &["127.0.0.1", wrong_a, wrong_aaaa]);
@@ -235,7 +235,7 @@ async fn an_aaaa_elsewhere_is_wrong_dns_as_long_as_there_is_no_certificate() {
     );
     assert_eq!(found["blockers"], json!(["aaaa-elsewhere"]));
     let advice = found["advice"].as_str().unwrap();
-    assert!(advice.starts_with("Remove the AAAA record of six.example"), "{advice}");
+    assert!(advice.starts_with("Remove the AAAA record 2001:db8::7 ("), "{advice}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{About, Advice, dns::LATER};
+use super::{About, Advice, caa::capital, dns::LATER};
 use crate::{
     checks::hosts::{known_host, proxy_switch, runs_zones},
     listing::listing,
@@ -18,27 +18,32 @@ impl About<'_> {
         let right = dns.addresses.iter().filter(|address| !is_stray(address));
         // Where there are A records, one of them has to be right.
         let right: Vec<&IpAddr> = right.filter(|one| one.is_ipv4() == has_ipv4).collect();
-        let are_its_own = self.has_its_own_addresses();
+        let holder = self.holder();
         let (four, six): (Vec<&Stray>, Vec<&Stray>) =
             dns.strays.iter().partition(|one| one.address.is_ipv4());
 
-        if are_its_own && !right.is_empty() && !dns.strays.is_empty() {
+        let is_right_in_part = !right.is_empty() && !dns.strays.is_empty();
+        if is_right_in_part && let Some(holder) = &holder {
             if four.is_empty() && has_ipv4 {
                 return self.aaaa();
             }
-            let (go, stay) = (records([&four, &six]), listing(right, 0));
+            let (go, stay) = (records([&four, &six]), listing(&right, 0));
+            let stays = if right.len() == 1 { "is right and stays" } else { "are right and stay" };
             return Advice {
                 short: "drop address",
-                owner: format!(
-                    "Remove the {go} of {name}: {stay} is right and stays ({resolvers})"
-                ),
-                customer: format!("{} remove the {go}. {stay} is right and stays.", self.log_in()),
+                owner: format!("Remove the {go} of {holder}: {stay} {stays} ({resolvers})"),
+                customer: format!("{} remove the {go} of {holder}. {stay} {stays}.", self.log_in()),
             };
         }
         if let Some(advice) = self.behind_a_proxy(found) {
             return advice;
         }
-        let leads_to = format!("it leads to {found} ({resolvers})");
+        let leads_to = if is_right_in_part {
+            let strays = listing(dns.strays.iter().map(with_owner), 0);
+            format!("it leads to {strays} as well as to the right place ({resolvers})")
+        } else {
+            format!("it leads to {found} ({resolvers})")
+        };
         if let Some(advice) = self.leads_rightly(self.cnames(), &leads_to) {
             return advice;
         }
@@ -50,28 +55,39 @@ impl About<'_> {
                 customer: format!("{} replace {replace}. {LATER}", self.log_in()),
             };
         }
-        let record = self.record();
-        // A right A record does not help those who go to an old AAAA record.
-        let too = if six.is_empty() || !are_its_own || record.starts_with("AAAA") {
-            String::new()
-        } else {
-            format!(" and remove the {}", records([&six]))
+        // A right A record does not help those who go to an old AAAA record, nor the other way round.
+        let (changed, others) = match self.place.kind() {
+            "AAAA" => (six.len(), &four),
+            _ => (four.len(), &six),
+        };
+        let point = match changed {
+            0 if !dns.strays.is_empty() => format!("add the {}", self.record()),
+            0 | 1 => format!("point the {}", self.record()),
+            several => format!(
+                "replace the {several} {} records of {name} by one at {}",
+                self.place.kind(),
+                self.place
+            ),
+        };
+        let too = match &others[..] {
+            [] => String::new(),
+            _ => format!(" and remove the {}", records([others])),
         };
         Advice {
             short: "point A",
-            owner: format!("Point the {record}{too}: it is at {found} ({resolvers})"),
-            customer: format!("{} point the {record}{too}. {LATER}", self.log_in()),
+            owner: format!("{}{too}: it is at {found} ({resolvers})", capital(&point)),
+            customer: format!("{} {point}{too}. {LATER}", self.log_in()),
         }
     }
 
     /// It is at a proxy that the settings do not name. Where that leads cannot be seen.
     fn behind_a_proxy(&self, found: &str) -> Option<Advice> {
-        let (name, record) = (self.name, self.record());
+        let name = self.name;
         let (host, switch) = self.proxy()?;
         let provider = self.latest.dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
         let change = match self.cnames().first() {
             Some(target) => format!("replace {}", self.instead_of(target)),
-            None => format!("point the {record}"),
+            None => format!("point the {}", self.record()),
         };
         let (how, customer) = if provider == Some(host) {
             (
@@ -110,7 +126,7 @@ impl About<'_> {
             [first, ..] => known_host(&[], std::slice::from_ref(first)).as_deref() == Some(host),
         };
         let provider = dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
-        let switch = proxy_switch(host, provider).filter(|_| is_its_own)?;
+        let switch = proxy_switch(host, provider, !cnames.is_empty()).filter(|_| is_its_own)?;
         Some((host, switch))
     }
 
@@ -129,23 +145,51 @@ impl About<'_> {
 
     /// The A records are right, and an AAAA record is not.
     pub(super) fn aaaa(&self) -> Advice {
-        let (name, dns) = (self.name, &self.latest.dns);
-        let found = if dns.strays.is_empty() {
-            listing(&dns.aaaa_elsewhere, 0)
-        } else {
-            listing(dns.strays.iter().map(with_owner), 0)
-        };
-        Advice {
-            short: "drop AAAA",
-            owner: format!(
-                "Remove the AAAA record of {name}: it points elsewhere ({found}), so visitors and \
-                 certificate authorities with IPv6 go there"
-            ),
-            customer: format!(
-                "{} remove the AAAA record of {name} ({found}). The A record is right and stays.",
-                self.log_in()
-            ),
+        let (name, strays) = (self.name, &self.latest.dns.strays);
+        let six: Vec<&Stray> = strays.iter().filter(|one| one.address.is_ipv6()).collect();
+        let go = records([&six]);
+        let leads = if six.len() == 1 { "it leads" } else { "they lead" };
+        let why = format!(
+            "{leads} elsewhere, so visitors and certificate authorities with IPv6 go there"
+        );
+        let (holder, target) = (self.holder(), self.cnames().first());
+        match (holder, target) {
+            (None, Some(target)) => {
+                let replace = self.instead_of(target);
+                let last = self.cnames().last().unwrap_or(target);
+                Advice {
+                    short: "replace CNAME",
+                    owner: format!("Replace {replace}, or have the {go} of {last} removed: {why}"),
+                    customer: format!(
+                        "{} replace {replace}, or have whoever runs {last} remove its {go}. {LATER}",
+                        self.log_in()
+                    ),
+                }
+            }
+            (holder, _) => {
+                let holder = holder.unwrap_or(name.as_str());
+                Advice {
+                    short: "drop AAAA",
+                    owner: format!("Remove the {go} of {holder}: {why}"),
+                    customer: format!(
+                        "{} remove the {go} of {holder}. The A record is right and stays.",
+                        self.log_in()
+                    ),
+                }
+            }
         }
+    }
+
+    /// Whose records the addresses are, where who runs the name's zone can change them: the name's own,
+    /// or those of another one in that zone, which its CNAMEs lead to.
+    fn holder(&self) -> Option<&str> {
+        if self.has_its_own_addresses() {
+            return Some(self.name.as_str());
+        }
+        let zone = &self.latest.dns.zone.as_ref()?.name;
+        let last = self.cnames().last()?;
+        let below = last.strip_suffix(zone.as_str())?;
+        (below.is_empty() || below.ends_with('.')).then_some(last.as_str())
     }
 
     /// One of several addresses does not serve the name, and others do.

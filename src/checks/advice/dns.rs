@@ -1,8 +1,6 @@
 //! Advice about where a name points, and about what is out of order on the way there.
 
-use std::net::IpAddr;
-
-use super::{About, Advice, UNKNOWN_PLACE, WAIT};
+use super::{About, Advice, WAIT, place::Place};
 use crate::{
     checks::chain,
     listing::listing,
@@ -12,24 +10,14 @@ use crate::{
 impl About<'_> {
     /// `A record of shop.example at 203.0.113.10`.
     pub(super) fn record(&self) -> String {
-        format!("{} record of {} at {}", self.kind(), self.name, self.place)
+        format!("{} record of {} at {}", self.place.kind(), self.name, self.place)
     }
 
     /// `an A record at 203.0.113.10`
     pub(super) fn a_record(&self) -> String {
-        match self.kind() {
-            "CNAME" => format!("a CNAME to {}", self.place),
-            kind => format!("an {kind} record at {}", self.place),
-        }
-    }
-
-    /// The kind of record that leads to the right place.
-    fn kind(&self) -> &'static str {
-        match self.place.parse::<IpAddr>() {
-            Ok(IpAddr::V6(_)) => "AAAA",
-            Ok(IpAddr::V4(_)) => "A",
-            Err(_) if self.place.contains('/') || self.place == UNKNOWN_PLACE => "A",
-            Err(_) => "CNAME",
+        match &self.place {
+            Place::Host(host) => format!("a CNAME to {host}"),
+            place => format!("an {} record at {place}", place.kind()),
         }
     }
 
@@ -48,10 +36,13 @@ impl About<'_> {
         }
     }
 
-    /// The CNAMEs that lead to where the verdict sees it.
+    /// The CNAMEs that lead to where the verdict sees it. That of an AAAA record beside a right A
+    /// record is the whole name's.
     pub(super) fn cnames(&self) -> &[String] {
         let dns = &self.latest.dns;
-        let meant = dns.answers.iter().find(|one| one.counts() && one.verdict == dns.verdict);
+        let counting = || dns.answers.iter().filter(|one| one.counts());
+        let meant = counting().find(|one| one.verdict == dns.verdict);
+        let meant = meant.or_else(|| counting().find(|one| !one.cnames.is_empty()));
         meant.map_or(&[], |answer| &answer.cnames)
     }
 
@@ -117,15 +108,23 @@ impl About<'_> {
             };
         }
         let registered = psl::domain_str(name).unwrap_or(name);
+        let (is_it, that_it_is) = match private_suffix(name) {
+            // Not everybody who gives names away is a registry.
+            Some(suffix) => (
+                format!("Is {registered} set up with whoever runs {suffix}?"),
+                format!("{registered} is set up with whoever runs {suffix}"),
+            ),
+            None => (
+                format!("Is {registered} registered, and not expired?"),
+                format!("{registered} is registered and not expired"),
+            ),
+        };
         Advice {
             short: "register",
-            owner: format!(
-                "Point the {record}: there is no such name ({resolvers}). Is {registered} registered, \
-                 and not expired?"
-            ),
+            owner: format!("Point the {record}: there is no such name ({resolvers}). {is_it}"),
             customer: format!(
-                "{name} does not exist in the DNS. Please see to it that {registered} is registered \
-                 and not expired, and then point the {record}."
+                "{name} does not exist in the DNS. Please see to it that {that_it_is}, and then point \
+                 the {record}."
             ),
         }
     }
@@ -134,8 +133,8 @@ impl About<'_> {
         let record = self.record();
         Advice {
             short: "add A",
-            owner: format!("Point the {record}: the name has no address ({})", self.resolvers()),
-            customer: format!("{} point the {record}. {LATER}", self.log_in()),
+            owner: format!("Add the {record}: the name has no address ({})", self.resolvers()),
+            customer: format!("{} add the {record}. {LATER}", self.log_in()),
         }
     }
 
@@ -181,7 +180,10 @@ impl About<'_> {
     /// It leads to where it should: what is wrong there is the network's own matter.
     pub(super) fn leads_rightly(&self, cnames: &[String], what: &str) -> Option<Advice> {
         let name = self.name;
-        let right = self.latest.expected.iter().find(|place| cnames.contains(place))?;
+        // What a CNAME leads to is a name, even if it reads as an address.
+        let is_host = |place: &&String| matches!(Place::parse(place), Place::Host(_));
+        let hosts = self.latest.expected.iter().filter(is_host);
+        let right = hosts.into_iter().find(|host| cnames.contains(host))?;
         Some(Advice {
             short: "fix DNS",
             owner: format!("See to the DNS of {right}, where {name} rightly leads: {what}"),
@@ -216,7 +218,10 @@ impl About<'_> {
                 format!("have the DS record {above} removed or corrected")
             }
             Some(BrokenBy::Disagreement) => format!("have all of them say the same: the {record}"),
-            Some(BrokenBy::LongChain) => format!("have it shortened: point the {record} itself"),
+            Some(BrokenBy::LongChain) => match self.cnames().first() {
+                Some(first) => format!("have it shortened: replace {}", self.instead_of(first)),
+                None => format!("have it shortened to the {record}"),
+            },
             Some(BrokenBy::Failure) | None => {
                 format!("have the name servers of {zone} answer, or correct them {above}")
             }
@@ -235,6 +240,13 @@ impl About<'_> {
             ),
         }
     }
+}
+
+/// What the name is below, if that is somebody's who gives names away without being a registry.
+fn private_suffix(name: &str) -> Option<&str> {
+    let suffix = psl::suffix(name.as_bytes())?;
+    let is_private = suffix.typ() == Some(psl::Type::Private);
+    is_private.then(|| std::str::from_utf8(suffix.as_bytes()).ok()).flatten()
 }
 
 /// What a customer should expect of a change.

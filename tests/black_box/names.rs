@@ -1,0 +1,274 @@
+//! Names as people set them up, after public reports: each remedy ends the trouble when it is followed
+//! word by word.
+
+use std::net::IpAddr;
+
+use closte_sync::simulator::Face;
+use serde_json::Value;
+
+use crate::support::{Outside, Program, SERVER, rig};
+
+const LATER: &str = "It can take some hours until everybody sees the change.";
+
+async fn bare() -> (Outside, Program) {
+    let outside = Outside::start().await;
+    let program = outside.around(Program::bare());
+    (outside, program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1"))
+}
+
+async fn among_real_zones() -> (Outside, Program) {
+    let (outside, program) = bare().await;
+    let resolvers = [rig().validating, rig().trusting].map(|address| address.to_string());
+    (outside, program.with("CLOSTE_SYNC__CHECKS__RESOLVERS", &resolvers.join(",")))
+}
+
+async fn check(program: &Program, name: &str) -> Value {
+    program.run(&["check", "--json", name]).await.json()[0].clone()
+}
+
+/// Checks what is said of a name, to the owner and to the customer.
+async fn says(program: &Program, name: &str, owner: &str, customer: &str) -> Value {
+    let seen = check(program, name).await;
+    let told = (seen["advice"].as_str().unwrap(), seen["customer"].as_str().unwrap());
+    assert_eq!(told, (owner, customer), "{name}: {seen}");
+    seen
+}
+
+/// The same, where all resolvers agree and the customer is to do what the owner is told.
+async fn remedy(
+    program: &Program,
+    zone: &str,
+    name: &str,
+    what: &str,
+    why: &str,
+    end: &str,
+) -> Value {
+    let mut letters = what.chars();
+    let capital = letters.next().unwrap().to_ascii_uppercase();
+    let owner = format!("{capital}{}: {why} (2 of 2 resolvers)", letters.as_str());
+    let customer = format!("Please log in where you manage the DNS of {zone} and {what}{end}");
+    says(program, name, &owner, &customer).await
+}
+
+#[tokio::test]
+async fn a_cname_is_named_by_what_the_answer_shows_of_it() {
+    let mut zone = rig().zone("cname-5.example").a("@", "127.0.0.1");
+    for record in [
+        "address CNAME 127.0.0.1.",
+        "local CNAME localhost.",
+        "moved CNAME www.old",
+        "old DNAME gone.example.",
+        "nothing CNAME .",
+    ] {
+        zone = zone.record(record);
+    }
+    zone.serve();
+    let (_outside, program) = among_real_zones().await;
+    for (label, target, why) in [
+        ("address", "127.0.0.1", "127.0.0.1 is an address, and a CNAME leads to names only"),
+        // Asked for by itself it is there (RFC 6761).
+        ("local", "localhost", "localhost does not exist"),
+        // A validator fails at what it makes of a DNAME, asked for by itself.
+        (
+            "moved",
+            "www.old.cname-5.example",
+            "it leads on to www.gone.example, and www.gone.example does not exist",
+        ),
+        ("nothing", ".", ". has no address"),
+    ] {
+        let name = format!("{label}.cname-5.example");
+        let what = format!("replace the CNAME of {name} to {target} by an A record at 127.0.0.1");
+        let end = format!(": {why}. {LATER}");
+        remedy(&program, "cname-5.example", &name, &what, why, &end).await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_removed_where_it_stands() {
+    let mut zone = rig().zone("stray-5.example");
+    for record in [
+        "two A 127.0.0.1",
+        "two A 9.9.9.9",
+        "six A 127.0.0.1",
+        "six AAAA 2620:fe::9",
+        "six AAAA 2620:fe::fe",
+        "to-two CNAME two",
+        "to-six CNAME six",
+        "away-two CNAME two.host-5.example.",
+        "away-six CNAME six.host-5.example.",
+    ] {
+        zone = zone.record(record);
+    }
+    zone.serve();
+    let host = rig().zone("host-5.example").a("two", "127.0.0.1").a("two", "9.9.9.9");
+    host.a("six", "127.0.0.1").record("six AAAA 2620:fe::9").serve();
+    let (_outside, program) = among_real_zones().await;
+    let log_in = "Please log in where you manage the DNS of stray-5.example and";
+    for label in ["two", "to-two"] {
+        let what = "remove the A record 9.9.9.9 of two.stray-5.example";
+        let (why, end) = ("127.0.0.1 is right and stays", ". 127.0.0.1 is right and stays.");
+        let name = format!("{label}.stray-5.example");
+        remedy(&program, "stray-5.example", &name, what, why, end).await;
+    }
+    for label in ["six", "to-six"] {
+        let what = "emove the AAAA records 2620:fe::9, 2620:fe::fe of six.stray-5.example";
+        says(
+            &program,
+            &format!("{label}.stray-5.example"),
+            &format!(
+                "R{what}: they lead elsewhere, so visitors and certificate authorities with IPv6 go \
+                 there"
+            ),
+            &format!("{log_in} r{what}. The A record is right and stays."),
+        )
+        .await;
+    }
+    // What stands in another's zone is not theirs to remove.
+    for (label, stray) in [("two", "9.9.9.9"), ("six", "2620:fe::9")] {
+        let name = format!("away-{label}.stray-5.example");
+        let what = format!(
+            "replace the CNAME of {name} to {label}.host-5.example by an A record at 127.0.0.1"
+        );
+        let why = format!("it leads to {stray} as well as to the right place");
+        let end = format!(". {LATER}");
+        remedy(&program, "stray-5.example", &name, &what, &why, &end).await;
+    }
+}
+
+#[tokio::test]
+async fn what_works_over_a_cname_with_an_aaaa_record_elsewhere_has_no_such_record_itself() {
+    let (outside, program) = bare().await;
+    outside.dns.point("host.example", &[SERVER, "2620:fe::9".parse().unwrap()]);
+    outside.dns.alias("shop.example", "host.example");
+    outside.tls.show("shop.example", Face::Valid(90)).unwrap();
+    let works = "shop.example works, but visitors with IPv6 get to another server.";
+    let replace =
+        "eplace the CNAME of shop.example to host.example by an A record at 127.0.0.1, or have";
+    says(
+        &program,
+        "shop.example",
+        &format!(
+            "{works} R{replace} the AAAA record 2620:fe::9 of host.example removed: it leads \
+             elsewhere, so visitors and certificate authorities with IPv6 go there"
+        ),
+        &format!(
+            "{works} Please log in where you manage the DNS of shop.example and r{replace} whoever \
+             runs host.example remove its AAAA record 2620:fe::9. {LATER}"
+        ),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn all_records_that_lead_elsewhere_are_seen_to_in_one_round() {
+    let mut zone = rig().zone("all-5.example").record("@ MX 10 mail");
+    for record in [
+        "two A 9.9.9.9",
+        "two A 9.9.9.10",
+        "two AAAA 2620:fe::9",
+        "both A 9.9.9.9",
+        "both AAAA 2620:fe::9",
+        "six AAAA 2620:fe::9",
+    ] {
+        zone = zone.record(record);
+    }
+    zone.serve();
+    let (_outside, program) = among_real_zones().await;
+    let targets = |targets| program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
+    let end = format!(". {LATER}");
+    let at_both = "it is at 9.9.9.9, 2620:fe::9";
+    for (place, label, what, why) in [
+        ("127.0.0.1", "", "add the A record of NAME at 127.0.0.1", "the name has no address"),
+        (
+            "127.0.0.1",
+            "two.",
+            "replace the 2 A records of NAME by one at 127.0.0.1 and remove the AAAA record 2620:fe::9",
+            "it is at 9.9.9.9, 9.9.9.10, 2620:fe::9",
+        ),
+        (
+            "127.0.0.1",
+            "six.",
+            "add the A record of NAME at 127.0.0.1 and remove the AAAA record 2620:fe::9",
+            "it is at 2620:fe::9",
+        ),
+        // Not everybody reaches an address of IPv6.
+        (
+            "2620:fe::fe,127.0.0.1",
+            "both.",
+            "point the A record of NAME at 127.0.0.1 and remove the AAAA record 2620:fe::9",
+            at_both,
+        ),
+        // Where there is an A record, it decides.
+        (
+            "2620:fe::fe",
+            "both.",
+            "point the AAAA record of NAME at 2620:fe::fe and remove the A record 9.9.9.9",
+            at_both,
+        ),
+        (
+            "127.0.0.0/24",
+            "both.",
+            "point the A record of NAME at an address in 127.0.0.0/24 and remove the AAAA record \
+             2620:fe::9",
+            at_both,
+        ),
+    ] {
+        let name = format!("{label}all-5.example");
+        let what = what.replace("NAME", &name);
+        remedy(&targets(place), "all-5.example", &name, &what, why, &end).await;
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_by_cname_is_not_switched_where_the_zone_is_run() {
+    let (outside, program) = bare().await;
+    let dns = &outside.dns;
+    let proxy: IpAddr = "104.16.0.1".parse().unwrap();
+    dns.alias("shop.example", "shop.example.cdn.cloudflare.net");
+    dns.point("shop.example.cdn.cloudflare.net", &[proxy]);
+    let replace = "eplace the CNAME of shop.example to shop.example.cdn.cloudflare.net by an A record at \
+                   127.0.0.1";
+    says(
+        &program,
+        "shop.example",
+        &format!("R{replace}: it leads to 104.16.0.1, Cloudflare (1 of 1 resolvers)"),
+        &format!("Please log in where you manage the DNS of shop.example and r{replace}. {LATER}"),
+    )
+    .await;
+    dns.alias("safe.example", "x.incapdns.net");
+    dns.point("x.incapdns.net", &["45.60.0.1".parse().unwrap()]);
+    let customer = check(&program, "safe.example").await["customer"].clone();
+    let both = "Please log in at Imperva, take the site out of its protection, and replace the CNAME of \
+                safe.example to x.incapdns.net by an A record at 127.0.0.1.";
+    assert!(customer.as_str().unwrap().starts_with(both), "{customer}");
+}
+
+#[tokio::test]
+async fn who_gives_a_name_away_is_asked_for_it() {
+    let (outside, program) = bare().await;
+    outside.dns.delegate("co.uk", &["nsa.nic.uk"]);
+    outside.dns.delegate("github.io", &["dns1.p05.nsone.net"]);
+    for (name, question, customer) in [
+        (
+            "www.nobody.co.uk",
+            "Is nobody.co.uk registered, and not expired?",
+            "nobody.co.uk is registered and not expired",
+        ),
+        (
+            "www.gone.github.io",
+            "Is gone.github.io set up with whoever runs github.io?",
+            "gone.github.io is set up with whoever runs github.io",
+        ),
+    ] {
+        let record = format!("oint the A record of {name} at 127.0.0.1");
+        says(
+            &program,
+            name,
+            &format!("P{record}: there is no such name (1 of 1 resolvers). {question}"),
+            &format!(
+                "{name} does not exist in the DNS. Please see to it that {customer}, and then p{record}."
+            ),
+        )
+        .await;
+    }
+}
