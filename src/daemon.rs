@@ -226,7 +226,8 @@ async fn run_cycles(
         loop_state.note(&mut outcome, now);
         health.note_cycle(&outcome, took);
         service::status(&outcome, &mut loop_state.status, health.refusal());
-        let news = News::of(loop_state.conditions.update(outcome.findings(), Instant::now()));
+        let news =
+            News::of(loop_state.conditions.update(outcome.findings(state.path()), Instant::now()));
         note_end(state, &outcome, &news).await;
         let list_again = outcome.list_again_after().unwrap_or(Duration::MAX);
         let next = now + pause(interval, loop_state.failures).min(list_again);
@@ -264,7 +265,7 @@ pub async fn tell(state: &State, event: Event) {
 
 /// Writes down that a cycle was broken off, for those who print the reason themselves.
 pub async fn note_failure(state: &State, outcome: &CycleOutcome) {
-    let recorded = Conditions::default().update(outcome.findings(), Instant::now());
+    let recorded = Conditions::default().update(outcome.findings(state.path()), Instant::now());
     note_end(state, outcome, &News { told: Vec::new(), recorded }).await;
 }
 
@@ -339,7 +340,8 @@ mod tests {
         let outcome = unbroken(async { panic!("no such row: {}", 7) }).await;
         let error = outcome.stopped_by.as_ref().unwrap().to_string();
         assert!(error.contains("no such row: 7"), "{error}");
-        let events = Conditions::default().update(outcome.findings(), Instant::now());
+        let events = Conditions::default()
+            .update(outcome.findings(std::path::Path::new("state.db")), Instant::now());
         let names: Vec<_> = events.iter().map(Event::name).collect();
         assert_eq!(names, ["state.failed"]);
     }

@@ -266,7 +266,7 @@ events! {
     /// They are looked at in time again.
     INFO "checks.in_time" ChecksInTime { after_s: u64 }
     /// The state database could not be written.
-    ERROR "state.failed" StateFailed { error: String, for_s: u64 }
+    ERROR "state.failed" StateFailed { file: String, error: String, for_s: u64 }
     /// The state database was deleted while the daemon runs.
     ERROR "state.deleted" StateDeleted { file: String, outcome: String, for_s: u64 }
     /// Another file is at its name. Nothing is added or removed any more.

@@ -148,12 +148,12 @@ impl Scheduler {
         let Some(ledger) = self.sync_schedule().await? else {
             return Ok(());
         };
-        let (own_domain, plugins) = self.state.network(ledger).await?;
-        self.follow(ledger, plugins).await?;
+        let network = self.state.network(ledger).await?;
+        self.follow(ledger, network.check_interval).await?;
         if work.names.is_empty() && self.state.due(ledger, self.clock.now(), 1).await?.is_empty() {
             return Ok(());
         }
-        stop.run_until_cancelled(self.find_expected(own_domain.as_deref())).await;
+        stop.run_until_cancelled(self.find_expected(Some(&network.domain))).await;
         self.refill(ledger, work).await?;
         self.begin(work);
         self.note_all(resolvers(&self.checks)).await;
@@ -185,7 +185,7 @@ impl Scheduler {
         };
         let now = self.clock.now();
         if self.enrolled.is_none_or(|(known, _)| known != ledger) {
-            let (_, plugins) = self.state.network(ledger).await?;
+            let plugins = self.state.network(ledger).await?.check_interval;
             self.interval = self.pace.with(plugins);
             self.state.spread(ledger, self.interval, now).await?;
         }
@@ -335,7 +335,8 @@ impl Scheduler {
             Ok(()) => Finding::Clear(Condition::State),
             Err(error) if error.is_told() => return,
             Err(error) => {
-                let event = Event::StateFailed { error: error.to_string(), for_s: 0 };
+                let file = self.state.path().display().to_string();
+                let event = Event::StateFailed { file, error: error.to_string(), for_s: 0 };
                 Finding::Raise(Condition::State, event)
             }
         };

@@ -114,7 +114,7 @@ impl Scope {
         let path = &settings.state.path;
         let state = if path.exists() {
             match State::open(path).await {
-                Err(StateError::NotWritable { .. }) => {
+                Err(StateError::NotWritable(_)) => {
                     let note = format!("{} cannot be written: nothing is recorded", path.display());
                     complain(&format!("{}\n", paint(FAIR, note)));
                     State::open_existing(path).await?.map(|state| (state, false))
@@ -132,7 +132,7 @@ impl Scope {
                 state.sync_schedule(ledger, settings.checks.pace.interval, clock.now()).await?;
             }
             scope.names = state.desired(ledger, only).await?;
-            (scope.own_domain, _) = state.network(ledger).await?;
+            scope.own_domain = Some(state.network(ledger).await?.domain);
             scope.ledger = Some(ledger);
             scope.place = is_writable.then_some(state);
         }

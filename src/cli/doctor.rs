@@ -144,20 +144,17 @@ async fn check_state(settings: &Settings) -> Finding {
     let shown = path.display();
     let found = match State::open_existing(path).await {
         Ok(Some(state)) if state.has_daemon() => Ok(format!("{shown}, and a daemon runs with it")),
-        Ok(_) | Err(StateError::Older { .. }) => {
+        Ok(_) | Err(StateError::Older) => {
             // Where there is nothing yet, the first folder above that is there decides.
             let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
             match access(there, Access::WRITE_OK) {
                 Ok(()) => Ok(format!("{shown} can be written")),
-                Err(error) => Err(StateError::NotWritable {
-                    path: path.clone(),
-                    detail: format!("{}: {error}", there.display()),
-                }),
+                Err(error) => Err(StateError::NotWritable(format!("{}: {error}", there.display()))),
             }
         }
         Err(error) => Err(error),
     };
-    Finding::new("state", found)
+    Finding::new("state", found.map_err(|error| format!("{shown}: {error}")))
 }
 
 /// Whether the endpoint's address is to be had, unless a daemon has it already.

@@ -44,7 +44,7 @@ use crate::{
     reconciler::{CycleError, Rules, SyncPolicy},
     settings::{Layers, SettingsError},
     state::{State, StateConfig, StateError},
-    telemetry::{self, Filter, Format, Stream},
+    telemetry::{self, Filter, Format, Log, Stream},
     wordpress::{Source, SourceError},
 };
 
@@ -195,6 +195,8 @@ enum CommandError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error("{}: {error}", file.display())]
+    StateFile { file: PathBuf, error: StateError },
     #[error(transparent)]
     Cycle(#[from] CycleError),
     #[error(transparent)]
@@ -217,6 +219,18 @@ enum CommandError {
     #[cfg(feature = "demo")]
     #[error("the practice network: {0}")]
     Practice(#[from] sqlx::Error),
+}
+
+impl CommandError {
+    /// Says which file it is about, where that is the state database.
+    fn with_state_file(self, file: PathBuf) -> Self {
+        match self {
+            Self::State(error) | Self::Cycle(CycleError::State(error)) => {
+                Self::StateFile { file, error }
+            }
+            other => other,
+        }
+    }
 }
 
 /// `a.example is`, `a.example, b.example are`.
@@ -328,22 +342,31 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         && io::stderr().is_terminal();
     let filter = if has_bar { Filter::warnings() } else { settings.log.filter.clone() };
     let log = telemetry::start(settings.log.format, &filter, Stream::Err);
-    match command {
-        Command::Run => {
-            let format = settings.log.format;
-            match run::execute(settings, layers, &log).await {
-                // Programs that read the log have no use for plain lines in it; a log that is off has no
-                // readers.
-                Err(error)
-                    if format == Format::Json
-                        && tracing::enabled!(target: "closte_sync", tracing::Level::ERROR) =>
-                {
-                    Event::Failed { error: error.to_string() }.log();
-                    Ok(exit::ERROR)
-                }
-                result => result,
-            }
+    let (format, state_file) = (settings.log.format, settings.state.path.clone());
+    let is_daemon = matches!(command, Command::Run);
+    let done = carry_out(command, settings, layers, &log).await;
+    match done.map_err(|error| error.with_state_file(state_file)) {
+        // Programs that read the log have no use for plain lines in it; a log that is off has no readers.
+        Err(error)
+            if is_daemon
+                && format == Format::Json
+                && tracing::enabled!(target: "closte_sync", tracing::Level::ERROR) =>
+        {
+            Event::Failed { error: error.to_string() }.log();
+            Ok(exit::ERROR)
         }
+        done => done,
+    }
+}
+
+async fn carry_out(
+    command: Command,
+    settings: Settings,
+    layers: &Layers,
+    log: &Log,
+) -> Result<u8, CommandError> {
+    match command {
+        Command::Run => run::execute(settings, layers, log).await,
         Command::Plan { json } => plan::execute(&settings, json).await,
         Command::Apply { domain, allow_removals, create_record, json } => {
             apply::execute(&settings, domain, allow_removals, create_record, json).await

@@ -163,7 +163,7 @@ impl Reconciler {
         let interval = match &network.plugin {
             Ok(plugin) => plugin.dns_check_interval,
             // What cannot be read changes nothing.
-            Err(_) => self.state.network(id).await?.1,
+            Err(_) => self.state.network(id).await?.check_interval,
         };
         self.state.note_check_interval(id, interval).await?;
         Ok(id)

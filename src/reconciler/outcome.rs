@@ -1,6 +1,6 @@
 //! What a cycle came to, as data: everybody else only reads it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde::Serialize;
 use thiserror::Error;
@@ -143,8 +143,9 @@ impl CycleOutcome {
         (report.added + report.removed + report.missing > 0).then_some(LIST_AGAIN)
     }
 
-    /// What it found of the conditions that cycles can be in. Of the others it knows nothing.
-    pub fn findings(&self) -> Vec<Finding> {
+    /// What it found of the conditions that cycles can be in, with this state database. Of the others it
+    /// knows nothing.
+    pub fn findings(&self, state_file: &Path) -> Vec<Finding> {
         let mut findings = match &self.stopped_by {
             None => vec![Finding::Clear(Condition::WordPress), Finding::Clear(Condition::State)],
             Some(CycleError::Source(error)) => {
@@ -157,7 +158,8 @@ impl CycleOutcome {
             ],
             Some(CycleError::State(error)) if error.is_told() => Vec::new(),
             Some(error @ (CycleError::State(_) | CycleError::Fault(_))) => {
-                let event = Event::StateFailed { error: error.to_string(), for_s: 0 };
+                let file = state_file.display().to_string();
+                let event = Event::StateFailed { file, error: error.to_string(), for_s: 0 };
                 vec![Finding::Raise(Condition::State, event)]
             }
             Some(CycleError::Stopped) => Vec::new(),

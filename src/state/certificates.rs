@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{LedgerId, State, StateError, to_millis};
+use super::{LedgerId, State, StateError, columns::At};
 use crate::{clock::CLOCKS_DIFFER, domain::DomainName, event::News, ledger::later};
 
 /// A name that has been without a certificate for too long.
@@ -41,30 +41,24 @@ impl State {
         most: u32,
         now: Timestamp,
     ) -> Result<Vec<MissingCertificate>, StateError> {
-        let before = |wait: Duration| to_millis(now.checked_sub(wait).unwrap_or(Timestamp::MIN));
-        let rows: Vec<(String, Option<i64>)> = sqlx::query_as(
-            "SELECT s.domain, m.blog_id FROM domain_status s
-             JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain
-             LEFT JOIN certificate_request r ON r.ledger_id = s.ledger_id AND r.domain = s.domain
-             WHERE s.ledger_id = ? AND s.lacks_certificate_since <= ?
-             AND m.present_since IS NOT NULL
-             AND (r.asked_at IS NULL OR r.asked_at <= ? OR r.asked_at > ?)
-             ORDER BY s.lacks_certificate_since LIMIT ?",
-        )
-        .bind(ledger.number())
-        .bind(before(patience))
-        .bind(before(pause))
-        // By a clock that was ahead then.
-        .bind(to_millis(later(now, CLOCKS_DIFFER)))
-        .bind(most)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.failed())?;
-        // What stands in the ledger is a name.
-        let read = |(name, blog_id): (String, _)| {
-            Some(MissingCertificate { name: name.parse().ok()?, blog_id })
-        };
-        Ok(rows.into_iter().filter_map(read).collect())
+        let before = |wait: Duration| At(now.checked_sub(wait).unwrap_or(Timestamp::MIN));
+        let sites_without_record = sqlx::query_as!(
+            MissingCertificate,
+            r#"SELECT s.domain AS "name: DomainName", m.blog_id FROM domain_status s
+               JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain
+               LEFT JOIN certificate_request r ON r.ledger_id = s.ledger_id AND r.domain = s.domain
+               WHERE s.ledger_id = ? AND s.lacks_certificate_since <= ?
+               AND m.present_since IS NOT NULL
+               AND (r.asked_at IS NULL OR r.asked_at <= ? OR r.asked_at > ?)
+               ORDER BY s.lacks_certificate_since LIMIT ?"#,
+            ledger,
+            before(patience),
+            before(pause),
+            // By a clock that was ahead then.
+            At(later(now, CLOCKS_DIFFER)),
+            most,
+        );
+        Ok(sites_without_record.fetch_all(&self.pool).await?)
     }
 
     /// Writes down what came of asking for a certificate and what there is to say of it, all or nothing; and
@@ -81,21 +75,24 @@ impl State {
     ) -> Result<(), StateError> {
         let mut recording = self.recording(news, now).await?;
         for path in asked.absent {
-            sqlx::query("INSERT OR REPLACE INTO absent_call VALUES (?, ?)")
-                .bind(*path)
-                .bind(to_millis(later(now, asked.absent_lasts)))
-                .execute(recording.connection())
-                .await
-                .map_err(self.failed())?;
-        }
-        sqlx::query("INSERT OR REPLACE INTO certificate_request VALUES (?, ?, ?, ?)")
-            .bind(ledger.number())
-            .bind(asked.name.as_str())
-            .bind(to_millis(now))
-            .bind(asked.answer)
+            sqlx::query!(
+                "INSERT OR REPLACE INTO absent_call (path, until) VALUES (?, ?)",
+                *path,
+                At(later(now, asked.absent_lasts)),
+            )
             .execute(recording.connection())
-            .await
-            .map_err(self.failed())?;
+            .await?;
+        }
+        sqlx::query!(
+            "INSERT OR REPLACE INTO certificate_request (ledger_id, domain, asked_at, answer)
+             VALUES (?, ?, ?, ?)",
+            ledger,
+            asked.name.as_str(),
+            At(now),
+            asked.answer,
+        )
+        .execute(recording.connection())
+        .await?;
         recording.commit().await
     }
 
@@ -108,11 +105,11 @@ impl State {
         lasts: Duration,
         now: Timestamp,
     ) -> Result<Vec<String>, StateError> {
-        sqlx::query_scalar("SELECT path FROM absent_call WHERE until > ? AND until <= ?")
-            .bind(to_millis(now))
-            .bind(to_millis(later(later(now, lasts), CLOCKS_DIFFER)))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed())
+        let paths = sqlx::query_scalar!(
+            "SELECT path FROM absent_call WHERE until > ? AND until <= ?",
+            At(now),
+            At(later(later(now, lasts), CLOCKS_DIFFER)),
+        );
+        Ok(paths.fetch_all(&self.pool).await?)
     }
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{State, StateError, from_millis, to_millis};
+use super::{State, StateError, columns::At};
 use crate::{
     clock::{Boot, Clock, Jump},
     event::{Event, News},
@@ -40,14 +40,14 @@ impl State {
         }
         let now = clock.now();
         let seen = self.last_cycle().await?.completed_at;
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
+        let mut transaction = self.pool.begin().await?;
         if let Some(seen) = seen.map(|seen| later(seen, clock.machine_runs_for()))
             && seen < now
         {
-            shift(&mut transaction, whose.graces(), seen, now).await.map_err(self.failed())?;
+            shift_graces(&mut transaction, whose, millis(seen, now)).await?;
         }
-        reckon(&mut transaction, whose, clock.boot()).await.map_err(self.failed())?;
-        transaction.commit().await.map_err(self.failed())?;
+        reckon(&mut transaction, whose, clock.boot()).await?;
+        transaction.commit().await?;
         Ok(true)
     }
 
@@ -57,14 +57,12 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn reckon_on(&self, whose: Loop, clock: &mut Clock) -> Result<bool, StateError> {
-        let query = "SELECT booted_at FROM reckoning WHERE loop = ? AND boot = ?";
-        let booted_at: Option<i64> = sqlx::query_scalar(query)
-            .bind(whose.as_str())
-            .bind(&clock.boot().id)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(self.failed())?;
-        let Some(at) = booted_at.map(from_millis) else { return Ok(false) };
+        let booted_at = sqlx::query_scalar!(
+            r#"SELECT booted_at AS "booted_at: At" FROM reckoning WHERE loop = ? AND boot = ?"#,
+            whose.as_str(),
+            clock.boot().id,
+        );
+        let Some(At(at)) = booted_at.fetch_optional(&self.pool).await? else { return Ok(false) };
         clock.follow(Boot { id: clock.boot().id.clone(), at });
         Ok(true)
     }
@@ -79,10 +77,10 @@ impl State {
         let news = News::of((whose == Loop::Cycles).then_some(event));
         let mut recording = self.recording(&news, jump.to).await?;
         let connection = recording.connection();
-        for waits in [whose.graces(), whose.other_waits()] {
-            shift(connection, waits, jump.from, jump.to).await.map_err(self.failed())?;
-        }
-        reckon(connection, whose, &jump.boot).await.map_err(self.failed())?;
+        let by = millis(jump.from, jump.to);
+        shift_graces(connection, whose, by).await?;
+        shift_other_waits(connection, whose, by).await?;
+        reckon(connection, whose, &jump.boot).await?;
         recording.commit().await
     }
 }
@@ -94,60 +92,87 @@ impl Loop {
             Self::Checks => "checks",
         }
     }
-
-    /// How long something has lasted already, before it has consequences. `?` is how far to shift it.
-    fn graces(self) -> &'static [&'static str] {
-        match self {
-            Self::Cycles => &[
-                "UPDATE managed SET undesired_since = undesired_since + ?
-                 WHERE undesired_since IS NOT NULL",
-                "UPDATE lacking_record SET since = since + ?",
-            ],
-            // How long answers have differed counts anew.
-            Self::Checks => &["UPDATE domain_status SET dns_since = dns_since + ?1,
-                 ssl_since = ssl_since + ?1, since = since + ?1, alerted_at = alerted_at + ?1,
-                 lacks_certificate_since = lacks_certificate_since + ?1,
-                 latest = iif(json_valid(latest), json_remove(latest, '$.dns.history.mixed_since'), latest)
-                 WHERE checked_at IS NOT NULL"],
-        }
-    }
-
-    /// What else waits.
-    fn other_waits(self) -> &'static [&'static str] {
-        match self {
-            Self::Cycles => &[
-                "UPDATE managed SET next_attempt = next_attempt + ?1, refused_at = refused_at + ?1
-                 WHERE next_attempt IS NOT NULL OR refused_at IS NOT NULL",
-                "UPDATE certificate_request SET asked_at = asked_at + ?",
-                "UPDATE absent_call SET until = until + ?",
-            ],
-            Self::Checks => &["UPDATE domain_status SET due_at = due_at + ?"],
-        }
-    }
 }
 
-async fn shift(
+fn millis(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_millisecond().saturating_sub(from.as_millisecond())
+}
+
+/// Shifts how long something has lasted already, before it has consequences.
+async fn shift_graces(connection: &mut SqliteConnection, whose: Loop, by: i64) -> sqlx::Result<()> {
+    match whose {
+        Loop::Cycles => {
+            sqlx::query!(
+                "UPDATE managed SET undesired_since = undesired_since + ?
+                 WHERE undesired_since IS NOT NULL",
+                by,
+            )
+            .execute(&mut *connection)
+            .await?;
+            sqlx::query!("UPDATE lacking_record SET since = since + ?", by)
+                .execute(connection)
+                .await?;
+        }
+        // How long answers have differed counts anew.
+        Loop::Checks => {
+            sqlx::query!(
+                "UPDATE domain_status SET dns_since = dns_since + ?1, ssl_since = ssl_since + ?1,
+                     since = since + ?1, alerted_at = alerted_at + ?1,
+                     lacks_certificate_since = lacks_certificate_since + ?1,
+                     latest = iif(json_valid(latest),
+                         json_remove(latest, '$.dns.history.mixed_since'), latest)
+                 WHERE checked_at IS NOT NULL",
+                by,
+            )
+            .execute(connection)
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Shifts what else waits.
+async fn shift_other_waits(
     connection: &mut SqliteConnection,
-    waits: &[&'static str],
-    from: Timestamp,
-    to: Timestamp,
+    whose: Loop,
+    by: i64,
 ) -> sqlx::Result<()> {
-    for wait in waits {
-        let by = to_millis(to).saturating_sub(to_millis(from));
-        sqlx::query(*wait).bind(by).execute(&mut *connection).await?;
+    match whose {
+        Loop::Cycles => {
+            sqlx::query!(
+                "UPDATE managed SET next_attempt = next_attempt + ?1, refused_at = refused_at + ?1
+                 WHERE next_attempt IS NOT NULL OR refused_at IS NOT NULL",
+                by,
+            )
+            .execute(&mut *connection)
+            .await?;
+            sqlx::query!("UPDATE certificate_request SET asked_at = asked_at + ?", by)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query!("UPDATE absent_call SET until = until + ?", by)
+                .execute(connection)
+                .await?;
+        }
+        Loop::Checks => {
+            sqlx::query!("UPDATE domain_status SET due_at = due_at + ?", by)
+                .execute(connection)
+                .await?;
+        }
     }
     Ok(())
 }
 
 /// Notes what the time is reckoned from.
 async fn reckon(connection: &mut SqliteConnection, whose: Loop, boot: &Boot) -> sqlx::Result<()> {
-    sqlx::query("INSERT OR REPLACE INTO reckoning VALUES (?, ?, ?)")
-        .bind(whose.as_str())
-        .bind(&boot.id)
-        .bind(to_millis(boot.at))
-        .execute(connection)
-        .await
-        .map(drop)
+    sqlx::query!(
+        "INSERT OR REPLACE INTO reckoning (loop, boot, booted_at) VALUES (?, ?, ?)",
+        whose.as_str(),
+        boot.id,
+        At(boot.at),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -288,7 +313,7 @@ mod tests {
         let asked = Asked { name: &name, answer: "", absent: &["/ssl"], absent_lasts: hour };
         state.certificate_requested(ledger, asked, &News::default(), now).await.unwrap();
         sqlx::query("UPDATE managed SET refused_at = ? WHERE domain = 'failed.example'")
-            .bind(to_millis(now))
+            .bind(now.as_millisecond())
             .execute(&state.pool)
             .await
             .unwrap();

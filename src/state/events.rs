@@ -1,12 +1,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::{
-    LedgerId, State, StateError, from_millis,
+    LedgerId, State, StateError,
+    columns::At,
     ledger::{BATCH, json},
-    to_millis,
 };
 use crate::{
     domain::DomainName,
@@ -83,12 +83,12 @@ async fn write_batch(
         }
     };
     let lines: Vec<_> = events.iter().map(line).collect();
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO event (at, level, name, domain, detail)
          SELECT ?, value->>'level', value->>'name', value->>'domain', value->>'detail' FROM json_each(?)",
+        At(now),
+        json(&lines),
     )
-    .bind(to_millis(now))
-    .bind(json(&lines))
     .execute(connection)
     .await?;
     Ok(())
@@ -97,24 +97,22 @@ async fn write_batch(
 /// Drops the events of the days that are too long ago.
 async fn drop_old(connection: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<()> {
     // Today gets a new number: the days are in the order of the events.
-    sqlx::query(
+    sqlx::query!(
         "INSERT OR REPLACE INTO event_day (day, last_event)
          SELECT ?, coalesce(max(id), 0) FROM event",
+        now.as_second().div_euclid(24 * 60 * 60),
     )
-    .bind(now.as_second().div_euclid(24 * 60 * 60))
     .execute(&mut *connection)
     .await?;
-    let old: Option<(i64, i64)> =
-        sqlx::query_as("SELECT id, last_event FROM event_day ORDER BY id DESC LIMIT 1 OFFSET ?")
-            .bind(DAYS_KEPT + 1)
-            .fetch_optional(&mut *connection)
-            .await?;
-    let Some((day, last_event)) = old else { return Ok(()) };
-    sqlx::query("DELETE FROM event WHERE id <= ?")
-        .bind(last_event)
+    let old = sqlx::query!(
+        "SELECT id, last_event FROM event_day ORDER BY id DESC LIMIT 1 OFFSET ?",
+        DAYS_KEPT + 1,
+    );
+    let Some(old) = old.fetch_optional(&mut *connection).await? else { return Ok(()) };
+    sqlx::query!("DELETE FROM event WHERE id <= ?", old.last_event)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("DELETE FROM event_day WHERE id <= ?").bind(day).execute(connection).await?;
+    sqlx::query!("DELETE FROM event_day WHERE id <= ?", old.id).execute(connection).await?;
     Ok(())
 }
 
@@ -150,16 +148,18 @@ impl State {
         summary: &impl Serialize,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
-        sqlx::query("INSERT OR REPLACE INTO last_cycle VALUES (1, ?, ?, ?, NULL, NULL)")
-            .bind(ledger.number())
-            .bind(to_millis(now))
-            .bind(json(summary))
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.failed())?;
-        drop_old(&mut transaction, now).await.map_err(self.failed())?;
-        transaction.commit().await.map_err(self.failed())
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
+            "INSERT OR REPLACE INTO last_cycle (id, ledger_id, completed_at, summary)
+             VALUES (1, ?, ?, ?)",
+            ledger,
+            At(now),
+            json(summary),
+        )
+        .execute(&mut *transaction)
+        .await?;
+        drop_old(&mut transaction, now).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Notes that a cycle was broken off and what there is to say of it, all or nothing; and logs that,
@@ -174,15 +174,14 @@ impl State {
         now: Timestamp,
     ) -> Result<(), StateError> {
         let mut recording = self.recording(news, now).await?;
-        sqlx::query(
+        sqlx::query!(
             "INSERT INTO last_cycle (id, failed_at, error) VALUES (1, ?1, ?2)
              ON CONFLICT (id) DO UPDATE SET failed_at = ?1, error = ?2",
+            At(now),
+            error,
         )
-        .bind(to_millis(now))
-        .bind(error)
         .execute(recording.connection())
-        .await
-        .map_err(self.failed())?;
+        .await?;
         recording.commit().await
     }
 
@@ -191,24 +190,18 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn last_cycle(&self) -> Result<LastCycle, StateError> {
-        let row = sqlx::query("SELECT * FROM last_cycle")
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(self.failed())?;
-        let Some(row) = row else {
-            return Ok(LastCycle::default());
-        };
-        let read = || -> sqlx::Result<LastCycle> {
-            let failed_at: Option<i64> = row.try_get("failed_at")?;
-            let error: Option<String> = row.try_get("error")?;
-            Ok(LastCycle {
-                ledger: row.try_get::<Option<i64>, _>("ledger_id")?.map(LedgerId::from_number),
-                completed_at: row.try_get::<Option<i64>, _>("completed_at")?.map(from_millis),
-                summary: row.try_get("summary")?,
-                failure: failed_at.map(from_millis).zip(error.map(|error| secrets::mask(&error))),
-            })
-        };
-        read().map_err(self.failed())
+        let cycle = sqlx::query!(
+            r#"SELECT ledger_id AS "ledger_id: LedgerId", completed_at AS "completed_at: At", summary,
+                   failed_at AS "failed_at: At", error
+               FROM last_cycle"#
+        )
+        .map(|row| LastCycle {
+            ledger: row.ledger_id,
+            completed_at: row.completed_at.map(|At(at)| at),
+            summary: row.summary,
+            failure: row.failed_at.zip(row.error).map(|(At(at), error)| (at, secrets::mask(&error))),
+        });
+        Ok(cycle.fetch_optional(&self.pool).await?.unwrap_or_default())
     }
 
     /// Up to `most` events, oldest first: the newest of all, or those after the event `after`.
@@ -223,30 +216,29 @@ impl State {
     ) -> Result<Vec<Recorded>, StateError> {
         // The newest come first where there is no `after`: they are what is asked for.
         let order = if after.is_some() { 1 } else { -1 };
-        let rows = sqlx::query(
-            "SELECT id, at, level, name, domain, detail FROM event
-             WHERE id > ?1 AND (?2 IS NULL OR domain = ?2) ORDER BY id * ?3 LIMIT ?4",
+        let rows = sqlx::query!(
+            r#"SELECT id, at AS "at: At", level, name, domain, detail FROM event
+               WHERE id > ?1 AND (?2 IS NULL OR domain = ?2) ORDER BY id * ?3 LIMIT ?4"#,
+            after.unwrap_or(0),
+            domain.map(DomainName::as_str),
+            order,
+            most,
         )
-        .bind(after.unwrap_or(0))
-        .bind(domain.map(DomainName::as_str))
-        .bind(order)
-        .bind(most)
         .fetch_all(&self.pool)
-        .await
-        .map_err(self.failed())?;
-        let read = |row: sqlx::sqlite::SqliteRow| -> sqlx::Result<Recorded> {
-            let detail: String = row.try_get("detail")?;
-            Ok(Recorded {
-                id: row.try_get("id")?,
-                at: from_millis(row.try_get("at")?),
-                level: row.try_get("level")?,
-                event: row.try_get("name")?,
-                domain: row.try_get("domain")?,
-                detail: masked(serde_json::from_str(&detail).unwrap_or_default()),
-            })
-        };
-        let mut events =
-            rows.into_iter().map(read).collect::<sqlx::Result<Vec<_>>>().map_err(self.failed())?;
+        .await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            let detail = serde_json::from_str(&row.detail)
+                .map_err(|error| StateError::Damaged(format!("event {}: {error}", row.id)))?;
+            events.push(Recorded {
+                id: row.id,
+                at: row.at.0,
+                level: row.level,
+                event: row.name,
+                domain: row.domain,
+                detail: masked(detail),
+            });
+        }
         events.sort_by_key(|event| event.id);
         Ok(events)
     }

@@ -1,11 +1,14 @@
 use std::{borrow::Cow, collections::HashMap, sync::atomic::Ordering};
 
 use futures_util::TryStreamExt;
-use jiff::Timestamp;
+use jiff::{
+    Timestamp,
+    fmt::serde::timestamp::millisecond::{optional, required},
+};
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
-use super::{State, StateError, from_millis, to_millis};
+use super::{State, StateError, columns::At};
 use crate::{
     domain::DomainName,
     event::{Event, News},
@@ -18,18 +21,9 @@ use crate::{
 pub(super) const BATCH: usize = 2_000;
 
 /// The ledger of one network and one Closte account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(transparent)]
 pub struct LedgerId(i64);
-
-impl LedgerId {
-    pub(super) fn number(self) -> i64 {
-        self.0
-    }
-
-    pub(super) fn from_number(number: i64) -> Self {
-        Self(number)
-    }
-}
 
 /// A ledger of a network's id and an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +75,19 @@ impl InvalidRow {
     }
 }
 
+/// A query with the columns of `managed` between two parts of it, in the order of [`Line`]. The table's key
+/// is `ledger_id` besides.
+macro_rules! with_columns {
+    ($query:ident, $before:literal, $after:literal, $($arg:expr),* $(,)?) => {
+        sqlx::$query!(
+            $before
+                + "domain, row_id, blog_id, row_modified, managed_since, present_since, missing_since,
+                   undesired_since, covered_by, progress, attempts, next_attempt, refused_at, error"
+                + $after,
+            $($arg),*
+        )
+    };
+}
 impl State {
     /// The ledgers of the networks with this id and of this account, the oldest first. They belong to
     /// different networks, or to one whose domain has changed.
@@ -88,17 +95,14 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn ledgers(&self, network_id: i64, account: &str) -> Result<Vec<Known>, StateError> {
-        let rows = sqlx::query_as(
-            "SELECT id, domain FROM ledger WHERE network_id = ? AND account = ? ORDER BY id",
+        let known = sqlx::query_as!(
+            Known,
+            r#"SELECT id AS "id!: LedgerId", domain AS "domain!" FROM ledger
+               WHERE network_id = ? AND account = ? ORDER BY id"#,
+            network_id,
+            account,
         );
-        let rows: Vec<(i64, String)> = rows
-            .bind(network_id)
-            .bind(account)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed())?;
-        let known = |(id, domain)| Known { id: LedgerId(id), domain };
-        Ok(rows.into_iter().map(known).collect())
+        Ok(known.fetch_all(&self.pool).await?)
     }
 
     /// Begins a ledger of a network and an account, and tells that. The network's domain is in lower
@@ -114,33 +118,30 @@ impl State {
         now: Timestamp,
     ) -> Result<LedgerId, StateError> {
         // By ledgers of other accounts, and of other networks with this id.
-        let left_behind: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM managed JOIN ledger ON ledger.id = ledger_id
-             WHERE network_id = ?",
+        let left_behind = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!: u64" FROM managed JOIN ledger ON ledger.id = ledger_id
+               WHERE network_id = ?"#,
+            network_id,
         )
-        .bind(network_id)
         .fetch_one(&self.pool)
-        .await
-        .map_err(self.failed())?;
-        let left_behind = left_behind.try_into().unwrap_or_default();
+        .await?;
         let network = label(network_id, domain);
         let told = secrets::mask(&network);
         let news = News::of([Event::LedgerStarted { network: told, left_behind }]);
         let mut recording = self.recording(&news, now).await?;
-        let id = sqlx::query_scalar(
-            "INSERT INTO ledger (network, network_id, domain, account, started_at)
-             VALUES (?, ?, ?, ?, ?) RETURNING id",
+        let id = sqlx::query_scalar!(
+            r#"INSERT INTO ledger (network, network_id, domain, account, started_at)
+               VALUES (?, ?, ?, ?, ?) RETURNING id AS "id!: LedgerId""#,
+            network,
+            network_id,
+            domain,
+            account,
+            At(now),
         )
-        .bind(network)
-        .bind(network_id)
-        .bind(domain)
-        .bind(account)
-        .bind(to_millis(now))
         .fetch_one(recording.connection())
-        .await
-        .map_err(self.failed())?;
+        .await?;
         recording.commit().await?;
-        Ok(LedgerId(id))
+        Ok(id)
     }
 
     /// The network of a ledger has another domain now, in lower case: notes and tells that.
@@ -158,13 +159,14 @@ impl State {
         let [from, told] = [&from, &to].map(|label| secrets::mask(label));
         let news = News::of([Event::NetworkRenamed { from, to: told }]);
         let mut recording = self.recording(&news, now).await?;
-        sqlx::query("UPDATE ledger SET network = ?, domain = ? WHERE id = ?")
-            .bind(to)
-            .bind(domain)
-            .bind(known.id.0)
-            .execute(recording.connection())
-            .await
-            .map_err(self.failed())?;
+        sqlx::query!(
+            "UPDATE ledger SET network = ?, domain = ? WHERE id = ?",
+            to,
+            domain,
+            known.id
+        )
+        .execute(recording.connection())
+        .await?;
         recording.commit().await
     }
 
@@ -174,24 +176,22 @@ impl State {
     /// Any [`StateError`]; [`StateError::Damaged`] when an entry makes no sense.
     pub async fn load(&self, id: LedgerId) -> Result<Ledger, StateError> {
         // A row at a time through the driver would take several times as long.
-        let mut batches = sqlx::query_scalar(
-            "SELECT json_group_array(json_array(domain, row_id, blog_id, row_modified,
-                 managed_since, present_since, missing_since, undesired_since, covered_by, progress,
-                 attempts, next_attempt, refused_at, error))
-             FROM (SELECT *, row_number() OVER () AS number FROM managed WHERE ledger_id = ?)
-             GROUP BY number / ?",
+        let mut batches = with_columns!(
+            query_scalar,
+            "SELECT json_group_array(json_array(",
+            r#")) AS "batch!: String"
+               FROM (SELECT *, row_number() OVER () AS number FROM managed WHERE ledger_id = ?)
+               GROUP BY number / ?"#,
+            id,
+            BATCH as i64,
         )
-        .bind(id.0)
-        .bind(BATCH as i64)
         .fetch(&self.pool);
         let mut ledger = Ledger::new();
-        while let Some(batch) = batches.try_next().await.map_err(self.failed())? {
-            let batch: String = batch;
-            let damaged = |detail| StateError::Damaged { path: self.path.clone(), detail };
-            let lines: Vec<Line<'_>> =
-                serde_json::from_str(&batch).map_err(|error| damaged(error.to_string()))?;
+        while let Some(batch) = batches.try_next().await? {
+            let lines: Vec<Line<'_>> = serde_json::from_str(&batch)
+                .map_err(|error| StateError::Damaged(format!("the ledger: {error}")))?;
             for line in lines {
-                let (name, entry) = line.read().map_err(&damaged)?;
+                let (name, entry) = line.read().map_err(StateError::Damaged)?;
                 ledger.insert(name, entry);
             }
         }
@@ -215,7 +215,7 @@ impl State {
         }
         let mut recording = self.recording(news, now).await?;
         for batch in changes.chunks(BATCH) {
-            write_entries(recording.connection(), id, batch).await.map_err(self.failed())?;
+            write_entries(recording.connection(), id, batch).await?;
         }
         recording.commit().await?;
         if !changes.is_empty() {
@@ -229,18 +229,19 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn invalid(&self, id: LedgerId) -> Result<Vec<InvalidRow>, StateError> {
-        let rows = sqlx::query_as(
+        let mut invalid = sqlx::query_as!(
+            InvalidRow,
             "SELECT origin, blog_id, value, reason FROM invalid_row WHERE ledger_id = ?
              ORDER BY substr(origin, 1, instr(origin, ' ')),
                  CAST(substr(origin, instr(origin, ' ')) AS INTEGER)",
-        );
-        let rows: Vec<(String, i64, String, String)> =
-            rows.bind(id.0).fetch_all(&self.pool).await.map_err(self.failed())?;
-        let read = |(origin, blog_id, value, reason): (_, _, String, _)| {
-            let value = secrets::mask(&value);
-            InvalidRow { origin, blog_id, value, reason }
-        };
-        Ok(rows.into_iter().map(read).collect())
+            id,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for one in &mut invalid {
+            one.value = secrets::mask(&one.value);
+        }
+        Ok(invalid)
     }
 
     /// Notes what is invalid now, and tells what was not invalid, or not in this way, before.
@@ -253,13 +254,13 @@ impl State {
         invalid: &[InvalidRow],
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let known: Vec<(String, String)> =
-            sqlx::query_as("SELECT origin, value FROM invalid_row WHERE ledger_id = ?")
-                .bind(id.0)
+        let known: HashMap<String, String> =
+            sqlx::query!("SELECT origin, value FROM invalid_row WHERE ledger_id = ?", id)
+                .map(|row| (row.origin, row.value))
                 .fetch_all(&self.pool)
-                .await
-                .map_err(self.failed())?;
-        let known: HashMap<String, String> = known.into_iter().collect();
+                .await?
+                .into_iter()
+                .collect();
         let is_new = |one: &&InvalidRow| known.get(&one.origin) != Some(&one.value);
         let new: Vec<&InvalidRow> = invalid.iter().filter(is_new).collect();
         if new.is_empty() && known.len() == invalid.len() {
@@ -269,26 +270,27 @@ impl State {
         let news = News::of(new.iter().map(|one| one.event()));
         let mut recording = self.recording(&news, now).await?;
         let origins: Vec<&str> = invalid.iter().map(|one| one.origin.as_str()).collect();
-        sqlx::query(
+        sqlx::query!(
             "DELETE FROM invalid_row WHERE ledger_id = ?
              AND origin NOT IN (SELECT value FROM json_each(?))",
+            id,
+            json(&origins),
         )
-        .bind(id.0)
-        .bind(json(&origins))
         .execute(recording.connection())
-        .await
-        .map_err(self.failed())?;
+        .await?;
         for one in &new {
-            sqlx::query("INSERT OR REPLACE INTO invalid_row VALUES (?, ?, ?, ?, ?, ?)")
-                .bind(id.0)
-                .bind(&one.origin)
-                .bind(one.blog_id)
-                .bind(&one.value)
-                .bind(&one.reason)
-                .bind(to_millis(now))
-                .execute(recording.connection())
-                .await
-                .map_err(self.failed())?;
+            sqlx::query!(
+                "INSERT OR REPLACE INTO invalid_row (ledger_id, origin, blog_id, value, reason, since)
+                 VALUES (?, ?, ?, ?, ?, ?)",
+                id,
+                one.origin,
+                one.blog_id,
+                one.value,
+                one.reason,
+                At(now),
+            )
+            .execute(recording.connection())
+            .await?;
         }
         recording.commit().await
     }
@@ -307,15 +309,21 @@ struct Line<'a> {
     row_id: Option<i64>,
     blog_id: Option<i64>,
     row_modified: Option<i64>,
-    managed_since: i64,
-    present_since: Option<i64>,
-    missing_since: Option<i64>,
-    undesired_since: Option<i64>,
+    #[serde(with = "required")]
+    managed_since: Timestamp,
+    #[serde(with = "optional")]
+    present_since: Option<Timestamp>,
+    #[serde(with = "optional")]
+    missing_since: Option<Timestamp>,
+    #[serde(with = "optional")]
+    undesired_since: Option<Timestamp>,
     covered_by: Option<Cow<'a, str>>,
     progress: Cow<'a, str>,
     attempts: u32,
-    next_attempt: Option<i64>,
-    refused_at: Option<i64>,
+    #[serde(with = "optional")]
+    next_attempt: Option<Timestamp>,
+    #[serde(with = "optional")]
+    refused_at: Option<Timestamp>,
     error: Option<Cow<'a, str>>,
 }
 
@@ -332,15 +340,15 @@ impl<'a> Line<'a> {
             row_id: entry.origin.row_id,
             blog_id: entry.origin.blog_id,
             row_modified: entry.origin.modified,
-            managed_since: to_millis(entry.managed_since),
-            present_since: entry.present_since.map(to_millis),
-            missing_since: entry.missing_since.map(to_millis),
-            undesired_since: entry.undesired_since.map(to_millis),
+            managed_since: entry.managed_since,
+            present_since: entry.present_since,
+            missing_since: entry.missing_since,
+            undesired_since: entry.undesired_since,
             covered_by: entry.covered_by.as_ref().map(|wildcard| wildcard.as_str().into()),
             progress: progress.into(),
             attempts: attempt.map_or(0, |attempt| attempt.count),
-            next_attempt: attempt.map(|attempt| to_millis(attempt.next)),
-            refused_at: refused_at.map(to_millis),
+            next_attempt: attempt.map(|attempt| attempt.next),
+            refused_at,
             error: error.map(|error| error.as_str().into()),
         }
     }
@@ -350,25 +358,24 @@ impl<'a> Line<'a> {
         let name = |text: Cow<'_, str>| -> Result<DomainName, String> {
             text.parse().map_err(|error| format!("{text:?}: {error}"))
         };
-        let incomplete = || format!("the entry of {} is incomplete", self.domain);
         let progress = progress(
             &self.progress,
             self.attempts,
-            self.next_attempt.map(from_millis),
-            self.refused_at.map(from_millis),
+            self.next_attempt,
+            self.refused_at,
             self.error.as_deref(),
         )
-        .ok_or_else(incomplete)?;
+        .map_err(|error| format!("the entry of {}: {error}", self.domain))?;
         let entry = Entry {
             origin: Origin {
                 row_id: self.row_id,
                 blog_id: self.blog_id,
                 modified: self.row_modified,
             },
-            managed_since: from_millis(self.managed_since),
-            present_since: self.present_since.map(from_millis),
-            missing_since: self.missing_since.map(from_millis),
-            undesired_since: self.undesired_since.map(from_millis),
+            managed_since: self.managed_since,
+            present_since: self.present_since,
+            missing_since: self.missing_since,
+            undesired_since: self.undesired_since,
             covered_by: self.covered_by.map(name).transpose()?,
             progress,
         };
@@ -376,21 +383,28 @@ impl<'a> Line<'a> {
     }
 }
 
-/// How the call for a name stands; none where the columns make no sense together.
+/// How the call for a name stands, or why the columns make no sense.
 pub(super) fn progress(
     word: &str,
     attempts: u32,
     next_attempt: Option<Timestamp>,
     refused_at: Option<Timestamp>,
     error: Option<&str>,
-) -> Option<Progress> {
-    let attempt = || Some(Attempt { count: attempts, next: next_attempt? });
-    let error = || error.map(secrets::mask).unwrap_or_default();
-    Some(match word {
+) -> Result<Progress, String> {
+    let attempt = || {
+        let next = next_attempt.ok_or_else(|| format!("{word:?} without the next attempt"))?;
+        Ok::<_, String>(Attempt { count: attempts, next })
+    };
+    let error = || error.map(secrets::mask).ok_or_else(|| format!("{word:?} without the error"));
+    Ok(match word {
+        "idle" => Progress::Idle,
         "accepted" => Progress::Accepted(attempt()?),
-        "failed" => Progress::Failed(attempt()?, error()),
-        "refused" => Progress::Refused { at: refused_at?, error: error() },
-        _ => Progress::Idle,
+        "failed" => Progress::Failed(attempt()?, error()?),
+        "refused" => {
+            let at = refused_at.ok_or_else(|| format!("{word:?} without the time"))?;
+            Progress::Refused { at, error: error()? }
+        }
+        other => return Err(format!("unknown progress {other:?}")),
     })
 }
 
@@ -408,28 +422,27 @@ async fn write_entries(
         }
     }
     if !lines.is_empty() {
-        sqlx::query(
-            "INSERT OR REPLACE INTO managed (ledger_id, domain, row_id, blog_id, row_modified,
-                 managed_since, present_since, missing_since, undesired_since, covered_by, progress,
-                 attempts, next_attempt, refused_at, error)
-             SELECT ?, value->>'domain', value->>'row_id', value->>'blog_id',
+        with_columns!(
+            query,
+            "INSERT OR REPLACE INTO managed (ledger_id, ",
+            ") SELECT ?, value->>'domain', value->>'row_id', value->>'blog_id',
                  value->>'row_modified', value->>'managed_since', value->>'present_since',
                  value->>'missing_since', value->>'undesired_since', value->>'covered_by', value->>'progress',
                  value->>'attempts', value->>'next_attempt', value->>'refused_at', value->>'error'
              FROM json_each(?)",
+            id,
+            json(&lines),
         )
-        .bind(id.0)
-        .bind(json(&lines))
         .execute(&mut *connection)
         .await?;
     }
     if !forgotten.is_empty() {
-        sqlx::query(
+        sqlx::query!(
             "DELETE FROM managed
              WHERE ledger_id = ? AND domain IN (SELECT value FROM json_each(?))",
+            id,
+            json(&forgotten),
         )
-        .bind(id.0)
-        .bind(json(&forgotten))
         .execute(connection)
         .await?;
     }

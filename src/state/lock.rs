@@ -79,11 +79,10 @@ impl FileLock {
     /// # Errors
     /// [`StateError::DaemonRuns`] where another daemon was quicker.
     pub fn keep(&self, state: &State) -> Result<(), StateError> {
-        let failed = |error: io::Error| not_writable(&self.state, &error);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let ours = FileId::of(&held.file.metadata().map_err(failed)?);
+        let ours = FileId::of(&held.file.metadata().map_err(not_writable)?);
         let database = state.place.database();
-        if FileId::at(&path(&self.state, "lock")).map_err(failed)? != Some(ours) {
+        if FileId::at(&path(&self.state, "lock")).map_err(not_writable)? != Some(ours) {
             held.file = lock_daemons_file(&self.state)?;
         } else if held.noted == database {
             return Ok(());
@@ -143,7 +142,7 @@ impl FileLock {
                 Err(TryLockError::WouldBlock) => {
                     tokio::time::sleep(Duration::from_millis(100)).await
                 }
-                Err(TryLockError::Error(error)) => return Err(not_writable(state, &error)),
+                Err(TryLockError::Error(error)) => return Err(not_writable(error)),
             }
         }
     }
@@ -181,9 +180,9 @@ fn lock_daemons_file(state: &Path) -> Result<File, StateError> {
             // The number is a courtesy: without it the message is as true.
             let _ = file.read_to_string(&mut text);
             let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
-            Err(StateError::DaemonRuns { path: state.to_owned(), pid })
+            Err(StateError::DaemonRuns(pid))
         }
-        Err(TryLockError::Error(error)) => Err(not_writable(state, &error)),
+        Err(TryLockError::Error(error)) => Err(not_writable(error)),
     }
 }
 
@@ -208,5 +207,5 @@ fn open(state: &Path, suffix: &str) -> Result<File, StateError> {
             ErrorKind::PermissionDenied => File::open(&path),
             _ => Err(error),
         })
-        .map_err(|error| not_writable(state, &error))
+        .map_err(not_writable)
 }

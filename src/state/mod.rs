@@ -3,6 +3,7 @@
 
 mod certificates;
 mod clock;
+mod columns;
 mod config;
 mod error;
 mod events;
@@ -24,7 +25,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use sqlx::{
     ConnectOptions, SqlitePool,
     migrate::Migrator,
@@ -41,7 +41,7 @@ pub use lock::{FileLock, RunningDaemon};
 use place::{Place, is_sound};
 use recording::Unrecorded;
 pub use records::{Lack, RecordNotes, Written};
-pub use status::{CheckedDomain, StatusUpdate};
+pub use status::{CheckedDomain, NetworkInfo, StatusUpdate};
 pub use status_counts::StatusCount;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -68,11 +68,11 @@ impl State {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StateError::NoFolder { folder: folder.to_owned(), source })?;
         }
-        let path = &place::canonical(path).map_err(|error| not_writable(path, &error))?;
+        let path = &place::canonical(path).map_err(not_writable)?;
         check_name(path)?;
         if !path.exists() && FileLock::daemon(path).is_ok_and(|daemon| daemon.is_some()) {
-            let detail = "the daemon that runs with it writes it anew: try again".to_owned();
-            return Err(StateError::Deleted { path: path.clone(), detail });
+            let detail = "the daemon that runs with it writes it anew: try again";
+            return Err(StateError::Deleted(detail.to_owned()));
         }
         let options = options(path)
             .create_if_missing(true)
@@ -82,7 +82,7 @@ impl State {
         let state = Self::connect(path, options.clone()).await?;
         // From now on a file that is not there is one that was deleted.
         state.pool.set_connect_options(options.create_if_missing(false));
-        MIGRATIONS.run(&state.pool).await.map_err(|error| state.migration_error(error))?;
+        MIGRATIONS.run(&state.pool).await?;
         state.check_writable().await?;
         Ok(state)
     }
@@ -95,27 +95,26 @@ impl State {
         match path.try_exists() {
             Ok(true) => {}
             Ok(false) => return Ok(None),
-            Err(error) => return Err(not_writable(path, &error)),
+            Err(error) => return Err(not_writable(error)),
         }
         check_name(path)?;
         let state = match Self::connect(path, options(path).read_only(true)).await {
             // Somebody else's file at rest: SQLite would make its helper files even to read, unless
             // it is told that nothing changes.
-            Err(StateError::NotWritable { .. }) => {
+            Err(StateError::NotWritable(_)) => {
                 Self::connect(path, options(path).immutable(true)).await?
             }
             opened => opened?,
         };
         let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations")
             .fetch_all(&state.pool)
-            .await
-            .map_err(|error| state.error(error))?;
+            .await?;
         let known = |version: i64| MIGRATIONS.iter().any(|known| known.version == version);
         if !applied.iter().all(|version| known(*version)) {
-            return Err(StateError::Newer { path: path.to_owned() });
+            return Err(StateError::Newer);
         }
         if applied.len() < MIGRATIONS.iter().count() {
-            return Err(StateError::Older { path: path.to_owned() });
+            return Err(StateError::Older);
         }
         Ok(Some(state))
     }
@@ -143,8 +142,7 @@ impl State {
             })
             .after_release(|connection, _| Box::pin(is_sound(connection)))
             .connect_with(options)
-            .await
-            .map_err(|error| StateError::from_sqlx(path, error))?;
+            .await?;
         let state = Self {
             pool,
             path: path.to_owned(),
@@ -152,26 +150,16 @@ impl State {
             unrecorded: Arc::default(),
             place,
         };
-        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
-            .fetch_one(&state.pool)
-            .await
-            .map_err(|error| state.error(error))?;
-        if verdict == "ok" {
-            Ok(state)
-        } else {
-            Err(StateError::Damaged { path: path.to_owned(), detail: verdict })
-        }
+        let verdict: String =
+            sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&state.pool).await?;
+        if verdict == "ok" { Ok(state) } else { Err(StateError::Damaged(verdict)) }
     }
 
     /// Finds a read-only file now rather than in the middle of a cycle.
     async fn check_writable(&self) -> Result<(), StateError> {
-        let mut transaction =
-            self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.failed())?;
-        sqlx::query("UPDATE last_cycle SET id = id")
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.failed())?;
-        transaction.rollback().await.map_err(self.failed())
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query!("UPDATE last_cycle SET id = id").execute(&mut *transaction).await?;
+        Ok(transaction.rollback().await?)
     }
 
     /// Makes this process the only daemon on the file, until the lock is dropped.
@@ -180,6 +168,11 @@ impl State {
     /// [`StateError::DaemonRuns`] when there is one already.
     pub fn lock_for_daemon(&self) -> Result<FileLock, StateError> {
         FileLock::for_daemon(&self.path, self.place.database())
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether a daemon runs with the file.
@@ -202,10 +195,7 @@ impl State {
     /// Any [`StateError`].
     pub async fn data_version(&self) -> Result<i64, StateError> {
         // https://sqlite.org/pragma.html#pragma_data_version
-        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(self.failed())?;
+        let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await?;
         // That of one connection says nothing to another.
         Ok((i64::from(self.place.connections()) << 32) + version)
     }
@@ -222,39 +212,18 @@ impl State {
     pub async fn close(&self) {
         self.pool.close().await;
     }
-
-    fn error(&self, error: sqlx::Error) -> StateError {
-        StateError::from_sqlx(&self.path, error)
-    }
-
-    fn failed(&self) -> impl Fn(sqlx::Error) -> StateError {
-        |error| self.error(error)
-    }
-
-    fn migration_error(&self, error: sqlx::migrate::MigrateError) -> StateError {
-        use sqlx::migrate::MigrateError;
-        match error {
-            MigrateError::VersionMissing(_) => StateError::Newer { path: self.path.clone() },
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                self.error(error)
-            }
-            other => StateError::Damaged { path: self.path.clone(), detail: other.to_string() },
-        }
-    }
 }
 
 /// A file with two names has two locks, and SQLite would write two logs beside it.
 fn check_name(path: &Path) -> Result<(), StateError> {
     match std::fs::metadata(path) {
-        Ok(found) if found.is_file() && found.nlink() > 1 => {
-            Err(StateError::SecondName { path: path.to_owned() })
-        }
+        Ok(found) if found.is_file() && found.nlink() > 1 => Err(StateError::SecondName),
         _ => Ok(()),
     }
 }
 
-fn not_writable(path: &Path, error: &std::io::Error) -> StateError {
-    StateError::NotWritable { path: path.to_owned(), detail: error.to_string() }
+fn not_writable(error: std::io::Error) -> StateError {
+    StateError::NotWritable(error.to_string())
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -264,12 +233,4 @@ fn options(path: &Path) -> SqliteConnectOptions {
         // Elsewhere there may be no folder that can be written, as in a container.
         .pragma("temp_store", "memory")
         .disable_statement_logging()
-}
-
-fn to_millis(at: Timestamp) -> i64 {
-    at.as_millisecond()
-}
-
-fn from_millis(millis: i64) -> Timestamp {
-    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -17,7 +17,7 @@ use std::{
 use jiff::Timestamp;
 use sqlx::{Connection as _, Sqlite, SqliteConnection, pool::PoolConnection};
 
-use super::{State, StateError};
+use super::{State, StateError, not_writable};
 use crate::{
     conditions::{Condition, Conditions, Finding},
     event::{Event, News},
@@ -98,8 +98,7 @@ impl Place {
         let found = FileId::at(path)?;
         let mut files = self.files();
         if files.database.is_some() && files.database != found {
-            let replaced = StateError::Replaced { path: path.to_owned() };
-            return Err(sqlx::Error::Configuration(Box::new(replaced)));
+            return Err(sqlx::Error::Configuration(Box::new(StateError::Replaced)));
         }
         files.database = found;
         files.connections += 1;
@@ -157,19 +156,15 @@ impl State {
     /// Whether the file was written anew just now.
     async fn find_or_write_anew(&self) -> Result<bool, StateError> {
         if self.is_replaced() {
-            return Err(self.replaced());
+            return Err(StateError::Replaced);
         }
-        let found = FileId::at(&self.path).map_err(|error| StateError::NotWritable {
-            path: self.path.clone(),
-            detail: error.to_string(),
-        })?;
+        let found = FileId::at(&self.path).map_err(not_writable)?;
         match found {
             found if found == self.place.database() => Ok(false),
-            Some(_) => Err(self.replaced()),
+            Some(_) => Err(StateError::Replaced),
             None => {
-                let connection = self.pool.acquire().await.map_err(self.failed())?;
-                let detail = |detail| StateError::Deleted { path: self.path.clone(), detail };
-                self.write_anew(connection).await.map_err(detail)?;
+                let connection = self.pool.acquire().await?;
+                self.write_anew(connection).await.map_err(StateError::Deleted)?;
                 Ok(true)
             }
         }
@@ -178,6 +173,7 @@ impl State {
     /// Writes a copy of the open file, which has no name any more, and goes on with that.
     async fn write_anew(&self, mut connection: PoolConnection<Sqlite>) -> Result<(), String> {
         let in_words = |error: io::Error| error.to_string();
+        let in_short = |error| StateError::from(error).to_string();
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder).map_err(in_words)?;
         }
@@ -188,7 +184,7 @@ impl State {
         }
         let name = copy.to_str().ok_or("its name is not UTF-8")?;
         let written = sqlx::query("VACUUM INTO ?").bind(name).execute(&mut *connection).await;
-        written.map_err(|error| self.error(error).to_string())?;
+        written.map_err(in_short)?;
         File::open(&copy).and_then(|file| file.sync_all()).map_err(in_words)?;
         self.place.remove_helpers(&self.path).map_err(in_words)?;
         let found = FileId::at(&copy).map_err(in_words)?;
@@ -196,7 +192,7 @@ impl State {
         self.place.files().database = found;
         // The next one is opened by the name. SQLite leaves the helper files of a database that has moved
         // alone.
-        connection.close().await.map_err(|error| self.error(error).to_string())
+        connection.close().await.map_err(in_short)
     }
 
     /// Leaves the name to the other file. Ours, wherever it is now, is made whole.
@@ -208,10 +204,6 @@ impl State {
         {
             tracing::debug!(error, "the files beside the state database were not put in order");
         }
-    }
-
-    fn replaced(&self) -> StateError {
-        StateError::Replaced { path: self.path.clone() }
     }
 
     fn judge_fate(
@@ -233,16 +225,16 @@ impl State {
                 }
                 (events, Ok(()))
             }
-            Err(StateError::Replaced { path }) => {
+            Err(StateError::Replaced) => {
                 files.fate = Fate::Replaced;
                 let remedy = "restart the daemon, which then works with the file that is there \
                               now: nothing is added or removed until then"
                     .to_owned();
                 let event = Event::StateReplaced { file, remedy, for_s: 0 };
                 let events = files.conditions.update([raise(event)], now);
-                (events, Err(StateError::Replaced { path }))
+                (events, Err(StateError::Replaced))
             }
-            Err(error @ StateError::Deleted { .. }) => {
+            Err(error @ StateError::Deleted(_)) => {
                 files.fate = Fate::Deleted;
                 let event = Event::StateDeleted { file, outcome: error.to_string(), for_s: 0 };
                 (files.conditions.update([raise(event)], now), Err(error))

@@ -32,13 +32,10 @@ impl Recording<'_> {
     /// Writes the events beside the facts, and ends the transaction.
     pub(super) async fn commit(self) -> Result<(), StateError> {
         let Self { mut telling, mut transaction, now } = self;
-        let (state, news) = (telling.state, telling.news);
-        let written = async {
-            super::events::write(&mut transaction, &news.recorded, now).await?;
-            super::events::write(&mut transaction, &news.told, now).await?;
-            transaction.commit().await
-        };
-        written.await.map_err(state.failed())?;
+        let news = telling.news;
+        super::events::write(&mut transaction, &news.recorded, now).await?;
+        super::events::write(&mut transaction, &news.told, now).await?;
+        transaction.commit().await?;
         telling.is_recorded = true;
         Ok(())
     }
@@ -52,7 +49,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Recording<'a>, StateError> {
         let telling = Telling { state: self, news, is_recorded: false };
-        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.failed())?;
+        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Recording { telling, transaction, now })
     }
 }

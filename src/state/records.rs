@@ -1,9 +1,9 @@
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use serde::Serialize;
 
-use super::{State, StateError, from_millis, ledger::json, to_millis};
+use super::{State, StateError, columns::At, ledger::json};
 use crate::{
     domain::DomainName,
     event::{Event, News},
@@ -51,7 +51,8 @@ impl RecordNotes {
 struct Line<'a> {
     blog_id: i64,
     state: &'a str,
-    since: i64,
+    #[serde(with = "millisecond::required")]
+    since: Timestamp,
     reads: u32,
 }
 
@@ -61,27 +62,27 @@ impl State {
     /// # Errors
     /// Any [`StateError`]; [`StateError::Damaged`] when a name makes no sense.
     pub async fn record_notes(&self, network: i64) -> Result<RecordNotes, StateError> {
-        let query = "SELECT blog_id, state, since, reads FROM lacking_record WHERE network_id = ?";
-        let rows: Vec<(i64, String, i64, u32)> = sqlx::query_as(query)
-            .bind(network)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed())?;
-        let lack = |(blog_id, state, since, reads)| {
-            (blog_id, Lack { state, since: from_millis(since), reads })
-        };
-        let sites_without_record = rows.into_iter().map(lack).collect();
-        let query = "SELECT blog_id, domain, at, is_sure FROM written_record WHERE network_id = ?";
-        let rows: Vec<(i64, String, i64, bool)> = sqlx::query_as(query)
-            .bind(network)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed())?;
-        let written = |(blog_id, domain, at, is_sure): (i64, String, i64, bool)| {
-            Ok(((blog_id, self.name(domain)?), Written { at: from_millis(at), is_sure }))
-        };
-        let written = rows.into_iter().map(written).collect::<Result<_, StateError>>()?;
-        Ok(RecordNotes { sites_without_record, written })
+        let sites_without_record = sqlx::query!(
+            r#"SELECT blog_id, state, since AS "since: At", reads AS "reads: u32"
+               FROM lacking_record WHERE network_id = ?"#,
+            network,
+        )
+        .map(|row| (row.blog_id, Lack { state: row.state, since: row.since.0, reads: row.reads }))
+        .fetch_all(&self.pool)
+        .await?;
+        let written = sqlx::query!(
+            r#"SELECT blog_id, domain AS "domain: DomainName", at AS "at: At",
+                   is_sure AS "is_sure: bool"
+               FROM written_record WHERE network_id = ?"#,
+            network,
+        )
+        .map(|row| ((row.blog_id, row.domain), Written { at: row.at.0, is_sure: row.is_sure }))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(RecordNotes {
+            sites_without_record: sites_without_record.into_iter().collect(),
+            written: written.into_iter().collect(),
+        })
     }
 
     /// Notes how long sites have lacked their records; `ended` lack them no longer.
@@ -97,36 +98,34 @@ impl State {
         if changed.is_empty() && ended.is_empty() {
             return Ok(());
         }
-        let line = |(blog_id, lack): &(i64, &'_ Lack)| -> String {
-            json(&Line {
+        let lines: Vec<Line<'_>> = changed
+            .iter()
+            .map(|(blog_id, lack)| Line {
                 blog_id: *blog_id,
                 state: &lack.state,
-                since: to_millis(lack.since),
+                since: lack.since,
                 reads: lack.reads,
             })
-        };
-        let lines = format!("[{}]", changed.iter().map(line).collect::<Vec<_>>().join(","));
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
-        sqlx::query(
+            .collect();
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
             "INSERT OR REPLACE INTO lacking_record (network_id, blog_id, state, since, reads)
              SELECT ?, value->>'blog_id', value->>'state', value->>'since', value->>'reads'
              FROM json_each(?)",
+            network,
+            json(&lines),
         )
-        .bind(network)
-        .bind(lines)
         .execute(&mut *transaction)
-        .await
-        .map_err(self.failed())?;
-        sqlx::query(
+        .await?;
+        sqlx::query!(
             "DELETE FROM lacking_record
              WHERE network_id = ? AND blog_id IN (SELECT value FROM json_each(?))",
+            network,
+            json(&ended),
         )
-        .bind(network)
-        .bind(json(&ended))
         .execute(&mut *transaction)
-        .await
-        .map_err(self.failed())?;
-        transaction.commit().await.map_err(self.failed())
+        .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Those of these sites without a record that had one when the ledger was written last: somebody has
@@ -143,17 +142,16 @@ impl State {
             return Ok(Vec::new());
         }
         // In this order: there are many managed names, and few such sites.
-        let query = "SELECT blog_id, managed.domain
-             FROM json_each(?) site CROSS JOIN ledger CROSS JOIN managed
-             WHERE network_id = ? AND ledger_id = ledger.id AND managed.domain = site.value->>1
-                 AND blog_id = site.value->>0 AND row_id IS NOT NULL";
-        let rows: Vec<(i64, String)> = sqlx::query_as(query)
-            .bind(json(&sites))
-            .bind(network)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed())?;
-        rows.into_iter().map(|(site, domain)| Ok((site, self.name(domain)?))).collect()
+        let taken_back = sqlx::query!(
+            r#"SELECT blog_id AS "blog_id!", managed.domain AS "domain: DomainName"
+               FROM json_each(?) site CROSS JOIN ledger CROSS JOIN managed
+               WHERE network_id = ? AND ledger_id = ledger.id AND managed.domain = site.value->>1
+                   AND blog_id = site.value->>0 AND row_id IS NOT NULL"#,
+            json(&sites),
+            network,
+        )
+        .map(|row| (row.blog_id, row.domain));
+        Ok(taken_back.fetch_all(&self.pool).await?)
     }
 
     /// Notes the domain records that somebody has taken back.
@@ -180,25 +178,17 @@ impl State {
         is_sure: bool,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        sqlx::query(
+        sqlx::query!(
             "INSERT OR IGNORE INTO written_record (network_id, blog_id, domain, at, is_sure)
              SELECT ?, value->>0, value->>1, ?, ? FROM json_each(?)",
+            network,
+            At(now),
+            is_sure,
+            sites,
         )
-        .bind(network)
-        .bind(to_millis(now))
-        .bind(is_sure)
-        .bind(sites)
         .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(self.failed())
-    }
-
-    fn name(&self, text: String) -> Result<DomainName, StateError> {
-        text.parse().map_err(|error| StateError::Damaged {
-            path: self.path.clone(),
-            detail: format!("{text:?}: {error}"),
-        })
+        .await?;
+        Ok(())
     }
 
     /// Notes that the domain records of these sites are about to be written.
@@ -232,25 +222,23 @@ impl State {
         };
         let news = News::of(written.iter().map(created));
         let mut recording = self.recording(&news, now).await?;
-        sqlx::query(
+        sqlx::query!(
             "INSERT OR REPLACE INTO written_record (network_id, blog_id, domain, at, is_sure)
              SELECT ?, value->>0, value->>1, ?, 1 FROM json_each(?)",
+            network,
+            At(now),
+            json(&written),
         )
-        .bind(network)
-        .bind(to_millis(now))
-        .bind(json(&written))
         .execute(recording.connection())
-        .await
-        .map_err(self.failed())?;
-        sqlx::query(
+        .await?;
+        sqlx::query!(
             "DELETE FROM written_record WHERE network_id = ? AND (blog_id, domain) IN
                  (SELECT value->>0, value->>1 FROM json_each(?))",
+            network,
+            json(&not_written),
         )
-        .bind(network)
-        .bind(json(&not_written))
         .execute(recording.connection())
-        .await
-        .map_err(self.failed())?;
+        .await?;
         recording.commit().await
     }
 }

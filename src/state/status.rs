@@ -1,13 +1,15 @@
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{
+    Timestamp,
+    fmt::serde::timestamp::millisecond::{optional, required},
+};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 
 use super::{
-    LedgerId, State, StateError, from_millis,
+    LedgerId, State, StateError,
+    columns::{At, Millis},
     ledger::{json, progress},
-    to_millis,
 };
 use crate::{
     domain::DomainName,
@@ -46,15 +48,64 @@ pub struct StatusUpdate {
 /// not fit into the interval.
 const GAP: i64 = 100;
 
-const COLUMNS: &str = "m.domain, m.blog_id, m.managed_since,
-    coalesce(m.present_since, iif(m.covered_by IS NULL, NULL, m.managed_since)) AS at_closte_since,
-    m.progress, m.attempts, m.next_attempt, m.refused_at, m.error,
-    s.due_at, s.checked_at, s.latest, s.dns_since, s.ssl_since, s.since, s.suspect_since, s.alerted_at,
-    s.lacks_certificate_since, r.asked_at, r.answer";
+/// What is kept of a network beside its ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkInfo {
+    /// Its own domain, in lower case.
+    pub domain: String,
+    /// The plugin's own check interval, where it has one.
+    pub check_interval: Option<Duration>,
+}
 
-/// What [`COLUMNS`] may lack.
-const REQUESTS: &str =
-    "LEFT JOIN certificate_request r ON r.ledger_id = m.ledger_id AND r.domain = m.domain";
+/// A managed name with all that is known of it.
+#[derive(Debug)]
+struct Row {
+    domain: DomainName,
+    blog_id: Option<i64>,
+    managed_since: At,
+    at_closte_since: Option<At>,
+    progress: String,
+    attempts: u32,
+    next_attempt: Option<At>,
+    refused_at: Option<At>,
+    error: Option<String>,
+    due_at: Option<At>,
+    checked_at: Option<At>,
+    latest: Option<String>,
+    dns_since: Option<At>,
+    ssl_since: Option<At>,
+    since: Option<At>,
+    suspect_since: Option<At>,
+    alerted_at: Option<At>,
+    lacks_certificate_since: Option<At>,
+    asked_at: Option<At>,
+    answer: Option<String>,
+}
+
+/// A query of [`Row`]s: what joins `managed m` and `status s`, and which of them.
+macro_rules! rows {
+    ($from:literal, $which:literal, $($arg:expr),* $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT m.domain AS "domain: DomainName", m.blog_id, m.managed_since AS "managed_since: At",
+                   coalesce(m.present_since, iif(m.covered_by IS NULL, NULL, m.managed_since))
+                       AS "at_closte_since: At",
+                   m.progress, m.attempts AS "attempts: u32", m.next_attempt AS "next_attempt: At",
+                   m.refused_at AS "refused_at: At", m.error,
+                   s.due_at AS "due_at?: At", s.checked_at AS "checked_at: At", s.latest,
+                   s.dns_since AS "dns_since: At", s.ssl_since AS "ssl_since: At",
+                   s.since AS "since: At", s.suspect_since AS "suspect_since: At", s.alerted_at AS "alerted_at: At",
+                   s.lacks_certificate_since AS "lacks_certificate_since: At",
+                   r.asked_at AS "asked_at?: At", r.answer AS "answer?"
+               FROM "#
+                + $from
+                + " LEFT JOIN certificate_request r
+                        ON r.ledger_id = m.ledger_id AND r.domain = m.domain "
+                + $which,
+            $($arg),*
+        )
+    };
+}
 
 impl State {
     /// Notes the check interval of the plugin of the network that a ledger belongs to.
@@ -66,33 +117,31 @@ impl State {
         ledger: LedgerId,
         check_interval: Option<Duration>,
     ) -> Result<(), StateError> {
-        sqlx::query(
+        sqlx::query!(
             "UPDATE ledger SET check_interval = ?2 WHERE id = ?1 AND check_interval IS NOT ?2",
+            ledger,
+            check_interval.map(Millis),
         )
-        .bind(ledger.number())
-        .bind(check_interval.map(millis))
         .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(self.failed())
+        .await?;
+        Ok(())
     }
 
-    /// The own domain of the network that a ledger belongs to, and the plugin's check interval.
+    /// What is kept of the network that a ledger belongs to.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn network(
-        &self,
-        ledger: LedgerId,
-    ) -> Result<(Option<String>, Option<Duration>), StateError> {
-        let (domain, interval): (Option<String>, Option<i64>) =
-            sqlx::query_as("SELECT domain, check_interval FROM ledger WHERE id = ?")
-                .bind(ledger.number())
-                .fetch_one(&self.pool)
-                .await
-                .map_err(self.failed())?;
-        let interval = interval.and_then(|millis| millis.try_into().ok());
-        Ok((domain, interval.map(Duration::from_millis)))
+    pub async fn network(&self, ledger: LedgerId) -> Result<NetworkInfo, StateError> {
+        let network = sqlx::query!(
+            r#"SELECT domain AS "domain!", check_interval AS "check_interval: Millis"
+               FROM ledger WHERE id = ?"#,
+            ledger,
+        )
+        .map(|row| NetworkInfo {
+            domain: row.domain,
+            check_interval: row.check_interval.map(|Millis(interval)| interval),
+        });
+        Ok(network.fetch_one(&self.pool).await?)
     }
 
     /// The interval has changed: what is still to come is drawn together or apart by as much.
@@ -106,18 +155,17 @@ impl State {
         to: Duration,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        sqlx::query(
+        sqlx::query!(
             "UPDATE domain_status SET due_at = ?2 + (due_at - ?2) * ?4 / ?3
              WHERE ledger_id = ?1 AND due_at > ?2",
+            ledger,
+            At(now),
+            Millis(from.max(Duration::from_millis(1))),
+            Millis(to),
         )
-        .bind(ledger.number())
-        .bind(to_millis(now))
-        .bind(millis(from).max(1))
-        .bind(millis(to))
         .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(self.failed())
+        .await?;
+        Ok(())
     }
 
     /// The ledger that is worked with: that of the last completed cycle, else the newest one.
@@ -125,13 +173,11 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn current_ledger(&self) -> Result<Option<LedgerId>, StateError> {
-        let id: Option<i64> = sqlx::query_scalar(
-            "SELECT coalesce((SELECT ledger_id FROM last_cycle), (SELECT max(id) FROM ledger))",
-        )
-        .fetch_one(&self.pool)
-        .await
-        .map_err(self.failed())?;
-        Ok(id.map(LedgerId::from_number))
+        let id = sqlx::query_scalar!(
+            r#"SELECT coalesce((SELECT ledger_id FROM last_cycle), (SELECT max(id) FROM ledger))
+                   AS "id?: LedgerId""#
+        );
+        Ok(id.fetch_one(&self.pool).await?)
     }
 
     /// Puts names that are desired now into the schedule, to be looked at from `now` on, and takes out
@@ -145,31 +191,29 @@ impl State {
         interval: Duration,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await.map_err(self.failed())?;
-        sqlx::query(
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
             "DELETE FROM domain_status WHERE ledger_id = ?1 AND NOT EXISTS (
                  SELECT 1 FROM managed m WHERE m.ledger_id = ?1 AND m.domain = domain_status.domain
                  AND m.undesired_since IS NULL)",
+            ledger,
         )
-        .bind(ledger.number())
         .execute(&mut *transaction)
-        .await
-        .map_err(self.failed())?;
-        sqlx::query(
+        .await?;
+        sqlx::query!(
             "INSERT INTO domain_status (ledger_id, domain, due_at)
              SELECT ledger_id, domain,
                  ?2 + (row_number() OVER () - 1) * min(?3, ?4 / count(*) OVER ())
              FROM managed m WHERE ledger_id = ?1 AND undesired_since IS NULL AND NOT EXISTS (
                  SELECT 1 FROM domain_status s WHERE s.ledger_id = ?1 AND s.domain = m.domain)",
+            ledger,
+            At(now),
+            GAP,
+            Millis(interval),
         )
-        .bind(ledger.number())
-        .bind(to_millis(now))
-        .bind(GAP)
-        .bind(millis(interval))
         .execute(&mut *transaction)
-        .await
-        .map_err(self.failed())?;
-        transaction.commit().await.map_err(self.failed())
+        .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Spreads what should have been looked at before `now` over the interval, and what another
@@ -183,7 +227,7 @@ impl State {
         interval: Duration,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        sqlx::query(
+        sqlx::query!(
             "UPDATE domain_status SET due_at = spread.at FROM (
                  SELECT domain,
                      ?2 + (row_number() OVER (ORDER BY due_at) - 1) * min(?3, ?4 / count(*) OVER ())
@@ -191,15 +235,14 @@ impl State {
                  FROM domain_status
                  WHERE ledger_id = ?1 AND (due_at < ?2 OR due_at > ?2 + ?4)) AS spread
              WHERE ledger_id = ?1 AND domain_status.domain = spread.domain",
+            ledger,
+            At(now),
+            GAP,
+            Millis(interval),
         )
-        .bind(ledger.number())
-        .bind(to_millis(now))
-        .bind(GAP)
-        .bind(millis(interval))
         .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(self.failed())
+        .await?;
+        Ok(())
     }
 
     /// Up to `most` names whose time has come, the longest overdue first.
@@ -212,15 +255,14 @@ impl State {
         now: Timestamp,
         most: usize,
     ) -> Result<Vec<CheckedDomain>, StateError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM domain_status s
-             JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain {REQUESTS}
-             WHERE s.ledger_id = ? AND s.due_at <= ? ORDER BY s.due_at LIMIT ?"
+        let rows = rows!(
+            "domain_status s JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain",
+            "WHERE s.ledger_id = ? AND s.due_at <= ? ORDER BY s.due_at LIMIT ?",
+            ledger,
+            At(now),
+            i64::try_from(most).unwrap_or(i64::MAX),
         );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(ledger.number()).bind(to_millis(now));
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = query.bind(most).fetch_all(&self.pool).await.map_err(self.failed())?;
-        rows.iter().map(|row| self.read_looked(row)).collect()
+        rows.fetch_all(&self.pool).await?.into_iter().map(Row::read).collect()
     }
 
     /// Every desired name, or those of `only`, with how it stands.
@@ -232,64 +274,14 @@ impl State {
         ledger: LedgerId,
         only: &[DomainName],
     ) -> Result<Vec<CheckedDomain>, StateError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM managed m
-             LEFT JOIN domain_status s ON s.ledger_id = m.ledger_id AND s.domain = m.domain {REQUESTS}
-             WHERE m.ledger_id = ?1 AND m.undesired_since IS NULL
-             AND (?2 IS NULL OR m.domain IN (SELECT value FROM json_each(?2))) ORDER BY m.domain"
+        let rows = rows!(
+            "managed m LEFT JOIN domain_status s ON s.ledger_id = m.ledger_id AND s.domain = m.domain",
+            "WHERE m.ledger_id = ?1 AND m.undesired_since IS NULL
+             AND (?2 IS NULL OR m.domain IN (SELECT value FROM json_each(?2))) ORDER BY m.domain",
+            ledger,
+            (!only.is_empty()).then(|| json(&only)),
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(ledger.number())
-            .bind((!only.is_empty()).then(|| json(&only)))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.failed())?;
-        rows.iter().map(|row| self.read_looked(row)).collect()
-    }
-
-    fn read_looked(&self, row: &SqliteRow) -> Result<CheckedDomain, StateError> {
-        let damaged = |detail| StateError::Damaged { path: self.path.clone(), detail };
-        let name: String = row.try_get("domain").map_err(self.failed())?;
-        let name = name.parse().map_err(|error| damaged(format!("{name:?}: {error}")))?;
-        let time = |column: &str| -> sqlx::Result<Option<Timestamp>> {
-            Ok(row.try_get::<Option<i64>, _>(column)?.map(from_millis))
-        };
-        let read = || -> sqlx::Result<_> {
-            let facts = LedgerInfo {
-                blog_id: row.try_get("blog_id")?,
-                added_at: time("managed_since")?,
-                at_closte_since: time("at_closte_since")?,
-                progress: progress(
-                    row.try_get("progress")?,
-                    row.try_get("attempts")?,
-                    time("next_attempt")?,
-                    time("refused_at")?,
-                    row.try_get("error")?,
-                )
-                .unwrap_or_default(),
-            };
-            let latest: Option<String> = row.try_get("latest")?;
-            // An observation in the words of another version is none: it is made anew.
-            let latest = latest.and_then(|latest| serde_json::from_str(&latest).ok());
-            let status = match time("checked_at")?.zip(latest) {
-                None => None,
-                Some((checked_at, latest)) => Some(DomainStatus {
-                    checked_at,
-                    latest,
-                    dns_since: time("dns_since")?.unwrap_or(checked_at),
-                    ssl_since: time("ssl_since")?.unwrap_or(checked_at),
-                    since: time("since")?.unwrap_or(checked_at),
-                    suspect_since: time("suspect_since")?,
-                    alerted_at: time("alerted_at")?,
-                    lacks_certificate_since: time("lacks_certificate_since")?,
-                }),
-            };
-            let answer: Option<String> = row.try_get("answer")?;
-            let request = time("asked_at")?.zip(answer.map(|answer| secrets::mask(&answer)));
-            Ok((facts, time("due_at")?, status, request))
-        };
-        let (facts, due_at, status, request) = read().map_err(self.failed())?;
-        Ok(CheckedDomain { name, facts, status, due_at, request })
+        rows.fetch_all(&self.pool).await?.into_iter().map(Row::read).collect()
     }
 
     /// Writes down what came of looks, and what there is to say of them, all or nothing; and logs that,
@@ -304,44 +296,35 @@ impl State {
         news: &News,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let line = |outcome: &StatusUpdate| -> Line {
-            let status = &outcome.status;
+        let line = |outcome| -> Line<'_> {
+            let StatusUpdate { name, status, due_at }: &StatusUpdate = outcome;
             Line {
-                domain: outcome.name.as_str().to_owned(),
-                due_at: to_millis(outcome.due_at),
-                checked_at: to_millis(status.checked_at),
+                domain: name,
+                due_at: *due_at,
+                checked_at: status.checked_at,
                 latest: json(&status.latest),
-                dns_since: to_millis(status.dns_since),
-                ssl_since: to_millis(status.ssl_since),
-                since: to_millis(status.since),
-                suspect_since: status.suspect_since.map(to_millis),
-                alerted_at: status.alerted_at.map(to_millis),
-                lacks_certificate_since: status.lacks_certificate_since.map(to_millis),
+                dns_since: status.dns_since,
+                ssl_since: status.ssl_since,
+                since: status.since,
+                suspect_since: status.suspect_since,
+                alerted_at: status.alerted_at,
+                lacks_certificate_since: status.lacks_certificate_since,
             }
         };
-        let lines: Vec<Line> = outcomes.iter().map(line).collect();
+        let lines: Vec<Line<'_>> = outcomes.iter().map(line).collect();
         let mut recording = self.recording(news, now).await?;
-        sqlx::query(
-            "INSERT INTO domain_status (ledger_id, domain, due_at, checked_at, latest, dns_since,
-                 ssl_since, since, suspect_since, alerted_at, lacks_certificate_since)
-             SELECT ?1, value->>'domain', value->>'due_at', value->>'checked_at',
-                 value->>'latest', value->>'dns_since', value->>'ssl_since', value->>'since',
-                 value->>'suspect_since', value->>'alerted_at', value->>'lacks_certificate_since'
-             FROM json_each(?2)
-             WHERE EXISTS (SELECT 1 FROM domain_status s
-                 WHERE s.ledger_id = ?1 AND s.domain = value->>'domain')
-             ON CONFLICT (ledger_id, domain) DO UPDATE SET due_at = excluded.due_at,
-                 checked_at = excluded.checked_at, latest = excluded.latest,
-                 dns_since = excluded.dns_since, ssl_since = excluded.ssl_since,
-                 since = excluded.since, suspect_since = excluded.suspect_since,
-                 alerted_at = excluded.alerted_at,
-                 lacks_certificate_since = excluded.lacks_certificate_since",
+        sqlx::query!(
+            "UPDATE domain_status SET due_at = value->>'due_at', checked_at = value->>'checked_at',
+                 latest = value->>'latest', dns_since = value->>'dns_since',
+                 ssl_since = value->>'ssl_since', since = value->>'since',
+                 suspect_since = value->>'suspect_since', alerted_at = value->>'alerted_at',
+                 lacks_certificate_since = value->>'lacks_certificate_since'
+             FROM json_each(?2) WHERE ledger_id = ?1 AND domain = value->>'domain'",
+            ledger,
+            json(&lines),
         )
-        .bind(ledger.number())
-        .bind(json(&lines))
         .execute(recording.connection())
-        .await
-        .map_err(self.failed())?;
+        .await?;
         recording.commit().await
     }
 
@@ -356,38 +339,90 @@ impl State {
         now: Timestamp,
     ) -> Result<u64, StateError> {
         // Those that are looked at last of all, else: the others come by themselves.
-        sqlx::query(
+        let hastened = sqlx::query!(
             "UPDATE domain_status SET due_at = ?2 WHERE ledger_id = ?1 AND domain IN (
                  SELECT domain FROM domain_status WHERE ledger_id = ?1 AND suspect_since IS NULL
                  AND due_at > ?2 AND latest->>'$.ssl.verdict' IN ('valid', 'old-tls', 'expiring')
                  AND latest->>'$.dns.verdict' IN ('ok', 'proxied')
                  ORDER BY due_at DESC LIMIT ?3)",
+            ledger,
+            At(now),
+            most,
         )
-        .bind(ledger.number())
-        .bind(to_millis(now))
-        .bind(most)
         .execute(&self.pool)
-        .await
-        .map(|updated| updated.rows_affected())
-        .map_err(self.failed())
+        .await?;
+        Ok(hastened.rows_affected())
+    }
+}
+
+impl Row {
+    fn read(self) -> Result<CheckedDomain, StateError> {
+        let damaged = |what: &str, why: String| {
+            StateError::Damaged(format!("the {what} of {}: {why}", self.domain))
+        };
+        let at = |column: Option<At>| column.map(|At(at)| at);
+        let progress = progress(
+            &self.progress,
+            self.attempts,
+            at(self.next_attempt),
+            at(self.refused_at),
+            self.error.as_deref(),
+        )
+        .map_err(|why| damaged("entry", why))?;
+        let facts = LedgerInfo {
+            blog_id: self.blog_id,
+            added_at: Some(self.managed_since.0),
+            at_closte_since: at(self.at_closte_since),
+            progress,
+        };
+        let sinces = (self.checked_at, self.dns_since, self.ssl_since, self.since);
+        let status = match (sinces, &self.latest) {
+            ((None, ..), _) => None,
+            ((Some(checked_at), Some(dns_since), Some(ssl_since), Some(since)), Some(latest)) => {
+                Some(DomainStatus {
+                    checked_at: checked_at.0,
+                    latest: serde_json::from_str(latest)
+                        .map_err(|error| damaged("standing", error.to_string()))?,
+                    dns_since: dns_since.0,
+                    ssl_since: ssl_since.0,
+                    since: since.0,
+                    suspect_since: at(self.suspect_since),
+                    alerted_at: at(self.alerted_at),
+                    lacks_certificate_since: at(self.lacks_certificate_since),
+                })
+            }
+            _ => return Err(damaged("standing", "it is incomplete".to_owned())),
+        };
+        let answer = self.answer.map(|answer| secrets::mask(&answer));
+        Ok(CheckedDomain {
+            name: self.domain,
+            facts,
+            status,
+            due_at: at(self.due_at),
+            request: at(self.asked_at).zip(answer),
+        })
     }
 }
 
 /// A standing on its way in: many travel in one JSON text, which SQLite takes apart.
 #[derive(Serialize)]
-struct Line {
-    domain: String,
-    due_at: i64,
-    checked_at: i64,
+struct Line<'a> {
+    domain: &'a DomainName,
+    #[serde(with = "required")]
+    due_at: Timestamp,
+    #[serde(with = "required")]
+    checked_at: Timestamp,
     latest: String,
-    dns_since: i64,
-    ssl_since: i64,
-    since: i64,
-    suspect_since: Option<i64>,
-    alerted_at: Option<i64>,
-    lacks_certificate_since: Option<i64>,
-}
-
-fn millis(duration: Duration) -> i64 {
-    duration.as_millis().try_into().unwrap_or(i64::MAX)
+    #[serde(with = "required")]
+    dns_since: Timestamp,
+    #[serde(with = "required")]
+    ssl_since: Timestamp,
+    #[serde(with = "required")]
+    since: Timestamp,
+    #[serde(with = "optional")]
+    suspect_since: Option<Timestamp>,
+    #[serde(with = "optional")]
+    alerted_at: Option<Timestamp>,
+    #[serde(with = "optional")]
+    lacks_certificate_since: Option<Timestamp>,
 }

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::Row;
 
-use super::{LedgerId, State, StateError, to_millis};
+use super::{
+    LedgerId, State, StateError,
+    columns::{At, Moment},
+};
 use crate::status::{DnsVerdict, SslVerdict};
 
 /// Desired names that stand alike.
@@ -34,33 +36,24 @@ impl State {
         now: Timestamp,
     ) -> Result<Vec<StatusCount>, StateError> {
         let late = now.checked_sub(late_after).unwrap_or(Timestamp::MIN);
-        let rows = sqlx::query(
-            "SELECT latest->>'$.dns.verdict' AS dns, latest->>'$.ssl.verdict' AS ssl,
-                 coalesce(CASE WHEN latest->>'$.dns.verdict' IN ('ok', 'proxied')
-                     THEN max(since, dns_since) ELSE since END <= ?2, 0) AS is_late, count(*) AS names,
-                 min(latest->>'$.ssl.certificate.not_after') AS soonest_expiry
-             FROM domain_status WHERE ledger_id = ?1 GROUP BY dns, ssl, is_late",
+        let rows = sqlx::query!(
+            r#"SELECT latest->>'$.dns.verdict' AS "dns: DnsVerdict",
+                   latest->>'$.ssl.verdict' AS "ssl: SslVerdict",
+                   coalesce(CASE WHEN latest->>'$.dns.verdict' IN ('ok', 'proxied')
+                       THEN max(since, dns_since) ELSE since END <= ?2, 0) AS "is_late!: bool",
+                   count(*) AS "names!: i64",
+                   min(latest->>'$.ssl.certificate.not_after') AS "soonest_expiry: Moment"
+               FROM domain_status WHERE ledger_id = ?1 GROUP BY 1, 2, 3"#,
+            ledger,
+            At(late),
         )
-        .bind(ledger.number())
-        .bind(to_millis(late))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(self.failed())?;
-        let read = |row: &sqlx::sqlite::SqliteRow| -> sqlx::Result<StatusCount> {
-            let (dns, ssl): (Option<String>, Option<String>) =
-                (row.try_get("dns")?, row.try_get("ssl")?);
-            let expiry: Option<String> = row.try_get("soonest_expiry")?;
-            // Words of another version count as unknown: the names are looked at anew.
-            let dns = DnsVerdict::ALL.iter().find(|case| dns.as_deref() == Some(case.as_str()));
-            let ssl = SslVerdict::ALL.iter().find(|case| ssl.as_deref() == Some(case.as_str()));
-            Ok(StatusCount {
-                dns: dns.copied().unwrap_or(DnsVerdict::Unknown),
-                ssl: ssl.copied().unwrap_or(SslVerdict::Unknown),
-                is_late: row.try_get("is_late")?,
-                names: row.try_get("names")?,
-                soonest_expiry: expiry.and_then(|text| text.parse().ok()),
-            })
-        };
-        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(self.failed())
+        .map(|row| StatusCount {
+            dns: row.dns.unwrap_or(DnsVerdict::Unknown),
+            ssl: row.ssl.unwrap_or(SslVerdict::Unknown),
+            is_late: row.is_late,
+            names: row.names,
+            soonest_expiry: row.soonest_expiry.map(|Moment(at)| at),
+        });
+        Ok(rows.fetch_all(&self.pool).await?)
     }
 }

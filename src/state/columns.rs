@@ -1,0 +1,82 @@
+//! What the columns of the state database become in Rust. A value that makes no sense is an error, never a
+//! default.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::{
+    Decode, Encode, Sqlite, Type,
+    encode::IsNull,
+    error::BoxDynError,
+    sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef},
+};
+
+use crate::{
+    domain::DomainName,
+    status::{DnsVerdict, SslVerdict},
+};
+
+/// A point in time, in Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At(pub(super) Timestamp);
+
+/// A point in time, as in RFC 3339.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment(pub(super) Timestamp);
+
+/// A length of time, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Millis(pub(super) Duration);
+
+/// A value that is kept as another one that SQLite knows.
+macro_rules! kept_as {
+    ($kept:ty, $($name:ident = |$value:ident| $read:expr,)*) => {$(
+        impl Type<Sqlite> for $name {
+            fn type_info() -> SqliteTypeInfo {
+                <$kept as Type<Sqlite>>::type_info()
+            }
+        }
+
+        impl Decode<'_, Sqlite> for $name {
+            fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
+                let kept = <$kept as Decode<Sqlite>>::decode(value)?;
+                let read = |$value: $kept| -> Result<Self, BoxDynError> { $read };
+                read(kept).map_err(|error| format!("{kept:?}: {error}").into())
+            }
+        }
+    )*};
+}
+
+kept_as! { i64,
+    At = |millis| Ok(Self(Timestamp::from_millisecond(millis)?)),
+    Millis = |millis| Ok(Self(Duration::from_millis(millis.try_into()?))),
+}
+
+kept_as! { &str,
+    Moment = |text| Ok(Self(text.parse()?)),
+    DomainName = |text| Ok(text.parse()?),
+    DnsVerdict = |word| verdict(Self::ALL, Self::as_str, word),
+    SslVerdict = |word| verdict(Self::ALL, Self::as_str, word),
+}
+
+fn verdict<T: Copy>(
+    all: &[T],
+    word_of: fn(T) -> &'static str,
+    word: &str,
+) -> Result<T, BoxDynError> {
+    let known = all.iter().copied().find(|one| word_of(*one) == word);
+    known.ok_or_else(|| "no verdict is called that".into())
+}
+
+impl Encode<'_, Sqlite> for At {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(self.0.as_millisecond(), buffer)
+    }
+}
+
+impl Encode<'_, Sqlite> for Millis {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
+        Encode::<Sqlite>::encode(millis, buffer)
+    }
+}
