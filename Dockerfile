@@ -11,6 +11,8 @@ RUN sed -i '/^\[\[/,$d' Cargo.toml \
     && cargo build --release --locked --no-default-features
 COPY config/default.toml config/default.toml
 COPY migrations migrations
+# What the compiler checks the queries of the state database against.
+COPY .sqlx .sqlx
 COPY src src
 # Without the practice Closte: the image is for servers.
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked --no-default-features
