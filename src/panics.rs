@@ -2,7 +2,7 @@
 
 use std::{any::Any, panic};
 
-use crate::{event::Event, secrets};
+use crate::{events::Event, secrets};
 
 /// The most of what a panic said that is repeated, in characters.
 const REASON: usize = 500;

@@ -6,7 +6,7 @@ use std::{
 use crate::{
     checks::ChecksConfig,
     closte::{ApiKey, AppId, ClosteConfig, key_is_not_set},
-    daemon::HttpConfig,
+    http::HttpConfig,
     reconciler::SyncConfig,
     settings::{Layers, Provenance, SettingsError},
     state::StateConfig,

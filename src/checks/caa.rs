@@ -40,7 +40,7 @@ impl Forbidden {
 
 /// Whether these records, which are all that count for the name, let one of the authorities issue for
 /// it; otherwise why not.
-pub(super) fn judge_caa(
+pub(super) fn evaluate_caa(
     records: &[CAA],
     name: &DomainName,
     authorities: &[String],
@@ -68,7 +68,7 @@ pub(super) fn judge_caa(
     };
     if !critical.is_empty() {
         let others: Vec<CAA> = records.iter().filter(is_passed_over).cloned().collect();
-        let is_enough = judge_caa(&others, name, authorities).is_ok();
+        let is_enough = evaluate_caa(&others, name, authorities).is_ok();
         return Err(Forbidden {
             fault: CaaFault::UnknownCritical,
             record: Some(listing(critical.into_iter().map(shown), 0)),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn judge(name: &str, records: &[CAA]) -> Result<(), Forbidden> {
-        judge_caa(records, &name.parse().unwrap(), &["letsencrypt.org".to_owned()])
+        evaluate_caa(records, &name.parse().unwrap(), &["letsencrypt.org".to_owned()])
     }
 
     #[test]

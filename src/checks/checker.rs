@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{
-    caa::{Forbidden, judge_caa},
+    caa::{Forbidden, evaluate_caa},
     chain,
     dns::ResolverAddress,
-    evaluate::judge_dns,
+    evaluate::evaluate_dns,
     name_servers::NameServers,
     reply::text,
     reserved::reserved,
@@ -202,7 +202,7 @@ impl Checker {
             }
             return Err(unresolved(&reason, true));
         }
-        let seen = judge_dns(answers, Vec::new(), Some(&anywhere), &[]);
+        let seen = evaluate_dns(answers, Vec::new(), Some(&anywhere), &[]);
         let all_answer = seen.answers.iter().all(|answer| answer.verdict != DnsVerdict::Unknown);
         Err(match seen.verdict {
             DnsVerdict::NoSuchName => unresolved("there is no such name", all_answer),
@@ -241,7 +241,7 @@ impl Checker {
     }
 
     /// Looks at a name. Without an expectation nothing can be said of where it points.
-    pub async fn look(
+    pub async fn check(
         &self,
         name: &DomainName,
         expected: Option<&Expected>,
@@ -253,7 +253,7 @@ impl Checker {
             None => name.as_str().to_owned(),
         };
         let mut observation = CheckResult {
-            dns: judge_dns(Vec::new(), Vec::new(), expected, &[]),
+            dns: evaluate_dns(Vec::new(), Vec::new(), expected, &[]),
             ssl: SslResult::unknown("it has no address to look at"),
             blockers: Vec::new(),
             caa: None,
@@ -355,26 +355,26 @@ impl Checker {
     async fn handshakes(&self, addresses: &[IpAddr], host: &str, now: Timestamp) -> SslResult {
         let may_connect =
             |address| self.is_named(address) || contains(&self.options.proxies, address);
-        self.tls.look(addresses, host, now, may_connect).await
+        self.tls.probe(addresses, host, now, may_connect).await
     }
 
     async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsResult {
         let proxies = &self.options.proxies;
         let answers = self.resolvers.ask_one(host, expected, proxies).await;
-        judge_dns(answers, Vec::new(), expected, proxies)
+        evaluate_dns(answers, Vec::new(), expected, proxies)
     }
 
     async fn ask_all(&self, host: &Name, expected: Option<&Expected>) -> DnsResult {
         let proxies = &self.options.proxies;
         let answers = self.resolvers.ask_all(host, expected, proxies).await;
-        let seen = judge_dns(answers, Vec::new(), expected, proxies);
+        let seen = evaluate_dns(answers, Vec::new(), expected, proxies);
         if !is_in_part(&seen) {
             return seen;
         }
         let may_connect = |address| self.is_named(address);
         let said =
             self.name_servers.ask(host, &self.resolvers, expected, proxies, may_connect).await;
-        judge_dns(seen.answers, said, expected, proxies)
+        evaluate_dns(seen.answers, said, expected, proxies)
     }
 
     /// Climbs from the name towards the root until there are CAA records (RFC 8659, section 3),
@@ -394,7 +394,7 @@ impl Checker {
                     None => return Ok(None),
                 },
                 CaaReply::Unknown => return Err(Unseen),
-                CaaReply::At(owner, records) => match judge_caa(&records, name, authorities) {
+                CaaReply::At(owner, records) => match evaluate_caa(&records, name, authorities) {
                     Ok(()) => return Ok(None),
                     Err(forbidden) => (owner, forbidden),
                 },

@@ -14,7 +14,7 @@ use super::{
 use crate::status::{BrokenBy, DnsHistory, DnsResult, DnsVerdict, ResolverAnswer, Stray};
 
 /// What one server's answer means on its own.
-pub(super) fn judge_answer(
+pub(super) fn evaluate_answer(
     server: &str,
     answer: Addresses,
     expected: Option<&Expected>,
@@ -89,7 +89,7 @@ fn judge_addresses(
 
 /// What all answers mean together, those of the resolvers and, where they were asked, of the name's
 /// own servers. Answers that do not count have no say.
-pub(super) fn judge_dns(
+pub(super) fn evaluate_dns(
     answers: Vec<ResolverAnswer>,
     name_servers: Vec<ResolverAnswer>,
     expected: Option<&Expected>,
@@ -357,8 +357,8 @@ mod tests {
         let (expected, proxies) = (expected(), ["192.0.2.0/24".parse().unwrap()]);
         let answers = answers.into_iter().enumerate();
         let answers = answers
-            .map(|(n, answer)| judge_answer(&n.to_string(), answer, Some(&expected), &proxies));
-        judge_dns(answers.collect(), Vec::new(), Some(&expected), &proxies)
+            .map(|(n, answer)| evaluate_answer(&n.to_string(), answer, Some(&expected), &proxies));
+        evaluate_dns(answers.collect(), Vec::new(), Some(&expected), &proxies)
     }
 
     #[test]
@@ -423,7 +423,7 @@ mod tests {
     #[test]
     fn without_a_target_only_what_needs_none_is_said() {
         let judge = |answer| {
-            judge_dns(vec![judge_answer("r", answer, None, &[])], vec![], None, &[]).verdict
+            evaluate_dns(vec![evaluate_answer("r", answer, None, &[])], vec![], None, &[]).verdict
         };
         assert_eq!(judge(found(&["203.0.113.1"])), DnsVerdict::Unknown);
         assert_eq!(
@@ -437,8 +437,8 @@ mod tests {
         let target = "203.0.113.1".parse().unwrap();
         let expected = Expected::new([&target], []).and_perhaps_more();
         let judge = |addresses: &[&str]| {
-            let answer = judge_answer("r", found(addresses), Some(&expected), &[]);
-            judge_dns(vec![answer], Vec::new(), Some(&expected), &[])
+            let answer = evaluate_answer("r", found(addresses), Some(&expected), &[]);
+            evaluate_dns(vec![answer], Vec::new(), Some(&expected), &[])
         };
         let right = judge(&["203.0.113.1", "2001:db8::9"]);
         assert_eq!((right.verdict, right.aaaa_elsewhere.len()), (DnsVerdict::Ok, 0));

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{
     checker::find_blockers,
-    evaluate::{judge_answer, judge_dns},
+    evaluate::{evaluate_answer, evaluate_dns},
     reply::Addresses,
     targets::{Expected, Target},
 };
@@ -34,11 +34,10 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult>
             let expected = Expected::new([&target], []);
             let proxies: [IpNet; 1] = ["104.16.0.0/13".parse().unwrap()];
             let known = knows_where.then_some(&expected);
-            let answers = answers
-                .into_iter()
-                .enumerate()
-                .map(|(number, answer)| judge_answer(&number.to_string(), answer, known, &proxies));
-            let dns = judge_dns(answers.collect(), Vec::new(), known, &proxies);
+            let answers = answers.into_iter().enumerate().map(|(number, answer)| {
+                evaluate_answer(&number.to_string(), answer, known, &proxies)
+            });
+            let dns = evaluate_dns(answers.collect(), Vec::new(), known, &proxies);
             let leads = !dns.addresses.is_empty() && dns.verdict != DnsVerdict::Unknown;
             let ssl = if leads { ssl } else { SslResult::unknown("no address") };
             let mut seen = CheckResult {

@@ -99,7 +99,7 @@ mod tests {
             ttl_s: Some(ttl_s),
             ..ResolverAnswer::of(&number.to_string())
         };
-        crate::checks::evaluate::judge_dns((0..3).map(answer).collect(), Vec::new(), None, &[])
+        crate::checks::evaluate::evaluate_dns((0..3).map(answer).collect(), Vec::new(), None, &[])
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{event::Event, ledger::later};
+use crate::{events::Event, ledger::later};
 
 /// When a name that worked seems not to, so many others are looked at, to see whether the fault is
 /// ours.

@@ -1,8 +1,8 @@
 //! How a domain stands, seen from outside, as a visitor and a certificate authority would see it.
 //!
-//! [`Checker::look`] asks the resolvers and makes a TLS handshake; `judge` says what the answers
-//! mean, [`transition`] what that changes in what is remembered, and [`advise`] what to do about it, all
-//! three of them pure; [`Scheduler`] looks at every name when its time has come.
+//! [`Checker::check`] asks the resolvers and makes a TLS handshake; `evaluate` says what the answers
+//! mean, [`transition()`] what that changes in what is remembered, and [`advise`] what to do about it, all
+//! three of them pure; [`Scheduler`] checks every name when its time has come.
 
 mod advice;
 mod caa;

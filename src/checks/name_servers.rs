@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::{
     dns::{Throttle, explain},
-    evaluate::judge_answer,
+    evaluate::evaluate_answer,
     query::{Manner, send},
     reply::{Addresses, Reply, combine, read, text},
     reserved::reserved,
@@ -67,7 +67,7 @@ impl NameServers {
                 let leads_on = leads_on(said.iter().map(|(_, answer)| answer), expected);
                 answers = said
                     .into_iter()
-                    .map(|(label, answer)| judge_answer(&label, answer, expected, proxies))
+                    .map(|(label, answer)| evaluate_answer(&label, answer, expected, proxies))
                     .collect();
                 match leads_on {
                     Some(target) => host = target,

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::{
     dns::{Control, Resolver, ResolverAddress, View},
-    evaluate::judge_answer,
+    evaluate::evaluate_answer,
     reply::{Addresses, Reply, text},
     targets::Expected,
     weigh::{Vote, alone, views, weigh},
@@ -48,7 +48,7 @@ impl Resolvers {
         match self.in_turn().next() {
             Some(resolver) => {
                 let answer = resolver.addresses(host).await;
-                vec![judge_answer(resolver.label(), answer, expected, proxies)]
+                vec![evaluate_answer(resolver.label(), answer, expected, proxies)]
             }
             None => Vec::new(),
         }
@@ -78,7 +78,7 @@ impl Resolvers {
                 answer,
                 Addresses::Broken { signatures: false, .. } | Addresses::Failed(_)
             );
-            let answer = judge_answer(resolver.label(), answer, expected, proxies);
+            let answer = evaluate_answer(resolver.label(), answer, expected, proxies);
             Vote {
                 answer,
                 view: resolver.view,
@@ -223,7 +223,7 @@ fn says(reply: &Reply) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        checks::{checker::dns_name, evaluate::judge_dns, targets::Target},
+        checks::{checker::dns_name, evaluate::evaluate_dns, targets::Target},
         simulator::{Dns, DnsFault},
         status::DnsResult,
     };
@@ -252,7 +252,7 @@ mod tests {
             let expected = Expected::new([&target], []);
             let host = dns_name(name).unwrap();
             let answers = self.resolvers.ask_all(&host, Some(&expected), &[]).await;
-            judge_dns(answers, Vec::new(), Some(&expected), &[])
+            evaluate_dns(answers, Vec::new(), Some(&expected), &[])
         }
     }
 

@@ -23,9 +23,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    conditions::{Condition, Conditions, Finding},
     domain::DomainName,
-    event::{Event, News},
+    events::conditions::{Condition, Conditions, Finding},
+    events::{Event, News},
     ledger::later,
     state::{CheckedDomain, LedgerId, Loop, State, StateError, StatusUpdate},
     status::{CheckResult, DomainStatus},
@@ -255,7 +255,7 @@ impl Scheduler {
             let (checks, expected) = (self.checks.clone(), self.expected.clone());
             let (depth, now) = (depth(checked.status.as_ref()), self.clock.now());
             work.in_flight.spawn(async move {
-                let seen = checks.look(&checked.name, expected.as_deref(), depth, now).await;
+                let seen = checks.check(&checked.name, expected.as_deref(), depth, now).await;
                 (checked, seen)
             });
         }

@@ -110,7 +110,7 @@ impl TlsProber {
 
     /// Looks at the addresses, and returns the worst of what they show. `may_connect` tells to which
     /// reserved addresses: those come from strangers.
-    pub(super) async fn look(
+    pub(super) async fn probe(
         &self,
         addresses: &[IpAddr],
         name: &str,

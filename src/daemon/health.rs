@@ -8,17 +8,17 @@ use std::{
 
 use serde::Serialize;
 
-use super::metrics::Metrics;
+use crate::http::Metrics;
 use crate::reconciler::{CycleOutcome, CycleResult};
 
 /// A loop that showed no life for so long hangs: no step of it ever takes longer.
-pub(super) const ALIVE_WITHIN: Duration = Duration::from_secs(10 * 60);
+pub(crate) const ALIVE_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// How the daemon does.
 #[derive(Debug, Default)]
-pub(super) struct Health {
-    pub(super) heartbeats: Heartbeats,
-    pub(super) metrics: Metrics,
+pub(crate) struct Health {
+    pub(crate) heartbeats: Heartbeats,
+    pub(crate) metrics: Metrics,
     last_cycle: Mutex<Option<Cycle>>,
     /// Why the new settings are not in force.
     refusal: Mutex<Option<String>>,
@@ -32,8 +32,8 @@ struct Cycle {
 
 /// Whether the daemon does what it is for, as `/readyz` shows it.
 #[derive(Debug, Serialize)]
-pub(super) struct Readiness {
-    pub(super) ready: bool,
+pub(crate) struct Readiness {
+    pub(crate) ready: bool,
     /// None before the first one.
     last_cycle: Option<LastCycle>,
 }
@@ -47,7 +47,7 @@ struct LastCycle {
 }
 
 impl Health {
-    pub(super) fn note_cycle(&self, outcome: &CycleOutcome, took: Duration) {
+    pub(crate) fn note_cycle(&self, outcome: &CycleOutcome, took: Duration) {
         self.metrics.note_cycle(outcome, took);
         if outcome.result() == CycleResult::Stopped {
             return;
@@ -58,16 +58,16 @@ impl Health {
     }
 
     /// Why the new settings were refused, until others are taken up.
-    pub(super) fn note_refusal(&self, why: Option<String>) {
+    pub(crate) fn note_refusal(&self, why: Option<String>) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
-    pub(super) fn refusal(&self) -> Option<String> {
+    pub(crate) fn refusal(&self) -> Option<String> {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ready means that the last cycle went well, and was not long ago.
-    pub(super) fn readiness(&self, interval: Duration) -> Readiness {
+    pub(crate) fn readiness(&self, interval: Duration) -> Readiness {
         let last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let allowed = ALIVE_WITHIN.max(interval.saturating_mul(3));
         let is_well = |cycle: &Cycle| cycle.error.is_none() && cycle.ended.elapsed() <= allowed;
@@ -84,7 +84,7 @@ impl Health {
 
 /// When each loop was last seen alive, in milliseconds since the daemon began.
 #[derive(Debug)]
-pub(super) struct Heartbeats {
+pub(crate) struct Heartbeats {
     began: Instant,
     sync: AtomicU64,
     checks: AtomicU64,
@@ -97,11 +97,11 @@ impl Default for Heartbeats {
 }
 
 impl Heartbeats {
-    pub(super) fn sync_is_alive(&self) {
+    pub(crate) fn sync_is_alive(&self) {
         self.sync.store(self.now(), Ordering::Relaxed);
     }
 
-    pub(super) fn checks_are_alive(&self) {
+    pub(crate) fn checks_are_alive(&self) {
         self.checks.store(self.now(), Ordering::Relaxed);
     }
 
@@ -110,7 +110,7 @@ impl Heartbeats {
     }
 
     /// Whether both loops were alive within this time.
-    pub(super) fn beat_within(&self, limit: Duration) -> bool {
+    pub(crate) fn beat_within(&self, limit: Duration) -> bool {
         let last = self.sync.load(Ordering::Relaxed).min(self.checks.load(Ordering::Relaxed));
         u128::from(self.now().saturating_sub(last)) < limit.as_millis()
     }

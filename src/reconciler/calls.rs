@@ -11,7 +11,7 @@ use super::{CycleReport, Reconciler, Shutdown, news::Tally};
 use crate::{
     closte::ClosteError,
     domain::DomainName,
-    event::{Event, News},
+    events::{Event, News},
     ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
     plan::{Decision, LedgerChange, Reason},
     state::{LedgerId, StateError},

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{Reconciler, Shutdown, calls::stopped_too_soon};
 use crate::{
     closte::{CertificateRequest, ClosteError},
-    event::{Event, News},
+    events::{Event, News},
     reconciler::CycleError,
     state::{Asked, LedgerId, MissingCertificate},
 };

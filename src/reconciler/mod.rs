@@ -27,9 +27,9 @@ pub use shutdown::Shutdown;
 use crate::{
     clock::Clock,
     closte::{self, ClosteError},
-    conditions::{Condition, Conditions, Finding},
     domain::DomainName,
-    event::{Event, News},
+    events::conditions::{Condition, Conditions, Finding},
+    events::{Event, News},
     ledger::Ledger,
     plan::{Current, Plan, plan},
     state::{FileLock, InvalidRow, LedgerId, Loop, State, StateError},

@@ -3,7 +3,7 @@
 
 use crate::{
     domain::DomainName,
-    event::{Event, News},
+    events::{Event, News},
     ledger::Entry,
     plan::{LedgerChange, LedgerTransition},
 };

@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use crate::{
     closte::{self, ClosteError},
-    conditions::{Condition, Finding},
-    event::Event,
+    events::Event,
+    events::conditions::{Condition, Finding},
     plan::{Decision, Guard, Plan},
     state::StateError,
     wordpress::SourceError,

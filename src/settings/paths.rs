@@ -27,7 +27,7 @@ impl Layers {
     /// The text of the configuration file. Only one that nobody named may be missing.
     pub(super) fn config_text(&self) -> Found {
         match self.config_path() {
-            Some(path) if self.config_file.is_none() => look(path),
+            Some(path) if self.config_file.is_none() => find(path),
             Some(path) => match fs::read_to_string(&path) {
                 Ok(text) => Found::Text(path, text),
                 Err(error) => Found::Unreadable(path, error),
@@ -65,7 +65,7 @@ impl Layers {
             }
             _ => return Found::Nothing,
         };
-        match look(path) {
+        match find(path) {
             // The unit gives an empty one where the administrator has none.
             Found::Text(_, text) if text.trim().is_empty() => Found::Nothing,
             found => found,
@@ -109,7 +109,7 @@ impl Layers {
     }
 }
 
-fn look(path: PathBuf) -> Found {
+fn find(path: PathBuf) -> Found {
     match fs::read_to_string(&path) {
         Ok(text) => Found::Text(path, text),
         Err(error) if is_missing(&error) => Found::Nothing,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{LedgerId, State, StateError, columns::At};
-use crate::{clock::CLOCKS_DIFFER, domain::DomainName, event::News, ledger::later};
+use crate::{clock::CLOCKS_DIFFER, domain::DomainName, events::News, ledger::later};
 
 /// A name that has been without a certificate for too long.
 #[derive(Debug, Clone, PartialEq, Eq)]

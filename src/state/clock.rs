@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 use super::{State, StateError, columns::At};
 use crate::{
     clock::{Boot, Clock, Jump},
-    event::{Event, News},
+    events::{Event, News},
     ledger::later,
 };
 

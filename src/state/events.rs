@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    event::{Event, News},
+    events::{Event, News},
     secrets,
 };
 

@@ -11,7 +11,7 @@ use sqlx::SqliteConnection;
 use super::{State, StateError, columns::At};
 use crate::{
     domain::DomainName,
-    event::{Event, News},
+    events::{Event, News},
     ledger::{Attempt, Entry, Ledger, Origin, Progress},
     plan::LedgerChange,
     secrets,

@@ -19,8 +19,8 @@ use sqlx::{Connection as _, Sqlite, SqliteConnection, pool::PoolConnection};
 
 use super::{State, StateError, not_writable};
 use crate::{
-    conditions::{Condition, Conditions, Finding},
-    event::{Event, News},
+    events::conditions::{Condition, Conditions, Finding},
+    events::{Event, News},
 };
 
 /// What stands behind the name of a file, whatever else has that name later.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::{State, StateError};
-use crate::event::{Event, News};
+use crate::events::{Event, News};
 
 /// An event that comes again and again because it cannot be written down is logged this often.
 const LOGGED_AGAIN: Duration = Duration::from_secs(60 * 60);

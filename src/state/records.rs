@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{State, StateError, columns::At, ledger::json};
 use crate::{
     domain::DomainName,
-    event::{Event, News},
+    events::{Event, News},
 };
 
 /// How long a site has lacked its domain record.

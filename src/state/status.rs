@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    event::News,
+    events::News,
     secrets,
     status::{DomainStatus, LedgerInfo},
 };

@@ -52,7 +52,7 @@ mod tests {
     use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
     use super::*;
-    use crate::{event::Event, telemetry::Fields};
+    use crate::{events::Event, telemetry::Fields};
 
     /// Keeps what the journal would get: a message and its other fields.
     #[derive(Clone, Default)]

@@ -1,7 +1,7 @@
 //! The commands as people and scripts meet them.
 
 use closte_sync::{
-    event::Event,
+    events::Event,
     simulator::{Call, Fault, Shape, Simulator, Target},
 };
 use serde_json::{Value, json};

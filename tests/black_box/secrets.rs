@@ -8,7 +8,7 @@ use std::{
 use closte_sync::{
     app::Settings,
     closte::{ApiKey, Client},
-    daemon::Token,
+    http::Token,
     settings::Layers,
     simulator::{Call, Fault, Simulator, Target},
     wordpress::{DatabaseUrl, Source, WpConfig},

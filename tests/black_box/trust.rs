@@ -352,7 +352,7 @@ impl Torn {
 
     async fn ask(&self, name: &str) -> DnsResult {
         let name = name.parse().unwrap();
-        self.checks.look(&name, Some(&self.expected), Depth::Full, Timestamp::now()).await.dns
+        self.checks.check(&name, Some(&self.expected), Depth::Full, Timestamp::now()).await.dns
     }
 }
 

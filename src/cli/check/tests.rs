@@ -6,7 +6,7 @@ use crate::{
         Options,
         generated::{RIGHT, observations},
     },
-    event::Event,
+    events::Event,
     ledger::{Attempt, Progress},
     status::Blocker,
 };

@@ -1,10 +1,6 @@
 //! The daemon: both loops until it is told to stop, whatever the other ends do.
 
-mod config;
-mod connections;
-mod endpoint;
-mod health;
-mod metrics;
+pub(crate) mod health;
 mod service;
 mod signals;
 
@@ -20,15 +16,14 @@ use rand::RngExt as _;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use config::HttpConfig;
-pub use endpoint::{AdminServer, AdminServerError, Listener, Token};
 pub use signals::{Signal, signals};
 
 use crate::{
     checks::Scheduler,
     closte::ClosteError,
-    conditions::Conditions,
-    event::{Event, News},
+    events::conditions::Conditions,
+    events::{Event, News},
+    http::AdminServer,
     panics,
     reconciler::{CycleError, CycleOutcome, CycleResult, Reconciler, Shutdown},
     state::{FileLock, State, StateError},

@@ -20,14 +20,11 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    connections::Connections,
-    health::{ALIVE_WITHIN, Health},
-    metrics::as_prometheus_text,
-};
+use super::{connections::Connections, metrics::as_prometheus_text};
 use crate::{
     checks::Patience,
     closte::Calls,
+    daemon::health::{ALIVE_WITHIN, Health},
     escape::{escape_json, escape_line},
     secrets,
     state::{State, StateError},
@@ -180,7 +177,7 @@ impl AdminServer {
     }
 
     /// Answers until `closed`.
-    pub(super) async fn serve(self, health: Arc<Health>, state: State, closed: CancellationToken) {
+    pub(crate) async fn serve(self, health: Arc<Health>, state: State, closed: CancellationToken) {
         let endpoint = Arc::new(self);
         let asked = Asked { endpoint: endpoint.clone(), health, state };
         let router = Router::new()

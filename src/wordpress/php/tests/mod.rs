@@ -22,7 +22,7 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 fn corpus() -> BTreeMap<String, Json> {
-    serde_json::from_str(include_str!("../../../tests/data/wp-config/expected.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../tests/data/wp-config/expected.json")).unwrap()
 }
 
 fn file(name: &str) -> std::path::PathBuf {

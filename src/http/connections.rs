@@ -27,7 +27,7 @@ use tokio::{
 };
 
 /// The most connections at once.
-pub(super) const MOST: usize = 64;
+pub(crate) const MOST: usize = 64;
 /// How long a visitor may take to say what he wants.
 const LONGEST_HEADER: Duration = Duration::from_secs(2);
 /// How long a connection may take in all.
@@ -35,7 +35,7 @@ const LONGEST_CONNECTION: Duration = Duration::from_secs(30);
 
 /// The open ones, oldest first.
 #[derive(Default)]
-pub(super) struct Connections(VecDeque<Connection>);
+pub(crate) struct Connections(VecDeque<Connection>);
 
 struct Connection {
     task: AbortHandle,
@@ -45,7 +45,7 @@ struct Connection {
 
 impl Connections {
     /// Takes another one. Where there are too many, one is closed for it.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         router: Router,
@@ -76,7 +76,7 @@ impl Connections {
     }
 
     /// Closes the oldest of those that have not asked for anything; where all have, the oldest.
-    pub(super) fn close_one(&mut self) {
+    pub(crate) fn close_one(&mut self) {
         let silent = self.0.iter().position(|one| !one.has_asked.load(Ordering::Relaxed));
         if let Some(one) = self.0.remove(silent.unwrap_or(0)) {
             one.task.abort();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    event::Event,
+    events::Event,
     ledger::later,
     span::span_between,
     status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, LedgerInfo, SslVerdict},

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use super::{Reconciler, Rules, Shutdown};
 use crate::{
     domain::DomainName,
-    event::Event,
+    events::Event,
     ledger::later,
     span::span_between,
     state::{Lack, RecordNotes, State, StateError, Written},

@@ -17,7 +17,7 @@ use crate::{
     app::Settings,
     checks::{Checker, ResolverTrial, RootsError},
     closte::{Client, ClosteError, List},
-    daemon::Listener,
+    http::Listener,
     settings::SettingsError,
     span::span,
     state::{FileLock, State, StateError},

@@ -3,6 +3,8 @@
 //! ERROR means that somebody must act, WARN that it may heal by itself, INFO that something
 //! changed.
 
+pub mod conditions;
+
 use serde_json::{Value, json};
 
 use crate::domain::DomainName;

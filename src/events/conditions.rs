@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::event::Event;
+use crate::events::Event;
 
 /// A condition is repeated after this long, then after twice as long, and so on.
 const FIRST_REPEAT: Duration = Duration::from_secs(60);

@@ -20,7 +20,7 @@ use crate::{
     },
     clock::Clock,
     domain::DomainName,
-    event::News,
+    events::News,
     listing::listing,
     span::whole_days,
     state::{CheckedDomain, LedgerId, Loop, State, StateError, StatusUpdate},
@@ -183,7 +183,7 @@ struct Finding {
 
 impl Looks<'_> {
     async fn look(&self, checked: CheckedDomain) -> Finding {
-        let seen = self.checks.look(&checked.name, self.target, Depth::Full, self.now).await;
+        let seen = self.checks.check(&checked.name, self.target, Depth::Full, self.now).await;
         let settled = self.transition(&checked, checked.status.as_ref(), &seen);
         let mut finding = Finding { checked, seen, settled };
         finding.say_it_as_what_it_is();
@@ -193,7 +193,7 @@ impl Looks<'_> {
     /// A name that worked must look broken twice.
     async fn look_again(&self, finding: &mut Finding) {
         let name = &finding.checked.name;
-        finding.seen = self.checks.look(name, self.target, Depth::Full, self.now).await;
+        finding.seen = self.checks.check(name, self.target, Depth::Full, self.now).await;
         let doubted = finding.settled.status.clone();
         finding.settled = self.transition(&finding.checked, Some(&doubted), &finding.seen);
         finding.say_it_as_what_it_is();

@@ -22,7 +22,7 @@ type Seconds = Gauge<f64, AtomicU64>;
 
 /// What is counted as it happens. The rest is read from the state database when it is asked for.
 #[derive(Debug)]
-pub(super) struct Metrics {
+pub(crate) struct Metrics {
     cycles: Family<ByOutcome, Counter>,
     cycle_duration: Histogram,
     last_success: Seconds,
@@ -71,7 +71,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub(super) fn note_cycle(&self, outcome: &CycleOutcome, took: Duration) {
+    pub(crate) fn note_cycle(&self, outcome: &CycleOutcome, took: Duration) {
         let result = outcome.result();
         if result == CycleResult::Stopped {
             return;
@@ -103,7 +103,7 @@ impl Metrics {
     /// All metrics in the text format of OpenMetrics, which Prometheus reads
     /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>). `names` are those that get lines
     /// of their own.
-    pub(super) fn exposition(
+    pub(crate) fn exposition(
         &self,
         calls: &Calls,
         status_counts: &[StatusCount],
@@ -146,7 +146,7 @@ impl Metrics {
 /// The same in the text format of Prometheus, for those who do not read that of OpenMetrics
 /// (<https://prometheus.io/docs/instrumenting/exposition_formats/>): a counter is described by the
 /// name that its samples have, and there are no units and no end.
-pub(super) fn as_prometheus_text(open_metrics: &str) -> String {
+pub(crate) fn as_prometheus_text(open_metrics: &str) -> String {
     let counters: HashSet<&str> = open_metrics
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))

@@ -1,0 +1,10 @@
+//! The admin server: whether the daemon is alive and well, and its metrics.
+
+mod config;
+mod connections;
+mod metrics;
+mod server;
+
+pub use config::HttpConfig;
+pub(crate) use metrics::Metrics;
+pub use server::{AdminServer, AdminServerError, Listener, Token};
