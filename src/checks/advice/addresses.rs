@@ -251,7 +251,7 @@ impl About<'_> {
     /// Whether the addresses are those of the name itself. Behind a CNAME they are its target's, and
     /// nobody can remove one of them here.
     fn has_its_own_addresses(&self) -> bool {
-        self.latest.dns.answers.iter().all(|answer| answer.cnames.is_empty())
+        self.cnames().is_empty()
     }
 
     /// ` at 203.0.113.10`: which of several addresses the verdict speaks of.
