@@ -238,8 +238,9 @@ async fn a_proxy_by_cname_is_not_switched_where_the_zone_is_run() {
     dns.alias("safe.example", "x.incapdns.net");
     dns.point("x.incapdns.net", &["45.60.0.1".parse().unwrap()]);
     let customer = check(&program, "safe.example").await["customer"].clone();
-    let both = "Please log in at Imperva, take the site out of its protection, and replace the CNAME of \
-                safe.example to x.incapdns.net by an A record at 127.0.0.1.";
+    let both = "Please log in where you manage the DNS of safe.example and replace the CNAME of \
+                safe.example to x.incapdns.net by an A record at 127.0.0.1. Then log in at Imperva and \
+                take the site out of its protection.";
     assert!(customer.as_str().unwrap().starts_with(both), "{customer}");
 }
 
