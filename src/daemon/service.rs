@@ -3,7 +3,8 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use sd_notify::NotifyState;
+use libsystemd::daemon::{self, NotifyState};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::health::{ALIVE_WITHIN, Heartbeats};
 use crate::{
@@ -18,7 +19,7 @@ const BEAT: Duration = Duration::from_secs(10);
 /// Shows that both loops are alive, as long as they are: to systemd's watchdog where there is one,
 /// and to `closte-sync health` by the lock file.
 pub(super) async fn show_life(heartbeats: &Heartbeats, lock: &FileLock) -> Infallible {
-    let watchdog = sd_notify::watchdog_enabled();
+    let watchdog = daemon::watchdog_enabled(false);
     let limit = watchdog.unwrap_or(ALIVE_WITHIN);
     let mut ticks = tokio::time::interval(BEAT.min(limit / 4).max(Duration::from_millis(1)));
     loop {
@@ -41,10 +42,10 @@ pub(super) fn ready() {
 
 /// From here until it is ready again the settings are reloaded.
 pub(super) fn reloading() {
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => notify(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::debug!(%error, "systemd was not told"),
-    }
+    let now = clock_gettime(ClockId::Monotonic);
+    let now_us = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+    let now = NotifyState::Other(format!("MONOTONIC_USEC={now_us}"));
+    notify(&[NotifyState::Reloading, now]);
 }
 
 pub(super) fn stopping() {
@@ -96,12 +97,12 @@ pub(super) fn status(outcome: &CycleOutcome, found: &mut String, refusal: Option
 /// A line break would end it.
 fn notify_status(text: &str) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    notify(&[NotifyState::Status(&escape_line(&lines.join(" ")))]);
+    notify(&[NotifyState::Status(escape_line(&lines.join(" ")).into_owned())]);
 }
 
 /// A service manager that does not listen is no reason to do anything else.
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
+fn notify(state: &[NotifyState]) {
+    if let Err(error) = daemon::notify(false, state) {
         tracing::debug!(%error, "systemd was not told");
     }
 }

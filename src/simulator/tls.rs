@@ -249,7 +249,9 @@ impl Authorities {
     /// The same, with another authority that issues, which is valid between these days from today.
     fn renewed(&self, from: i64, until: i64) -> io::Result<Self> {
         let mut params = authority("Practice", "R2")?;
-        (params.not_before, params.not_after) = (day(from), day(until));
+        let [(y, m, d), (last_y, last_m, last_d)] = [from, until].map(day);
+        params.not_before = date_time_ymd(y, m, d);
+        params.not_after = date_time_ymd(last_y, last_m, last_d);
         let issuing = CertifiedIssuer::signed_by(params, new_key()?, &*self.root);
         Ok(Self { root: self.root.clone(), issuing: issuing.map_err(io::Error::other)? })
     }
@@ -265,7 +267,9 @@ impl Authorities {
     ) -> io::Result<Arc<ServerConfig>> {
         let key = new_key()?;
         let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
-        (params.not_before, params.not_after) = (day(from), day(until));
+        let [(y, m, d), (last_y, last_m, last_d)] = [from, until].map(day);
+        params.not_before = date_time_ymd(y, m, d);
+        params.not_after = date_time_ymd(last_y, last_m, last_d);
         let certificate = params.signed_by(&key, &self.issuing).map_err(io::Error::other)?;
         let mut chain = vec![certificate.der().clone()];
         if with_chain {
@@ -305,8 +309,8 @@ fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> io::Result<Arc<
 }
 
 /// Midnight, so many days after today's.
-fn day(days: i64) -> time::OffsetDateTime {
+fn day(days: i64) -> (i32, u8, u8) {
     let at = Timestamp::now() + SignedDuration::from_hours(24 * days);
     let date = Offset::UTC.to_datetime(at).date();
-    date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+    (date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
 }

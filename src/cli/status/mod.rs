@@ -1,8 +1,8 @@
 mod json;
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::{collections::HashMap, fmt::Write as _, iter};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use anstyle::Style;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -258,7 +258,7 @@ fn to_text(last_cycle: &LastCycle, rows: &[Row], invalid: &[InvalidRow], now: Ti
     let mut text = headline(last_cycle, rows, now);
     if !rows.is_empty() {
         let columns = width().map_or(WIDEST, |columns| WIDEST.min(columns.into()));
-        let _ = writeln!(text, "{}", coloured(&table(rows, columns, now), rows));
+        text.push_str(&table(rows, columns, now));
     }
     for row in rows {
         let note = note(&row.entry, now);
@@ -274,7 +274,8 @@ fn to_text(last_cycle: &LastCycle, rows: &[Row], invalid: &[InvalidRow], now: Ti
     text
 }
 
-/// A line for each name, in so many columns. Words stay in one piece; only names are wrapped.
+/// A line for each name, in so many columns, coloured by how it stands. Words stay in one piece; only
+/// names are wrapped.
 fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
     const HEADER: [&str; 6] = ["DOMAIN", "AT CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"];
     let cells = |row: &Row| {
@@ -287,46 +288,32 @@ fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
             row.word_of_advice(now).to_owned(),
         ]
     };
-    let mut cells: Vec<[String; 6]> = rows.iter().map(cells).collect();
-    let widest = |index: usize| {
-        let cells = cells.iter().filter_map(|row| row.get(index)).map(String::len);
-        cells.chain(HEADER.get(index).map(|word| word.len())).max().unwrap_or_default()
-    };
-    let words: usize = (1..HEADER.len()).map(|index| 2 + widest(index)).sum();
-    let room = columns.saturating_sub(words).max(LEAST_NAME);
-    for [name, ..] in &mut cells {
-        *name = textwrap::fill(name, room);
+    let lines: Vec<(Style, [String; 6])> = iter::once((STRONG, HEADER.map(str::to_owned)))
+        .chain(rows.iter().map(|row| (row.style(), cells(row))))
+        .collect();
+    let mut widths = [0; HEADER.len()];
+    for (_, cells) in &lines {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = cell.len().max(*width);
+        }
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(HEADER).add_rows(cells);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+    let [name_width, word_widths @ ..] = &mut widths;
+    let room = columns.saturating_sub(word_widths.iter().map(|width| 2 + *width).sum());
+    *name_width = room.max(LEAST_NAME).min(*name_width);
+    let (name_width, word_widths) = (*name_width, *word_widths);
+    let mut text = String::new();
+    for (style, [name, words @ ..]) in &lines {
+        let mut parts = textwrap::wrap(name, name_width).into_iter();
+        let mut line = format!("{:name_width$}", parts.next().unwrap_or_default());
+        for (word, width) in words.iter().zip(word_widths) {
+            let _ = write!(line, "  {word:width$}");
+        }
+        let _ = writeln!(text, "{}", paint(*style, line.trim_end()));
+        for part in parts {
+            let _ = writeln!(text, "{part}");
+        }
     }
-    table.trim_fmt()
-}
-
-/// Colours the header and each domain's first line by how it stands. The table is laid out
-/// without colours, which would count as width.
-fn coloured(table: &str, rows: &[Row]) -> String {
-    let mut lines = Vec::new();
-    let mut rows = rows.iter().peekable();
-    for (number, line) in table.lines().enumerate() {
-        let style = match rows.peek() {
-            _ if number == 0 => Some(STRONG),
-            // A long name is wrapped, so its beginning will do.
-            Some(row)
-                if line.split(' ').next().is_some_and(|word| {
-                    !word.is_empty() && row.name.as_str().starts_with(word)
-                }) =>
-            {
-                rows.next().map(Row::style)
-            }
-            _ => None,
-        };
-        lines.push(style.map_or_else(|| line.to_owned(), |style| paint(style, line)));
-    }
-    lines.join("\n")
+    text
 }
 
 fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
