@@ -4,7 +4,9 @@
 //! changed.
 
 pub mod conditions;
+mod recorder;
 
+pub use recorder::{Recorder, Recording};
 use serde_json::{Value, json};
 
 use crate::domain::DomainName;

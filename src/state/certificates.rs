@@ -93,7 +93,7 @@ impl State {
         )
         .execute(recording.connection())
         .await?;
-        recording.commit().await
+        Ok(recording.commit().await?)
     }
 
     /// The calls that are not to be tried before some time after `now`, which is no later than `lasts`.

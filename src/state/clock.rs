@@ -81,7 +81,7 @@ impl State {
         shift_graces(connection, whose, by).await?;
         shift_other_waits(connection, whose, by).await?;
         reckon(connection, whose, &jump.boot).await?;
-        recording.commit().await
+        Ok(recording.commit().await?)
     }
 }
 

@@ -3,14 +3,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 
-use super::{
-    LedgerId, State, StateError,
-    columns::At,
-    ledger::{BATCH, json},
-};
+use super::{LedgerId, State, StateError, columns::At, ledger::json};
 use crate::{
     domain::DomainName,
-    events::{Event, News},
+    events::{News, Recording},
     secrets,
 };
 
@@ -49,51 +45,6 @@ pub struct LastCycle {
     pub failure: Option<(Timestamp, String)>,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    level: &'static str,
-    name: &'static str,
-    domain: Option<&'a DomainName>,
-    detail: String,
-}
-
-pub(super) async fn write(
-    connection: &mut SqliteConnection,
-    events: &[Event],
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    for batch in events.chunks(BATCH) {
-        write_batch(connection, batch, now).await?;
-    }
-    Ok(())
-}
-
-async fn write_batch(
-    connection: &mut SqliteConnection,
-    events: &[Event],
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    let line = |event| -> Line<'_> {
-        let event: &Event = event;
-        Line {
-            level: event.level().as_str(),
-            name: event.name(),
-            domain: event.domain(),
-            detail: event.detail().to_string(),
-        }
-    };
-    let lines: Vec<_> = events.iter().map(line).collect();
-    sqlx::query!(
-        "INSERT INTO event (at, level, name, domain, detail)
-         SELECT ?, value->>'level', value->>'name', value->>'domain', value->>'detail' FROM json_each(?)",
-        At(now),
-        json(&lines),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// Drops the events of the days that are too long ago.
 async fn drop_old(connection: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<()> {
     // Today gets a new number: the days are in the order of the events.
@@ -127,6 +78,15 @@ fn masked(mut detail: Map<String, Value>) -> Map<String, Value> {
 }
 
 impl State {
+    /// Begins to write facts that these events tell of.
+    pub(super) async fn recording<'a>(
+        &'a self,
+        news: &'a News,
+        now: Timestamp,
+    ) -> Result<Recording<'a>, StateError> {
+        Ok(self.recorder.begin(&self.pool, news, now).await?)
+    }
+
     /// Writes down what happened, and logs it, whatever becomes of the writing.
     ///
     /// # Errors
@@ -135,7 +95,7 @@ impl State {
         if news.is_empty() {
             return Ok(());
         }
-        self.recording(news, now).await?.commit().await
+        Ok(self.recording(news, now).await?.commit().await?)
     }
 
     /// Notes that a cycle was completed, and drops the events that are too old.
@@ -182,7 +142,7 @@ impl State {
         )
         .execute(recording.connection())
         .await?;
-        recording.commit().await
+        Ok(recording.commit().await?)
     }
 
     /// How the cycles go.
@@ -246,9 +206,19 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::pin,
+        sync::{Arc, Mutex},
+        task::Context,
+    };
+
     use jiff::SignedDuration;
+    use sqlx::{Connection as _, Executor as _};
+    use tempfile::TempDir;
+    use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 
     use super::*;
+    use crate::events::Event;
 
     #[tokio::test]
     async fn events_are_kept_for_days_on_which_there_were_cycles() {
@@ -272,5 +242,101 @@ mod tests {
         }
         now += SignedDuration::from_hours(24);
         assert_eq!(kept(now).await, 0, "they are older than thirty days");
+    }
+
+    /// Keeps the names of what is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<&'static str>>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Log {
+        fn on_event(
+            &self,
+            event: &tracing::Event<'_>,
+            _: tracing_subscriber::layer::Context<'_, S>,
+        ) {
+            if event.metadata().target() == "closte_sync" {
+                self.0.lock().unwrap().push(event.metadata().name());
+            }
+        }
+    }
+
+    impl Log {
+        fn start() -> (Self, tracing::subscriber::DefaultGuard) {
+            let log = Self::default();
+            let subscriber = tracing_subscriber::registry().with(log.clone());
+            (log, tracing::subscriber::set_default(subscriber))
+        }
+
+        fn take(&self) -> Vec<&'static str> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+
+    async fn state() -> (TempDir, State, SqliteConnection) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let state = State::open(&path).await.unwrap();
+        let other = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+        (folder, state, other)
+    }
+
+    async fn recorded(state: &State) -> Vec<String> {
+        let events = state.events(None, None, 100).await.unwrap();
+        events.into_iter().map(|event| event.event).collect()
+    }
+
+    const FAIL: &str =
+        "CREATE TRIGGER fail BEFORE INSERT ON event BEGIN SELECT RAISE(FAIL, 'disk full'); END";
+
+    fn news() -> News {
+        let unmapped = Event::Unmapped { domain: "a.example".parse().unwrap(), blog_id: None };
+        let added = Event::MappedAgain { domain: "b.example".parse().unwrap(), blog_id: None };
+        News { told: vec![Event::Adopted { domains: 2 }, unmapped], recorded: vec![added] }
+    }
+
+    #[tokio::test]
+    async fn what_is_recorded_is_logged_but_for_what_something_else_stands_for() {
+        let (_folder, state, _) = state().await;
+        let (log, _guard) = Log::start();
+        state.record_events(&news(), Timestamp::now()).await.unwrap();
+        assert_eq!(log.take(), ["ledger.adopted", "domain.unmapped"]);
+        let all = ["domain.mapped_again", "ledger.adopted", "domain.unmapped"];
+        assert_eq!(recorded(&state).await, all);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_recorded_is_logged_once_and_recorded_when_it_can() {
+        let (_folder, state, mut other) = state().await;
+        let (log, _guard) = Log::start();
+        other.execute(FAIL).await.unwrap();
+        for _ in 0..3 {
+            state.begin_ledger(1, "agency.example", "key", Timestamp::now()).await.unwrap_err();
+        }
+        assert_eq!(log.take(), ["ledger.started"], "it is not repeated at every cycle");
+        assert_eq!(state.ledgers(1, "key").await.unwrap(), []);
+        state.record_events(&news(), Timestamp::now()).await.unwrap_err();
+        assert_eq!(log.take().len(), 3, "nothing else stands for it now");
+
+        other.execute("DROP TRIGGER fail").await.unwrap();
+        state.begin_ledger(1, "agency.example", "key", Timestamp::now()).await.unwrap();
+        state.record_events(&news(), Timestamp::now()).await.unwrap();
+        assert_eq!(log.take(), [""; 0], "it was logged before");
+        assert_eq!(recorded(&state).await.len(), 4);
+        state.record_events(&news(), Timestamp::now()).await.unwrap();
+        assert_eq!(log.take().len(), 2, "this is another time");
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_in_the_middle_of_writing_is_logged() {
+        let (_folder, state, mut other) = state().await;
+        let (log, _guard) = Log::start();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        let (news, mut context) = (news(), Context::from_waker(std::task::Waker::noop()));
+        {
+            let writing = pin!(state.record_events(&news, Timestamp::now()));
+            assert!(writing.poll(&mut context).is_pending());
+            assert_eq!(log.take(), [""; 0]);
+        }
+        assert_eq!(log.take().len(), 3);
     }
 }

@@ -167,7 +167,7 @@ impl State {
         )
         .execute(recording.connection())
         .await?;
-        recording.commit().await
+        Ok(recording.commit().await?)
     }
 
     /// Every managed name.
@@ -292,7 +292,7 @@ impl State {
             .execute(recording.connection())
             .await?;
         }
-        recording.commit().await
+        Ok(recording.commit().await?)
     }
 }
 

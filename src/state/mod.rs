@@ -10,7 +10,6 @@ mod events;
 mod ledger;
 mod lock;
 mod place;
-mod recording;
 mod records;
 mod status;
 mod status_counts;
@@ -31,6 +30,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::events::Recorder;
+
 pub use certificates::{Asked, MissingCertificate};
 pub use clock::Loop;
 pub use config::StateConfig;
@@ -39,7 +40,6 @@ pub use events::{LastCycle, Recorded};
 pub use ledger::{InvalidRow, Known, LedgerId};
 pub use lock::{FileLock, RunningDaemon};
 use place::{Place, is_sound};
-use recording::Unrecorded;
 pub use records::{Lack, RecordNotes, Written};
 pub use status::{CheckedDomain, NetworkInfo, StatusUpdate};
 pub use status_counts::StatusCount;
@@ -53,7 +53,7 @@ pub struct State {
     path: PathBuf,
     /// How often this process changed a ledger.
     changes: Arc<AtomicU64>,
-    unrecorded: Arc<Unrecorded>,
+    recorder: Arc<Recorder>,
     place: Arc<Place>,
 }
 
@@ -147,7 +147,7 @@ impl State {
             pool,
             path: path.to_owned(),
             changes: Arc::default(),
-            unrecorded: Arc::default(),
+            recorder: Arc::default(),
             place,
         };
         let verdict: String =

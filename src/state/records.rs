@@ -239,6 +239,6 @@ impl State {
         )
         .execute(recording.connection())
         .await?;
-        recording.commit().await
+        Ok(recording.commit().await?)
     }
 }

@@ -325,7 +325,7 @@ impl State {
         )
         .execute(recording.connection())
         .await?;
-        recording.commit().await
+        Ok(recording.commit().await?)
     }
 
     /// Lets up to `most` names that work be looked at now rather than later. Returns how many.
