@@ -44,7 +44,7 @@ pub use mass_failure::is_suspicious;
 pub use scheduler::Scheduler;
 pub use targets::{Expected, Network, Target};
 pub use tls::RootsError;
-pub use transition::{Patience, Transition, depth, transition};
+pub use transition::{Transition, depth, transition};
 
 /// Text that a stranger wrote, as it may be shown: without a secret, on one line, not too long.
 fn clean(text: &str) -> String {

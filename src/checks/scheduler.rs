@@ -19,7 +19,7 @@ use super::{
     interval::CheckInterval,
     mass_failure::{CONTROL_SAMPLE, MassFailureDetector},
     targets::Expected,
-    transition::{Patience, Transition, depth, transition},
+    transition::{Transition, depth, transition},
 };
 use crate::{
     clock::Clock,
@@ -44,7 +44,7 @@ const RECORD_AT_ONCE: usize = 256;
 pub struct Scheduler {
     checks: Arc<Checker>,
     state: State,
-    patience: Patience,
+    attention_after: Duration,
     /// Closte's page where certificates are seen to.
     panel: Option<String>,
     pace: CheckInterval,
@@ -103,7 +103,7 @@ impl Scheduler {
     pub fn new(
         checks: Checker,
         state: State,
-        patience: Patience,
+        attention_after: Duration,
         panel: Option<String>,
         pace: CheckInterval,
         concurrency: usize,
@@ -112,7 +112,7 @@ impl Scheduler {
         Self {
             checks: Arc::new(checks),
             state,
-            patience,
+            attention_after,
             panel,
             interval: pace.interval,
             pace,
@@ -306,7 +306,7 @@ impl Scheduler {
             let previous = checked.status.as_ref();
             let (facts, panel) = (&checked.facts, self.panel.as_deref());
             let settled =
-                transition(&checked.name, previous, seen, facts, panel, &self.patience, now);
+                transition(&checked.name, previous, seen, facts, panel, self.attention_after, now);
             let due_at = if settled.is_doubt() {
                 later(now, SECOND_LOOK.min(self.interval))
             } else {

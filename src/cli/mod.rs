@@ -32,7 +32,7 @@ use thiserror::Error;
 
 use crate::{
     app::Settings,
-    checks::{CheckInterval, Checker, Patience, RootsError, Scheduler},
+    checks::{CheckInterval, Checker, RootsError, Scheduler},
     clock::Clock,
     closte::{AppId, Client, ClosteError},
     domain::DomainName,
@@ -393,17 +393,14 @@ fn clock(
 ) -> Result<Scheduler, RootsError> {
     let checks = Checker::new(settings.checks.options.clone())?;
     let concurrency = settings.checks.concurrency;
-    let (state, patience, panel) = (state.clone(), patience(settings), panel(settings));
-    Ok(Scheduler::new(checks, state, patience, panel, pace, concurrency, clock))
+    let (state, panel) = (state.clone(), panel(settings));
+    let attention_after = settings.checks.attention_after;
+    Ok(Scheduler::new(checks, state, attention_after, panel, pace, concurrency, clock))
 }
 
 /// Closte's page for the app's domains, if the app is known.
 fn panel(settings: &Settings) -> Option<String> {
     settings.closte.app_id.as_ref().map(AppId::domains_page)
-}
-
-fn patience(settings: &Settings) -> Patience {
-    Patience { attention_after: settings.checks.attention_after }
 }
 
 /// Both ends, as the settings name them.

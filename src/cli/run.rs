@@ -93,7 +93,7 @@ impl App {
                 http.token.clone(),
                 http.metrics_per_domain,
                 self.calls.clone(),
-                super::patience(settings),
+                settings.checks.attention_after,
                 settings.sync.interval,
             )?),
             _ => None,

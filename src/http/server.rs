@@ -22,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{connections::Connections, metrics::as_prometheus_text};
 use crate::{
-    checks::Patience,
     closte::Calls,
     daemon::health::{ALIVE_WITHIN, Health},
     escape::{escape_json, escape_line},
@@ -145,7 +144,7 @@ pub struct AdminServer {
     token: Option<Token>,
     metrics_per_domain: bool,
     calls: Calls,
-    patience: Patience,
+    attention_after: Duration,
     sync_interval: Duration,
     turn: Mutex<()>,
 }
@@ -161,7 +160,7 @@ impl AdminServer {
         token: Option<Token>,
         metrics_per_domain: bool,
         calls: Calls,
-        patience: Patience,
+        attention_after: Duration,
         sync_interval: Duration,
     ) -> Result<Self, AdminServerError> {
         let listener = listener.share()?;
@@ -170,7 +169,7 @@ impl AdminServer {
             token,
             metrics_per_domain,
             calls,
-            patience,
+            attention_after,
             sync_interval,
             turn: Mutex::default(),
         })
@@ -275,7 +274,7 @@ async fn exposition(asked: &Asked) -> Result<String, StateError> {
     let now = Timestamp::now();
     let ledger = state.current_ledger().await?;
     let status_counts = match ledger {
-        Some(ledger) => state.status_counts(ledger, endpoint.patience.attention_after, now).await?,
+        Some(ledger) => state.status_counts(ledger, endpoint.attention_after, now).await?,
         None => Vec::new(),
     };
     let names = match ledger {

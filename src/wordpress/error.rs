@@ -3,7 +3,7 @@ use std::time::Duration;
 use sqlx::mysql::MySqlDatabaseError;
 use thiserror::Error;
 
-use super::{budget::TooMuch, mysql::MySqlError};
+use super::{budget::TooMuch, mysql::error::MySqlError};
 use crate::secrets;
 
 /// Why the network's database could not be read or written. No case holds the password.

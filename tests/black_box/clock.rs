@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use closte_sync::{
-    checks::{CheckInterval, Checker, Options, Patience, Scheduler},
+    checks::{CheckInterval, Checker, Options, Scheduler},
     clock::Clock,
     simulator::{DnsFault, Face, Simulator, World},
     state::{CheckedDomain, State},
@@ -53,11 +53,11 @@ impl Running {
         };
         let time = Clock::default();
         let stop = CancellationToken::new();
-        let patience = Patience { attention_after: 24 * HOUR };
+        let attention_after = 24 * HOUR;
         let pace = CheckInterval { interval: INTERVAL, follows_plugin: true };
         let checks = Checker::new(options).unwrap();
         let scheduler =
-            Scheduler::new(checks, state.clone(), patience, None, pace, 8, time.clone());
+            Scheduler::new(checks, state.clone(), attention_after, None, pace, 8, time.clone());
         let scheduler = tokio::spawn({
             let stop = stop.clone();
             async move { scheduler.run(&stop, &|| ()).await }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::place::Place;
-use super::transition::Patience;
 use crate::{
     domain::DomainName,
     ledger::{Progress, later},
@@ -49,7 +48,7 @@ impl Advice {
 }
 
 /// The plugin's word that fits.
-pub fn stage(status: &DomainStatus, patience: &Patience, now: Timestamp) -> Stage {
+pub fn stage(status: &DomainStatus, attention_after: Duration, now: Timestamp) -> Stage {
     let latest = &status.latest;
     // The certificate's time begins when the DNS is right.
     let since = if latest.dns.verdict.is_good() {
@@ -57,7 +56,7 @@ pub fn stage(status: &DomainStatus, patience: &Patience, now: Timestamp) -> Stag
     } else {
         status.since
     };
-    let is_late = now >= later(since, patience.attention_after);
+    let is_late = now >= later(since, attention_after);
     stage_of(latest.dns.verdict, latest.ssl.verdict, is_late)
 }
 

@@ -20,13 +20,6 @@ use crate::{
 /// What is said of a domain that nobody attends to is said again after this long.
 const TELL_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long to bear with a name.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// `checks.attention_after`
-    pub attention_after: Duration,
-}
-
 /// What came of a look.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transition {
@@ -61,7 +54,7 @@ pub fn transition(
     mut seen: CheckResult,
     facts: &LedgerInfo,
     panel: Option<&str>,
-    patience: &Patience,
+    attention_after: Duration,
     now: Timestamp,
 ) -> Transition {
     let could_look = seen.dns.verdict != DnsVerdict::Unknown;
@@ -82,7 +75,8 @@ pub fn transition(
             lacks_certificate_since: lacks_certificate(&seen).then_some(now),
             latest: seen,
         };
-        let changes = Changes { name, before: None, status: &status, facts, panel, patience, now };
+        let changes =
+            Changes { name, before: None, status: &status, facts, panel, attention_after, now };
         let events = if changes.is_old_hat() { Vec::new() } else { changes.tell() };
         return Transition { status, events };
     };
@@ -92,8 +86,15 @@ pub fn transition(
         let mut status =
             DomainStatus { checked_at: now, suspect_since: Some(now), ..previous.clone() };
         status.latest.dns.history = latest.dns.history;
-        let changes =
-            Changes { name, before: Some(previous), status: &status, facts, panel, patience, now };
+        let changes = Changes {
+            name,
+            before: Some(previous),
+            status: &status,
+            facts,
+            panel,
+            attention_after,
+            now,
+        };
         let events = changes.steadiness(steadiness).into_iter().collect();
         return Transition { status, events };
     }
@@ -119,8 +120,15 @@ pub fn transition(
             .then(|| previous.lacks_certificate_since.unwrap_or(now).min(now)),
         latest,
     };
-    let changes =
-        Changes { name, before: Some(previous), status: &status, facts, panel, patience, now };
+    let changes = Changes {
+        name,
+        before: Some(previous),
+        status: &status,
+        facts,
+        panel,
+        attention_after,
+        now,
+    };
     let mut events = match steadiness {
         Steadiness::Steady => changes.tell(),
         change => {
@@ -174,7 +182,7 @@ struct Changes<'a> {
     status: &'a DomainStatus,
     facts: &'a LedgerInfo,
     panel: Option<&'a str>,
-    patience: &'a Patience,
+    attention_after: Duration,
     now: Timestamp,
 }
 
@@ -332,13 +340,13 @@ impl Changes<'_> {
         let CheckResult { dns, ssl, .. } = &status.latest;
         let is_broken = !dns.verdict.is_good() || ssl.verdict.is_bad();
         let is_late = is_broken
-            && self.now >= later(status.since, self.patience.attention_after)
+            && self.now >= later(status.since, self.attention_after)
             && status.alerted_at.is_none_or(|told| self.now >= later(told, TELL_AGAIN));
         let advice = is_late.then(|| self.advice()).filter(|advice| !advice.is_to_wait())?;
         Some(Event::NeedsAttention {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
-            stage: stage(status, self.patience, self.now).as_str().to_owned(),
+            stage: stage(status, self.attention_after, self.now).as_str().to_owned(),
             not_working_for: span_between(status.since, self.now),
             advice: advice.owner,
         })

@@ -63,8 +63,8 @@ fn look(previous: Option<&DomainStatus>, seen: CheckResult, now: Timestamp) -> T
         at_closte_since: Some(at(5)),
         ..LedgerInfo::default()
     };
-    let patience = Patience { attention_after: Duration::from_secs(86_400) };
-    transition(&name, previous, seen, &facts, None, &patience, now)
+    let attention_after = Duration::from_secs(86_400);
+    transition(&name, previous, seen, &facts, None, attention_after, now)
 }
 
 fn names(settled: &Transition) -> Vec<&'static str> {
@@ -113,7 +113,7 @@ fn the_way_to_green_is_told_with_how_long_each_stage_took() {
 #[test]
 fn a_name_that_was_there_and_works_is_no_news() {
     let name = "shop.example".parse().unwrap();
-    let patience = Patience { attention_after: Duration::from_secs(86_400) };
+    let attention_after = Duration::from_secs(86_400);
     let told = |at_closte: i64, ssl| {
         let facts = LedgerInfo {
             added_at: Some(at(0)),
@@ -121,7 +121,7 @@ fn a_name_that_was_there_and_works_is_no_news() {
             ..LedgerInfo::default()
         };
         let seen = seen(DnsVerdict::Ok, ssl, &[]);
-        names(&transition(&name, None, seen, &facts, None, &patience, at(10)))
+        names(&transition(&name, None, seen, &facts, None, attention_after, at(10)))
     };
     assert_eq!(told(0, SslVerdict::Valid), [""; 0]);
     assert_eq!(told(5, SslVerdict::Valid), ["dns.right", "certificate.valid"]);
@@ -225,8 +225,8 @@ fn nobody_is_called_for_a_certificate_that_could_not_be_looked_at() {
     let first = look(None, blind(), at(0));
     let much_later = look(Some(&first.status), blind(), at(200_000));
     assert_eq!(names(&much_later), [""; 0]);
-    let patience = Patience { attention_after: Duration::from_secs(86_400) };
-    assert_eq!(stage(&much_later.status, &patience, at(200_000)), Stage::CheckingSslCert);
+    let attention_after = Duration::from_secs(86_400);
+    assert_eq!(stage(&much_later.status, attention_after, at(200_000)), Stage::CheckingSslCert);
 }
 
 #[test]
@@ -316,9 +316,9 @@ fn who_has_waited_for_closte_for_a_day_is_told_what_to_do() {
     let name = "shop.example".parse().unwrap();
     let settled = |progress: Progress| {
         let facts = LedgerInfo { added_at: Some(at(0)), progress, ..LedgerInfo::default() };
-        let patience = Patience { attention_after: Duration::from_secs(86_400) };
+        let attention_after = Duration::from_secs(86_400);
         let look = |previous, second| {
-            transition(&name, previous, right(), &facts, None, &patience, at(second))
+            transition(&name, previous, right(), &facts, None, attention_after, at(second))
         };
         let first = look(None, 0).status;
         let last = look(Some(&first), 90_000);
@@ -336,17 +336,17 @@ fn who_has_waited_for_closte_for_a_day_is_told_what_to_do() {
 
 #[test]
 fn nobody_is_called_to_wait() {
-    let patience = Patience { attention_after: Duration::from_secs(86_400) };
+    let attention_after = Duration::from_secs(86_400);
     let first = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]), at(0));
     let spreads = || seen(DnsVerdict::Propagating, SslVerdict::Valid, &[]);
     let second = look(Some(&first.status), spreads(), at(90_000));
     assert_eq!(names(&second), ["dns.pending"]);
-    assert_eq!(stage(&second.status, &patience, at(90_000)), Stage::CheckingDns);
+    assert_eq!(stage(&second.status, attention_after, at(90_000)), Stage::CheckingDns);
     // Its DNS was wrong for long; its certificate has only begun to be missing.
     let right = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     let third = look(Some(&second.status), right, at(90_060));
     assert_eq!(names(&third), ["dns.right", "certificate.pending"]);
-    assert_eq!(stage(&third.status, &patience, at(90_060)), Stage::CheckingSslCert);
+    assert_eq!(stage(&third.status, attention_after, at(90_060)), Stage::CheckingSslCert);
 }
 
 #[test]
@@ -402,10 +402,10 @@ fn a_blocker_is_told_once_and_keeps_closte_from_being_asked() {
 
 #[test]
 fn a_stage_that_lasts_is_called_failed_and_never_given_up() {
-    let patience = Patience { attention_after: Duration::from_secs(86_400) };
+    let attention_after = Duration::from_secs(86_400);
     let stage_of = |dns, ssl, second| {
         let first = look(None, seen(dns, ssl, &[]), at(0));
-        stage(&first.status, &patience, at(second)).as_str()
+        stage(&first.status, attention_after, at(second)).as_str()
     };
     let (ok, elsewhere) = (DnsVerdict::Ok, DnsVerdict::Elsewhere);
     let (valid, expired) = (SslVerdict::Valid, SslVerdict::Expired);

@@ -10,13 +10,12 @@ use super::{
         BAD, FAIR, GOOD, STRONG, complain, paint, print, print_json, progress_bar, request_json,
         since, ssl_json, under,
     },
-    panel, patience, rules, source,
+    panel, rules, source,
 };
 use crate::{
     app::Settings,
     checks::{
-        Advice, Checker, Depth, Expected, Patience, Transition, advise, is_suspicious, stage,
-        transition,
+        Advice, Checker, Depth, Expected, Transition, advise, is_suspicious, stage, transition,
     },
     clock::Clock,
     domain::DomainName,
@@ -45,8 +44,8 @@ pub(super) async fn execute(
 
     let bar = progress_bar("domains");
     bar.set_length(names.len() as u64);
-    let (patience, panel) = (patience(settings), panel(settings));
-    let looks = Looks { checks: &checks, target, patience, panel: panel.as_deref(), now };
+    let (attention_after, panel) = (settings.checks.attention_after, panel(settings));
+    let looks = Looks { checks: &checks, target, attention_after, panel: panel.as_deref(), now };
     let mut findings: Vec<Finding> = stream::iter(names)
         .map(|checked| looks.look(checked))
         .buffer_unordered(settings.checks.concurrency)
@@ -169,7 +168,7 @@ fn unrecorded(name: DomainName) -> CheckedDomain {
 struct Looks<'a> {
     checks: &'a Checker,
     target: Option<&'a Expected>,
-    patience: Patience,
+    attention_after: Duration,
     panel: Option<&'a str>,
     now: Timestamp,
 }
@@ -207,7 +206,7 @@ impl Looks<'_> {
     ) -> Transition {
         let seen = seen.clone();
         let (name, facts) = (&checked.name, &checked.facts);
-        transition(name, previous, seen, facts, self.panel, &self.patience, self.now)
+        transition(name, previous, seen, facts, self.panel, self.attention_after, self.now)
     }
 }
 
@@ -265,7 +264,7 @@ impl Finding {
         json!({
             "domain": self.checked.name,
             "blog_id": self.checked.facts.blog_id,
-            "stage": stage(&shown, &looks.patience, looks.now),
+            "stage": stage(&shown, looks.attention_after, looks.now),
             "works": self.seen.works(),
             "since": shown.since,
             "dns": self.seen.dns,
@@ -316,7 +315,7 @@ impl Finding {
         } else {
             String::new()
         };
-        let word = stage(&shown, &looks.patience, looks.now);
+        let word = stage(&shown, looks.attention_after, looks.now);
         let _ = writeln!(text, "  Stage     {}{lasting}", paint(style, word));
         if let Some((at, answer)) = &self.checked.request {
             let asked =

@@ -104,7 +104,7 @@ impl Sight {
         let CheckResult { dns, ssl, .. } = &status.latest;
         Self {
             works: status.latest.works(),
-            stage: stage(status, &looks.patience, looks.now).as_str().to_owned(),
+            stage: stage(status, looks.attention_after, looks.now).as_str().to_owned(),
             dns: dns.verdict,
             ssl: ssl.verdict,
             owner: advice.owner,
@@ -206,8 +206,8 @@ proptest! {
             let mut status: Option<DomainStatus> = None;
             let mut second = 60;
             for (seen, pause) in checked {
-                let patience = Patience { attention_after: Duration::from_secs(24 * 60 * 60) };
-                let looks = Looks { checks, target: None, patience, panel: None, now: at(second) };
+                let attention_after = Duration::from_secs(24 * 60 * 60);
+                let looks = Looks { checks, target: None, attention_after, panel: None, now: at(second) };
                 let name = NAME.parse().unwrap();
                 let checked = CheckedDomain { status: status.clone(), facts: facts.clone(), ..unrecorded(name) };
                 let settled = looks.transition(&checked, status.as_ref(), &seen);

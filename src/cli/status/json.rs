@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Row, patience, stands_since, status};
+use super::{Row, stands_since, status};
 use crate::{
     app::Settings,
     checks::stage,
@@ -18,7 +18,7 @@ pub(super) fn to_json(
     panel: Option<&str>,
     now: Timestamp,
 ) -> Vec<Value> {
-    let patience = patience(settings);
+    let attention_after = settings.checks.attention_after;
     let domain = |row: &Row| {
         let entry = &row.entry;
         let (next_attempt, error) = match &entry.progress {
@@ -43,7 +43,7 @@ pub(super) fn to_json(
         let advice = row.advice(panel, now);
         let more = match row.seen() {
             Some(seen) => json!({
-                "stage": stage(seen, &patience, now),
+                "stage": stage(seen, attention_after, now),
                 "works": seen.latest.works(),
                 "works_since": seen.since,
                 "checked_at": seen.checked_at,

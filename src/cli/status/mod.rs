@@ -12,7 +12,7 @@ use super::{
         BAD, FAINT, FAIR, GOOD, STRONG, complain, paint, print, print_json, rejected_line, since,
         under, until, width,
     },
-    panel, patience,
+    panel,
 };
 use crate::{
     app::Settings,

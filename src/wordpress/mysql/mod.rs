@@ -3,7 +3,7 @@
 //! becomes of a connection whose TLS fails ([`tls`]), and it trusts the lengths and counts that a server
 //! names. What comes through the relay is bounded, and has the form that it should.
 
-mod error;
+pub(super) mod error;
 mod greeting;
 mod login;
 mod options;
@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-pub(super) use error::MySqlError;
+use error::MySqlError;
 pub use options::InvalidOption;
 pub(super) use options::{Address, Charset, DEFAULT_SOCKETS, MySqlOptions, SslMode};
 
