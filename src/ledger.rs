@@ -1,7 +1,7 @@
 //! What this daemon remembers of each name that it has seen desired. Plain data: [`crate::plan`]
 //! reads and changes it, [`crate::state`] keeps it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,7 +12,7 @@ pub type Ledger = HashMap<DomainName, Entry>;
 
 /// Which row of the network's tables wants a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Origin {
+pub struct RowRef {
     /// The row of the domain table; none for a site without one and for `sync.extra_domains`.
     pub row_id: Option<i64>,
     /// The site; none for `sync.extra_domains`.
@@ -21,11 +21,43 @@ pub struct Origin {
     pub modified: Option<i64>,
 }
 
+/// Where something stands in the network's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RowLocation {
+    /// In the domain table, under this id.
+    Row(i64),
+    /// In the sites' own table, under this id.
+    Site(i64),
+}
+
+impl RowLocation {
+    /// `row` or `site`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Row(_) => "row",
+            Self::Site(_) => "site",
+        }
+    }
+
+    /// The id in that table.
+    pub fn id(self) -> i64 {
+        match self {
+            Self::Row(id) | Self::Site(id) => id,
+        }
+    }
+}
+
+impl fmt::Display for RowLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.id())
+    }
+}
+
 /// What is remembered of one managed name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The row that wants the name, or desired it last.
-    pub origin: Origin,
+    pub origin: RowRef,
     /// When the name was first seen desired.
     pub managed_since: Timestamp,
     /// Since when Closte lists it. One list that lacks it is not believed yet.
@@ -97,7 +129,7 @@ impl BackOff {
 
 impl Entry {
     /// An entry for a name that is seen desired for the first time.
-    pub fn new(origin: Origin, now: Timestamp) -> Self {
+    pub fn new(origin: RowRef, now: Timestamp) -> Self {
         Self {
             origin,
             managed_since: now,
@@ -169,7 +201,7 @@ mod tests {
 
     #[test]
     fn attempts_count_until_the_list_agrees() {
-        let mut entry = Entry::new(Origin::default(), Timestamp::UNIX_EPOCH);
+        let mut entry = Entry::new(RowRef::default(), Timestamp::UNIX_EPOCH);
         let back_off = BackOff::default();
         entry.fail("no answer".into(), &back_off, Timestamp::UNIX_EPOCH);
         entry.accept(&back_off, Timestamp::UNIX_EPOCH);

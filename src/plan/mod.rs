@@ -20,25 +20,25 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{DomainName, Pattern},
-    ledger::{BackOff, Entry, Ledger, Origin},
+    ledger::{BackOff, Entry, Ledger, RowRef},
 };
 
 /// What should be at Closte, as one read of the network told.
 #[derive(Debug, Clone, Default)]
 pub struct Desired {
     /// Each name and the row that wants it.
-    pub names: HashMap<DomainName, Origin>,
+    pub names: HashMap<DomainName, RowRef>,
     /// The names of the installation's networks themselves. Never removed.
     pub network_domains: HashSet<DomainName>,
     /// Rows that are there but are no domain name. A name that such a row held before stays.
     pub rejected_rows: HashSet<i64>,
     /// The domains of archived, spam and deleted sites: those of them that are managed are desired.
-    pub asleep: HashMap<DomainName, Origin>,
+    pub asleep: HashMap<DomainName, RowRef>,
     /// Names that no row wants, but that live sites still have. Those of them that are managed stay.
-    pub carried: HashMap<DomainName, Origin>,
+    pub carried: HashMap<DomainName, RowRef>,
     /// The same of sites that have got other rows, or stand in another network. Those of them that are
     /// managed and that no row desired stay: of the others, somebody took the row away.
-    pub own_domains: HashMap<DomainName, Origin>,
+    pub own_domains: HashMap<DomainName, RowRef>,
     /// Names that may be desired: the plugin's setting, which decides it, is not known.
     pub undetermined: HashSet<DomainName>,
     /// The domain table had no row at all, which is no reason to remove anything.
@@ -47,7 +47,7 @@ pub struct Desired {
 
 impl Desired {
     /// The row that wants a name. An archived, spam or deleted site wants what is managed already.
-    fn origin(&self, name: &DomainName, ledger: &Ledger) -> Option<Origin> {
+    fn origin(&self, name: &DomainName, ledger: &Ledger) -> Option<RowRef> {
         let asleep = || self.asleep.get(name).filter(|_| ledger.contains_key(name));
         self.names.get(name).or_else(asleep).copied()
     }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     clock::CLOCKS_DIFFER,
     domain::{DomainName, Pattern},
-    ledger::{Attempt, Entry, Ledger, Origin, Progress, REFUSAL_LASTS, later},
+    ledger::{Attempt, Entry, Ledger, Progress, REFUSAL_LASTS, RowRef, later},
 };
 
 /// How long a name that vanished without our doing stays in the ledger. A list that is short for
@@ -100,7 +100,7 @@ impl<'a> Planner<'a> {
         self.desired.origin(name, self.ledger).is_some()
     }
 
-    fn wanted_name(&mut self, name: &DomainName, origin: Origin) {
+    fn wanted_name(&mut self, name: &DomainName, origin: RowRef) {
         let old = self.ledger.get(name);
         let listed = self.present.names.contains(name);
         if listed && old.is_some_and(|old| is_settled(old, origin, self.now)) {
@@ -408,7 +408,7 @@ impl<'a> Planner<'a> {
 }
 
 /// Whether a name that is desired and listed was so before: by far the usual case.
-fn is_settled(entry: &Entry, origin: Origin, now: Timestamp) -> bool {
+fn is_settled(entry: &Entry, origin: RowRef, now: Timestamp) -> bool {
     entry.origin == origin
         && entry.managed_since <= now
         && entry.progress == Progress::Idle

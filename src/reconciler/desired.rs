@@ -7,7 +7,7 @@ use std::{
 use super::RecordDecision;
 use crate::{
     domain::{CLOSTES_OWN, DomainName, Pattern},
-    ledger::Origin,
+    ledger::{RowLocation, RowRef},
     plan::{Desired, Policy},
     state::InvalidRow,
     wordpress::{self, Network, NoRecord, WwwPolicy},
@@ -77,8 +77,8 @@ impl Rules {
         let Desired { names, asleep, carried, own_domains, .. } = desired;
         for names in [names, asleep, carried, own_domains] {
             let twin =
-                |(name, origin): (&DomainName, &Origin)| Some((name.www_twin(main_only)?, *origin));
-            let twins: Vec<(DomainName, Origin)> = names.iter().filter_map(twin).collect();
+                |(name, origin): (&DomainName, &RowRef)| Some((name.www_twin(main_only)?, *origin));
+            let twins: Vec<(DomainName, RowRef)> = names.iter().filter_map(twin).collect();
             for (name, origin) in twins {
                 let excluded = self.policy.exclude.iter().any(|pattern| pattern.matches(&name));
                 if !excluded && !own.contains(&name) {
@@ -104,28 +104,28 @@ impl Rules {
         let excluded = |name: &DomainName| {
             self.policy.exclude.iter().any(|p: &Pattern| p.matches(name)) || name.is_clostes_own()
         };
-        let mut want = |name: &DomainName, origin: Origin| {
+        let mut want = |name: &DomainName, origin: RowRef| {
             if !excluded(name) {
                 // The first row counts where several hold one name: rows come in their order.
                 desired.names.entry(name.clone()).or_insert(origin);
             }
         };
         for mapping in &network.mappings {
-            let origin = Origin {
+            let origin = RowRef {
                 row_id: Some(mapping.row_id),
                 blog_id: Some(mapping.blog_id),
                 modified: mapping.modified,
             };
             want(&mapping.domain, origin);
         }
-        let origin = |blog_id| Origin { blog_id: Some(blog_id), ..Origin::default() };
+        let origin = |blog_id| RowRef { blog_id: Some(blog_id), ..RowRef::default() };
         for site in &network.sites_without_record {
             if site.record.err().is_none_or(NoRecord::is_wanted_still) {
                 want(&site.domain, origin(site.blog_id));
             }
         }
         for name in &self.extra_domains {
-            want(name, Origin::default());
+            want(name, RowRef::default());
         }
         for site in network.sites_without_record.iter().filter(|site| !excluded(&site.domain)) {
             let names = match site.record {
@@ -183,22 +183,22 @@ pub(super) fn fingerprint(desired: &Desired, network: &Network, records: &[Recor
 
 fn rejected_row(one: &wordpress::InvalidMapping) -> Option<i64> {
     match one.origin {
-        wordpress::Origin::Row(id) => Some(id),
-        wordpress::Origin::Site(_) => None,
+        RowLocation::Row(id) => Some(id),
+        RowLocation::Site(_) => None,
     }
 }
 
 /// What is never sent to Closte, with the reason.
 pub(super) fn invalid(network: &Network) -> Vec<InvalidRow> {
     let one = |one: &wordpress::InvalidMapping| InvalidRow {
-        origin: one.origin.to_string(),
+        origin: one.origin,
         blog_id: one.blog_id,
         value: one.value.clone(),
         reason: one.reason.to_string(),
     };
-    let own = |origin: wordpress::Origin, blog_id: i64, name: &DomainName| {
+    let own = |origin: RowLocation, blog_id: i64, name: &DomainName| {
         name.is_clostes_own().then(|| InvalidRow {
-            origin: origin.to_string(),
+            origin,
             blog_id,
             value: name.to_string(),
             reason: CLOSTES_OWN.to_owned(),
@@ -207,10 +207,10 @@ pub(super) fn invalid(network: &Network) -> Vec<InvalidRow> {
     let rows = network
         .mappings
         .iter()
-        .filter_map(|row| own(wordpress::Origin::Row(row.row_id), row.blog_id, &row.domain));
+        .filter_map(|row| own(RowLocation::Row(row.row_id), row.blog_id, &row.domain));
     let sites = network
         .sites_without_record
         .iter()
-        .filter_map(|site| own(wordpress::Origin::Site(site.blog_id), site.blog_id, &site.domain));
+        .filter_map(|site| own(RowLocation::Site(site.blog_id), site.blog_id, &site.domain));
     network.invalid.iter().map(one).chain(rows).chain(sites).collect()
 }

@@ -219,7 +219,7 @@ impl Reconciler {
 
         let ledger_id = self.start_ledger(&network, now).await?;
         let invalid = invalid(&network);
-        self.state.note_rejected(ledger_id, &invalid, now).await?;
+        self.state.note_invalid(ledger_id, &invalid, now).await?;
         let records = self.create_records(&network, &decisions, stop, now).await?;
         let listed_at = Instant::now();
         let list = stop.until_forced(ask_for_list(&self.closte)).await??;

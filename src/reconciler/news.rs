@@ -134,12 +134,12 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::ledger::Origin;
+    use crate::ledger::RowRef;
 
     fn changes(transition: LedgerTransition, number: usize) -> Vec<LedgerChange> {
         let change = |index| LedgerChange {
             name: format!("shop{index:04}.example").parse().unwrap(),
-            entry: Some(Entry::new(Origin::default(), Timestamp::UNIX_EPOCH)),
+            entry: Some(Entry::new(RowRef::default(), Timestamp::UNIX_EPOCH)),
             transition: Some(transition),
         };
         (0..number).map(change).collect()

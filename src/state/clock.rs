@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        ledger::{Attempt, Entry, Origin, Progress},
+        ledger::{Attempt, Entry, Progress, RowRef},
         plan::LedgerChange,
         state::{Asked, Lack, LedgerId},
     };
@@ -207,9 +207,9 @@ mod tests {
         let now = clock.now();
         let ledger = state.begin_ledger(1, "agency.example", "key", now).await.unwrap();
         let ago = now - HOUR;
-        let mut unwanted = Entry::new(Origin::default(), ago);
+        let mut unwanted = Entry::new(RowRef::default(), ago);
         unwanted.undesired_since = Some(ago);
-        let mut failed = Entry::new(Origin::default(), ago);
+        let mut failed = Entry::new(RowRef::default(), ago);
         let next = now + HOUR;
         failed.progress = Progress::Failed(Attempt { count: 1, next }, "no".to_owned());
         let change = |name: &str, entry| LedgerChange {

@@ -13,6 +13,7 @@ use sqlx::{
 
 use crate::{
     domain::DomainName,
+    ledger::RowLocation,
     status::{DnsVerdict, SslVerdict},
 };
 
@@ -23,6 +24,10 @@ pub(super) struct At(pub(super) Timestamp);
 /// A point in time, as in RFC 3339.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment(pub(super) Timestamp);
+
+/// Which of the network's tables something stands in: makes a location of its id there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind(pub(super) fn(i64) -> RowLocation);
 
 /// A length of time, in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +59,11 @@ kept_as! { i64,
 
 kept_as! { &str,
     Moment = |text| Ok(Self(text.parse()?)),
+    Kind = |word| match word {
+        "row" => Ok(Self(RowLocation::Row)),
+        "site" => Ok(Self(RowLocation::Site)),
+        _ => Err("no table is called that".into()),
+    },
     DomainName = |text| Ok(text.parse()?),
     DnsVerdict = |word| verdict(Self::ALL, Self::as_str, word),
     SslVerdict = |word| verdict(Self::ALL, Self::as_str, word),

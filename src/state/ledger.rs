@@ -8,11 +8,14 @@ use jiff::{
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
-use super::{State, StateError, columns::At};
+use super::{
+    State, StateError,
+    columns::{At, Kind},
+};
 use crate::{
     domain::DomainName,
     events::{Event, News},
-    ledger::{Attempt, Entry, Ledger, Origin, Progress},
+    ledger::{Attempt, Entry, Ledger, Progress, RowLocation, RowRef},
     plan::LedgerChange,
     secrets,
 };
@@ -38,8 +41,8 @@ pub struct Known {
 /// Closte's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidRow {
-    /// Where it stands: `row 17` or `site 4`.
-    pub origin: String,
+    /// Where it stands.
+    pub origin: RowLocation,
     /// The site.
     pub blog_id: i64,
     /// What stands there.
@@ -56,15 +59,15 @@ impl InvalidRow {
 
     /// The screen where it is corrected.
     pub fn screen(&self) -> &'static str {
-        if self.origin.starts_with("site ") {
-            "Network Admin > Sites > Edit"
-        } else {
-            "Network Admin > Ultimate Multisite > Domains"
+        match self.origin {
+            RowLocation::Row(_) => "Network Admin > Ultimate Multisite > Domains",
+            RowLocation::Site(_) => "Network Admin > Sites > Edit",
         }
     }
 
     fn event(&self) -> Event {
         let Self { origin, blog_id, value, reason } = self.clone();
+        let origin = origin.to_string();
         match self.clostes_own() {
             Some(domain) => Event::NotDesired { domain, origin, blog_id, reason },
             None => {
@@ -88,6 +91,7 @@ macro_rules! with_columns {
         )
     };
 }
+
 impl State {
     /// The ledgers of the networks with this id and of this account, the oldest first. They belong to
     /// different networks, or to one whose domain has changed.
@@ -229,38 +233,37 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn invalid(&self, id: LedgerId) -> Result<Vec<InvalidRow>, StateError> {
-        let mut invalid = sqlx::query_as!(
-            InvalidRow,
-            "SELECT origin, blog_id, value, reason FROM invalid_row WHERE ledger_id = ?
-             ORDER BY substr(origin, 1, instr(origin, ' ')),
-                 CAST(substr(origin, instr(origin, ' ')) AS INTEGER)",
+        let invalid = sqlx::query!(
+            r#"SELECT kind AS "kind: Kind", id, blog_id, value, reason FROM invalid_row
+               WHERE ledger_id = ? ORDER BY kind, id"#,
             id,
         )
-        .fetch_all(&self.pool)
-        .await?;
-        for one in &mut invalid {
-            one.value = secrets::mask(&one.value);
-        }
-        Ok(invalid)
+        .map(|row| InvalidRow {
+            origin: row.kind.0(row.id),
+            blog_id: row.blog_id,
+            value: secrets::mask(&row.value),
+            reason: row.reason,
+        });
+        Ok(invalid.fetch_all(&self.pool).await?)
     }
 
     /// Notes what is invalid now, and tells what was not invalid, or not in this way, before.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn note_rejected(
+    pub async fn note_invalid(
         &self,
         id: LedgerId,
         invalid: &[InvalidRow],
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let known: HashMap<String, String> =
-            sqlx::query!("SELECT origin, value FROM invalid_row WHERE ledger_id = ?", id)
-                .map(|row| (row.origin, row.value))
-                .fetch_all(&self.pool)
-                .await?
-                .into_iter()
-                .collect();
+        let known = sqlx::query!(
+            r#"SELECT kind AS "kind: Kind", id, value FROM invalid_row WHERE ledger_id = ?"#,
+            id,
+        )
+        .map(|row| (row.kind.0(row.id), row.value));
+        let known: HashMap<RowLocation, String> =
+            known.fetch_all(&self.pool).await?.into_iter().collect();
         let is_new = |one: &&InvalidRow| known.get(&one.origin) != Some(&one.value);
         let new: Vec<&InvalidRow> = invalid.iter().filter(is_new).collect();
         if new.is_empty() && known.len() == invalid.len() {
@@ -269,21 +272,24 @@ impl State {
 
         let news = News::of(new.iter().map(|one| one.event()));
         let mut recording = self.recording(&news, now).await?;
-        let origins: Vec<&str> = invalid.iter().map(|one| one.origin.as_str()).collect();
+        let still: Vec<_> =
+            invalid.iter().map(|one| (one.origin.kind(), one.origin.id())).collect();
         sqlx::query!(
             "DELETE FROM invalid_row WHERE ledger_id = ?
-             AND origin NOT IN (SELECT value FROM json_each(?))",
+             AND (kind, id) NOT IN (SELECT value->>0, value->>1 FROM json_each(?))",
             id,
-            json(&origins),
+            json(&still),
         )
         .execute(recording.connection())
         .await?;
         for one in &new {
             sqlx::query!(
-                "INSERT OR REPLACE INTO invalid_row (ledger_id, origin, blog_id, value, reason, since)
-                 VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO invalid_row
+                     (ledger_id, kind, id, blog_id, value, reason, since)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
                 id,
-                one.origin,
+                one.origin.kind(),
+                one.origin.id(),
                 one.blog_id,
                 one.value,
                 one.reason,
@@ -367,7 +373,7 @@ impl<'a> Line<'a> {
         )
         .map_err(|error| format!("the entry of {}: {error}", self.domain))?;
         let entry = Entry {
-            origin: Origin {
+            origin: RowRef {
                 row_id: self.row_id,
                 blog_id: self.blog_id,
                 modified: self.row_modified,

@@ -22,9 +22,10 @@ mod sites;
 mod source;
 mod wp_config_file;
 
-use std::fmt;
-
-use crate::domain::{DomainName, InvalidDomain};
+use crate::{
+    domain::{DomainName, InvalidDomain},
+    ledger::RowLocation,
+};
 
 pub use budget::MOST_ROWS;
 pub use config::WordPressConfig;
@@ -95,29 +96,11 @@ pub struct Mapping {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidMapping {
     /// Where it stands.
-    pub origin: Origin,
+    pub origin: RowLocation,
     /// The site.
     pub blog_id: i64,
     /// What stands there, at most 200 characters of it. It may hold anything: escape it.
     pub value: String,
     /// Why it is no name.
     pub reason: InvalidDomain,
-}
-
-/// Where a domain stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// In the domain table, under this id.
-    Row(i64),
-    /// In the sites' own table, under this id.
-    Site(i64),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Row(id) => write!(f, "row {id}"),
-            Self::Site(id) => write!(f, "site {id}"),
-        }
-    }
 }

@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 use super::{
-    CurrentSite, DatabaseUrl, InvalidMapping, Mapping, Network, Origin, PluginSettings,
-    SourceError, TablePrefix,
+    CurrentSite, DatabaseUrl, InvalidMapping, Mapping, Network, PluginSettings, SourceError,
+    TablePrefix,
     budget::{Budget, MOST_ROWS},
     choice::{Chosen, NetworkChoice},
     database::{Connection, RawRow},
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     domain::{DomainName, InvalidDomain},
+    ledger::RowLocation,
     secrets,
 };
 
@@ -214,7 +215,7 @@ impl Source {
         network.without_row = without_row;
         network.network_domains = network_domains;
         for (blog_id, value, reason) in invalid {
-            network.reject(Origin::Site(blog_id), blog_id, &value, reason);
+            network.reject(RowLocation::Site(blog_id), blog_id, &value, reason);
         }
         Ok(network)
     }
@@ -439,11 +440,11 @@ impl Network {
                 domain,
                 modified: row.modified,
             }),
-            Err(reason) => self.reject(Origin::Row(row.id), row.blog_id, row.domain, reason),
+            Err(reason) => self.reject(RowLocation::Row(row.id), row.blog_id, row.domain, reason),
         }
     }
 
-    fn reject(&mut self, origin: Origin, blog_id: i64, value: &[u8], reason: InvalidDomain) {
+    fn reject(&mut self, origin: RowLocation, blog_id: i64, value: &[u8], reason: InvalidDomain) {
         let value = secrets::mask(&lossy(value)).chars().take(VALUE_KEPT).collect();
         self.invalid.push(InvalidMapping { origin, blog_id, value, reason });
     }

@@ -2,8 +2,9 @@
 
 use closte_sync::{
     domain::InvalidDomain,
+    ledger::RowLocation,
     simulator::Simulator,
-    wordpress::{Network as Read, NoRecord, Origin, Source, SourceError},
+    wordpress::{Network as Read, NoRecord, Source, SourceError},
 };
 
 use sqlx::Executor as _;
@@ -57,10 +58,10 @@ fn assert_whole(read: &Read) {
     assert_eq!(
         invalid,
         [
-            (Origin::Row(11), InvalidDomain::Url),
-            (Origin::Row(12), InvalidDomain::Empty),
-            (Origin::Row(13), InvalidDomain::Character('&')),
-            (Origin::Site(9), InvalidDomain::SingleLabel),
+            (RowLocation::Row(11), InvalidDomain::Url),
+            (RowLocation::Row(12), InvalidDomain::Empty),
+            (RowLocation::Row(13), InvalidDomain::Character('&')),
+            (RowLocation::Site(9), InvalidDomain::SingleLabel),
         ]
     );
 }
@@ -93,7 +94,7 @@ async fn values_that_no_schema_would_allow_reject_their_row_only() {
     let reasons: Vec<_> = read
         .invalid
         .iter()
-        .filter(|one| matches!(one.origin, Origin::Row(20..)))
+        .filter(|one| matches!(one.origin, RowLocation::Row(20..)))
         .map(|one| one.reason.clone())
         .collect();
     assert_eq!(reasons, [InvalidDomain::NotText, InvalidDomain::Address]);

@@ -5,10 +5,11 @@ use crate::{
     app::Settings,
     cli::{output::count, source},
     escape::escape_line,
+    ledger::RowLocation,
     secrets,
     settings::SettingsError,
     span::span,
-    wordpress::{Network, Origin, SourceError, TLS_REMEDY},
+    wordpress::{Network, SourceError, TLS_REMEDY},
 };
 
 /// The network's own domain is the result, if it could be read.
@@ -125,7 +126,7 @@ fn describe(settings: &Settings, network: &Network) -> String {
         count(network.rows, "mapping")
     );
     let (rows, sites): (Vec<_>, Vec<_>) =
-        network.invalid.iter().partition(|one| matches!(one.origin, Origin::Row(_)));
+        network.invalid.iter().partition(|one| matches!(one.origin, RowLocation::Row(_)));
     if !rows.is_empty() {
         let _ = write!(text, ", {} of them no domain name", rows.len());
     }

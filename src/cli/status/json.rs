@@ -83,7 +83,7 @@ pub(super) fn to_json(
         json!({
             "domain": one.value,
             "blog_id": one.blog_id,
-            "origin": one.origin,
+            "origin": one.origin.to_string(),
             "at_closte": word,
             "error": one.reason,
             "stage": Stage::CheckingDns,

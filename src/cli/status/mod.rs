@@ -372,7 +372,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        ledger::{Attempt, Origin},
+        ledger::{Attempt, RowRef},
         status::{Certificate, DnsHistory, DnsResult, DnsVerdict, LedgerInfo, SslResult},
     };
 
@@ -417,7 +417,7 @@ mod tests {
             expected: vec!["203.0.113.10".to_owned()],
         };
         let (name, begun): (DomainName, _) = (name.parse().unwrap(), at(-999 * 86_400));
-        let entry = Entry { progress: progress.clone(), ..Entry::new(Origin::default(), begun) };
+        let entry = Entry { progress: progress.clone(), ..Entry::new(RowRef::default(), begun) };
         let facts = LedgerInfo { added_at: Some(begun), progress, ..LedgerInfo::default() };
         let seen = DomainStatus {
             checked_at: begun,

@@ -55,7 +55,7 @@ impl Case {
     fn desired(mut self, names: &[&str]) -> Self {
         for text in names {
             let row_id = Some(self.desired.names.len() as i64 + 1);
-            self.desired.names.insert(name(text), Origin { row_id, ..Origin::default() });
+            self.desired.names.insert(name(text), RowRef { row_id, ..RowRef::default() });
         }
         self
     }
@@ -69,7 +69,7 @@ impl Case {
     fn unmapped(mut self, names: &[&str], seconds: i64) -> Self {
         for text in names {
             let mut entry =
-                Entry::new(Origin { row_id: Some(77), ..Origin::default() }, ago(9_999));
+                Entry::new(RowRef { row_id: Some(77), ..RowRef::default() }, ago(9_999));
             entry.present_since = Some(ago(9_000));
             entry.undesired_since = Some(ago(seconds));
             self.ledger.insert(name(text), entry);
@@ -234,8 +234,8 @@ fn each_guard_holds_a_removal() {
     assert_eq!(due.decision(), Decision::Remove { undesired_since: ago(9_000) });
 }
 
-fn site() -> Origin {
-    Origin { blog_id: Some(5), ..Origin::default() }
+fn site() -> RowRef {
+    RowRef { blog_id: Some(5), ..RowRef::default() }
 }
 
 #[test]
@@ -410,8 +410,8 @@ fn a_refusal_holds_until_the_row_changes_or_a_week_is_over() {
     assert!(matches!(refused(6).decision(), Decision::Refused { .. }));
     assert_eq!(refused(7).decision(), Decision::Add(Reason::New));
     for change in [
-        |origin: &mut Origin| origin.modified = Some(1_800_000_000),
-        |origin: &mut Origin| origin.row_id = Some(2),
+        |origin: &mut RowRef| origin.modified = Some(1_800_000_000),
+        |origin: &mut RowRef| origin.row_id = Some(2),
     ] {
         let changed = refused(0).with(|case| case.desired.names.values_mut().for_each(change));
         assert_eq!(changed.decision(), Decision::Add(Reason::New));

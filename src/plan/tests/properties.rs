@@ -19,7 +19,7 @@ prop_compose! {
         next in -100i64..100,
         row_id in prop::option::of(1i64..5),
     ) -> Entry {
-        let mut entry = Entry::new(Origin { row_id, ..Origin::default() }, ago(300_000));
+        let mut entry = Entry::new(RowRef { row_id, ..RowRef::default() }, ago(300_000));
         entry.present_since = present.then(|| ago(200_000));
         entry.missing_since = missing.map(ago);
         entry.undesired_since = unwanted.map(ago);
@@ -36,7 +36,7 @@ prop_compose! {
 
 prop_compose! {
     fn any_case()(
-        desired in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..16),
+        desired in prop::collection::hash_map(any_name(), Just(RowRef::default()), 0..16),
         present in prop::collection::hash_set(any_name(), 0..16),
         ledger in prop::collection::hash_map(any_name(), any_entry(), 0..16),
         complete in any::<bool>(),
@@ -44,9 +44,9 @@ prop_compose! {
         allow_removals in any::<bool>(),
         own in prop::collection::hash_set(any_name(), 0..2),
         undetermined in prop::collection::hash_set(any_name(), 0..2),
-        asleep in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
-        carried in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
-        own_domains in prop::collection::hash_map(any_name(), Just(Origin::default()), 0..3),
+        asleep in prop::collection::hash_map(any_name(), Just(RowRef::default()), 0..3),
+        carried in prop::collection::hash_map(any_name(), Just(RowRef::default()), 0..3),
+        own_domains in prop::collection::hash_map(any_name(), Just(RowRef::default()), 0..3),
     ) -> Case {
         let table_was_empty = table_was_empty && desired.is_empty();
         Case {
