@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::{
-    Decode, Encode, Sqlite, Type,
+    Decode, Encode, Sqlite, Type, ValueRef as _,
     encode::IsNull,
     error::BoxDynError,
     sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef},
@@ -29,6 +29,10 @@ pub(super) struct Moment(pub(super) Timestamp);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind(pub(super) fn(i64) -> RowLocation);
 
+/// A text that is there, though its column may be NULL.
+#[derive(Debug, Clone)]
+pub(super) struct Text(pub(super) String);
+
 /// A length of time, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Millis(pub(super) Duration);
@@ -44,6 +48,10 @@ macro_rules! kept_as {
 
         impl Decode<'_, Sqlite> for $name {
             fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
+                // SQLite makes an empty text or 0 of it.
+                if value.is_null() {
+                    return Err("a value is missing".into());
+                }
                 let kept = <$kept as Decode<Sqlite>>::decode(value)?;
                 let read = |$value: $kept| -> Result<Self, BoxDynError> { $read };
                 read(kept).map_err(|error| format!("{kept:?}: {error}").into())
@@ -64,6 +72,7 @@ kept_as! { &str,
         "site" => Ok(Self(RowLocation::Site)),
         _ => Err("no table is called that".into()),
     },
+    Text = |text| Ok(Self(text.to_owned())),
     DomainName = |text| Ok(text.parse()?),
     DnsVerdict = |word| verdict(Self::ALL, Self::as_str, word),
     SslVerdict = |word| verdict(Self::ALL, Self::as_str, word),

@@ -85,9 +85,7 @@ impl From<sqlx::Error> for StateError {
     fn from(error: sqlx::Error) -> Self {
         let error = match error {
             sqlx::Error::Database(error) => error,
-            sqlx::Error::ColumnDecode { index, source } => {
-                return Self::Damaged(format!("{}: {source}", index.trim_matches('"')));
-            }
+            sqlx::Error::ColumnDecode { source, .. } => return Self::Damaged(source.to_string()),
             other => return Self::Other(other.to_string()),
         };
         let detail = error.message().to_owned();

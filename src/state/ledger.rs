@@ -10,7 +10,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     State, StateError,
-    columns::{At, Kind},
+    columns::{At, Kind, Text},
 };
 use crate::{
     domain::DomainName,
@@ -99,13 +99,13 @@ impl State {
     /// # Errors
     /// Any [`StateError`].
     pub async fn ledgers(&self, network_id: i64, account: &str) -> Result<Vec<Known>, StateError> {
-        let known = sqlx::query_as!(
-            Known,
-            r#"SELECT id AS "id!: LedgerId", domain AS "domain!" FROM ledger
+        let known = sqlx::query!(
+            r#"SELECT id AS "id!: LedgerId", domain AS "domain!: Text" FROM ledger
                WHERE network_id = ? AND account = ? ORDER BY id"#,
             network_id,
             account,
-        );
+        )
+        .map(|row| Known { id: row.id, domain: row.domain.0 });
         Ok(known.fetch_all(&self.pool).await?)
     }
 

@@ -13,6 +13,8 @@ mod place;
 mod records;
 mod status;
 mod status_counts;
+#[cfg(test)]
+mod tests;
 
 use std::{
     os::unix::fs::MetadataExt as _,

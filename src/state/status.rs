@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     LedgerId, State, StateError,
-    columns::{At, Millis},
+    columns::{At, Millis, Text},
     ledger::{json, progress},
 };
 use crate::{
@@ -133,12 +133,12 @@ impl State {
     /// Any [`StateError`].
     pub async fn network(&self, ledger: LedgerId) -> Result<NetworkInfo, StateError> {
         let network = sqlx::query!(
-            r#"SELECT domain AS "domain!", check_interval AS "check_interval: Millis"
+            r#"SELECT domain AS "domain!: Text", check_interval AS "check_interval: Millis"
                FROM ledger WHERE id = ?"#,
             ledger,
         )
         .map(|row| NetworkInfo {
-            domain: row.domain,
+            domain: row.domain.0,
             check_interval: row.check_interval.map(|Millis(interval)| interval),
         });
         Ok(network.fetch_one(&self.pool).await?)
@@ -382,7 +382,7 @@ impl Row {
                 Some(DomainStatus {
                     checked_at: checked_at.0,
                     latest: serde_json::from_str(latest)
-                        .map_err(|error| damaged("standing", error.to_string()))?,
+                        .map_err(|error| damaged("status", error.to_string()))?,
                     dns_since: dns_since.0,
                     ssl_since: ssl_since.0,
                     since: since.0,
@@ -391,7 +391,7 @@ impl Row {
                     lacks_certificate_since: at(self.lacks_certificate_since),
                 })
             }
-            _ => return Err(damaged("standing", "it is incomplete".to_owned())),
+            _ => return Err(damaged("status", "it is incomplete".to_owned())),
         };
         let answer = self.answer.map(|answer| secrets::mask(&answer));
         Ok(CheckedDomain {
