@@ -24,8 +24,8 @@ macro_rules! events {
         }
 
         impl Event {
-            /// The names of all events, for documentation and its tests.
-            pub const NAMES: &[&str] = &[$($name),*];
+            /// The names of all events with their levels, for documentation and its tests.
+            pub const LEVELS: &[(&str, &str)] = &[$(($name, stringify!($level))),*];
 
             /// The stable name, such as `domain.added`.
             pub fn name(&self) -> &'static str {

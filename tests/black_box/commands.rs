@@ -1,9 +1,6 @@
 //! The commands as people and scripts meet them.
 
-use closte_sync::{
-    events::Event,
-    simulator::{Call, Fault, Shape, Simulator, Target},
-};
+use closte_sync::simulator::{Call, Fault, Shape, Simulator, Target};
 use serde_json::{Value, json};
 
 use crate::support::{KEY, Network, Outside, Program, ends};
@@ -327,90 +324,6 @@ async fn the_log_may_be_json() {
     assert_eq!((&added["domain"], &added["level"]), (&json!("a.example"), &json!("INFO")));
     assert!(added["time"].as_str().unwrap().ends_with('Z'));
     assert_eq!(added["attempt"], 1);
-}
-
-#[test]
-fn the_readme_explains_every_event() {
-    let readme = include_str!("../../README.md");
-    for name in Event::NAMES {
-        assert!(readme.contains(&format!("`{name}`")), "README says nothing of {name}");
-    }
-}
-
-#[test]
-fn the_readme_explains_every_verdict() {
-    use closte_sync::status::{Blocker, DnsVerdict, SslVerdict};
-    let readme = include_str!("../../README.md");
-    let words = DnsVerdict::ALL.iter().map(|verdict| verdict.as_str());
-    let words = words.chain(SslVerdict::ALL.iter().map(|verdict| verdict.as_str()));
-    for word in words.chain(Blocker::ALL.iter().map(|blocker| blocker.as_str())) {
-        let row = readme.lines().find(|line| {
-            let mut cells = line.split('|').map(str::trim);
-            cells.nth(1).is_some_and(|cell| cell.contains(&format!("`{word}`")))
-        });
-        assert!(
-            row.is_some_and(|row| row.split('|').count() == 5),
-            "README says nothing of {word}"
-        );
-    }
-}
-
-#[test]
-fn the_readme_explains_every_fault() {
-    use closte_sync::status::{BrokenBy, CaaFault, CnameFault};
-    let readme = include_str!("../../README.md");
-    let table = readme.lines().skip_while(|line| !line.starts_with("| field | word |")).skip(2);
-    let mut field = "";
-    let mut told: Vec<(&str, &str)> = Vec::new();
-    for row in table.take_while(|line| line.starts_with('|')) {
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        if !cells[1].is_empty() {
-            field = cells[1];
-        }
-        told.extend(cells[2].split(',').map(|word| (field, word.trim().trim_matches('`'))));
-    }
-    let broken = BrokenBy::ALL.iter().map(|fault| ("`dns.broken_by`", fault.as_str()));
-    let chain = CnameFault::ALL.iter().map(|fault| ("`dns.chain.fault`", fault.as_str()));
-    let caa = CaaFault::ALL.iter().map(|fault| ("`caa.fault`", fault.as_str()));
-    let mut faults: Vec<(&str, &str)> = broken.chain(chain).chain(caa).collect();
-    told.sort_unstable();
-    faults.sort_unstable();
-    assert_eq!(told, faults);
-}
-
-#[test]
-fn the_readmes_tables_have_no_verdict_that_there_is_not() {
-    use closte_sync::status::{Blocker, DnsVerdict, SslVerdict};
-    let readme = include_str!("../../README.md");
-    let tables: [(&str, Vec<&str>); 3] = [
-        ("| DNS |", DnsVerdict::ALL.iter().map(|verdict| verdict.as_str()).collect()),
-        ("| SSL |", SslVerdict::ALL.iter().map(|verdict| verdict.as_str()).collect()),
-        ("| blocker |", Blocker::ALL.iter().map(|blocker| blocker.as_str()).collect()),
-    ];
-    for (head, mut words) in tables {
-        let table = readme.lines().skip_while(|line| !line.starts_with(head)).skip(2);
-        let first_cells = table.take_while(|line| line.starts_with('|')).map(|line| {
-            let cell = line.split('|').nth(1).unwrap();
-            cell.split(',').map(|word| word.trim().trim_matches('`')).collect::<Vec<_>>()
-        });
-        let mut told: Vec<&str> = first_cells.flatten().collect();
-        told.sort_unstable();
-        words.sort_unstable();
-        assert_eq!(told, words, "{head}");
-    }
-}
-
-#[test]
-fn the_readme_names_every_setting() {
-    let readme = include_str!("../../README.md");
-    let mut section = "";
-    for line in include_str!("../../config/default.toml").lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_end_matches(']');
-        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
-            assert!(readme.contains(&format!("`{section}.{name}`")), "{section}.{name}");
-        }
-    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod clock;
 mod commands;
 mod daemon;
 mod database;
+mod docs;
 mod facts;
 mod http;
 mod installation;

@@ -220,7 +220,7 @@ proptest! {
                 }
                 let now = Sight::of_check(&finding, &looks);
                 prop_assert_eq!(now.agrees(), Ok(()));
-                // What is printed has the same words, which README's tables explain.
+                // What is printed has the same words, which the tables of docs/verdicts.md explain.
                 let (line, details) = (finding.line(&looks), finding.details(&looks));
                 let verdicts = format!("DNS {}, SSL {}", now.dns, now.ssl);
                 prop_assert!(line.contains(&verdicts), "{}", line);
