@@ -313,13 +313,15 @@ impl State {
         };
         let lines: Vec<Line<'_>> = outcomes.iter().map(line).collect();
         let mut recording = self.recording(news, now).await?;
+        // The list first: each of its lines is found in the table, which may have many rows.
         sqlx::query!(
-            "UPDATE domain_status SET due_at = value->>'due_at', checked_at = value->>'checked_at',
+            "WITH line AS MATERIALIZED (SELECT value, value->>'domain' AS name FROM json_each(?2))
+             UPDATE domain_status SET due_at = value->>'due_at', checked_at = value->>'checked_at',
                  latest = value->>'latest', dns_since = value->>'dns_since',
                  ssl_since = value->>'ssl_since', since = value->>'since',
                  suspect_since = value->>'suspect_since', alerted_at = value->>'alerted_at',
                  lacks_certificate_since = value->>'lacks_certificate_since'
-             FROM json_each(?2) WHERE ledger_id = ?1 AND domain = value->>'domain'",
+             FROM line WHERE ledger_id = ?1 AND domain = name",
             ledger,
             json(&lines),
         )

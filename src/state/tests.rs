@@ -1,10 +1,12 @@
 //! The state of every earlier schema is all there, and right, when this version has opened it; and what makes
 //! no sense in it is an error.
 
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection,
+};
 
 use super::*;
 use crate::{
@@ -314,4 +316,32 @@ async fn what_makes_no_sense_is_an_error_and_no_default() {
         assert!(matches!(error, StateError::Damaged(_)), "{damage}: {error}");
         assert!(error.to_string().contains(said), "{damage}: {error}");
     }
+}
+
+/// The steps of a query that is carried out, each with what it is part of.
+async fn steps(state: &State, query: &str) -> Vec<(i64, String)> {
+    let explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")));
+    let rows = explained.fetch_all(&state.pool).await.unwrap();
+    rows.iter().map(|row| (row.get("parent"), row.get("detail"))).collect()
+}
+
+#[tokio::test]
+async fn no_query_reads_a_list_again_for_each_row_of_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::open(&folder.path().join("state.db")).await.unwrap();
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx");
+    let mut lists = 0;
+    for file in std::fs::read_dir(known).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let known: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let query = known["query"].as_str().unwrap();
+        let mut begun = HashSet::new();
+        for (parent, step) in steps(&state, query).await {
+            let is_list = step.contains("VIRTUAL TABLE");
+            lists += usize::from(is_list);
+            let is_outermost = begun.insert(parent);
+            assert!(!is_list || is_outermost, "{query}: {step}");
+        }
+    }
+    assert!(lists > 5, "{lists}");
 }

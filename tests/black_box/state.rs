@@ -178,7 +178,9 @@ async fn a_damaged_file_is_an_error_and_stays_as_it_is() {
     fs::write(program.state_path(), &garbage).unwrap();
     for command in ["run", "apply", "plan", "status", "events"] {
         let finished = program.run(&[command]).await;
-        assert!(finished.status == 1 && finished.err.contains("is damaged"), "{finished:?}");
+        let file = format!("{}: ", program.state_path().display());
+        let is_said = finished.err.contains("is damaged") && finished.err.contains(&file);
+        assert!(finished.status == 1 && is_said, "{finished:?}");
     }
     assert_eq!(fs::read_to_string(program.state_path()).unwrap(), garbage);
     assert_eq!(closte.requests(), []);
