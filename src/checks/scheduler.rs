@@ -288,7 +288,7 @@ impl Scheduler {
         let Some((ledger, _)) = self.enrolled.filter(|_| !work.settled.is_empty()) else {
             return Ok(());
         };
-        self.state.record_looks(ledger, &work.settled, &work.news, now).await?;
+        self.state.record_checks(ledger, &work.settled, &work.news, now).await?;
         for outcome in work.settled.drain(..) {
             work.names.remove(&outcome.name);
         }

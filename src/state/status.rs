@@ -33,7 +33,7 @@ pub struct CheckedDomain {
     pub request: Option<(Timestamp, String)>,
 }
 
-/// What a look left to remember.
+/// What a check left to remember.
 #[derive(Debug, Clone)]
 pub struct StatusUpdate {
     /// The name.
@@ -82,7 +82,7 @@ struct Row {
     answer: Option<String>,
 }
 
-/// A query of [`Row`]s: what joins `managed m` and `status s`, and which of them.
+/// A query of [`Row`]s: what joins `managed m` and `domain_status s`, and which of them.
 macro_rules! rows {
     ($from:literal, $which:literal, $($arg:expr),* $(,)?) => {
         sqlx::query_as!(
@@ -284,12 +284,12 @@ impl State {
         rows.fetch_all(&self.pool).await?.into_iter().map(Row::read).collect()
     }
 
-    /// Writes down what came of looks, and what there is to say of them, all or nothing; and logs that,
+    /// Writes down what came of checks, and what there is to say of them, all or nothing; and logs that,
     /// whatever becomes of the writing. A name that is no longer in the schedule is passed over.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn record_looks(
+    pub async fn record_checks(
         &self,
         ledger: LedgerId,
         outcomes: &[StatusUpdate],
@@ -406,7 +406,7 @@ impl Row {
     }
 }
 
-/// A standing on its way in: many travel in one JSON text, which SQLite takes apart.
+/// A status on its way in: many travel in one JSON text, which SQLite takes apart.
 #[derive(Serialize)]
 struct Line<'a> {
     domain: &'a DomainName,

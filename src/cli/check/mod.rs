@@ -224,7 +224,7 @@ async fn record(
     };
     let outcomes: Vec<StatusUpdate> = managed.clone().map(outcome).collect();
     let news = News::of(managed.flat_map(|finding| finding.settled.events.iter().cloned()));
-    state.record_looks(ledger, &outcomes, &news, now).await?;
+    state.record_checks(ledger, &outcomes, &news, now).await?;
     state.close().await;
     Ok(())
 }
