@@ -1,92 +1,175 @@
-//! The tables of docs/ have what the program has, and nothing else.
+//! The documentation says what the program does: each of its tables is compared with the code.
 
-use std::collections::BTreeSet;
+use std::{fs, path::Path};
 
 use closte_sync::{
+    cli,
     events::Event,
     settings::catalog,
-    status::{Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SslVerdict},
+    simulator::Face,
+    status::{Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SslVerdict, Stage},
 };
 
-/// The cells of the table under this head, row by row.
+use crate::{
+    http::{address, get, with_endpoint},
+    support::{Outside, ends, eventually},
+};
+
+const README: &str = include_str!("../../README.md");
+const EVENTS: &str = include_str!("../../docs/events.md");
+const METRICS: &str = include_str!("../../docs/metrics.md");
+const SETTINGS: &str = include_str!("../../docs/settings.md");
+const VERDICTS: &str = include_str!("../../docs/verdicts.md");
+
+/// The rows of the table whose head begins like this, cell by cell. None is empty at its end.
 fn table<'a>(text: &'a str, head: &str) -> Vec<Vec<&'a str>> {
-    let rows = text.lines().skip_while(|line| !line.starts_with(head)).skip(2);
-    let rows: Vec<Vec<&str>> = rows
-        .take_while(|line| line.starts_with('|'))
-        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
-    assert!(!rows.is_empty(), "there is no table {head}");
-    rows
+    let lines = text.lines().skip_while(|line| !line.starts_with(head));
+    let width = text.lines().find(|line| line.starts_with(head)).unwrap().split('|').count();
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert_eq!(cells.len(), width, "{row}");
+        assert!(!cells[width - 2].is_empty(), "it explains nothing: {row}");
+        cells[1..width - 1].to_vec()
+    })
+    .collect()
 }
 
-/// The words between backticks of a cell.
-fn words(cell: &str) -> Vec<&str> {
-    cell.split('`').skip(1).step_by(2).collect()
+/// The words of a cell.
+fn words(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split(',').map(|word| word.trim().trim_matches('`'))
+}
+
+/// The words in the first cells of a table, sorted.
+fn first_words<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
+    let rows = table(text, head);
+    sorted(rows.iter().flat_map(|row| words(row[0])))
+}
+
+fn sorted<T: Ord>(words: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut words: Vec<T> = words.into_iter().collect();
+    words.sort();
+    words
 }
 
 #[test]
-fn every_event_is_explained_with_its_level() {
-    let table = table(include_str!("../../docs/events.md"), "| event | level |");
-    let mut explained = BTreeSet::new();
-    for row in &table {
-        let (names, levels) = (words(row[0]), row[1].split(", ").collect::<Vec<_>>());
-        assert!(!row[2].is_empty(), "{row:?}");
-        for (number, name) in names.into_iter().enumerate() {
-            let level = levels.get(number).or(levels.last()).unwrap();
-            assert!(explained.insert((name, *level)), "{name} is there twice");
-        }
+fn every_event_has_its_name_and_level() {
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    for row in table(EVENTS, "| event |") {
+        let names: Vec<&str> = words(row[0]).collect();
+        let levels: Vec<&str> = words(row[1]).collect();
+        assert!(levels.len() == 1 || levels.len() == names.len(), "{row:?}");
+        told.extend(names.into_iter().zip(levels.into_iter().cycle()));
     }
-    assert_eq!(explained, Event::LEVELS.iter().copied().collect());
+    assert_eq!(sorted(told), sorted(Event::LEVELS.iter().copied()));
 }
 
 #[test]
-fn every_verdict_is_explained() {
-    let text = include_str!("../../docs/verdicts.md");
-    let tables: [(&str, BTreeSet<&str>); 3] = [
-        ("| DNS |", DnsVerdict::ALL.iter().map(|verdict| verdict.as_str()).collect()),
-        ("| SSL |", SslVerdict::ALL.iter().map(|verdict| verdict.as_str()).collect()),
-        ("| blocker |", Blocker::ALL.iter().map(|blocker| blocker.as_str()).collect()),
-    ];
-    for (head, all) in tables {
-        let table = table(text, head);
-        assert!(table.iter().all(|row| row.len() == 3 && row.iter().all(|cell| !cell.is_empty())));
-        let explained: Vec<&str> = table.iter().flat_map(|row| words(row[0])).collect();
-        assert_eq!(explained.len(), all.len(), "{head}");
-        assert_eq!(BTreeSet::from_iter(explained), all, "{head}");
-    }
+fn every_verdict_blocker_and_stage_is_there_and_no_other() {
+    let dns = DnsVerdict::ALL.iter().map(|verdict| verdict.as_str());
+    assert_eq!(first_words(VERDICTS, "| DNS |"), sorted(dns));
+    let ssl = SslVerdict::ALL.iter().map(|verdict| verdict.as_str());
+    assert_eq!(first_words(VERDICTS, "| SSL |"), sorted(ssl));
+    let blockers = Blocker::ALL.iter().map(|blocker| blocker.as_str());
+    assert_eq!(first_words(VERDICTS, "| blocker |"), sorted(blockers));
+    let stages = Stage::ALL.iter().map(|stage| stage.as_str());
+    assert_eq!(first_words(VERDICTS, "| stage |"), sorted(stages));
 }
 
 #[test]
-fn every_fault_is_explained() {
+fn every_fault_stands_beside_its_field() {
     let mut field = "";
-    let mut explained = BTreeSet::new();
-    let table = table(include_str!("../../docs/verdicts.md"), "| field | word |");
-    for row in &table {
-        if let [name] = words(row[0])[..] {
-            field = name;
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    for row in table(VERDICTS, "| field | word |") {
+        if !row[0].is_empty() {
+            field = row[0];
         }
-        explained.extend(words(row[1]).into_iter().map(|word| (field, word)));
+        told.extend(words(row[1]).map(|word| (field, word)));
     }
-    let broken = BrokenBy::ALL.iter().map(|fault| ("dns.broken_by", fault.as_str()));
-    let chain = CnameFault::ALL.iter().map(|fault| ("dns.chain.fault", fault.as_str()));
-    let caa = CaaFault::ALL.iter().map(|fault| ("caa.fault", fault.as_str()));
-    assert_eq!(explained, broken.chain(chain).chain(caa).collect());
+    let broken = BrokenBy::ALL.iter().map(|fault| ("`dns.broken_by`", fault.as_str()));
+    let chain = CnameFault::ALL.iter().map(|fault| ("`dns.chain.fault`", fault.as_str()));
+    let caa = CaaFault::ALL.iter().map(|fault| ("`caa.fault`", fault.as_str()));
+    assert_eq!(sorted(told), sorted(broken.chain(chain).chain(caa)));
 }
 
 #[test]
-fn every_setting_is_listed_with_its_default() {
-    let table = table(include_str!("../../docs/settings.md"), "| setting | default |");
-    let listed: Vec<&str> = table.iter().flat_map(|row| words(row[0])).collect();
-    let all: Vec<&str> = catalog().settings.iter().map(|setting| setting.key.as_str()).collect();
-    assert_eq!(listed, all, "in the order of config/default.toml");
-    for (row, setting) in table.iter().zip(&catalog().settings) {
-        let default = setting.default.trim_matches('"');
-        let shown = match default.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
-            Some("") => vec!["[]"],
-            Some(list) => list.split(", ").map(|one| one.trim_matches('"')).collect(),
-            None => vec![default],
+fn every_setting_has_its_default_and_says_what_default_toml_says() {
+    let rows = SETTINGS.lines().skip_while(|line| !line.starts_with("| setting |")).skip(2);
+    let told: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+    let settings = catalog().settings.iter().map(|setting| {
+        let default = match setting.default {
+            "\"\"" => String::new(),
+            default => format!(" `{default}`"),
         };
-        // Where it is empty, the cell says in words what that means.
-        assert!(default.is_empty() || shown == words(row[1]), "{}: {default}", setting.key);
+        format!("| `{}` |{default} | {} |", setting.key, setting.summary())
+    });
+    let settings: Vec<String> = settings.collect();
+    assert!(told == settings, "the table of docs/settings.md must be:\n{}", settings.join("\n"));
+}
+
+#[tokio::test]
+async fn every_metric_is_there_with_the_states_that_it_has() {
+    let outside = Outside::start().await;
+    outside.point(&["agency.example", "a.example"]);
+    outside.tls.show("a.example", Face::Valid(60)).unwrap();
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let program = with_endpoint(outside.around(program));
+    let program = program.with("CLOSTE_SYNC__HTTP__METRICS_PER_DOMAIN", "true");
+    let daemon = program.start_daemon();
+    let at = address(&daemon).await;
+    let mut metrics = String::new();
+    eventually("the domain works", async || {
+        metrics = get(&format!("{at}/metrics")).await.1;
+        metrics.contains("closte_sync_domain_works{domain=\"a.example\"} 1\n")
+    })
+    .await;
+    let names = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    assert_eq!(first_words(METRICS, "| metric |"), sorted(names));
+    let states = metrics.lines().filter_map(|line| {
+        line.strip_prefix("closte_sync_cycle_domains{state=\"")?.split('"').next()
+    });
+    let rows = table(METRICS, "| metric |");
+    let row = rows.iter().find(|row| row[0] == "`closte_sync_cycle_domains`").unwrap();
+    let told = row[2].split('`').skip(1).step_by(2);
+    assert_eq!(sorted(told), sorted(states));
+}
+
+#[test]
+fn the_readme_has_every_command() {
+    let rows = table(README, "| command |");
+    let told = rows.iter().map(|row| row[0].trim_matches('`').split(' ').next().unwrap());
+    let command = cli::command();
+    let commands = command.get_subcommands().map(|command| command.get_name());
+    assert_eq!(sorted(told), sorted(commands.filter(|name| *name != "help")));
+}
+
+/// What a heading is called in a link.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
+    let files = files.map(|file| root.join(file)).into_iter();
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|file| file.unwrap().path());
+    for file in files.chain(docs) {
+        let text = fs::read_to_string(&file).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => file.clone(),
+                path => file.parent().unwrap().join(path),
+            };
+            assert!(target.exists(), "{}: {link}", file.display());
+            let target = fs::read_to_string(target).unwrap();
+            let mut headings = target.lines().filter(|line| line.starts_with('#')).map(anchor);
+            let leads = heading.is_empty() || headings.any(|known| known == heading);
+            assert!(leads, "{}: {link}", file.display());
+        }
     }
 }

@@ -9,19 +9,19 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, sqlite::SqliteConn
 use crate::support::{Daemon, Outside, Program, client, ends, eventually};
 
 /// The program with an endpoint on any free port.
-fn with_endpoint(program: Program) -> Program {
+pub fn with_endpoint(program: Program) -> Program {
     program.with("CLOSTE_SYNC__HTTP__LISTEN", "127.0.0.1:0")
 }
 
 /// Where the daemon answers.
-async fn address(daemon: &Daemon) -> String {
+pub async fn address(daemon: &Daemon) -> String {
     daemon.logs("http.listening address=").await;
     let log = daemon.log();
     let line = log.lines().rev().find(|line| line.contains("http.listening")).unwrap();
     format!("http://{}", line.rsplit_once("address=").unwrap().1)
 }
 
-async fn get(url: &str) -> (StatusCode, String) {
+pub async fn get(url: &str) -> (StatusCode, String) {
     let answer = client().get(url).send().await.unwrap();
     (answer.status(), answer.text().await.unwrap())
 }
