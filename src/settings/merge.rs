@@ -139,5 +139,5 @@ fn unknown(key: &str, origin: Option<&str>, catalog: &Catalog) -> String {
     let likeness = |known: &str| strsim::jaro_winkler(key, known);
     let nearest = catalog.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let nearest = nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"));
-    format!("nobody knows a setting {} ({origin}){nearest}", escape_line(key))
+    format!("there is no setting {} ({origin}){nearest}", escape_line(key))
 }

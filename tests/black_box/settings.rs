@@ -119,7 +119,7 @@ fn an_unknown_setting_is_named_with_the_nearest_known_one() {
     let problem_in_environment = problem(&layers(&[("CLOSTE_SYNC__SYNC__INTERVALL", "30s")]));
     assert_eq!(
         problem_in_environment,
-        "nobody knows a setting sync.intervall (environment CLOSTE_SYNC__SYNC__INTERVALL); \
+        "there is no setting sync.intervall (environment CLOSTE_SYNC__SYNC__INTERVALL); \
          did you mean sync.interval?"
     );
     for (wrong, right) in [
