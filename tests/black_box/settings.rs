@@ -155,6 +155,14 @@ fn all_problems_are_told_at_once() {
     {
         assert!(text.contains(part), "{part}: {text}");
     }
+    // Beside a file that cannot be read as a whole, too.
+    let (_folder, path) = file("[sync\n");
+    let variable = [("CLOSTE_CLIENT_API_KEY_FILE", "/no/such/file")];
+    let text = problem(&Layers { config_file: Some(path), ..layers(&variable) });
+    assert!(text.contains("_FILE: cannot read") && text.contains("is not valid TOML"), "{text}");
+    let wp_config = Some(PathBuf::from("/no/such/wp-config.php"));
+    let text = problem(&Layers { wp_config, ..set("sync.interval", "never") });
+    assert!(text.contains("/no/such/wp-config.php") && text.contains("sync.interval"), "{text}");
 }
 
 #[test]
