@@ -78,7 +78,7 @@ Environment:
 
 /// Keeps the domains of an Ultimate Multisite network and its Closte app the same.
 #[derive(Debug, Parser)]
-#[command(name = "closte-sync", version, max_term_width = 100)]
+#[command(name = "closte-sync", version, max_term_width = 80)]
 #[command(after_help = START, after_long_help = AFTER)]
 struct Arguments {
     #[command(flatten)]
@@ -94,91 +94,91 @@ struct SettingsArguments {
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// The network's wp-config.php [default: the first of ./, ../, /var/www/html/,
-    /// /home/$CLOSTE_APP_ID/public_html/ and ~/public_html/]
+    /// /home/$CLOSTE_APP_ID/public_html/ and ~/public_html/ that has one]
     #[arg(long, value_name = "FILE", global = true)]
     wp_config: Option<PathBuf>,
-    /// Sets one setting, as in --set sync.interval=1m; may be repeated
+    /// Set one setting, as in --set sync.interval=1m; may be repeated
     #[arg(long, value_name = "KEY=VALUE", global = true, value_parser = key_and_value)]
     set: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the daemon: adds what is missing, removes what was unmapped, until it is stopped
+    /// Run the daemon, which adds and removes domains until it is stopped
     Run,
-    /// Shows what a cycle would do, changing nothing anywhere
+    /// Show what a cycle would do, changing nothing anywhere
     ///
     /// Exit status: 0 nothing to do, 2 something to do, 1 error.
     Plan {
-        /// Prints JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Runs one cycle now
+    /// Run one cycle now
     ///
-    /// Exit status: 0 all done, 3 done in part or held, 1 error. It may be run beside the daemon.
+    /// It may be run beside the daemon. Exit status: 0 all done, 3 done in part or held, 1 error.
     Apply {
-        /// These are tried at once, even if Closte refused them or it is not time for the next attempt
+        /// Try these at once, even those that were refused or are not due yet
         domain: Vec<DomainName>,
-        /// Lets removals through, once, that are held because there are so many
+        /// Let removals through, once, that are held because they are so many
         #[arg(long)]
         allow_removals: bool,
-        /// Writes the domain record of the site with this domain now, also where one was written before
+        /// Write the domain record of this domain's site now, also a second time
         #[arg(long, value_name = "DOMAIN")]
         create_record: Option<DomainName>,
-        /// Prints JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Shows every domain and how it stands, from the state database
+    /// Show every domain and whether it works, from the state database
     Status {
         /// Only these
         domain: Vec<DomainName>,
-        /// Prints JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Looks now at every domain, or at these, and explains what is wrong
+    /// Check every domain from outside now and explain what is wrong
     ///
-    /// Exit status: 0 all work, 3 some do not, 1 error. It may be run beside the daemon.
+    /// It may be run beside the daemon. Exit status: 0 all work, 3 some do not, 1 error.
     Check {
         /// Only these; they need not be mapped yet
         domain: Vec<DomainName>,
-        /// Prints JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Shows what happened, newest last
+    /// Show what happened, newest last
     Events {
         /// Only what is about this domain
         domain: Option<DomainName>,
-        /// Goes on with what happens, until it is stopped
+        /// Go on with what happens, until stopped
         #[arg(long, short)]
         follow: bool,
         /// How many to begin with
         #[arg(long, short = 'n', default_value_t = 50)]
         lines: u32,
-        /// Prints JSON, an object a line
+        /// Print JSON, an object a line
         #[arg(long)]
         json: bool,
     },
-    /// Says whether the daemon is alive, for a container's health check
+    /// Say whether the daemon is alive, for a container's health check
     ///
     /// Exit status: 0 alive, 1 not.
     Health,
-    /// Tries everything that must work before the daemon can, with the remedy for what does not
+    /// Try everything that must work, and name the remedy for what does not
     Doctor {
-        /// Prints JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Shows the settings in force and where each came from, secrets masked
+    /// Show the settings in force and where each came from, secrets masked
     Config {
-        /// Prints JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Shows the whole job on a practice network: no account, no network, no set-up
+    /// Show the whole job on a practice network: no account, no set-up
     #[cfg(feature = "demo")]
     Demo,
 }

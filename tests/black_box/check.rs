@@ -3,51 +3,7 @@
 use closte_sync::simulator::{Face, Fault, Target};
 use serde_json::Value;
 
-use crate::support::{Finished, Outside, ends};
-
-#[tokio::test]
-async fn check_explains_in_plain_words() {
-    let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
-    let outside = Outside::start().await;
-    let program = outside.around(program);
-    outside.point(&["a.example"]);
-    outside.tls.show("a.example", Face::Valid(90)).unwrap();
-    outside.dns.point("b.example", &["127.0.0.2".parse().unwrap()]);
-    program.run(&["apply"]).await;
-
-    let Finished { out, .. } = program.run(&["check", "a.example"]).await;
-    for part in [
-        "a.example\n",
-        "  DNS       ok, 1 of 1 resolvers\n",
-        "  ok  127.0.0.1\n",
-        "  SSL       valid, at 127.0.0.1\n",
-        "    issuer    Practice R1\n",
-        "  Stage     done\n",
-        "  For you   a.example works\n",
-    ] {
-        assert!(out.contains(part), "{part:?} in {out}");
-    }
-    let Finished { out, status, .. } = program.run(&["check"]).await;
-    assert_eq!(
-        (status, out.as_str()),
-        (
-            3,
-            "1 of 2 domains work\n\
-             b.example  DNS elsewhere, SSL unknown\n    \
-             Point the A record of b.example at 127.0.0.1: it is at 127.0.0.2, a machine's address \
-             for itself, which visitors cannot reach (1 of 1 resolvers)\n"
-        )
-    );
-    let Finished { out, .. } = program.run(&["status"]).await;
-    let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines[1], "1 of 2 work, seen from outside");
-    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(lines[2], "2 added a moment ago: Closte's next list confirms that");
-    assert_eq!(words(lines[3]), ["DOMAIN", "AT", "CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"]);
-    assert_eq!(words(lines[4])[..4], ["b.example", "added", "elsewhere", "unknown"]);
-    assert_eq!(words(lines[4])[5..], ["point", "A"]);
-    assert_eq!(words(lines[5])[..5], ["a.example", "added", "ok", "valid", "89d"]);
-}
+use crate::support::{Outside, ends};
 
 #[tokio::test]
 async fn a_working_domain_must_look_broken_twice() {

@@ -27,6 +27,7 @@ mod secrets;
 mod service;
 mod settings;
 mod simulator;
+mod snapshots;
 mod state;
 mod support;
 mod time;

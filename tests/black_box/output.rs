@@ -147,7 +147,7 @@ async fn what_the_settings_and_the_command_line_say_is_visible() {
         assert_eq!(finished.status, status, "{command:?} {said}");
     }
     let unknown = program.run(&["config", "--set", &set]).await;
-    assert!(unknown.err.contains(r"a setting sync.\u{1b}[31m"), "{unknown:?}");
+    assert!(unknown.err.contains(r"no setting sync.\u{1b}[31m"), "{unknown:?}");
     let usage = program.run(&["status", &two_lines]).await;
     assert!(usage.err.contains(r"a\nerror: forged"), "{usage:?}");
 }

@@ -323,9 +323,9 @@ impl Finding {
             text.push_str(&under("  Request   ", &asked));
         }
         let Advice { owner, customer, .. } = self.advice(&shown, looks);
-        text.push_str(&under("  For you   ", &owner));
+        text.push_str(&under("  Advice    ", &owner));
         if !self.seen.works() || !self.seen.blockers.is_empty() {
-            text.push_str(&under("  For them  ", &customer));
+            text.push_str(&under("  Customer  ", &customer));
         }
         text
     }

@@ -279,8 +279,8 @@ fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Finding {
         _ => None,
     });
     if !sick.is_empty() {
-        let remedy = "it has no say until it answers again: mend it, or take it out of \
-                      checks.resolvers";
+        let remedy = "a sick resolver does not count until it answers again: repair it, or remove \
+                      it from checks.resolvers";
         found.push(format!("{}; {remedy}", sick.join("; ")));
     }
     let odd = those(&|trial| match trial {
@@ -296,7 +296,8 @@ fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Finding {
         (false, false) => Verdict::Failed,
     };
     if !passed.is_empty() {
-        found.push(format!("{} answer", passed.join(", ")));
+        let answer = if passed.len() == 1 { "answers" } else { "answer" };
+        found.push(format!("{} {answer}", passed.join(", ")));
     }
     Finding { check: "resolvers", result, found: found.join(". ") }
 }

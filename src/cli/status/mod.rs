@@ -71,7 +71,9 @@ pub(super) async fn execute(
     if as_json {
         print_json(&json::to_json(settings, &rows, &invalid, panel.as_deref(), now))?;
     } else {
-        print(&to_text(&last_cycle, &rows, &invalid, now))?;
+        if !rows.is_empty() || only.is_empty() {
+            print(&to_text(&last_cycle, &rows, &invalid, now))?;
+        }
         for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
             print(&format!("{name} is not managed: {}\n", why_not_managed(settings, name)))?;
         }

@@ -76,7 +76,9 @@ impl RecordDecision {
             Self::NotYet { until, .. } if until > now => {
                 format!("not yet: sync.record_grace is over in {}", span_between(now, until))
             }
-            Self::NotYet { reads, .. } => format!("not yet: it must lack it in {reads} more reads"),
+            Self::NotYet { reads, .. } => {
+                format!("not yet: it must be missing in {reads} more reads")
+            }
             Self::Never(reason) => network.why_not(reason),
             Self::Excluded => "it matches sync.exclude".to_owned(),
             Self::SwitchedOff => "wordpress.create_domain_records is off".to_owned(),
