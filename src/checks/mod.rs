@@ -1,7 +1,7 @@
 //! How a domain stands, seen from outside, as a visitor and a certificate authority would see it.
 //!
 //! [`Checker::check`] asks the resolvers and makes a TLS handshake; `evaluate` says what the answers
-//! mean, [`transition()`] what that changes in what is remembered, and [`advise`] what to do about it, all
+//! mean, [`Verifier::verify`] what that changes in what is remembered, and [`advise`] what to do about it, all
 //! three of them pure; [`Scheduler`] checks every name when its time has come.
 
 mod advice;
@@ -26,10 +26,12 @@ mod query;
 mod reply;
 mod reserved;
 mod resolvers;
+mod results;
 mod scheduler;
 mod targets;
 mod tls;
 mod transition;
+mod verifier;
 mod weigh;
 mod witness;
 mod zones;
@@ -44,7 +46,8 @@ pub use mass_failure::is_suspicious;
 pub use scheduler::Scheduler;
 pub use targets::{Expected, Network, Target};
 pub use tls::RootsError;
-pub use transition::{Transition, depth, transition};
+pub use transition::depth;
+pub use verifier::{Verified, Verifier};
 
 /// Text that a stranger wrote, as it may be shown: without a secret, on one line, not too long.
 fn clean(text: &str) -> String {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,8 +17,10 @@ use super::{
     checker::Checker,
     interval::CheckInterval,
     mass_failure::{CONTROL_SAMPLE, MassFailureDetector},
+    results::Results,
     targets::Expected,
-    transition::{Transition, depth, transition},
+    transition::depth,
+    verifier::Verifier,
 };
 use crate::{
     clock::Clock,
@@ -27,14 +28,12 @@ use crate::{
     events::conditions::{Condition, Conditions, Finding},
     events::{Event, News},
     ledger::later,
-    state::{CheckedDomain, LedgerId, Loop, State, StateError, StatusUpdate},
-    status::{CheckResult, DomainStatus},
+    state::{CheckedDomain, LedgerId, Loop, State, StateError},
+    status::CheckResult,
 };
 
 /// How often the schedule is asked what is due.
 const TICK: Duration = Duration::from_millis(500);
-/// When a name that worked seems not to, it is looked at again after this long.
-const SECOND_LOOK: Duration = Duration::from_secs(30);
 /// Where names should point is asked again this long after it could not be found out.
 const TARGET_AGAIN: Duration = Duration::from_secs(10);
 /// The most outcomes that are written together.
@@ -44,9 +43,7 @@ const RECORD_AT_ONCE: usize = 256;
 pub struct Scheduler {
     checks: Arc<Checker>,
     state: State,
-    attention_after: Duration,
-    /// Closte's page where certificates are seen to.
-    panel: Option<String>,
+    verifier: Verifier,
     pace: CheckInterval,
     /// How often every name is looked at now.
     interval: Duration,
@@ -68,13 +65,10 @@ struct Work {
     /// Due, not begun.
     waiting: VecDeque<CheckedDomain>,
     in_flight: JoinSet<(CheckedDomain, CheckResult)>,
-    /// Looked at, not settled.
+    /// Looked at, not verified.
     done: Vec<(CheckedDomain, CheckResult)>,
-    /// Settled, not recorded, and what there is to say of it.
-    settled: Vec<StatusUpdate>,
-    news: News,
-    /// Whether the first of several doubts is among it.
-    has_first_doubt: bool,
+    /// Verified, not recorded.
+    results: Results,
     /// The names of all of them.
     names: HashSet<DomainName>,
     /// Whether they are all that is due.
@@ -90,21 +84,19 @@ impl Work {
                 tracing::debug!(%error, "a look broke off");
                 let known = self.waiting.iter().chain(self.done.iter().map(|(checked, _)| checked));
                 let known = known.map(|checked| &checked.name);
-                let settled = self.settled.iter().map(|outcome| &outcome.name);
-                self.names = known.chain(settled).cloned().collect();
+                let verified = self.results.updates.iter().map(|update| &update.name);
+                self.names = known.chain(verified).cloned().collect();
             }
         }
     }
 }
 
 impl Scheduler {
-    /// Joins the parts. `panel` is Closte's page where certificates are seen to, if it is known;
-    /// `concurrency` is how many names are looked at at once.
+    /// Joins the parts. `concurrency` is how many names are looked at at once.
     pub fn new(
         checks: Checker,
         state: State,
-        attention_after: Duration,
-        panel: Option<String>,
+        verifier: Verifier,
         pace: CheckInterval,
         concurrency: usize,
         clock: Clock,
@@ -112,8 +104,7 @@ impl Scheduler {
         Self {
             checks: Arc::new(checks),
             state,
-            attention_after,
-            panel,
+            verifier,
             interval: pace.interval,
             pace,
             concurrency,
@@ -280,54 +271,25 @@ impl Scheduler {
         }
     }
 
-    /// Settles what was seen, writes it down and says it. What cannot be written waits until it can: those
-    /// names are not looked at meanwhile.
+    /// Writes down what was seen, and says it. What cannot be written waits until it can: those names are
+    /// not looked at meanwhile.
     async fn record(&mut self, work: &mut Work) -> Result<(), StateError> {
         let now = self.clock.now();
-        self.transition(work, now);
-        let Some((ledger, _)) = self.enrolled.filter(|_| !work.settled.is_empty()) else {
+        let (done, results) = (work.done.drain(..), &mut work.results);
+        results.take(done, &self.verifier, &mut self.mass_failure, self.interval, now);
+        let Some((ledger, _)) = self.enrolled.filter(|_| !results.updates.is_empty()) else {
             return Ok(());
         };
-        self.state.record_checks(ledger, &work.settled, &work.news, now).await?;
-        for outcome in work.settled.drain(..) {
-            work.names.remove(&outcome.name);
+        self.state.record_checks(ledger, &results.updates, &results.news, now).await?;
+        let recorded = std::mem::take(results);
+        for update in recorded.updates {
+            work.names.remove(&update.name);
         }
-        work.news = News::default();
-        if std::mem::take(&mut work.has_first_doubt) {
+        if recorded.has_first_doubt {
             let controls = self.state.expedite_healthy(ledger, CONTROL_SAMPLE, now).await?;
             self.mass_failure.has_controls(controls);
         }
         Ok(())
-    }
-
-    /// Joins what was seen with what is remembered.
-    fn transition(&mut self, work: &mut Work, now: Timestamp) {
-        for (checked, seen) in std::mem::take(&mut work.done) {
-            let previous = checked.status.as_ref();
-            let (facts, panel) = (&checked.facts, self.panel.as_deref());
-            let settled =
-                transition(&checked.name, previous, seen, facts, panel, self.attention_after, now);
-            let due_at = if settled.is_doubt() {
-                later(now, SECOND_LOOK.min(self.interval))
-            } else {
-                next_turn(&checked.name, self.interval, now)
-            };
-            let was_beyond_doubt =
-                |before: &DomainStatus| before.latest.works() && before.suspect_since.is_none();
-            if previous.is_some_and(was_beyond_doubt) {
-                work.has_first_doubt |= self.mass_failure.note(settled.is_doubt(), now);
-            }
-            let Transition { status, events: told } = settled;
-            if told.is_empty() {
-                let domain = checked.name.as_str();
-                let (dns, ssl) =
-                    (status.latest.dns.verdict.as_str(), status.latest.ssl.verdict.as_str());
-                tracing::debug!(name: "checks.look", domain, dns, ssl, doubt = status.suspect_since.is_some());
-            }
-            work.news.told.extend(told);
-            work.settled.push(StatusUpdate { name: checked.name, status, due_at });
-        }
-        work.news.told.extend(self.mass_failure.tell(now));
     }
 
     async fn note_state(&mut self, outcome: Result<(), StateError>) {
@@ -384,38 +346,4 @@ fn lateness(late: Duration, interval: Duration) -> Finding {
     let remedy = "raise checks.interval, or checks.queries_per_second and checks.concurrency";
     let event = Event::ChecksLate { late_s: late.as_secs(), remedy: remedy.to_owned(), for_s: 0 };
     Finding::Raise(Condition::LateChecks, event)
-}
-
-/// When it is the name's turn again: each has a moment of its own within the interval, so that they
-/// are spread evenly.
-fn next_turn(name: &DomainName, interval: Duration, now: Timestamp) -> Timestamp {
-    let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    let moment = i64::try_from(hasher.finish() % interval.unsigned_abs()).unwrap_or_default();
-    let since_turn = (now.as_millisecond() - moment).rem_euclid(interval);
-    later(now, Duration::from_millis((interval - since_turn).unsigned_abs()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn turns_are_spread_over_the_interval_and_come_once_in_it() {
-        let interval = Duration::from_secs(300);
-        let start = Timestamp::from_second(1_800_000_000).unwrap();
-        let mut tenths = [0; 10];
-        for number in 0..1_000 {
-            let name: DomainName = format!("shop{number}.example").parse().unwrap();
-            let first = next_turn(&name, interval, start);
-            let wait = first.duration_since(start).as_millis();
-            assert!((1..=300_000).contains(&wait));
-            tenths[(wait as usize - 1) / 30_000] += 1;
-            assert_eq!(next_turn(&name, interval, first), later(first, interval));
-            let early = later(first, Duration::from_millis(1));
-            assert_eq!(next_turn(&name, interval, early), later(first, interval));
-        }
-        assert!(tenths.iter().all(|many| (60..140).contains(many)), "{tenths:?}");
-    }
 }

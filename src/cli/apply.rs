@@ -1,30 +1,30 @@
 use std::fmt::Write as _;
 
 use super::{
-    Clients, CommandError, exit,
+    error::CommandError,
+    exit,
     output::{FAIR, paint, print, print_json, progress_bar},
 };
 use crate::{
-    app::Settings,
-    clock::Clock,
+    app::{App, Overrides, Settings},
     daemon,
     domain::DomainName,
-    reconciler::{CycleError, CycleOutcome, CycleReport, Found, Reconciler, Shutdown},
+    reconciler::{CycleError, CycleOutcome, CycleReport, Found, Shutdown},
     state::State,
 };
 
 pub(super) async fn execute(
     settings: &Settings,
-    named: Vec<DomainName>,
-    allow_removals: bool,
-    create_record: Option<DomainName>,
+    overrides: Overrides,
     as_json: bool,
 ) -> Result<u8, CommandError> {
-    let Clients { source, closte, account, mut rules } = Clients::of(settings, allow_removals)?;
-    rules.policy.named = named.iter().cloned().collect();
-    rules.record_asked_for.clone_from(&create_record);
+    let named: Vec<DomainName> = overrides.named.iter().cloned().collect();
+    let create_record = overrides.create_record.clone();
+    let app = App::build(settings, overrides);
+    // What is not set is told before a state database is made.
+    app.clients()?;
     let state = State::open(&settings.state.path).await?;
-    let mut sync = Reconciler::new(source, closte, account, state.clone(), rules, Clock::default());
+    let mut sync = app.reconciler(&state)?;
     if !named.is_empty() {
         let strangers = sync.strangers(&named).await?;
         if !strangers.is_empty() {

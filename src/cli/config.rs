@@ -3,15 +3,15 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::{
-    CommandError, exit,
+    error::CommandError,
+    exit,
     output::{self, FAINT, FAIR, STRONG, paint, print, print_json},
-    source,
 };
-use crate::{app::Settings, escape::escape_line, settings::Entry};
+use crate::{app::App, escape::escape_line, settings::Entry};
 
-pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
-    let (entries, unread) = with_plugin(settings).await;
-    let not_known: Vec<String> = settings.not_known().into_iter().chain(unread).collect();
+pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
+    let (entries, unread) = with_plugin(app).await;
+    let not_known: Vec<String> = app.settings().not_known().into_iter().chain(unread).collect();
     if as_json {
         let entry =
             |entry: &Entry| json!({"key": entry.key, "value": entry.value, "source": entry.source});
@@ -53,9 +53,10 @@ pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, Co
 
 /// The settings, with what the plugin's own say where nobody has set others and the network can be
 /// read; and why they are not known, where it cannot.
-async fn with_plugin(settings: &Settings) -> (Vec<Entry>, Option<String>) {
+async fn with_plugin(app: &App) -> (Vec<Entry>, Option<String>) {
+    let settings = app.settings();
     let mut entries = settings.provenance.entries.clone();
-    let Ok(source) = source(settings) else {
+    let Ok(source) = app.source() else {
         return (entries, None);
     };
     let read = source.read().await.map_err(|error| error.to_string());

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use super::{
-    CommandError, exit,
+    error::CommandError,
+    exit,
     output::{BAD, FAINT, FAIR, GOOD, json_line, paint, print},
+    status,
 };
 use crate::{
     app::Settings,
@@ -26,7 +28,7 @@ pub(super) async fn execute(
         if as_json {
             return Ok(exit::OK);
         }
-        print(&super::status::no_state(settings))?;
+        print(&status::no_state(settings))?;
         return Ok(exit::ERROR);
     };
     let mut seen = None;

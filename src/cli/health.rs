@@ -3,7 +3,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{CommandError, exit, output::print};
+use super::{error::CommandError, exit, output::print};
 use crate::{span::span, state::FileLock};
 
 /// The daemon shows that it is alive six times as often.

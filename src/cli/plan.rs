@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Clients, CommandError, exit,
+    error::CommandError,
+    exit,
     output::{BAD, FAIR, GOOD, count, paint, print, print_json, rejected_line, until},
 };
 use crate::{
-    app::Settings,
+    app::{App, Clients},
     domain::DomainName,
     plan::{Decision, Guard, Reason},
     reconciler::{Preview, Reconciler, RecordDecision},
@@ -20,12 +21,11 @@ use crate::{
 /// So many sites without a domain record are shown one by one.
 const LISTED: usize = 20;
 
-pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
-    let ends = Clients::of(settings, false)?;
-    let state = State::open_existing(&settings.state.path).await?;
+pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
+    let Clients { source, closte, account } = app.clients()?;
+    let state = State::open_existing(&app.settings().state.path).await?;
     let preview =
-        Reconciler::preview(&ends.source, &ends.closte, &ends.account, state.as_ref(), &ends.rules)
-            .await?;
+        Reconciler::preview(&source, &closte, &account, state.as_ref(), &app.rules()).await?;
     if as_json {
         print_json(&to_json(&preview))?;
     } else {

@@ -57,6 +57,11 @@ impl ClosteConfig {
         })
     }
 
+    /// The panel's page for the app's domains, if the app is known.
+    pub fn panel(&self) -> Option<String> {
+        self.app_id.as_ref().map(AppId::domains_page)
+    }
+
     /// Whether a text is of the kind of a setting that is for advice only, and so stops nothing.
     pub fn is_fit(key: &str, text: &str) -> bool {
         match key {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use closte_sync::{
-    checks::{CheckInterval, Checker, Options, Scheduler},
+    app::{App, Overrides},
     clock::Clock,
     simulator::{DnsFault, Face, Simulator, World},
     state::{CheckedDomain, State},
@@ -38,31 +38,18 @@ impl Running {
         let (network, closte, program) = ends(names).await;
         program.run(&["apply"]).await;
         let state = State::open(&program.state_path()).await.unwrap();
-        let roots = program.file("roots.pem", &outside.tls.root_pem());
-        let options = Options {
-            resolvers: vec![format!("{}", outside.dns.address()).parse().unwrap()],
-            expected_targets: vec!["127.0.0.1".parse().unwrap()],
-            public_address: None,
-            proxies: Vec::new(),
-            certificate_authorities: vec!["letsencrypt.org".to_owned()],
-            port: outside.tls.port(),
-            ca_file: Some(roots.into()),
-            expiry_warning: 14 * 24 * HOUR,
-            queries_per_second: 100_000,
-            name_server_port: 53,
-        };
-        let time = Clock::default();
+        let clock = Clock::default();
+        let program =
+            outside.around(program).with("CLOSTE_SYNC__CHECKS__QUERIES_PER_SECOND", "100000");
+        let program = program.without("CLOSTE_SYNC__CHECKS__INTERVAL");
+        let overrides = Overrides { clock: clock.clone(), ..Overrides::default() };
+        let scheduler = App::build(&program.settings(), overrides).scheduler(&state).unwrap();
         let stop = CancellationToken::new();
-        let attention_after = 24 * HOUR;
-        let pace = CheckInterval { interval: INTERVAL, follows_plugin: true };
-        let checks = Checker::new(options).unwrap();
-        let scheduler =
-            Scheduler::new(checks, state.clone(), attention_after, None, pace, 8, time.clone());
         let scheduler = tokio::spawn({
             let stop = stop.clone();
             async move { scheduler.run(&stop, &|| ()).await }
         });
-        Self { state, clock: time, stop, scheduler, outside, _ends: (network, closte, program) }
+        Self { state, clock, stop, scheduler, outside, _ends: (network, closte, program) }
     }
 
     async fn all(&self) -> Vec<CheckedDomain> {

@@ -22,7 +22,7 @@ const TELL_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What came of a look.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Transition {
+pub(super) struct Transition {
     /// What is remembered from now on.
     pub status: DomainStatus,
     /// What there is to say.
@@ -31,7 +31,7 @@ pub struct Transition {
 
 impl Transition {
     /// Whether a name that worked seems not to, and a second look has to agree.
-    pub fn is_doubt(&self) -> bool {
+    pub(super) fn is_doubt(&self) -> bool {
         self.status.suspect_since.is_some()
     }
 }
@@ -47,8 +47,9 @@ pub fn depth(status: Option<&DomainStatus>) -> Depth {
     if is_beyond_doubt { Depth::Quick } else { Depth::Full }
 }
 
-/// Joins what was seen now with what is remembered. `panel` is as in [`advise`].
-pub fn transition(
+/// Joins what was seen now with what is remembered. `panel` is as in [`advise`], `attention_after` as in
+/// [`stage`].
+pub(super) fn transition(
     name: &DomainName,
     previous: Option<&DomainStatus>,
     mut seen: CheckResult,

@@ -13,18 +13,17 @@ use sqlx::{
 use tokio::sync::mpsc;
 
 use super::{
-    Clients, CommandError, check, exit,
+    check,
+    error::CommandError,
+    exit,
     output::{BAD, GOOD, STRONG, paint, print},
     status,
 };
 use crate::{
-    app::Settings,
-    checks::CheckInterval,
-    clock::Clock,
-    daemon::{self, Components, Signal},
+    app::{App, Overrides, Settings},
+    daemon::{self, Signal},
     domain::DomainName,
     ledger::BackOff,
-    reconciler::Reconciler,
     settings::Layers,
     simulator::{Call, Fault, Simulator, Target, World},
     state::{CheckedDomain, State},
@@ -76,12 +75,15 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     table.execute(include_str!("network.sql")).await?;
     closte.put([FOREIGN]);
 
-    let Clients { source, closte: client, account, mut rules } = Clients::of(&settings, false)?;
-    rules.policy.back_off = BackOff { first: INTERVAL, longest: 4 * INTERVAL };
+    let overrides = Overrides {
+        back_off: BackOff { first: INTERVAL, longest: 4 * INTERVAL },
+        sync_interval: Some(INTERVAL),
+        check_interval: Some(2 * INTERVAL),
+        ..Overrides::default()
+    };
+    let mut app = App::build(&settings, overrides);
     let state = State::open(&settings.state.path).await?;
-    let sync = Reconciler::new(source, client, account, state.clone(), rules, Clock::default());
-    let pace = CheckInterval { interval: 2 * INTERVAL, follows_plugin: false };
-    let clock = super::clock(&settings, &state, pace, Clock::default())?;
+    let (components, _) = app.components(&state)?;
     let (stop, stopped) = mpsc::channel(1);
     let story = async {
         let told = tell(&mut table, &closte, &world, &state).await;
@@ -89,17 +91,17 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
         let _ = stop.send(Signal::Stop("the end of the demo")).await;
         told
     };
-    let parts = Components { sync, clock, interval: INTERVAL, endpoint: None };
     let lock = state.lock_for_daemon()?;
     let no_reload = || Err("the demo has no settings".to_owned());
-    let (told, ()) = tokio::join!(story, daemon::run(parts, &state, &lock, stopped, no_reload));
+    let (told, ()) =
+        tokio::join!(story, daemon::run(components, &state, &lock, stopped, no_reload));
     let agreed = told?;
     state.close().await;
     say("How `closte-sync status` shows it:")?;
     status::execute(&settings, &[], false).await?;
     say("And how `closte-sync check` explains what is left:")?;
     let left: Vec<DomainName> = LEFT.iter().filter_map(|name| name.parse().ok()).collect();
-    check::execute(&settings, &left, false).await?;
+    check::execute(&app, &left, false).await?;
     if agreed {
         let end = "Both ends agree. Next: `closte-sync doctor` with your own network's settings.";
         print(&format!("\n{}\n", paint(GOOD, end)))?;

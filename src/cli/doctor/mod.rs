@@ -10,13 +10,14 @@ use rustix::fs::{Access, access};
 use serde::Serialize;
 
 use super::{
-    CommandError, exit,
+    error::CommandError,
+    exit,
     output::{BAD, FAINT, FAIR, GOOD, count, paint, print, print_json, under},
 };
 use crate::{
-    app::Settings,
-    checks::{Checker, ResolverTrial, RootsError},
-    closte::{Client, ClosteError, List},
+    app::{App, AppError, Settings},
+    checks::ResolverTrial,
+    closte::{ClosteError, List},
     http::Listener,
     settings::SettingsError,
     span::span,
@@ -62,15 +63,16 @@ pub(super) fn without_settings(error: &SettingsError, as_json: bool) -> Result<u
     report(&[Finding::new::<&SettingsError>("settings", Err(error))], as_json)
 }
 
-pub(super) async fn execute(settings: &Settings, as_json: bool) -> Result<u8, CommandError> {
+pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
+    let settings = app.settings();
     let mut findings = vec![check_settings(settings)];
     findings.extend(check_wp_config(settings));
     findings.extend(check_secrets(settings));
     findings.push(check_state(settings).await);
     findings.extend(check_endpoint(settings));
-    let own_domain = network::check(settings, &mut findings).await;
-    check_closte(settings, &mut findings).await;
-    check_checks(settings, own_domain, &mut findings).await;
+    let own_domain = network::check(app, &mut findings).await;
+    check_closte(app, &mut findings).await;
+    check_checks(app, own_domain, &mut findings).await;
     report(&findings, as_json)
 }
 
@@ -167,27 +169,17 @@ fn check_endpoint(settings: &Settings) -> Option<Finding> {
     Some(Finding::new("http", opened))
 }
 
-async fn check_closte(settings: &Settings, findings: &mut Vec<Finding>) {
-    let closte = &settings.closte;
-    let client = match settings.api_key() {
-        Ok(key) => {
-            Client::new(closte.base_url.clone(), key.clone(), closte.timeout, closte.concurrency)
-        }
-        Err(error) => {
-            findings.push(Finding::new::<SettingsError>("key", Err(error)));
-            return;
-        }
-    };
-    let client = match client {
+async fn check_closte(app: &App, findings: &mut Vec<Finding>) {
+    let client = match app.client() {
         Ok(client) => client,
         Err(error) => {
-            findings.push(Finding::new::<ClosteError>("key", Err(error)));
+            findings.push(Finding::new::<AppError>("key", Err(error)));
             return;
         }
     };
     match client.test_key().await {
         Ok(test) => {
-            let found = format!("{} accepts it", closte.base_url);
+            let found = format!("{} accepts it", app.settings().closte.base_url);
             findings.push(Finding::new::<ClosteError>("key", Ok(found)));
             findings.push(check_clock(test.server_time));
         }
@@ -221,16 +213,12 @@ fn check_list(list: List) -> [Finding; 2] {
 }
 
 /// The resolvers, and where domains should point.
-async fn check_checks(
-    settings: &Settings,
-    own_domain: Option<String>,
-    findings: &mut Vec<Finding>,
-) {
-    let options = &settings.checks.options;
-    let checks = match Checker::new(options.clone()) {
+async fn check_checks(app: &App, own_domain: Option<String>, findings: &mut Vec<Finding>) {
+    let options = &app.settings().checks.options;
+    let checks = match app.checker() {
         Ok(checks) => checks,
         Err(error) => {
-            findings.push(Finding::new::<RootsError>("roots", Err(error)));
+            findings.push(Finding::new::<AppError>("roots", Err(error)));
             return;
         }
     };
@@ -253,7 +241,7 @@ async fn check_checks(
         findings.push(Finding::skipped("targets", "no resolver answers"));
         return;
     }
-    let expected = checks.expected(own_domain.as_deref(), Timestamp::now()).await;
+    let expected = checks.expected(own_domain.as_deref(), app.clock().now()).await;
     let found = expected
         .map(|expected| format!("domains should point at {expected}"))
         .map_err(|error| format!("{error}: set checks.expected_targets to where Closte serves it"));

@@ -2,8 +2,8 @@ use std::fmt::Write as _;
 
 use super::{Finding, Verdict};
 use crate::{
-    app::Settings,
-    cli::{output::count, source},
+    app::{App, Settings},
+    cli::output::count,
     escape::escape_line,
     ledger::RowLocation,
     secrets,
@@ -13,8 +13,9 @@ use crate::{
 };
 
 /// The network's own domain is the result, if it could be read.
-pub(super) async fn check(settings: &Settings, findings: &mut Vec<Finding>) -> Option<String> {
-    let source = match source(settings) {
+pub(super) async fn check(app: &App, findings: &mut Vec<Finding>) -> Option<String> {
+    let settings = app.settings();
+    let source = match app.source() {
         Ok(source) => source,
         Err(error) => {
             findings.push(Finding::new::<SettingsError>("database", Err(error)));

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    CommandError, exit,
+    error::CommandError,
+    exit,
     output::{
         BAD, FAINT, FAIR, GOOD, STRONG, complain, paint, print, print_json, rejected_line, since,
         under, until, width,
     },
-    panel,
 };
 use crate::{
     app::Settings,
@@ -67,7 +67,7 @@ pub(super) async fn execute(
     rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
 
     let now = Timestamp::now();
-    let panel = panel(settings);
+    let panel = settings.closte.panel();
     if as_json {
         print_json(&json::to_json(settings, &rows, &invalid, panel.as_deref(), now))?;
     } else {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use closte_sync::simulator::Simulator;
+use closte_sync::{app::Settings, settings::Layers, simulator::Simulator};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -79,6 +79,12 @@ impl Program {
         let path = self.folder.path().join(name);
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// What the program makes of its settings.
+    pub fn settings(&self) -> Settings {
+        let environment = self.environment.clone();
+        Settings::load(&Layers { environment, ..Layers::default() }).unwrap()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

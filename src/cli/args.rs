@@ -1,0 +1,161 @@
+//! The commands and their flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::{domain::DomainName, escape::escape_line};
+
+#[cfg(feature = "demo")]
+const START: &str = "Start with `closte-sync demo`, then `closte-sync doctor`.";
+#[cfg(not(feature = "demo"))]
+const START: &str = "Start with `closte-sync doctor`.";
+
+const AFTER: &str = "\
+Files:
+  /etc/closte-sync/config.toml
+          Settings, unless --config names another file
+  wp-config.php
+          The database, the table prefix and the key, where nothing else sets them
+  /var/lib/closte-sync/closte-sync.db
+          The state, unless $STATE_DIRECTORY or state.url names another place
+
+Environment:
+  CLOSTE_CLIENT_API_KEY
+          The key, by the name that wp-config.php has for it
+  WORDPRESS_DB_HOST, …_USER, …_PASSWORD, …_NAME, WORDPRESS_TABLE_PREFIX
+          The database, by the names of the official WordPress image
+  CLOSTE_SYNC__SECTION__KEY
+          Any setting, such as CLOSTE_SYNC__SYNC__INTERVAL=1m
+  …_FILE
+          Each of them, with the name of a file that holds the value
+  NO_COLOR
+          No colours, also on a terminal
+
+`closte-sync config` shows every setting and where its value came from.";
+
+/// Keeps the domains of an Ultimate Multisite network and its Closte app the same.
+#[derive(Debug, Parser)]
+#[command(name = "closte-sync", version, max_term_width = 80)]
+#[command(after_help = START, after_long_help = AFTER)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) settings: SettingsArguments,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(super) struct SettingsArguments {
+    /// The configuration file [default: /etc/closte-sync/config.toml where it exists]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+    /// The network's wp-config.php [default: the first of ./, ../, /var/www/html/,
+    /// /home/$CLOSTE_APP_ID/public_html/ and ~/public_html/ that has one]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) wp_config: Option<PathBuf>,
+    /// Set one setting, as in --set sync.interval=1m; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", global = true, value_parser = key_and_value)]
+    pub(super) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the daemon, which adds and removes domains until it is stopped
+    Run,
+    /// Show what a cycle would do, changing nothing anywhere
+    ///
+    /// Exit status: 0 nothing to do, 2 something to do, 1 error.
+    Plan {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run one cycle now
+    ///
+    /// It may be run beside the daemon. Exit status: 0 all done, 3 done in part or held, 1 error.
+    Apply {
+        /// Try these at once, even those that were refused or are not due yet
+        domain: Vec<DomainName>,
+        /// Let removals through, once, that are held because they are so many
+        #[arg(long)]
+        allow_removals: bool,
+        /// Write the domain record of this domain's site now, also a second time
+        #[arg(long, value_name = "DOMAIN")]
+        create_record: Option<DomainName>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show every domain and whether it works, from the state database
+    Status {
+        /// Only these
+        domain: Vec<DomainName>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every domain from outside now and explain what is wrong
+    ///
+    /// It may be run beside the daemon. Exit status: 0 all work, 3 some do not, 1 error.
+    Check {
+        /// Only these; they need not be mapped yet
+        domain: Vec<DomainName>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what happened, newest last
+    Events {
+        /// Only what is about this domain
+        domain: Option<DomainName>,
+        /// Go on with what happens, until stopped
+        #[arg(long, short)]
+        follow: bool,
+        /// How many to begin with
+        #[arg(long, short = 'n', default_value_t = 50)]
+        lines: u32,
+        /// Print JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether the daemon is alive, for a container's health check
+    ///
+    /// Exit status: 0 alive, 1 not.
+    Health,
+    /// Try everything that must work, and name the remedy for what does not
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the settings in force and where each came from, secrets masked
+    Config {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the whole job on a practice network: no account, no set-up
+    #[cfg(feature = "demo")]
+    Demo,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("it must be KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// The commands and their flags, for the man page and the shells' completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// The command line. An error repeats parts of it: those of one in which nothing is hidden.
+pub(super) fn arguments() -> Result<Arguments, clap::Error> {
+    Arguments::try_parse().map_err(|error| {
+        let visible = std::env::args_os()
+            .map(|argument| escape_line(&argument.to_string_lossy()).into_owned());
+        Arguments::try_parse_from(visible).err().unwrap_or(error)
+    })
+}

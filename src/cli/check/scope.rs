@@ -1,0 +1,84 @@
+use std::collections::HashSet;
+
+use crate::{
+    app::App,
+    cli::{
+        error::CommandError,
+        output::{FAIR, complain, paint},
+    },
+    clock::Clock,
+    domain::DomainName,
+    state::{CheckedDomain, LedgerId, Loop, State, StateError},
+    status::LedgerInfo,
+};
+
+/// What is looked at, and where that is written down.
+pub(super) struct Scope {
+    pub(super) names: Vec<CheckedDomain>,
+    pub(super) own_domain: Option<String>,
+    pub(super) ledger: Option<LedgerId>,
+    pub(super) place: Option<State>,
+}
+
+impl Scope {
+    /// From the state database; where there is none yet, from the network.
+    pub(super) async fn find(
+        app: &App,
+        only: &[DomainName],
+        clock: &mut Clock,
+    ) -> Result<Self, CommandError> {
+        let mut scope = Self { names: Vec::new(), own_domain: None, ledger: None, place: None };
+        let settings = app.settings();
+        let path = &settings.state.path;
+        let state = if path.exists() {
+            match State::open(path).await {
+                Err(StateError::NotWritable(_)) => {
+                    let note = format!("{} cannot be written: nothing is recorded", path.display());
+                    complain(&format!("{}\n", paint(FAIR, note)));
+                    State::open_existing(path).await?.map(|state| (state, false))
+                }
+                opened => Some((opened?, true)),
+            }
+        } else {
+            None
+        };
+        if let Some((state, is_writable)) = state
+            && let Some(ledger) = state.current_ledger().await?
+        {
+            if is_writable {
+                state.follow_clock(Loop::Checks, clock).await?;
+                state.sync_schedule(ledger, settings.checks.pace.interval, clock.now()).await?;
+            }
+            scope.names = state.desired(ledger, only).await?;
+            scope.own_domain = Some(state.network(ledger).await?.domain);
+            scope.ledger = Some(ledger);
+            scope.place = is_writable.then_some(state);
+        }
+        let needs_names = scope.ledger.is_none() && only.is_empty();
+        let needs_target =
+            scope.own_domain.is_none() && settings.checks.options.expected_targets.is_empty();
+        if needs_names || needs_target {
+            let read = async { Ok::<_, CommandError>(app.source()?.read().await?) };
+            match read.await {
+                Ok(network) => {
+                    if needs_names {
+                        let desired = app.rules().desired(&network).names;
+                        scope.names = desired.into_keys().map(unrecorded).collect();
+                    }
+                    scope.own_domain = Some(network.domain);
+                }
+                // The address alone tells what is right.
+                Err(_) if !needs_names && settings.closte.public_address.is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let known: HashSet<_> = scope.names.iter().map(|checked| checked.name.clone()).collect();
+        let strangers = only.iter().filter(|name| !known.contains(*name));
+        scope.names.extend(strangers.cloned().map(unrecorded));
+        Ok(scope)
+    }
+}
+
+pub(super) fn unrecorded(name: DomainName) -> CheckedDomain {
+    CheckedDomain { name, facts: LedgerInfo::default(), status: None, due_at: None, request: None }
+}

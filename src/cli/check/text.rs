@@ -1,0 +1,160 @@
+use std::{fmt::Write as _, time::Duration};
+
+use jiff::Timestamp;
+
+use super::finding::{Finding, View};
+use crate::{
+    checks::{Advice, stage},
+    cli::output::{BAD, FAIR, GOOD, STRONG, paint, since, under},
+    listing::listing,
+    span::whole_days,
+    status::{CheckResult, DnsResult, DnsVerdict, ResolverAnswer, SslResult, SslVerdict},
+};
+
+pub(super) fn to_text(findings: &[Finding], view: &View<'_>, in_detail: bool) -> String {
+    let mut text = String::new();
+    if in_detail {
+        let details: Vec<String> = findings.iter().map(|one| details(one, view)).collect();
+        text.push_str(&details.join("\n"));
+        return text;
+    }
+    let working = findings.iter().filter(|finding| finding.seen.works()).count();
+    let is_unseen = |finding: &&Finding| finding.seen.dns.verdict == DnsVerdict::Unknown;
+    let unseen = match findings.iter().filter(is_unseen).count() {
+        0 => String::new(),
+        many => format!("; {many} could not be looked at"),
+    };
+    let _ = writeln!(text, "{working} of {} domains work{unseen}", findings.len());
+    let noteworthy =
+        |finding: &&Finding| !finding.seen.works() || !finding.seen.blockers.is_empty();
+    for finding in findings.iter().filter(noteworthy) {
+        text.push_str(&line(finding, view));
+    }
+    text
+}
+
+pub(super) fn details(finding: &Finding, view: &View<'_>) -> String {
+    let mut text = format!("{}\n", paint(STRONG, &finding.checked.name));
+    text.push_str(&dns_details(&finding.seen.dns));
+    text.push_str(&ssl_details(&finding.seen.ssl, view.now));
+    for blocker in &finding.seen.blockers {
+        let _ = writeln!(text, "  Blocked   {}", paint(BAD, blocker));
+    }
+    let shown = finding.shown(view.now);
+    let lasting = if shown.since < view.now {
+        format!(", for {}", since(shown.since, view.now))
+    } else {
+        String::new()
+    };
+    let style = if finding.seen.works() { GOOD } else { BAD };
+    let word = stage(&shown, view.attention_after, view.now);
+    let _ = writeln!(text, "  Stage     {}{lasting}", paint(style, word));
+    if let Some((at, answer)) = &finding.checked.request {
+        let asked =
+            format!("asked Closte for a certificate {} ago: {answer}", since(*at, view.now));
+        text.push_str(&under("  Request   ", &asked));
+    }
+    let Advice { owner, customer, .. } = finding.advice(&shown, view);
+    text.push_str(&under("  Advice    ", &owner));
+    if !finding.seen.works() || !finding.seen.blockers.is_empty() {
+        text.push_str(&under("  Customer  ", &customer));
+    }
+    text
+}
+
+fn dns_details(dns: &DnsResult) -> String {
+    let style = style_of(dns.verdict.is_good(), dns.verdict == DnsVerdict::Unknown);
+    let mut text = format!("  DNS       {}{}\n", paint(style, dns.verdict), dns_summary(dns));
+    let servers = || dns.answers.iter().chain(&dns.name_servers);
+    let widest = servers().map(|one| one.resolver.len()).max().unwrap_or_default();
+    for one in servers() {
+        let heading = format!("    {:widest$}  ", one.resolver);
+        text.push_str(&under(&heading, &answer(one)));
+    }
+    text
+}
+
+fn ssl_details(ssl: &SslResult, now: Timestamp) -> String {
+    let style = style_of(ssl.verdict.is_good(), ssl.verdict == SslVerdict::Unknown);
+    let mut text = format!("  SSL       {}{}\n", paint(style, ssl.verdict), ssl_summary(ssl));
+    if let [_, _, ..] = &ssl.addresses[..] {
+        let widest = ssl.addresses.iter().map(|one| one.address.to_string().len()).max();
+        let widest = widest.unwrap_or_default();
+        for one in &ssl.addresses {
+            let error = one.error.as_ref().map(|error| format!(": {error}"));
+            let said = format!("{}{}", one.verdict, error.unwrap_or_default());
+            text.push_str(&under(&format!("    {:widest$}  ", one.address.to_string()), &said));
+        }
+    }
+    for (label, value) in certificate(ssl, now) {
+        text.push_str(&under(&format!("    {label:<8}  "), &value));
+    }
+    text
+}
+
+pub(super) fn line(finding: &Finding, view: &View<'_>) -> String {
+    let CheckResult { dns, ssl, .. } = &finding.seen;
+    let words = format!("DNS {}, SSL {}", dns.verdict, ssl.verdict);
+    let heading = format!("{}  {words}\n", paint(STRONG, &finding.checked.name));
+    format!("{heading}{}", under("    ", &finding.advice(&finding.shown(view.now), view).owner))
+}
+
+fn style_of(is_good: bool, is_unknown: bool) -> anstyle::Style {
+    match (is_good, is_unknown) {
+        (true, _) => GOOD,
+        (_, true) => FAIR,
+        _ => BAD,
+    }
+}
+
+fn dns_summary(dns: &DnsResult) -> String {
+    let resolvers = match dns.verdict {
+        DnsVerdict::Unknown => String::new(),
+        _ => format!(", {} of {} resolvers", dns.seen, dns.of),
+    };
+    let host = dns.host.as_ref().map(|host| format!(": {host}")).unwrap_or_default();
+    format!("{resolvers}{host}")
+}
+
+fn answer(one: &ResolverAnswer) -> String {
+    let mut parts = vec![one.verdict.as_str().to_owned()];
+    parts.extend(one.cnames.iter().map(|name| format!("→ {name}")));
+    if !one.addresses.is_empty() {
+        parts.push(listing(&one.addresses, 0));
+    }
+    match &one.no_say {
+        None => parts.extend(one.error.clone()),
+        Some(why) => parts.push(format!("(does not count: {why})")),
+    }
+    parts.join("  ")
+}
+
+fn ssl_summary(ssl: &SslResult) -> String {
+    let address = ssl.address.map(|address| format!(", at {address}")).unwrap_or_default();
+    let error = ssl.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    format!("{address}{error}")
+}
+
+fn certificate(ssl: &SslResult, now: Timestamp) -> Vec<(&'static str, String)> {
+    let Some(certificate) = &ssl.certificate else {
+        return Vec::new();
+    };
+    let left = match Duration::try_from(certificate.not_after.duration_since(now)) {
+        Ok(left) => format!("{} left", whole_days(left)),
+        Err(_) => {
+            let ago = now.duration_since(certificate.not_after);
+            format!("{} ago", whole_days(ago.try_into().unwrap_or_default()))
+        }
+    };
+    let names = if certificate.names.is_empty() {
+        "none".to_owned()
+    } else {
+        listing(&certificate.names, certificate.more_names)
+    };
+    vec![
+        ("names", names),
+        ("issuer", certificate.issuer.clone()),
+        ("until", format!("{:.0} ({left})", certificate.not_after)),
+        ("key", certificate.key.clone()),
+    ]
+}
