@@ -20,7 +20,8 @@ use std::{
 };
 
 use closte_sync::{
-    checks::{Checker, Depth, Expected, Options, Target},
+    app::{App, Overrides},
+    checks::{Checker, Depth, Expected, Target},
     simulator::{Dns, Face, Simulator, TlsServer},
     status::DnsVerdict,
 };
@@ -74,19 +75,15 @@ async fn measure() {
     let line = said.next().unwrap().unwrap();
     let (dns, port) = line.split_once(' ').unwrap();
     let (resolver, port): (SocketAddr, u16) = (dns.parse().unwrap(), port.parse().unwrap());
-    let options = Options {
-        resolvers: vec![dns.parse().unwrap()],
-        expected_targets: vec!["127.0.0.1".parse().unwrap()],
-        public_address: None,
-        proxies: Vec::new(),
-        certificate_authorities: vec!["letsencrypt.org".to_owned()],
-        port,
-        ca_file: Some(roots.clone()),
-        expiry_warning: Duration::ZERO,
-        queries_per_second: 1_000_000,
-        name_server_port: 53,
-    };
-    let checks = Arc::new(Checker::new(options).unwrap());
+    let settings = Program::bare()
+        .with("CLOSTE_SYNC__CHECKS__RESOLVERS", dns)
+        .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1")
+        .with("CLOSTE_SYNC__CHECKS__PORT", &port.to_string())
+        .with("CLOSTE_SYNC__CHECKS__CA_FILE", roots.to_str().unwrap())
+        .with("CLOSTE_SYNC__CHECKS__EXPIRY_WARNING", "0s")
+        .with("CLOSTE_SYNC__CHECKS__QUERIES_PER_SECOND", "1000000")
+        .settings();
+    let checks = Arc::new(App::build(&settings, Overrides::default()).checker().unwrap());
 
     // A name without address costs two queries of its own; who runs its zone is asked once for all.
     let queries: String = (0..DOMAINS)

@@ -59,6 +59,11 @@ impl App {
         &self.settings
     }
 
+    /// What changes them.
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
     /// The time source.
     pub fn clock(&self) -> Clock {
         self.overrides.clock.clone()
@@ -116,7 +121,7 @@ impl App {
                 exclude: sync.exclude.clone(),
                 back_off: overrides.back_off,
                 allow_removals: overrides.allow_removals,
-                named: overrides.named.clone(),
+                named: overrides.named.iter().cloned().collect(),
             },
             extra_domains: sync.extra_domains.clone(),
             create_records: wordpress.create_domain_records,
@@ -174,11 +179,11 @@ impl App {
     /// # Errors
     /// Any [`AppError`]. Nothing has changed then.
     pub fn components(&mut self, state: &State) -> Result<(Components, Vec<Event>), AppError> {
-        let (sync, clock) = (self.reconciler(state)?, self.scheduler(state)?);
+        let (reconciler, scheduler) = (self.reconciler(state)?, self.scheduler(state)?);
         let interval = self.overrides.sync_interval.unwrap_or(self.settings.sync.interval);
-        let (endpoint, listening) = self.admin_server(interval)?;
+        let (admin_server, listening) = self.admin_server(interval)?;
         let news = listening.into_iter().chain(self.exposed_secrets()).collect();
-        Ok((Components { sync, clock, interval, endpoint }, news))
+        Ok((Components { reconciler, scheduler, interval, admin_server }, news))
     }
 
     /// The same from other settings, which are in force from then on.
@@ -233,6 +238,7 @@ impl App {
             self.calls.clone(),
             self.settings.checks.attention_after,
             sync_interval,
+            self.clock(),
         )?;
         let listening =
             is_new.then(|| Event::Listening { address: listener.address().to_string() });

@@ -1,4 +1,4 @@
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use crate::{clock::Clock, domain::DomainName, ledger::BackOff};
 
@@ -8,7 +8,7 @@ pub struct Overrides {
     /// Lets removals through, once, that are held because there are so many.
     pub allow_removals: bool,
     /// These are tried at once, whatever their back-off or refusal.
-    pub named: HashSet<DomainName>,
+    pub named: Vec<DomainName>,
     /// Writes the domain record of the site with this domain now.
     pub create_record: Option<DomainName>,
     /// The time source. Each loop follows the machine's clock with a clone of its own.

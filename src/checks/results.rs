@@ -80,6 +80,7 @@ fn next_turn(name: &DomainName, interval: Duration, now: Timestamp) -> Timestamp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::{DnsHistory, DnsResult, DnsVerdict, LedgerInfo, SslResult, SslVerdict};
 
     #[test]
     fn turns_are_spread_over_the_interval_and_come_once_in_it() {
@@ -97,5 +98,64 @@ mod tests {
             assert_eq!(next_turn(&name, interval, early), later(first, interval));
         }
         assert!(tenths.iter().all(|many| (60..140).contains(many)), "{tenths:?}");
+    }
+
+    fn result(dns: DnsVerdict) -> CheckResult {
+        let answers = |verdict| DnsResult {
+            verdict,
+            seen: 1,
+            of: 1,
+            addresses: Vec::new(),
+            host: None,
+            aaaa_elsewhere: Vec::new(),
+            strays: Vec::new(),
+            broken_by: None,
+            chain: None,
+            zone: None,
+            name_servers: Vec::new(),
+            history: DnsHistory::default(),
+            error: None,
+            answers: Vec::new(),
+        };
+        CheckResult {
+            dns: answers(dns),
+            ssl: SslResult { verdict: SslVerdict::Valid, ..SslResult::unknown("") },
+            blockers: Vec::new(),
+            caa: None,
+            caa_unknown: false,
+            expected: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_doubt_is_looked_into_soon_and_every_other_name_waits_for_its_turn() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let interval = Duration::from_secs(300);
+        let verifier = Verifier::new(Duration::from_secs(86_400), None);
+        let mut mass_failure = MassFailureDetector::default();
+        let mut checked = CheckedDomain {
+            name: "shop.example".parse().unwrap(),
+            facts: LedgerInfo::default(),
+            status: None,
+            due_at: Some(now),
+            request: None,
+        };
+        let turn = next_turn(&checked.name, interval, now);
+        let soon = later(now, SECOND_CHECK);
+        for (dns, due_at, has_first_doubt, works) in [
+            (DnsVerdict::Ok, turn, false, true),
+            (DnsVerdict::NoSuchName, soon, true, true),
+            (DnsVerdict::NoSuchName, turn, false, false),
+            (DnsVerdict::Ok, turn, false, true),
+        ] {
+            let mut results = Results::default();
+            let seen = [(checked.clone(), result(dns))];
+            results.take(seen, &verifier, &mut mass_failure, interval, now);
+            assert_eq!(results.has_first_doubt, has_first_doubt, "{dns}");
+            let update = results.updates.pop().unwrap();
+            assert_eq!(update.due_at, due_at, "{dns}");
+            assert_eq!(update.status.latest.works(), works, "{dns}");
+            checked.status = Some(update.status);
+        }
     }
 }

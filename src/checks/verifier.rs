@@ -51,3 +51,46 @@ impl Verifier {
         Verified { status, events, was_beyond_doubt, needs_second_check }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{checks::generated::observations, status::LedgerInfo};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_works_does_until_two_checks_in_a_row_say_otherwise(
+            all in prop::collection::vec(observations(at(0)), 1..12),
+        ) {
+            let verifier = Verifier::new(Duration::from_secs(86_400), None);
+            let mut checked = CheckedDomain {
+                name: "www.shop.example".parse().unwrap(),
+                facts: LedgerInfo::default(),
+                status: None,
+                due_at: None,
+                request: None,
+            };
+            for (second, seen) in (60..).step_by(60).zip(all) {
+                let before = checked.status.clone();
+                let worked = before.as_ref().is_some_and(|it| it.latest.works());
+                let was_in_doubt = before.as_ref().is_some_and(|it| it.suspect_since.is_some());
+                let Verified { status, was_beyond_doubt, needs_second_check, .. } =
+                    verifier.verify(&checked, seen, at(second));
+                prop_assert_eq!(was_beyond_doubt, worked && !was_in_doubt);
+                prop_assert_eq!(needs_second_check, status.suspect_since.is_some());
+                prop_assert!(!(needs_second_check && was_in_doubt), "a third look is not waited for");
+                prop_assert!(!needs_second_check || status.latest.works());
+                if was_beyond_doubt {
+                    prop_assert!(status.latest.works());
+                }
+                checked.status = Some(status);
+            }
+        }
+    }
+}

@@ -6,27 +6,21 @@ use super::{
     output::{FAIR, paint, print, print_json, progress_bar},
 };
 use crate::{
-    app::{App, Overrides, Settings},
+    app::{App, Overrides},
     daemon,
     domain::DomainName,
     reconciler::{CycleError, CycleOutcome, CycleReport, Found, Shutdown},
     state::State,
 };
 
-pub(super) async fn execute(
-    settings: &Settings,
-    overrides: Overrides,
-    as_json: bool,
-) -> Result<u8, CommandError> {
-    let named: Vec<DomainName> = overrides.named.iter().cloned().collect();
-    let create_record = overrides.create_record.clone();
-    let app = App::build(settings, overrides);
+pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
+    let Overrides { named, create_record, .. } = app.overrides();
     // What is not set is told before a state database is made.
     app.clients()?;
-    let state = State::open(&settings.state.path).await?;
-    let mut sync = app.reconciler(&state)?;
+    let state = State::open(&app.settings().state.path).await?;
+    let mut reconciler = app.reconciler(&state)?;
     if !named.is_empty() {
-        let strangers = sync.strangers(&named).await?;
+        let strangers = reconciler.strangers(named).await?;
         if !strangers.is_empty() {
             return Err(CommandError::Strangers(strangers));
         }
@@ -47,10 +41,10 @@ pub(super) async fn execute(
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     };
-    let outcome = sync.cycle(&stop, &progress).await;
+    let outcome = reconciler.cycle(&stop, &progress).await;
     bar.finish_and_clear();
     if outcome.report().is_none() {
-        daemon::note_failure(&state, &outcome).await;
+        daemon::note_failure(&state, &outcome, reconciler.now()).await;
     }
     state.close().await;
     let is_settled = outcome.is_settled();
@@ -91,9 +85,20 @@ fn to_text(
         }
     }
     text.push('\n');
-    let mut note = |line: String| {
+    for line in notes(report, stopped_by, create_record) {
         let _ = writeln!(text, "{}", paint(FAIR, line));
-    };
+    }
+    text
+}
+
+/// What is not done, and what to do about it.
+fn notes(
+    report: &CycleReport,
+    stopped_by: Option<&CycleError>,
+    create_record: Option<&DomainName>,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut note = |line| notes.push(line);
     if let Some(mass_removal) = &report.mass_removal {
         note(format!(
             "held: {} of {} managed names would be removed ({}); if that is meant: closte-sync \
@@ -128,5 +133,5 @@ fn to_text(
     if report.failed > 0 || report.refused > 0 {
         note("see `closte-sync status` for what Closte said of each".to_owned());
     }
-    text
+    notes
 }

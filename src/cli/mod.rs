@@ -151,10 +151,9 @@ async fn carry_out(
         Command::Run => run::execute(app(Overrides::default()), layers, log).await,
         Command::Plan { json } => plan::execute(&app(Overrides::default()), json).await,
         Command::Apply { domain, allow_removals, create_record, json } => {
-            let named = domain.into_iter().collect();
             let overrides =
-                Overrides { allow_removals, named, create_record, ..Overrides::default() };
-            apply::execute(&settings, overrides, json).await
+                Overrides { allow_removals, named: domain, create_record, ..Overrides::default() };
+            apply::execute(&app(overrides), json).await
         }
         Command::Status { domain, json } => status::execute(&settings, &domain, json).await,
         Command::Check { domain, json } => {

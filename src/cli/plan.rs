@@ -25,7 +25,8 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     let Clients { source, closte, account } = app.clients()?;
     let state = State::open_existing(&app.settings().state.path).await?;
     let preview =
-        Reconciler::preview(&source, &closte, &account, state.as_ref(), &app.rules()).await?;
+        Reconciler::preview(&source, &closte, &account, state.as_ref(), &app.rules(), app.clock())
+            .await?;
     if as_json {
         print_json(&to_json(&preview))?;
     } else {
@@ -39,7 +40,39 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
 }
 
 fn to_text(preview: &Preview) -> String {
-    let now = preview.now;
+    let (now, plan) = (preview.now, &preview.plan);
+    let mut text = headline(preview);
+    let longest =
+        plan.decisions.iter().filter(|(_, d)| sign(d) != ' ').map(|(n, _)| n.as_str().len());
+    let width = longest.max().unwrap_or(0).min(40);
+    for (name, decision) in &plan.decisions {
+        let sign = sign(decision);
+        if sign != ' ' {
+            let style = match sign {
+                '+' => GOOD,
+                '-' => BAD,
+                _ => FAIR,
+            };
+            let line = format!("{sign} {name:width$}  {}", reason(decision, now));
+            let _ = writeln!(text, "{}", paint(style, line.trim_end()));
+        }
+    }
+    records_to_text(preview, &mut text, now);
+    for one in &preview.invalid {
+        let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
+    }
+    if let Some((odd, example)) = &preview.unparsed_elements {
+        let line = format!(
+            "! {} of Closte's list not understood, so nothing is removed: {example}",
+            count(*odd, "element")
+        );
+        let _ = writeln!(text, "{}", paint(FAIR, line));
+    }
+    text
+}
+
+/// How many names become what.
+fn headline(preview: &Preview) -> String {
     let plan = &preview.plan;
     let (not_desired, invalid) = by_reason(&preview.invalid);
     let number = |matches: fn(&Decision) -> bool| {
@@ -68,33 +101,6 @@ fn to_text(preview: &Preview) -> String {
         }
     }
     text.push('\n');
-
-    let longest =
-        plan.decisions.iter().filter(|(_, d)| sign(d) != ' ').map(|(n, _)| n.as_str().len());
-    let width = longest.max().unwrap_or(0).min(40);
-    for (name, decision) in &plan.decisions {
-        let sign = sign(decision);
-        if sign != ' ' {
-            let style = match sign {
-                '+' => GOOD,
-                '-' => BAD,
-                _ => FAIR,
-            };
-            let line = format!("{sign} {name:width$}  {}", reason(decision, now));
-            let _ = writeln!(text, "{}", paint(style, line.trim_end()));
-        }
-    }
-    records_to_text(preview, &mut text, now);
-    for one in &preview.invalid {
-        let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
-    }
-    if let Some((odd, example)) = &preview.unparsed_elements {
-        let line = format!(
-            "! {} of Closte's list not understood, so nothing is removed: {example}",
-            count(*odd, "element")
-        );
-        let _ = writeln!(text, "{}", paint(FAIR, line));
-    }
     text
 }
 

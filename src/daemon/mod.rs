@@ -39,13 +39,13 @@ const LONGEST_TELLING: Duration = Duration::from_secs(2);
 /// What the daemon runs, as the settings would have it.
 pub struct Components {
     /// The first loop.
-    pub sync: Reconciler,
+    pub reconciler: Reconciler,
     /// The second loop.
-    pub clock: Scheduler,
+    pub scheduler: Scheduler,
     /// `sync.interval`
     pub interval: Duration,
     /// Where others can ask how it does.
-    pub endpoint: Option<AdminServer>,
+    pub admin_server: Option<AdminServer>,
 }
 
 /// What the first loop remembers from parts to parts.
@@ -172,30 +172,29 @@ async fn run_parts(
     health: &Arc<Health>,
     loop_state: &mut LoopState,
 ) {
-    let Components { sync, clock, interval, endpoint } = parts;
+    let Components { reconciler, scheduler, interval, admin_server } = parts;
     let closed = CancellationToken::new();
-    let endpoint = endpoint.map(|endpoint| {
-        tokio::spawn(endpoint.serve(health.clone(), state.clone(), closed.clone()))
-    });
+    let admin_server = admin_server
+        .map(|server| tokio::spawn(server.serve(health.clone(), state.clone(), closed.clone())));
     let checks = tokio::spawn({
         let (stop, health) = (stop.clone(), health.clone());
-        async move { clock.run(stop.draining(), &|| health.heartbeats.checks_are_alive()).await }
+        async move { scheduler.run(stop.draining(), &|| health.heartbeats.checks_are_alive()).await }
     });
     let checks = async {
         if let Err(error) = checks.await {
             tell(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
-    tokio::join!(run_cycles(sync, state, lock, interval, stop, health, loop_state), checks);
+    tokio::join!(run_cycles(reconciler, state, lock, interval, stop, health, loop_state), checks);
     // It answers to the last.
     closed.cancel();
-    if let Some(Err(error)) = futures_util::future::OptionFuture::from(endpoint).await {
-        tracing::debug!(%error, "the endpoint broke off");
+    if let Some(Err(error)) = futures_util::future::OptionFuture::from(admin_server).await {
+        tracing::debug!(%error, "the admin server broke off");
     }
 }
 
 async fn run_cycles(
-    mut sync: Reconciler,
+    mut reconciler: Reconciler,
     state: &State,
     lock: &FileLock,
     interval: Duration,
@@ -213,7 +212,7 @@ async fn run_cycles(
         let alive = |_, _| health.heartbeats.sync_is_alive();
         // In a box, because the compiler gives up on futures that are nested as deep as all of this.
         let mut outcome = match hold(state, lock).await {
-            Ok(()) => unbroken(Box::pin(sync.cycle(stop, &alive))).await,
+            Ok(()) => unbroken(Box::pin(reconciler.cycle(stop, &alive))).await,
             Err(error) => CycleError::from(error).into(),
         };
         let took = started.elapsed();
@@ -223,7 +222,7 @@ async fn run_cycles(
         service::status(&outcome, &mut loop_state.status, health.refusal());
         let news =
             News::of(loop_state.conditions.update(outcome.findings(state.path()), Instant::now()));
-        note_end(state, &outcome, &news).await;
+        note_end(state, &outcome, &news, reconciler.now()).await;
         let list_again = outcome.list_again_after().unwrap_or(Duration::MAX);
         let next = now + pause(interval, loop_state.failures).min(list_again);
         let next = loop_state.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
@@ -259,14 +258,13 @@ pub async fn tell(state: &State, event: Event) {
 }
 
 /// Writes down that a cycle was broken off, for those who print the reason themselves.
-pub async fn note_failure(state: &State, outcome: &CycleOutcome) {
+pub async fn note_failure(state: &State, outcome: &CycleOutcome, now: Timestamp) {
     let recorded = Conditions::default().update(outcome.findings(state.path()), Instant::now());
-    note_end(state, outcome, &News { told: Vec::new(), recorded }).await;
+    note_end(state, outcome, &News { told: Vec::new(), recorded }, now).await;
 }
 
 /// Writes down how a cycle ended, and what there is to say after it.
-async fn note_end(state: &State, outcome: &CycleOutcome, news: &News) {
-    let now = Timestamp::now();
+async fn note_end(state: &State, outcome: &CycleOutcome, news: &News, now: Timestamp) {
     match (outcome.result(), &outcome.stopped_by) {
         (CycleResult::WordPressFailed | CycleResult::ClosteFailed, Some(error))
             if outcome.report().is_none() =>

@@ -13,7 +13,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -22,11 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{connections::Connections, metrics::as_prometheus_text};
 use crate::{
+    clock::Clock,
     closte::Calls,
     daemon::health::{ALIVE_WITHIN, Health},
     escape::{escape_json, escape_line},
     secrets,
-    state::{State, StateError},
+    state::{Loop, State, StateError},
 };
 
 /// The newer one of the two formats of metrics
@@ -146,6 +146,7 @@ pub struct AdminServer {
     calls: Calls,
     attention_after: Duration,
     sync_interval: Duration,
+    clock: Clock,
     turn: Mutex<()>,
 }
 
@@ -162,6 +163,7 @@ impl AdminServer {
         calls: Calls,
         attention_after: Duration,
         sync_interval: Duration,
+        clock: Clock,
     ) -> Result<Self, AdminServerError> {
         let listener = listener.share()?;
         Ok(Self {
@@ -171,6 +173,7 @@ impl AdminServer {
             calls,
             attention_after,
             sync_interval,
+            clock,
             turn: Mutex::default(),
         })
     }
@@ -271,7 +274,9 @@ async fn exposition(asked: &Asked) -> Result<String, StateError> {
     let Asked { endpoint, health, state } = asked;
     // What many ask for at once is made for one after the other: it may be large.
     let _turn = endpoint.turn.lock().await;
-    let now = Timestamp::now();
+    let mut clock = endpoint.clock.clone();
+    state.reckon_on(Loop::Checks, &mut clock).await?;
+    let now = clock.now();
     let ledger = state.current_ledger().await?;
     let status_counts = match ledger {
         Some(ledger) => state.status_counts(ledger, endpoint.attention_after, now).await?,

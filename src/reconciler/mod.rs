@@ -67,8 +67,8 @@ pub struct Reconciler {
 struct LastSeen {
     /// A hash of all that it acted upon.
     fingerprint: u64,
-    /// When Closte was asked for its list.
-    listed_at: Instant,
+    /// When Closte was asked for its list, by how long the machine had run.
+    listed_at: Duration,
     /// When there will be more to do even if nothing changes.
     look_again_at: Option<Timestamp>,
     /// [`State::data_version`] then: an `apply` beside this process may have left something to see to.
@@ -128,6 +128,11 @@ impl Reconciler {
             told_of_plugin: None,
             told_of_tls: None,
         }
+    }
+
+    /// The time now, as the cycles reckon it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// One cycle. `progress` is told how many calls of how many are done, and 0 of 0 now and then
@@ -221,7 +226,7 @@ impl Reconciler {
         let invalid = invalid(&network);
         self.state.note_invalid(ledger_id, &invalid, now).await?;
         let records = self.create_records(&network, &decisions, stop, now).await?;
-        let listed_at = Instant::now();
+        let listed_at = self.clock.machine_runs_for();
         let list = stop.until_forced(ask_for_list(&self.closte)).await??;
         let unparsed_elements = unparsed_elements(&list);
         let present = Current { complete: list.is_complete(), names: list.names };
@@ -279,6 +284,7 @@ impl Reconciler {
         account: &str,
         state: Option<&State>,
         rules: &Rules,
+        mut clock: Clock,
     ) -> Result<Preview, CycleError> {
         let network = source.read().await?;
         let list = ask_for_list(closte).await?;
@@ -292,7 +298,6 @@ impl Reconciler {
         };
         let present = Current { complete: list.is_complete(), names: list.names };
         let desired = rules.desired(&network);
-        let mut clock = Clock::default();
         if let Some(state) = state {
             state.reckon_on(Loop::Cycles, &mut clock).await?;
         }
@@ -316,7 +321,8 @@ impl Reconciler {
     ) -> Result<bool, StateError> {
         Ok(seen.fingerprint == fingerprint
             && seen.look_again_at.is_none_or(|at| now < at)
-            && seen.listed_at.elapsed() < self.rules.list_interval
+            && self.clock.machine_runs_for().saturating_sub(seen.listed_at)
+                < self.rules.list_interval
             && seen.version == self.state.data_version().await?)
     }
 

@@ -4,17 +4,16 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use closte_sync::{
+    app::{App, Overrides},
     clock::Clock,
-    closte::{ApiKey, BaseUrl, Client},
     ledger::BackOff,
-    plan::Policy,
-    reconciler::{Reconciler, Rules, Shutdown, Www},
+    reconciler::Shutdown,
     simulator::{Call, Fault, Simulator, Target},
     state::State,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::support::{KEY, Network};
+use crate::support::{KEY, Network, Program};
 
 const FOREIGN: [&str; 3] =
     ["*.elsewhere.example", "mail.elsewhere.example", "www.unmanaged.example"];
@@ -29,36 +28,24 @@ const NAMES: [&str; 8] = [
     "*.blog.shop.example",
 ];
 
-fn rules() -> Rules {
-    let at_once = BackOff { first: Duration::ZERO, longest: Duration::ZERO };
-    Rules {
-        policy: Policy {
-            upsert_only: false,
-            removal_grace: Duration::ZERO,
-            max_removal_percent: 100,
-            keep: Vec::new(),
-            exclude: Vec::new(),
-            back_off: at_once,
-            // Nobody is there to insist.
-            allow_removals: true,
-            named: Default::default(),
-        },
-        extra_domains: Vec::new(),
-        create_records: true,
-        record_grace: Duration::ZERO,
-        record_asked_for: None,
-        list_interval: Duration::ZERO,
-        concurrency: 3,
-        request_certificate_after: None,
-        www: Www::Off,
-    }
-}
+/// How long a list of Closte counts.
+const LIST_INTERVAL: Duration = Duration::from_millis(100);
 
-async fn start(network: &Network, closte: &Simulator, state: &State) -> Reconciler {
-    let (base, key): (BaseUrl, ApiKey) = (closte.base_url().parse().unwrap(), KEY.parse().unwrap());
-    let account = key.fingerprint(&base);
-    let client = Client::new(base, key, Duration::from_millis(100), 3).unwrap();
-    Reconciler::new(network.source(None), client, account, state.clone(), rules(), Clock::default())
+/// Nothing waits, and nobody is there to insist.
+fn app(network: &Network, closte: &Simulator, clock: &Clock) -> App {
+    let program = Program::new(network, closte)
+        .with("CLOSTE_SYNC__SYNC__MAX_REMOVAL_PERCENT", "100")
+        .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "100ms")
+        .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "100ms")
+        .with("CLOSTE_SYNC__CLOSTE__CONCURRENCY", "3")
+        .with("CLOSTE_SYNC__CHECKS__REQUEST_CERTIFICATE_AFTER", "0s");
+    let overrides = Overrides {
+        allow_removals: true,
+        clock: clock.clone(),
+        back_off: BackOff { first: Duration::ZERO, longest: Duration::ZERO },
+        ..Overrides::default()
+    };
+    App::build(&program.settings(), overrides)
 }
 
 fn any_fault(random: &mut StdRng) -> (Target, Fault) {
@@ -92,7 +79,9 @@ async fn whatever_happens(seed: u64) {
     closte.put(FOREIGN);
     let folder = tempfile::tempdir().unwrap();
     let state = State::open(&folder.path().join("state.db")).await.unwrap();
-    let mut sync = start(&network, &closte, &state).await;
+    let clock = Clock::default();
+    let app = app(&network, &closte, &clock);
+    let mut sync = app.reconciler(&state).unwrap();
     let never = Shutdown::default();
     let mut mapped = BTreeSet::from(["stays.example"]);
     closte.set_latency(Duration::from_millis(3));
@@ -116,16 +105,18 @@ async fn whatever_happens(seed: u64) {
             }
             _ => closte.heal(),
         }
+        clock.advance(LIST_INTERVAL);
         // A crash is a cycle that ends at any of its steps.
         let crash_after = Duration::from_micros(random.random_range(0..20_000));
         if tokio::time::timeout(crash_after, sync.cycle(&never, &|_, _| ())).await.is_err() {
-            sync = start(&network, &closte, &state).await;
+            sync = app.reconciler(&state).unwrap();
         }
     }
 
     closte.heal();
     let mut settled = 0;
     for _ in 0..20 {
+        clock.advance(LIST_INTERVAL);
         let outcome = sync.cycle(&never, &|_, _| ()).await;
         let calls = outcome.report().map_or(0, |report| report.added + report.removed);
         let idle = outcome.is_settled() && calls == 0;

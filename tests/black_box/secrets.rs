@@ -6,12 +6,12 @@ use std::{
 };
 
 use closte_sync::{
-    app::Settings,
-    closte::{ApiKey, Client},
+    app::{App, Overrides, Settings},
+    closte::ApiKey,
     http::Token,
     settings::Layers,
     simulator::{Call, Fault, Simulator, Target},
-    wordpress::{DatabaseUrl, Source, WpConfig},
+    wordpress::{DatabaseUrl, WpConfig},
 };
 
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteConnectOptions};
@@ -424,14 +424,13 @@ fn rule_7_whatever_a_panic_might_print() {
     let key: ApiKey = KEY.parse().unwrap();
     let token: Token = "m4rker-token".parse().unwrap();
     let database: DatabaseUrl = url.parse().unwrap();
-    let source = Source::new(database.clone(), "wp_".parse().unwrap(), None);
-    let base = settings.closte.base_url.clone();
-    let client = Client::new(base, key.clone(), settings.closte.timeout, 4).unwrap();
+    let app = App::build(&settings, Overrides::default());
+    let clients = app.clients().unwrap();
     let text = format!("<?php define('DB_PASSWORD', '{PASSWORD}');");
     let wp_config = WpConfig::decode(text.as_bytes(), &BTreeMap::new());
     let message = format!(
         "{layers:?} {refused:?} {refused} {fine:#?} {settings:#?} {key:?} {token:?} {database:?} \
-         {database} {source:#?} {client:#?} {wp_config:#?}"
+         {database} {app:#?} {clients:#?} {wp_config:#?}"
     );
     assert!(message.len() > 1_000 && message.contains("***"), "{message}");
     assert_unseen("a panic", &message);

@@ -203,7 +203,9 @@ proptest! {
             let checked = CheckedDomain { status, facts: facts.clone(), ..unrecorded(name) };
             let mut finding = Finding::new(checked, seen.clone(), &verifier, view.now);
             if finding.needs_second_check {
+                let first = finding.events.clone();
                 finding = finding.after(seen, &verifier, view.now);
+                prop_assert!(finding.events.starts_with(&first), "what the first look told is kept");
             }
                 let now = Sight::of_check(&finding, &view);
                 prop_assert_eq!(now.agrees(), Ok(()));

@@ -1,22 +1,18 @@
 //! The whole job on a practice network, with time sped up. Both ends are on this machine.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
-    time::{Duration, Instant},
-};
+mod story;
 
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Executor as _, SqliteConnection,
-    sqlite::SqliteConnectOptions,
-};
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 use tokio::sync::mpsc;
 
+use self::story::{FOREIGN, INTERVAL, LEFT, say, tell};
 use super::{
     check,
     error::CommandError,
     exit,
-    output::{BAD, GOOD, STRONG, paint, print},
+    output::{BAD, GOOD, paint, print},
     status,
 };
 use crate::{
@@ -25,50 +21,26 @@ use crate::{
     domain::DomainName,
     ledger::BackOff,
     settings::Layers,
-    simulator::{Call, Fault, Simulator, Target, World},
-    state::{CheckedDomain, State},
+    simulator::{Simulator, World},
+    state::State,
     telemetry::{self, Stream},
 };
 
+/// What the practice Closte accepts.
 const KEY: &str = "practice-key";
-/// A name that somebody keeps at Closte by hand.
-const FOREIGN: &str = "mail.elsewhere.example";
-/// Names whose customers have not done their part when the story ends.
-const LEFT: [&str; 2] = ["old-books.example", "patient.example"];
-/// How long the daemon gets for each step of the story.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Time is sped up: the daemon looks twice a second.
-const INTERVAL: Duration = Duration::from_millis(500);
-/// And a certificate takes two seconds, not ten minutes.
+/// The file of the network's database.
+const NETWORK: &str = "network.sqlite";
+/// Time is sped up: a certificate takes two seconds, not ten minutes.
 const ISSUED_AFTER: Duration = Duration::from_secs(2);
-/// Where a customer's domain was before: not here.
-const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 pub(super) async fn execute() -> Result<u8, CommandError> {
     let folder = tempfile::tempdir()?;
-    let network = folder.path().join("network.sqlite");
+    let network = folder.path().join(NETWORK);
     let closte = Simulator::start(KEY).await?;
     let world = World::start(&closte, ISSUED_AFTER).await?;
     let roots = folder.path().join("roots.pem");
     std::fs::write(&roots, world.tls.root_pem())?;
-    let environment = BTreeMap::from(
-        [
-            ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", format!("sqlite:{}", network.display())),
-            ("CLOSTE_SYNC__CLOSTE__BASE_URL", closte.base_url()),
-            ("CLOSTE_CLIENT_API_KEY", KEY.to_owned()),
-            ("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1s".to_owned()),
-            ("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "2s".to_owned()),
-            ("CLOSTE_SYNC__SYNC__RECORD_GRACE", "2s".to_owned()),
-            ("CLOSTE_SYNC__CHECKS__RESOLVERS", world.dns.address().to_string()),
-            // Nothing public answers on this machine alone.
-            ("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1".to_owned()),
-            ("CLOSTE_SYNC__CHECKS__PORT", world.tls.port().to_string()),
-            ("CLOSTE_SYNC__CHECKS__CA_FILE", roots.display().to_string()),
-            ("CLOSTE_SYNC__STATE__URL", format!("sqlite:{}/state.db", folder.path().display())),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
-    let settings = Settings::load(&Layers { environment, ..Layers::default() })?;
+    let settings = settings(folder.path(), &closte, &world, &roots)?;
     telemetry::start(settings.log.format, &settings.log.filter, Stream::Out);
     let options = SqliteConnectOptions::new().filename(&network).create_if_missing(true);
     let mut table = options.connect().await?;
@@ -112,125 +84,30 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     }
 }
 
-/// Plays the customers and Closte. Whether the daemon followed is the result.
-async fn tell(
-    table: &mut SqliteConnection,
+/// The settings of the daemon that follows the story.
+fn settings(
+    folder: &Path,
     closte: &Simulator,
     world: &World,
-    state: &State,
-) -> Result<bool, CommandError> {
-    say("An agency's network: 12 sites, 16 domain records. One record is no domain name,\n\
-         and one site has no record at all. Closte knows none of them, only a name that\n\
-         somebody keeps there by hand. All their DNS is right but for old-books.example.")?;
-    let mut desired: Vec<String> = [
-        "*.flowers.example",
-        "bakery.agency.example",
-        "books.agency.example",
-        "dentist.agency.example",
-        "florist.agency.example",
-        "law-and-order.example",
-        "law.agency.example",
-        "music.agency.example",
-        "old-books.example",
-        "school.agency.example",
-        "studio.agency.example",
-        "the-bakery.example",
-        "travel.agency.example",
-        "vet.agency.example",
-        "xn--yoga-dsseldorf-lsb.example",
-        "yoga.agency.example",
-    ]
-    .map(str::to_owned)
-    .into();
-    for name in
-        ["agency.example", "*.agency.example"].into_iter().chain(desired.iter().map(|n| &**n))
-    {
-        world.point(name);
-    }
-    world.dns.point("old-books.example", &[ELSEWHERE]);
-    let mut agreed = agree(closte, &desired).await;
-    agreed &= all_work(state, &desired, &["old-books.example"]).await;
-
-    say("A customer maps a new domain. The plugin's own call to Closte is lost. The DNS still\n\
-         points at the old host.")?;
-    world.dns.point("new-shop.example", &[ELSEWHERE]);
-    map(table, "new-shop.example", &mut desired).await?;
-    agreed &= agree(closte, &desired).await;
-
-    say("Closte is out of order for three seconds, and meanwhile a customer maps another\n\
-         domain, whose CAA record lets nobody issue a certificate but another authority.")?;
-    world.point("patient.example");
-    world.dns.allow("patient.example", "issue", "other-ca.example");
-    closte.fail(Target::Everything, Fault::Status(503));
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    map(table, "patient.example", &mut desired).await?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    closte.heal();
-    agreed &= agree(closte, &desired).await;
-
-    say("The customer points new-shop.example here. Closte issues its certificate.")?;
-    world.point("new-shop.example");
-    agreed &= all_work(state, &desired, &LEFT).await;
-
-    say("A customer leaves. The name goes once the table has been without it for a while.")?;
-    table
-        .execute("DELETE FROM wp_wu_domain_mappings WHERE domain = 'law-and-order.example'")
-        .await?;
-    desired.retain(|name| name != "law-and-order.example");
-    agreed &= agree(closte, &desired).await;
-    Ok(agreed)
-}
-
-/// Waits until the checks have seen all of the names work, but for some that have a fault.
-async fn all_work(state: &State, names: &[String], faulty: &[&str]) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    let mut works = false;
-    while !works && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let Ok(Some(ledger)) = state.current_ledger().await else { continue };
-        let Ok(checked) = state.desired(ledger, &[]).await else { continue };
-        let is_so = |one: &CheckedDomain| {
-            let status = one.status.as_ref();
-            status
-                .is_some_and(|status| status.latest.works() != faulty.contains(&one.name.as_str()))
-        };
-        works = checked.len() == names.len() && checked.iter().all(is_so);
-    }
-    works
-}
-
-async fn map(
-    table: &mut SqliteConnection,
-    name: &str,
-    desired: &mut Vec<String>,
-) -> Result<(), CommandError> {
-    let sql = format!("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (2, '{name}')");
-    table.execute(AssertSqlSafe(sql)).await?;
-    desired.push(name.to_owned());
-    Ok(())
-}
-
-/// Waits until Closte has the desired names and the unmanaged one, no more and no less.
-async fn agree(closte: &Simulator, desired: &[String]) -> bool {
-    let mut expected = desired.to_vec();
-    expected.push(FOREIGN.to_owned());
-    expected.sort();
-    let deadline = Instant::now() + PATIENCE;
-    while closte.domains() != expected {
-        if Instant::now() > deadline {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    // The next list tells the daemon as well that it worked.
-    let lists = closte.count(Call::List);
-    while closte.count(Call::List) == lists && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    tokio::time::sleep(INTERVAL / 2).await;
-    true
-}
-
-fn say(text: &str) -> Result<(), CommandError> {
-    Ok(print(&format!("\n{}\n", paint(STRONG, text)))?)
+    roots: &Path,
+) -> Result<Settings, CommandError> {
+    let network = folder.join(NETWORK);
+    let environment = BTreeMap::from(
+        [
+            ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", format!("sqlite:{}", network.display())),
+            ("CLOSTE_SYNC__CLOSTE__BASE_URL", closte.base_url()),
+            ("CLOSTE_CLIENT_API_KEY", KEY.to_owned()),
+            ("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1s".to_owned()),
+            ("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "2s".to_owned()),
+            ("CLOSTE_SYNC__SYNC__RECORD_GRACE", "2s".to_owned()),
+            ("CLOSTE_SYNC__CHECKS__RESOLVERS", world.dns.address().to_string()),
+            // Nothing public answers on this machine alone.
+            ("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1".to_owned()),
+            ("CLOSTE_SYNC__CHECKS__PORT", world.tls.port().to_string()),
+            ("CLOSTE_SYNC__CHECKS__CA_FILE", roots.display().to_string()),
+            ("CLOSTE_SYNC__STATE__URL", format!("sqlite:{}/state.db", folder.display())),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    Ok(Settings::load(&Layers { environment, ..Layers::default() })?)
 }

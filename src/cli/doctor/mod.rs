@@ -1,3 +1,4 @@
+mod finding;
 mod network;
 
 use std::{
@@ -7,8 +8,8 @@ use std::{
 
 use jiff::Timestamp;
 use rustix::fs::{Access, access};
-use serde::Serialize;
 
+use self::finding::{Finding, Verdict};
 use super::{
     error::CommandError,
     exit,
@@ -26,37 +27,6 @@ use crate::{
 
 /// The API's clock and ours may differ by so much, in seconds.
 const SKEW_ALLOWED: u64 = 60;
-
-/// What came of one check.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    result: Verdict,
-    /// What was found, and for what is not ok what to do.
-    found: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Ok,
-    Warning,
-    Failed,
-    Skipped,
-}
-
-impl Finding {
-    fn new<E: std::fmt::Display>(check: &'static str, result: Result<String, E>) -> Self {
-        match result {
-            Ok(found) => Self { check, result: Verdict::Ok, found },
-            Err(error) => Self { check, result: Verdict::Failed, found: error.to_string() },
-        }
-    }
-
-    fn skipped(check: &'static str, why: &str) -> Self {
-        Self { check, result: Verdict::Skipped, found: format!("not tried: {why}") }
-    }
-}
 
 /// What there is to say when the settings are wrong, and nothing else can be tried.
 pub(super) fn without_settings(error: &SettingsError, as_json: bool) -> Result<u8, CommandError> {

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::{Finding, Verdict};
+use super::finding::{Finding, Verdict};
 use crate::{
     app::{App, Settings},
     cli::output::count,

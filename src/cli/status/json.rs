@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Row, stands_since, status};
+use super::row::{Row, stands_since, status};
 use crate::{
     app::Settings,
     checks::stage,
@@ -20,79 +22,91 @@ pub(super) fn to_json(
 ) -> Vec<Value> {
     let attention_after = settings.checks.attention_after;
     let domain = |row: &Row| {
-        let entry = &row.entry;
-        let (next_attempt, error) = match &entry.progress {
-            Progress::Failed(attempt, error) => (Some(attempt.next), Some(error)),
-            Progress::Accepted(attempt) => (Some(attempt.next), None),
-            Progress::Refused { error, .. } => (None, Some(error)),
-            Progress::Idle => (None, None),
-        };
-        let mut fields = json!({
-            "domain": row.name,
-            "blog_id": entry.origin.blog_id,
-            "row_id": entry.origin.row_id,
-            "at_closte": status(entry).as_str(),
-            "since": stands_since(entry),
-            "managed_since": entry.managed_since,
-            "undesired_since": entry.undesired_since,
-            "covered_by": entry.covered_by,
-            "attempts": entry.attempts(),
-            "next_attempt": next_attempt,
-            "error": error,
-        });
-        let advice = row.advice(panel, now);
-        let more = match row.seen() {
-            Some(seen) => json!({
-                "stage": stage(seen, attention_after, now),
-                "works": seen.latest.works(),
-                "works_since": seen.since,
-                "checked_at": seen.checked_at,
-                "dns": seen.latest.dns,
-                "dns_since": seen.dns_since,
-                "ssl": ssl_json(&seen.latest.ssl, now),
-                "ssl_since": seen.ssl_since,
-                "blockers": seen.latest.blockers,
-                "caa": seen.latest.caa,
-                "expected": seen.latest.expected,
-                "certificate_request": row.checked.as_ref().map(request_json),
-                "advice": advice.as_ref().map(|advice| &advice.owner),
-                "customer": advice.as_ref().map(|advice| &advice.customer),
-            }),
-            None => json!({
-                "stage": Stage::CheckingDns,
-                "works": false,
-                "dns": {"verdict": DnsVerdict::Unknown},
-                "ssl": {"verdict": SslVerdict::Unknown},
-                "blockers": [],
-                "advice": "It was not looked at yet: the daemon does, or `closte-sync check`",
-            }),
-        };
-        if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        let mut fields = of_ledger(row);
+        if let (Value::Object(fields), Value::Object(more)) =
+            (&mut fields, of_checks(row, attention_after, panel, now))
+        {
             fields.extend(more);
         }
         fields
     };
-    let invalid = invalid.iter().map(|one| {
-        let (word, advice) = match one.clostes_own() {
-            Some(_) => ("not-desired", format!("There is nothing to do: {}", one.reason)),
-            None => {
-                let advice = format!("Correct {} in {}: {}", one.origin, one.screen(), one.reason);
-                ("invalid", advice)
-            }
-        };
-        json!({
-            "domain": one.value,
-            "blog_id": one.blog_id,
-            "origin": one.origin.to_string(),
-            "at_closte": word,
-            "error": one.reason,
+    rows.iter().map(domain).chain(invalid.iter().map(of_invalid)).collect()
+}
+
+/// How the name stands at Closte.
+fn of_ledger(row: &Row) -> Value {
+    let entry = &row.entry;
+    let (next_attempt, error) = match &entry.progress {
+        Progress::Failed(attempt, error) => (Some(attempt.next), Some(error)),
+        Progress::Accepted(attempt) => (Some(attempt.next), None),
+        Progress::Refused { error, .. } => (None, Some(error)),
+        Progress::Idle => (None, None),
+    };
+    json!({
+        "domain": row.name,
+        "blog_id": entry.origin.blog_id,
+        "row_id": entry.origin.row_id,
+        "at_closte": status(entry).as_str(),
+        "since": stands_since(entry),
+        "managed_since": entry.managed_since,
+        "undesired_since": entry.undesired_since,
+        "covered_by": entry.covered_by,
+        "attempts": entry.attempts(),
+        "next_attempt": next_attempt,
+        "error": error,
+    })
+}
+
+/// How it stands, seen from outside.
+fn of_checks(row: &Row, attention_after: Duration, panel: Option<&str>, now: Timestamp) -> Value {
+    let advice = row.advice(panel, now);
+    match row.seen() {
+        Some(seen) => json!({
+            "stage": stage(seen, attention_after, now),
+            "works": seen.latest.works(),
+            "works_since": seen.since,
+            "checked_at": seen.checked_at,
+            "dns": seen.latest.dns,
+            "dns_since": seen.dns_since,
+            "ssl": ssl_json(&seen.latest.ssl, now),
+            "ssl_since": seen.ssl_since,
+            "blockers": seen.latest.blockers,
+            "caa": seen.latest.caa,
+            "expected": seen.latest.expected,
+            "certificate_request": row.checked.as_ref().map(request_json),
+            "advice": advice.as_ref().map(|advice| &advice.owner),
+            "customer": advice.as_ref().map(|advice| &advice.customer),
+        }),
+        None => json!({
             "stage": Stage::CheckingDns,
             "works": false,
             "dns": {"verdict": DnsVerdict::Unknown},
             "ssl": {"verdict": SslVerdict::Unknown},
             "blockers": [],
-            "advice": advice,
-        })
-    });
-    rows.iter().map(domain).chain(invalid).collect()
+            "advice": "It was not looked at yet: the daemon does, or `closte-sync check`",
+        }),
+    }
+}
+
+fn of_invalid(one: &InvalidRow) -> Value {
+    let (word, advice) = match one.clostes_own() {
+        Some(_) => ("not-desired", format!("There is nothing to do: {}", one.reason)),
+        None => {
+            let advice = format!("Correct {} in {}: {}", one.origin, one.screen(), one.reason);
+            ("invalid", advice)
+        }
+    };
+    json!({
+        "domain": one.value,
+        "blog_id": one.blog_id,
+        "origin": one.origin.to_string(),
+        "at_closte": word,
+        "error": one.reason,
+        "stage": Stage::CheckingDns,
+        "works": false,
+        "dns": {"verdict": DnsVerdict::Unknown},
+        "ssl": {"verdict": SslVerdict::Unknown},
+        "blockers": [],
+        "advice": advice,
+    })
 }

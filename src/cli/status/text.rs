@@ -1,0 +1,270 @@
+use std::{fmt::Write as _, iter};
+
+use anstyle::Style;
+use jiff::Timestamp;
+
+use super::row::{ClosteStatus, Row, note, status};
+use crate::{
+    cli::output::{BAD, FAIR, STRONG, paint, rejected_line, since, under, width},
+    ledger::Progress,
+    state::{InvalidRow, LastCycle},
+};
+
+/// The table is not wider than this, in characters: it gets into mails and tickets.
+const WIDEST: usize = 80;
+/// A name gets at least so much of a line, in characters.
+const LEAST_NAME: usize = 12;
+
+pub(super) fn to_text(
+    last_cycle: &LastCycle,
+    rows: &[Row],
+    invalid: &[InvalidRow],
+    now: Timestamp,
+) -> String {
+    let mut text = headline(last_cycle, rows, now);
+    if !rows.is_empty() {
+        let columns = width().map_or(WIDEST, |columns| WIDEST.min(columns.into()));
+        text.push_str(&table(rows, columns, now));
+    }
+    for row in rows {
+        let note = note(&row.entry, now);
+        if !note.is_empty() {
+            let line =
+                under("", &format!("! {}  {}: {note}", row.name, status(&row.entry).as_str()));
+            text.push_str(&paint(row.style(), line));
+        }
+    }
+    for one in invalid {
+        text.push_str(&paint(FAIR, under("", &rejected_line(one))));
+    }
+    text
+}
+
+/// A line for each name, in so many columns, coloured by how it stands. Words stay in one piece; only
+/// names are wrapped.
+fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
+    const HEADER: [&str; 6] = ["DOMAIN", "AT CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"];
+    let cells = |row: &Row| {
+        [
+            row.name.to_string(),
+            status(&row.entry).as_str().to_owned(),
+            row.dns(),
+            row.ssl(now),
+            since(row.since(), now),
+            row.word_of_advice(now).to_owned(),
+        ]
+    };
+    let lines: Vec<(Style, [String; 6])> = iter::once((STRONG, HEADER.map(str::to_owned)))
+        .chain(rows.iter().map(|row| (row.style(), cells(row))))
+        .collect();
+    let mut widths = [0; HEADER.len()];
+    for (_, cells) in &lines {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = cell.len().max(*width);
+        }
+    }
+    let [name_width, word_widths @ ..] = &mut widths;
+    let room = columns.saturating_sub(word_widths.iter().map(|width| 2 + *width).sum());
+    *name_width = room.max(LEAST_NAME).min(*name_width);
+    let (name_width, word_widths) = (*name_width, *word_widths);
+    let mut text = String::new();
+    for (style, [name, words @ ..]) in &lines {
+        let mut parts = textwrap::wrap(name, name_width).into_iter();
+        let mut line = format!("{:name_width$}", parts.next().unwrap_or_default());
+        for (word, width) in words.iter().zip(word_widths) {
+            let _ = write!(line, "  {word:width$}");
+        }
+        let _ = writeln!(text, "{}", paint(*style, line.trim_end()));
+        for part in parts {
+            let _ = writeln!(text, "{part}");
+        }
+    }
+    text
+}
+
+fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
+    let mut text = String::new();
+    let desired = || rows.iter().filter(|row| row.entry.undesired_since.is_none());
+    let is_served = |row: &&Row| {
+        let status = status(&row.entry);
+        matches!(status, ClosteStatus::Current | ClosteStatus::Covered | ClosteStatus::Added)
+    };
+    let works = |row: &&Row| row.seen().is_some_and(|seen| seen.latest.works());
+    match last_cycle.completed_at {
+        Some(at) => {
+            let (served, all, ago) =
+                (desired().filter(is_served).count(), desired().count(), since(at, now));
+            let _ = writeln!(
+                text,
+                "{served} of {all} desired domains are served by Closte, as of {ago} ago"
+            );
+            if desired().any(|row| row.seen().is_some()) {
+                let working = desired().filter(works).count();
+                let _ = writeln!(text, "{working} of {all} work, seen from outside");
+            }
+            // Where no daemon runs, the next list can be days away.
+            let is_of_now = |row: &Row| matches!(&row.entry.progress, Progress::Accepted(attempt) if now < attempt.next);
+            let is_added = |row: &&Row| status(&row.entry) == ClosteStatus::Added;
+            let added = if desired().filter(is_added).all(is_of_now) {
+                "added a moment ago: Closte's next list confirms that"
+            } else {
+                "added: Closte's next list confirms that"
+            };
+            for (which, what) in [
+                (ClosteStatus::Added, added),
+                (
+                    ClosteStatus::Missing,
+                    "missing from Closte's last list: added again if the next one lacks them, too",
+                ),
+            ] {
+                let number = desired().filter(|row| status(&row.entry) == which).count();
+                if number > 0 {
+                    let _ = writeln!(text, "{number} {what}");
+                }
+            }
+        }
+        None => text.push_str("No cycle has been completed yet.\n"),
+    }
+    if let Some((at, error)) = &last_cycle.failure {
+        let line = format!("The last cycle, {} ago, was broken off: {error}", since(*at, now));
+        text.push_str(&paint(BAD, under("", &line)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        cli::status::row::Severity,
+        domain::DomainName,
+        ledger::{Attempt, Entry, RowRef},
+        state::CheckedDomain,
+        status::{
+            Certificate, CheckResult, DnsHistory, DnsResult, DnsVerdict, DomainStatus, LedgerInfo,
+            SslResult, SslVerdict,
+        },
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn row(name: &str, progress: Progress, dns: DnsVerdict, ssl: SslVerdict) -> Row {
+        let certificate = Certificate {
+            issuer: "Practice R1".to_owned(),
+            names: Vec::new(),
+            more_names: 0,
+            not_before: at(-90 * 86_400),
+            not_after: at(9_999 * 86_400),
+            key: "ECDSA P-256".to_owned(),
+        };
+        let latest = CheckResult {
+            dns: DnsResult {
+                verdict: dns,
+                seen: 1,
+                of: 1,
+                addresses: Vec::new(),
+                host: None,
+                aaaa_elsewhere: Vec::new(),
+                strays: Vec::new(),
+                broken_by: None,
+                chain: None,
+                zone: None,
+                name_servers: Vec::new(),
+                history: DnsHistory::default(),
+                error: None,
+                answers: Vec::new(),
+            },
+            ssl: SslResult {
+                verdict: ssl,
+                certificate: Some(certificate),
+                ..SslResult::unknown("")
+            },
+            blockers: Vec::new(),
+            caa: None,
+            caa_unknown: false,
+            expected: vec!["203.0.113.10".to_owned()],
+        };
+        let (name, begun): (DomainName, _) = (name.parse().unwrap(), at(-999 * 86_400));
+        let entry = Entry { progress: progress.clone(), ..Entry::new(RowRef::default(), begun) };
+        let facts = LedgerInfo { added_at: Some(begun), progress, ..LedgerInfo::default() };
+        let seen = DomainStatus {
+            checked_at: begun,
+            latest,
+            dns_since: begun,
+            ssl_since: begun,
+            since: begun,
+            suspect_since: None,
+            alerted_at: None,
+            lacks_certificate_since: None,
+        };
+        let checked = CheckedDomain {
+            name: name.clone(),
+            facts,
+            status: Some(seen),
+            due_at: None,
+            request: None,
+        };
+        Row { name, entry, checked: Some(checked) }
+    }
+
+    #[test]
+    fn an_expired_certificate_is_not_hidden_by_what_is_still_to_come() {
+        let attempt = Attempt { count: 1, next: at(60) };
+        for progress in [Progress::Idle, Progress::Accepted(attempt)] {
+            let row = row("a.example", progress, DnsVerdict::Ok, SslVerdict::Expired);
+            assert_eq!((row.word_of_advice(at(0)), row.severity()), ("renew", Severity::Bad));
+        }
+    }
+
+    #[test]
+    fn a_moment_is_over_when_the_next_list_is_late() {
+        let progress = Progress::Accepted(Attempt { count: 1, next: at(60) });
+        let mut row = row("a.example", progress, DnsVerdict::Ok, SslVerdict::WrongName);
+        if let Some(checked) = &mut row.checked {
+            checked.facts.at_closte_since = None;
+        }
+        let cycle = LastCycle { completed_at: Some(at(0)), ..LastCycle::default() };
+        let said = |now| {
+            let advice = row.advice(None, now).unwrap().owner;
+            (headline(&cycle, std::slice::from_ref(&row), now), advice)
+        };
+        let (headline, advice) = said(at(30));
+        assert!(headline.contains("1 added a moment ago: "), "{headline}");
+        assert!(advice.contains("a.example was added a moment ago, and"), "{advice}");
+        let (headline, advice) = said(at(7 * 60));
+        assert!(headline.contains("1 added: Closte's next list confirms that"), "{headline}");
+        assert!(advice.contains("a.example was added, and"), "{advice}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_has_80_columns_at_most_and_every_name_in_full(
+            names in prop::collection::vec("([a-z]{1,60}\\.){1,3}example|[a-z-]{1,30}x\\.example", 1..4),
+            dns in prop::sample::select(DnsVerdict::ALL),
+            ssl in prop::sample::select(SslVerdict::ALL),
+            progress in prop::sample::select(vec![
+                Progress::Idle,
+                Progress::Accepted(Attempt { count: 1, next: at(60) }),
+                Progress::Failed(Attempt { count: 1, next: at(60) }, "no".to_owned()),
+                Progress::Refused { at: at(-60), error: "no".to_owned() },
+            ]),
+        ) {
+            let names: Vec<String> = names.iter().map(|name| format!("a{name}")).collect();
+            let rows: Vec<Row> =
+                names.iter().map(|name| row(name, progress.clone(), dns, ssl)).collect();
+            let coloured = table(&rows, WIDEST, at(0)).replace('\u{fdd0}', "");
+            let table = console::strip_ansi_codes(&coloured);
+            prop_assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+            let shown: String = table
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split(' ').next())
+                .collect();
+            prop_assert_eq!(shown, names.concat());
+        }
+    }
+}
