@@ -299,7 +299,8 @@ async fn what_an_older_version_wrote_down_is_masked() {
         .execute(sqlx::AssertSqlSafe(format!(
             "UPDATE event SET detail = '{{\"error\": \"it is {KEY}\"}}';
              UPDATE managed SET progress = 'refused', refused_at = 0, error = 'it is {KEY}';
-             INSERT INTO invalid_row VALUES (1, 'row 7', 1, 'it is {KEY}', 'no name', 0);
+             INSERT INTO invalid_row (ledger_id, kind, id, blog_id, value, reason, since)
+               VALUES (1, 'row', 7, 1, 'it is {KEY}', 'no name', 0);
              UPDATE last_cycle SET failed_at = 0, error = 'it is {KEY}'"
         )))
         .await
