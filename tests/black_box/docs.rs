@@ -1,6 +1,6 @@
 //! The documentation says what the program does: each of its tables is compared with the code.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fmt::Debug, fs, path::Path};
 
 use closte_sync::{
     cli,
@@ -40,16 +40,27 @@ fn words(cell: &str) -> impl Iterator<Item = &str> {
     cell.split(',').map(|word| word.trim().trim_matches('`'))
 }
 
-/// The words in the first cells of a table, sorted.
+/// The words in the first cells of a table.
 fn first_words<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
-    let rows = table(text, head);
-    sorted(rows.iter().flat_map(|row| words(row[0])))
+    table(text, head).iter().flat_map(|row| words(row[0])).collect()
 }
 
-fn sorted<T: Ord>(words: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut words: Vec<T> = words.into_iter().collect();
-    words.sort();
-    words
+/// Both have the same words, and none of them twice.
+fn assert_same<T: Ord + Debug>(
+    explained: impl IntoIterator<Item = T>,
+    there_is: impl IntoIterator<Item = T>,
+) {
+    let explained: Vec<T> = explained.into_iter().collect();
+    let number = explained.len();
+    let explained = BTreeSet::from_iter(explained);
+    let there_is = BTreeSet::from_iter(there_is);
+    let lacking: Vec<_> = there_is.difference(&explained).collect();
+    let invented: Vec<_> = explained.difference(&there_is).collect();
+    assert!(
+        lacking.is_empty() && invented.is_empty(),
+        "not explained: {lacking:?}; explained, and not there: {invented:?}"
+    );
+    assert_eq!(number, explained.len(), "something is explained twice: {explained:?}");
 }
 
 #[test]
@@ -61,19 +72,19 @@ fn every_event_has_its_name_and_level() {
         assert!(levels.len() == 1 || levels.len() == names.len(), "{row:?}");
         told.extend(names.into_iter().zip(levels.into_iter().cycle()));
     }
-    assert_eq!(sorted(told), sorted(Event::LEVELS.iter().copied()));
+    assert_same(told, Event::LEVELS.iter().copied());
 }
 
 #[test]
 fn every_verdict_blocker_and_stage_is_there_and_no_other() {
     let dns = DnsVerdict::ALL.iter().map(|verdict| verdict.as_str());
-    assert_eq!(first_words(VERDICTS, "| DNS |"), sorted(dns));
+    assert_same(first_words(VERDICTS, "| DNS |"), dns);
     let ssl = SslVerdict::ALL.iter().map(|verdict| verdict.as_str());
-    assert_eq!(first_words(VERDICTS, "| SSL |"), sorted(ssl));
+    assert_same(first_words(VERDICTS, "| SSL |"), ssl);
     let blockers = Blocker::ALL.iter().map(|blocker| blocker.as_str());
-    assert_eq!(first_words(VERDICTS, "| blocker |"), sorted(blockers));
+    assert_same(first_words(VERDICTS, "| blocker |"), blockers);
     let stages = Stage::ALL.iter().map(|stage| stage.as_str());
-    assert_eq!(first_words(VERDICTS, "| stage |"), sorted(stages));
+    assert_same(first_words(VERDICTS, "| stage |"), stages);
 }
 
 #[test]
@@ -89,7 +100,7 @@ fn every_fault_stands_beside_its_field() {
     let broken = BrokenBy::ALL.iter().map(|fault| ("`dns.broken_by`", fault.as_str()));
     let chain = CnameFault::ALL.iter().map(|fault| ("`dns.chain.fault`", fault.as_str()));
     let caa = CaaFault::ALL.iter().map(|fault| ("`caa.fault`", fault.as_str()));
-    assert_eq!(sorted(told), sorted(broken.chain(chain).chain(caa)));
+    assert_same(told, broken.chain(chain).chain(caa));
 }
 
 #[test]
@@ -124,14 +135,14 @@ async fn every_metric_is_there_with_the_states_that_it_has() {
     })
     .await;
     let names = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
-    assert_eq!(first_words(METRICS, "| metric |"), sorted(names));
+    assert_same(first_words(METRICS, "| metric |"), names);
     let states = metrics.lines().filter_map(|line| {
         line.strip_prefix("closte_sync_cycle_domains{state=\"")?.split('"').next()
     });
     let rows = table(METRICS, "| metric |");
     let row = rows.iter().find(|row| row[0] == "`closte_sync_cycle_domains`").unwrap();
     let told = row[2].split('`').skip(1).step_by(2);
-    assert_eq!(sorted(told), sorted(states));
+    assert_same(told, states);
 }
 
 #[test]
@@ -140,7 +151,7 @@ fn the_readme_has_every_command() {
     let told = rows.iter().map(|row| row[0].trim_matches('`').split(' ').next().unwrap());
     let command = cli::command();
     let commands = command.get_subcommands().map(|command| command.get_name());
-    assert_eq!(sorted(told), sorted(commands.filter(|name| *name != "help")));
+    assert_same(told, commands.filter(|name| *name != "help"));
 }
 
 /// What a heading is called in a link.
