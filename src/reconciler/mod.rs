@@ -4,6 +4,7 @@ mod calls;
 mod certificates;
 mod config;
 mod desired;
+mod fingerprint;
 mod identity;
 mod news;
 mod outcome;
@@ -35,7 +36,8 @@ use crate::{
     state::{FileLock, InvalidRow, LedgerId, Loop, State, StateError},
     wordpress::{self, Network, Source, SourceError},
 };
-use desired::{fingerprint, invalid};
+use desired::invalid;
+use fingerprint::fingerprint;
 use identity::Identity;
 use outcome::unparsed_elements;
 
