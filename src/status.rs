@@ -1,180 +1,296 @@
 //! How each name stands, seen from outside. Plain data: [`crate::checks`] looks and decides,
 //! [`crate::state`] keeps it.
 
-use std::{fmt, net::IpAddr};
+use std::net::IpAddr;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+use thiserror::Error;
 
 use crate::ledger::Progress;
 
-/// Enums whose every case is a fixed word: in tables, in JSON, in the state database.
+/// A text that is none of an enum's words.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no word of this kind: {0:?}")]
+pub struct UnknownWord(String);
+
+impl From<&str> for UnknownWord {
+    fn from(word: &str) -> Self {
+        Self(word.to_owned())
+    }
+}
+
+/// Each case has one word, which strum makes of its name: in tables, in JSON, in the state database.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$case_doc])* $case,)*
-        }
-
+    ($($name:ident)*) => {$(
         impl $name {
-            /// Every case.
-            pub const ALL: &[Self] = &[$(Self::$case),*];
-
             /// The word for it.
             pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$case => $word,)*
-                }
+                self.into()
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
+        impl TryFrom<String> for $name {
+            type Error = UnknownWord;
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                let known = Self::ALL.iter().find(|case| case.as_str() == word);
-                known.copied().ok_or_else(|| D::Error::custom(format!("unknown word {word:?}")))
+            fn try_from(word: String) -> Result<Self, UnknownWord> {
+                word.parse()
             }
         }
     )*};
 }
 
-words! {
-    /// Where the name's DNS points.
-    DnsVerdict {
-        /// It is at the expected place for every resolver that counts.
-        Ok = "ok",
-        /// It is for some resolvers, and others still have an old answer.
-        Propagating = "propagating",
-        /// It points somewhere else.
-        Elsewhere = "elsewhere",
-        /// All its addresses belong to `checks.proxies`.
-        Proxied = "proxied",
-        /// There is no such name (NXDOMAIN).
-        NoSuchName = "no-such-name",
-        /// The name has no address.
-        NoAddress = "no-address",
-        /// Its name servers are out of order: they fail, disagree, or their signatures are wrong.
-        Broken = "broken",
-        /// We could not ask. It never counts against the name.
-        Unknown = "unknown",
-    }
+words! { DnsVerdict BrokenBy SslVerdict Blocker CaaFault CnameFault Stage }
 
-    /// What puts a name's DNS out of order.
-    BrokenBy {
-        /// Its servers fail.
-        Failure = "failure",
-        /// Its DNSSEC signatures are wrong.
-        Signatures = "signatures",
-        /// Its servers do not agree.
-        Disagreement = "disagreement",
-        /// Its chain of CNAMEs is longer than some resolvers follow.
-        LongChain = "long-chain",
-    }
+/// Where the name's DNS points.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum DnsVerdict {
+    /// It is at the expected place for every resolver that counts.
+    Ok,
+    /// It is for some resolvers, and others still have an old answer.
+    Propagating,
+    /// It points somewhere else.
+    Elsewhere,
+    /// All its addresses belong to `checks.proxies`.
+    Proxied,
+    /// There is no such name (NXDOMAIN).
+    NoSuchName,
+    /// The name has no address.
+    NoAddress,
+    /// Its name servers are out of order: they fail, disagree, or their signatures are wrong.
+    Broken,
+    /// We could not ask. It never counts against the name.
+    Unknown,
+}
 
-    /// How its certificate stands, from the best to the worst.
-    SslVerdict {
-        /// A visitor's browser accepts it.
-        Valid = "valid",
-        /// A browser accepts it, over ways of encryption that are going out of use.
-        OldTls = "old-tls",
-        /// A browser accepts it, but not for much longer.
-        Expiring = "expiring",
-        /// It is for other names.
-        WrongName = "wrong-name",
-        /// It signed itself.
-        SelfSigned = "self-signed",
-        /// Its issuer is none that browsers trust.
-        UnknownIssuer = "unknown-issuer",
-        /// The server does not send the certificate of its issuer.
-        IncompleteChain = "incomplete-chain",
-        /// The time of its issuer's certificate, as the server sends it, is over.
-        ExpiredIssuer = "expired-issuer",
-        /// Its key is of a kind that not every browser takes.
-        UnsupportedKey = "unsupported-key",
-        /// Its key or a signature is too weak for browsers.
-        Weak = "weak",
-        /// Its time has not begun.
-        NotYetValid = "not-yet-valid",
-        /// Its time is over.
-        Expired = "expired",
-        /// The server demands a certificate of the visitor.
-        ClientCertificate = "client-certificate",
-        /// Something answers, but TLS does not come about.
-        HandshakeFailed = "handshake-failed",
-        /// Nothing listens there.
-        Refused = "refused",
-        /// Nothing answers there.
-        TimedOut = "timed-out",
-        /// We could not look. It never counts against the name.
-        Unknown = "unknown",
-    }
+/// What puts a name's DNS out of order.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum BrokenBy {
+    /// Its servers fail.
+    Failure,
+    /// Its DNSSEC signatures are wrong.
+    Signatures,
+    /// Its servers do not agree.
+    Disagreement,
+    /// Its chain of CNAMEs is longer than some resolvers follow.
+    LongChain,
+}
 
-    /// What stops a certificate although the A record is right.
-    Blocker {
-        /// An AAAA record points somewhere else.
-        AaaaElsewhere = "aaaa-elsewhere",
-        /// The CAA records allow none of `checks.certificate_authorities`.
-        CaaForbids = "caa-forbids",
-        /// The CAA records cannot be looked up, so no authority may issue.
-        CaaUnreachable = "caa-unreachable",
-    }
+/// How its certificate stands, from the best to the worst.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum SslVerdict {
+    /// A visitor's browser accepts it.
+    Valid,
+    /// A browser accepts it, over ways of encryption that are going out of use.
+    OldTls,
+    /// A browser accepts it, but not for much longer.
+    Expiring,
+    /// It is for other names.
+    WrongName,
+    /// It signed itself.
+    SelfSigned,
+    /// Its issuer is none that browsers trust.
+    UnknownIssuer,
+    /// The server does not send the certificate of its issuer.
+    IncompleteChain,
+    /// The time of its issuer's certificate, as the server sends it, is over.
+    ExpiredIssuer,
+    /// Its key is of a kind that not every browser takes.
+    UnsupportedKey,
+    /// Its key or a signature is too weak for browsers.
+    Weak,
+    /// Its time has not begun.
+    NotYetValid,
+    /// Its time is over.
+    Expired,
+    /// The server demands a certificate of the visitor.
+    ClientCertificate,
+    /// Something answers, but TLS does not come about.
+    HandshakeFailed,
+    /// Nothing listens there.
+    Refused,
+    /// Nothing answers there.
+    TimedOut,
+    /// We could not look. It never counts against the name.
+    Unknown,
+}
 
-    /// What is wrong with CAA records.
-    CaaFault {
-        /// They allow others.
-        NotAllowed = "not-allowed",
-        /// They demand something that authorities do not know.
-        UnknownCritical = "unknown-critical",
-        /// They allow the right one, under a condition that is not met.
-        Restricted = "restricted",
-        /// They cannot be looked up.
-        Unreachable = "unreachable",
-    }
+/// What stops a certificate although the A record is right.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum Blocker {
+    /// An AAAA record points somewhere else.
+    AaaaElsewhere,
+    /// The CAA records allow none of `checks.certificate_authorities`.
+    CaaForbids,
+    /// The CAA records cannot be looked up, so no authority may issue.
+    CaaUnreachable,
+}
 
-    /// Why CNAMEs lead nowhere.
-    CnameFault {
-        /// They lead back to where they came from.
-        Loop = "loop",
-        /// There are more of them than resolvers follow.
-        TooLong = "too-long",
-        /// What they lead to does not exist.
-        NoSuchName = "no-such-name",
-        /// What they lead to has no address.
-        NoAddress = "no-address",
-        /// The name servers of what they lead to fail.
-        Failure = "failure",
-        /// The DNSSEC signatures of what they lead to are wrong.
-        Signatures = "signatures",
-    }
+/// What is wrong with CAA records.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum CaaFault {
+    /// They allow others.
+    NotAllowed,
+    /// They demand something that authorities do not know.
+    UnknownCritical,
+    /// They allow the right one, under a condition that is not met.
+    Restricted,
+    /// They cannot be looked up.
+    Unreachable,
+}
 
-    /// The plugin's own words for a domain's progress.
-    Stage {
-        /// Its DNS is not right yet.
-        CheckingDns = "checking-dns",
-        /// Its DNS is right, its certificate is not there yet.
-        CheckingSslCert = "checking-ssl-cert",
-        /// It works.
-        Done = "done",
-        /// It works without a certificate. The plugin's word; the checks never say it.
-        DoneWithoutSsl = "done-without-ssl",
-        /// Its DNS has not been right for a long time.
-        Failed = "failed",
-        /// Its certificate has been missing for a long time.
-        SslFailed = "ssl-failed",
-    }
+/// Why CNAMEs lead nowhere.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum CnameFault {
+    /// They lead back to where they came from.
+    Loop,
+    /// There are more of them than resolvers follow.
+    TooLong,
+    /// What they lead to does not exist.
+    NoSuchName,
+    /// What they lead to has no address.
+    NoAddress,
+    /// The name servers of what they lead to fail.
+    Failure,
+    /// The DNSSEC signatures of what they lead to are wrong.
+    Signatures,
+}
+
+/// The plugin's own words for a domain's progress.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::from)]
+pub enum Stage {
+    /// Its DNS is not right yet.
+    CheckingDns,
+    /// Its DNS is right, its certificate is not there yet.
+    CheckingSslCert,
+    /// It works.
+    Done,
+    /// It works without a certificate. The plugin's word; the checks never say it.
+    DoneWithoutSsl,
+    /// Its DNS has not been right for a long time.
+    Failed,
+    /// Its certificate has been missing for a long time.
+    SslFailed,
 }
 
 impl DnsVerdict {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use proptest::prelude::*;
+use strum::VariantArray as _;
 
 use super::{
     checker::find_blockers,
@@ -22,11 +23,11 @@ pub(crate) const RIGHT: &str = "203.0.113.10";
 
 /// A look at a name, put together as [`super::Checker::look`] does.
 pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult> {
-    let chain = prop::option::of(prop::sample::select(CnameFault::ALL));
+    let chain = prop::option::of(prop::sample::select(CnameFault::VARIANTS));
     let zone = prop::option::of(prop::option::of(Just("GoDaddy".to_owned())));
     let zone = zone
         .prop_map(|zone| zone.map(|provider| Zone { name: "shop.example".to_owned(), provider }));
-    let caa = prop::option::of((prop::sample::select(CaaFault::ALL), any::<bool>()));
+    let caa = prop::option::of((prop::sample::select(CaaFault::VARIANTS), any::<bool>()));
     let knows_where = prop::bool::weighted(0.9);
     (answers(), ssl(now), caa, chain, zone, knows_where).prop_map(
         |(answers, ssl, caa, chain, zone, knows_where)| {
@@ -98,8 +99,8 @@ fn answers() -> impl Strategy<Value = Vec<Addresses>> {
 }
 
 fn ssl(now: Timestamp) -> impl Strategy<Value = SslResult> {
-    let verdict = prop_oneof![Just(SslVerdict::Valid), prop::sample::select(SslVerdict::ALL)];
-    (verdict, prop::option::of(prop::sample::select(SslVerdict::ALL))).prop_map(
+    let verdict = prop_oneof![Just(SslVerdict::Valid), prop::sample::select(SslVerdict::VARIANTS)];
+    (verdict, prop::option::of(prop::sample::select(SslVerdict::VARIANTS))).prop_map(
         move |(verdict, other)| {
             let address: IpAddr = RIGHT.parse().unwrap();
             let seen = |verdict| AddressSeen { address, verdict, error: None };

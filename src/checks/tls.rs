@@ -304,12 +304,7 @@ fn worst(seen: Vec<SslResult>) -> SslResult {
         Some(AddressSeen { address: one.address?, verdict, error })
     };
     let addresses = seen.iter().filter_map(address).collect();
-    let badness = |verdict: SslVerdict| {
-        if verdict == SslVerdict::Unknown {
-            return None;
-        }
-        SslVerdict::ALL.iter().position(|one| *one == verdict)
-    };
+    let badness = |verdict| (verdict != SslVerdict::Unknown).then_some(verdict);
     let worst = seen.into_iter().enumerate().max_by_key(|(number, one)| {
         let is_ipv6 = one.address.is_some_and(|address| address.is_ipv6());
         (badness(one.verdict), is_ipv6, Reverse(*number))

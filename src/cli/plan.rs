@@ -219,11 +219,11 @@ fn to_json(preview: &Preview) -> Value {
     let decision = |(name, decision): &(DomainName, Decision)| {
         let mut fields = Map::new();
         fields.insert("domain".into(), json!(name));
-        fields.insert("decision".into(), json!(word(decision)));
+        fields.insert("decision".into(), json!(<&str>::from(decision)));
         fields.insert("reason".into(), json!(reason(decision, now)));
         match decision {
             Decision::Held(guard) => {
-                fields.insert("guard".into(), json!(guard_word(guard)));
+                fields.insert("guard".into(), json!(<&str>::from(guard)));
             }
             Decision::Covered { by } => {
                 fields.insert("by".into(), json!(by));
@@ -268,36 +268,4 @@ fn to_json(preview: &Preview) -> Value {
         "no_records": no_records,
         "sites_on_own_domain": network.on_own_domain,
     })
-}
-
-fn word(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Add(_) => "add",
-        Decision::Remove { .. } => "remove",
-        Decision::Held(_) => "held",
-        Decision::Waiting { .. } => "waiting",
-        Decision::Unconfirmed { .. } => "unconfirmed",
-        Decision::Missing => "missing",
-        Decision::Covered { .. } => "covered",
-        Decision::Refused { .. } => "refused",
-        Decision::Unmanaged => "unmanaged",
-    }
-}
-
-fn guard_word(guard: &Guard) -> &'static str {
-    match guard {
-        Guard::Excluded => "excluded",
-        Guard::ClostesOwn => "clostes-own",
-        Guard::OwnName => "own-name",
-        Guard::Carried => "carried",
-        Guard::Kept => "kept",
-        Guard::UpsertOnly => "upsert-only",
-        Guard::EmptyTable => "empty-table",
-        Guard::UnreadableRow(_) => "unreadable-row",
-        Guard::PerhapsDesired => "perhaps-desired",
-        Guard::ListIncomplete => "list-incomplete",
-        Guard::StillServing(_) => "still-serving",
-        Guard::Grace { .. } => "grace",
-        Guard::TooMany { .. } => "too-many",
-    }
 }

@@ -8,6 +8,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
+use strum::{Display, EnumCount, EnumIter, IntoEnumIterator as _};
 
 use crate::{domain::DomainName, secrets};
 
@@ -31,9 +32,9 @@ pub struct ListShape {
     keyed: usize,
 }
 
-/// How many values of each kind, in the order of [`JsonKind::ALL`].
+/// How many values of each kind, in the order of [`JsonKind`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Kinds([usize; JsonKind::ALL.len()]);
+struct Kinds([usize; JsonKind::COUNT]);
 
 /// The names of an object's keys, and the kinds of their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +45,8 @@ pub(super) struct Keys {
 }
 
 /// A kind of JSON value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumCount, EnumIter)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum JsonKind {
     Null,
     Boolean,
@@ -55,20 +57,6 @@ pub(super) enum JsonKind {
 }
 
 impl JsonKind {
-    const ALL: [Self; 6] =
-        [Self::Null, Self::Boolean, Self::Number, Self::String, Self::Array, Self::Object];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Boolean => "boolean",
-            Self::Number => "number",
-            Self::String => "string",
-            Self::Array => "array",
-            Self::Object => "object",
-        }
-    }
-
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -83,13 +71,13 @@ impl JsonKind {
 
 impl Kinds {
     fn add(&mut self, kind: JsonKind) {
-        for (count, one) in self.0.iter_mut().zip(JsonKind::ALL) {
+        for (count, one) in self.0.iter_mut().zip(JsonKind::iter()) {
             *count += usize::from(one == kind);
         }
     }
 
     fn counts(&self) -> impl Iterator<Item = (usize, JsonKind)> {
-        self.0.into_iter().zip(JsonKind::ALL).filter(|(count, _)| *count > 0)
+        self.0.into_iter().zip(JsonKind::iter()).filter(|(count, _)| *count > 0)
     }
 }
 
@@ -157,7 +145,7 @@ impl fmt::Display for Kinds {
     /// `2 string, 1 null`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts: Vec<String> =
-            self.counts().map(|(count, kind)| format!("{count} {}", kind.as_str())).collect();
+            self.counts().map(|(count, kind)| format!("{count} {kind}")).collect();
         f.write_str(&counts.join(", "))
     }
 }

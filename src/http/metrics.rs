@@ -6,6 +6,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use strum::VariantArray as _;
 
 use crate::{
     checks::stage_of,
@@ -166,13 +167,13 @@ fn register_census(registry: &mut Registry, status_counts: &[StatusCount]) {
     let by_dns = Family::<ByVerdict, Gauge>::default();
     let by_ssl = Family::<ByVerdict, Gauge>::default();
     // Those that no name has are zero, not absent: alerts need them.
-    for stage in Stage::ALL {
+    for stage in Stage::VARIANTS {
         by_stage.get_or_create(&ByStage { stage: stage.as_str() }).set(0);
     }
-    for verdict in DnsVerdict::ALL {
+    for verdict in DnsVerdict::VARIANTS {
         by_dns.get_or_create(&ByVerdict { verdict: verdict.as_str() }).set(0);
     }
-    for verdict in SslVerdict::ALL {
+    for verdict in SslVerdict::VARIANTS {
         by_ssl.get_or_create(&ByVerdict { verdict: verdict.as_str() }).set(0);
     }
     for StatusCount { dns, ssl, is_late, names, .. } in status_counts {

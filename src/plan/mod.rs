@@ -17,6 +17,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use strum::IntoStaticStr;
 
 use crate::{
     domain::{DomainName, Pattern},
@@ -99,7 +100,8 @@ pub struct Plan {
 }
 
 /// What becomes of a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Decision {
     /// Desired and not there: add it.
     Add(Reason),
@@ -155,7 +157,8 @@ pub enum Reason {
 }
 
 /// Why a name that is no longer desired stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Guard {
     /// It matches `sync.exclude`.
     Excluded,

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use serde::Serialize;
+use strum::IntoStaticStr;
 use thiserror::Error;
 
 use crate::{
@@ -58,11 +59,13 @@ pub enum CycleError {
 }
 
 /// How a cycle went, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum CycleResult {
     /// All that could be done was done.
     Ok,
     /// The network could not be read.
+    #[strum(serialize = "wordpress_failed")]
     WordPressFailed,
     /// Closte could not be asked for all that there was to ask.
     ClosteFailed,
@@ -75,13 +78,7 @@ pub enum CycleResult {
 impl CycleResult {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::WordPressFailed => "wordpress_failed",
-            Self::ClosteFailed => "closte_failed",
-            Self::StateFailed => "state_failed",
-            Self::Stopped => "stopped",
-        }
+        self.into()
     }
 }
 

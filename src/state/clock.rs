@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
+use strum::IntoStaticStr;
 
 use super::{State, StateError, columns::At};
 use crate::{
@@ -9,7 +10,8 @@ use crate::{
 };
 
 /// Who waits: each has tables of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Loop {
     /// Of the cycles, the daemon's and those of `apply`: one at a clock.
     Cycles,
@@ -59,7 +61,7 @@ impl State {
     pub async fn reckon_on(&self, whose: Loop, clock: &mut Clock) -> Result<bool, StateError> {
         let booted_at = sqlx::query_scalar!(
             r#"SELECT booted_at AS "booted_at: At" FROM reckoning WHERE loop = ? AND boot = ?"#,
-            whose.as_str(),
+            <&str>::from(whose),
             clock.boot().id,
         );
         let Some(At(at)) = booted_at.fetch_optional(&self.pool).await? else { return Ok(false) };
@@ -82,15 +84,6 @@ impl State {
         shift_other_waits(connection, whose, by).await?;
         reckon(connection, whose, &jump.boot).await?;
         Ok(recording.commit().await?)
-    }
-}
-
-impl Loop {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Cycles => "cycles",
-            Self::Checks => "checks",
-        }
     }
 }
 
@@ -166,7 +159,7 @@ async fn shift_other_waits(
 async fn reckon(connection: &mut SqliteConnection, whose: Loop, boot: &Boot) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT OR REPLACE INTO reckoning (loop, boot, booted_at) VALUES (?, ?, ?)",
-        whose.as_str(),
+        <&str>::from(whose),
         boot.id,
         At(boot.at),
     )

@@ -292,7 +292,7 @@ async fn what_makes_no_sense_is_an_error_and_no_default() {
         ),
         (
             "UPDATE domain_status SET latest = '{\"ssl\": {\"verdict\": \"fine\"}}', checked_at = NULL",
-            "(\"fine\": no verdict is called that)",
+            "no word of this kind: \"fine\"",
         ),
         ("UPDATE domain_status SET since = NULL", "the status of idle.example: it is incomplete"),
     ] {

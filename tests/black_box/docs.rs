@@ -9,6 +9,7 @@ use closte_sync::{
     simulator::Face,
     status::{Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SslVerdict, Stage},
 };
+use strum::VariantArray as _;
 
 use crate::{
     http::{address, get, with_endpoint},
@@ -77,13 +78,13 @@ fn every_event_has_its_name_and_level() {
 
 #[test]
 fn every_verdict_blocker_and_stage_is_there_and_no_other() {
-    let dns = DnsVerdict::ALL.iter().map(|verdict| verdict.as_str());
+    let dns = DnsVerdict::VARIANTS.iter().map(|verdict| verdict.as_str());
     assert_same(first_words(VERDICTS, "| DNS |"), dns);
-    let ssl = SslVerdict::ALL.iter().map(|verdict| verdict.as_str());
+    let ssl = SslVerdict::VARIANTS.iter().map(|verdict| verdict.as_str());
     assert_same(first_words(VERDICTS, "| SSL |"), ssl);
-    let blockers = Blocker::ALL.iter().map(|blocker| blocker.as_str());
+    let blockers = Blocker::VARIANTS.iter().map(|blocker| blocker.as_str());
     assert_same(first_words(VERDICTS, "| blocker |"), blockers);
-    let stages = Stage::ALL.iter().map(|stage| stage.as_str());
+    let stages = Stage::VARIANTS.iter().map(|stage| stage.as_str());
     assert_same(first_words(VERDICTS, "| stage |"), stages);
 }
 
@@ -97,9 +98,9 @@ fn every_fault_stands_beside_its_field() {
         }
         told.extend(words(row[1]).map(|word| (field, word)));
     }
-    let broken = BrokenBy::ALL.iter().map(|fault| ("`dns.broken_by`", fault.as_str()));
-    let chain = CnameFault::ALL.iter().map(|fault| ("`dns.chain.fault`", fault.as_str()));
-    let caa = CaaFault::ALL.iter().map(|fault| ("`caa.fault`", fault.as_str()));
+    let broken = BrokenBy::VARIANTS.iter().map(|fault| ("`dns.broken_by`", fault.as_str()));
+    let chain = CnameFault::VARIANTS.iter().map(|fault| ("`dns.chain.fault`", fault.as_str()));
+    let caa = CaaFault::VARIANTS.iter().map(|fault| ("`caa.fault`", fault.as_str()));
     assert_same(told, broken.chain(chain).chain(caa));
 }
 

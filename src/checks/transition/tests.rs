@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use strum::VariantArray as _;
 
 use super::*;
 use crate::{
@@ -198,7 +199,7 @@ fn how_it_is_served_is_no_news_and_nobody_waits_for_what_no_certificate_mends() 
     assert_eq!(names(&second), [""; 0]);
     assert_eq!(names(&look(Some(&second.status), of(SslVerdict::OldTls), at(610))), [""; 0]);
 
-    for ssl in SslVerdict::ALL {
+    for ssl in SslVerdict::VARIANTS {
         let lacks = look(None, of(*ssl), at(10)).status.lacks_certificate_since.is_some();
         let another_helps = !ssl.is_good()
             && ![
@@ -418,16 +419,16 @@ fn a_stage_that_lasts_is_called_failed_and_never_given_up() {
 }
 
 fn observations() -> impl Strategy<Value = CheckResult> {
-    let blockers = prop::sample::subsequence(Blocker::ALL.to_vec(), 0..=2);
-    let dns = prop::sample::select(DnsVerdict::ALL);
-    let ssl = prop::sample::select(SslVerdict::ALL);
+    let blockers = prop::sample::subsequence(Blocker::VARIANTS.to_vec(), 0..=2);
+    let dns = prop::sample::select(DnsVerdict::VARIANTS);
+    let ssl = prop::sample::select(SslVerdict::VARIANTS);
     (dns, ssl, blockers).prop_map(|(dns, ssl, blockers)| seen(dns, ssl, &blockers))
 }
 
 proptest! {
     #[test]
     fn unknown_changes_no_verdict_and_says_nothing(
-        looks in prop::collection::vec(observations(), 1..6), ssl in prop::sample::select(SslVerdict::ALL)
+        looks in prop::collection::vec(observations(), 1..6), ssl in prop::sample::select(SslVerdict::VARIANTS)
     ) {
         let mut status: Option<DomainStatus> = None;
         for (number, seen) in looks.into_iter().enumerate() {

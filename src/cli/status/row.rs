@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use strum::IntoStaticStr;
 
 use crate::{
     checks::{Advice, advise},
@@ -105,7 +106,8 @@ impl Row {
 }
 
 /// How a name stands at Closte, worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum ClosteStatus {
     Refused,
     Failing,
@@ -115,6 +117,7 @@ pub(super) enum ClosteStatus {
     Gone,
     Added,
     Covered,
+    #[strum(serialize = "yes")]
     Current,
 }
 
@@ -135,17 +138,7 @@ pub(super) fn status(entry: &Entry) -> ClosteStatus {
 
 impl ClosteStatus {
     pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Failing => "failing",
-            Self::Adding => "adding",
-            Self::Missing => "missing",
-            Self::Removing => "removing",
-            Self::Gone => "gone",
-            Self::Added => "added",
-            Self::Covered => "covered",
-            Self::Current => "yes",
-        }
+        self.into()
     }
 }
 

@@ -16,6 +16,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use strum::IntoStaticStr;
 
 use super::{Reconciler, Rules, Shutdown};
 use crate::{
@@ -33,7 +34,8 @@ const READS: u32 = 3;
 const BATCH: usize = 100;
 
 /// What becomes of the record of a site that has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum RecordDecision {
     /// It is written.
     Write,
@@ -96,12 +98,8 @@ impl RecordDecision {
     /// A stable word for programs.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Write => "write",
-            Self::NotYet { .. } => "not-yet",
             Self::Never(reason) => reason.as_str(),
-            Self::Excluded => "excluded",
-            Self::SwitchedOff => "switched-off",
-            Self::TakenBack(_) => "taken-back",
+            other => other.into(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use strum::IntoStaticStr;
 use thiserror::Error;
 
 use super::{Mapping, Network, forms::BaseDomains};
@@ -27,7 +28,8 @@ pub struct Site {
 }
 
 /// Why a site gets no domain record, whatever the operator's settings are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum NoRecord {
     /// The plugin removes nothing then, and neither do we.
     #[error("it is archived, spam or deleted")]
@@ -94,20 +96,7 @@ impl NoRecord {
 
     /// A stable word for programs.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gone => "gone",
-            Self::NetworkDomain => "network-domain",
-            Self::MainSite => "main-site",
-            Self::OtherPath => "other-path",
-            Self::SharedDomain => "shared-domain",
-            Self::BaseDomain => "base-domain",
-            Self::HasRowElsewhere => "has-row-elsewhere",
-            Self::TwinElsewhere => "twin-elsewhere",
-            Self::DoesNotFit => "does-not-fit",
-            Self::MainSiteUnknown => "main-site-unknown",
-            Self::CurrentSiteUnknown => "current-site-unknown",
-            Self::BaseDomainsUnknown => "base-domains-unknown",
-        }
+        self.into()
     }
 }
 
