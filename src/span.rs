@@ -21,7 +21,12 @@ pub fn span(duration: Duration) -> String {
 
 /// The time between two moments; `0s` where the second is not after the first.
 pub fn span_between(from: Timestamp, to: Timestamp) -> String {
-    span(to.duration_since(from).try_into().unwrap_or_default())
+    span(between(from, to))
+}
+
+/// The time between two moments; none where the second is not after the first.
+pub fn between(from: Timestamp, to: Timestamp) -> Duration {
+    to.duration_since(from).try_into().unwrap_or_default()
 }
 
 /// How long something lasts, in whole days, and in smaller units only where it is less than one:

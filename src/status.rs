@@ -398,15 +398,15 @@ pub struct DnsHistory {
 }
 
 impl DnsHistory {
-    /// The different verdicts of late, in words.
-    pub fn words(&self) -> String {
-        let mut words: Vec<&str> = Vec::new();
-        for word in self.verdicts.iter().rev().map(|verdict| verdict.as_str()) {
-            if !words.contains(&word) {
-                words.push(word);
+    /// The different verdicts of late, the latest first.
+    pub fn different(&self) -> Vec<DnsVerdict> {
+        let mut different = Vec::new();
+        for verdict in self.verdicts.iter().rev() {
+            if !different.contains(verdict) {
+                different.push(*verdict);
             }
         }
-        words.join(", ")
+        different
     }
 }
 

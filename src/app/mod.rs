@@ -205,7 +205,6 @@ impl App {
         match self.components(state) {
             Ok((components, mut news)) => {
                 let changed = self.settings.changes_since(&before);
-                let changed = (!changed.is_empty()).then(|| changed.join(", "));
                 news.insert(0, Event::Reloaded { changed });
                 Ok((components, news))
             }

@@ -316,11 +316,11 @@ impl Scheduler {
 
 /// What there is to find of the resolvers.
 fn resolvers(checks: &Checker) -> [Finding; 3] {
-    let finding = |condition, resolvers: Vec<String>, event: &dyn Fn(String) -> Event| {
+    let finding = |condition, resolvers: Vec<String>, event: &dyn Fn(Vec<String>) -> Event| {
         if resolvers.is_empty() {
             Finding::Clear(condition)
         } else {
-            Finding::Raise(condition, event(resolvers.join(", ")))
+            Finding::Raise(condition, event(resolvers))
         }
     };
     [

@@ -237,7 +237,12 @@ fn to_json(preview: &Preview) -> Value {
         }
         Value::Object(fields)
     };
-    let row = |one: &&InvalidRow| json!({"origin": one.origin.to_string(), "blog_id": one.blog_id, "value": one.value, "reason": one.reason});
+    let row = |one: &&InvalidRow| {
+        let (kind, id) = (one.origin.kind(), one.origin.id());
+        json!({
+            "kind": kind, "id": id, "blog_id": one.blog_id, "value": one.value, "reason": one.reason,
+        })
+    };
     let (not_desired, invalid) = by_reason(&preview.invalid);
     let network = &preview.network;
     let sites = network.sites_without_record.iter().zip(&preview.records);

@@ -24,7 +24,7 @@ pub(super) async fn execute(mut app: App, layers: &Layers, log: &Log) -> Result<
     let (components, news) = app.components(&state)?;
     let settings = app.settings();
     let started = Event::Started {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
         database: settings.database()?.to_string(),
         closte: settings.closte.base_url.to_string(),
         state: settings.state.path.display().to_string(),

@@ -133,7 +133,7 @@ async fn attend(
             Signal::Stop(name) => {
                 service::stopping();
                 stop.force();
-                tell(state, Event::Stopping { signal: name.to_owned() }).await;
+                tell(state, Event::Stopping { signal: name }).await;
                 ended.cancelled().await;
                 return None;
             }

@@ -6,10 +6,14 @@
 pub mod conditions;
 mod recorder;
 
+use jiff::Timestamp;
 pub use recorder::{Recorder, Recording};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::domain::DomainName;
+use crate::{
+    domain::DomainName,
+    status::{Blocker, DnsVerdict, SslVerdict, Stage},
+};
 
 macro_rules! events {
     ($($(#[$doc:meta])* $level:ident $name:literal $variant:ident $(($domain:ident))? {
@@ -52,13 +56,13 @@ macro_rules! events {
 
             /// Everything else, as a JSON object. Fields without a value are left out.
             pub fn detail(&self) -> Value {
-                let mut detail = match self {
-                    $(Self::$variant { $($field,)* .. } => json!({ $(stringify!($field): $field),* }),)*
+                let fields: Map<String, Value> = match self {
+                    $(Self::$variant { $($field,)* .. } => [$((stringify!($field), $field.in_json())),*]
+                        .into_iter()
+                        .filter_map(|(name, value): (&str, Option<Value>)| Some((name.to_owned(), value?)))
+                        .collect(),)*
                 };
-                if let Some(fields) = detail.as_object_mut() {
-                    fields.retain(|_, value| !value.is_null());
-                }
-                detail
+                fields.into()
             }
 
             /// Notes for how long the condition that it tells of has lasted.
@@ -75,7 +79,7 @@ macro_rules! events {
                         name: $name,
                         target: "closte_sync",
                         tracing::Level::$level,
-                        { $($domain = $domain.as_str(),)? $($field),* }
+                        { $($domain = $domain.as_str(),)? $($field = for_log($field).as_deref()),* }
                     ),)*
                 }
             }
@@ -83,7 +87,49 @@ macro_rules! events {
     };
 }
 
-/// Sets the field `for_s`, and no other.
+/// What an event tells.
+trait Field {
+    /// As JSON, the same in the log and in the state database; none where there is nothing to tell.
+    fn in_json(&self) -> Option<Value>;
+}
+
+macro_rules! fields {
+    ($($type:ty)*) => {$(
+        impl Field for $type {
+            fn in_json(&self) -> Option<Value> {
+                Some(json!(self))
+            }
+        }
+    )*};
+}
+
+fields! { u32 u64 i64 String &str DomainName DnsVerdict SslVerdict Blocker Stage }
+
+impl Field for Timestamp {
+    /// To the second: finer is only noise for people.
+    fn in_json(&self) -> Option<Value> {
+        Some(format!("{self:.0}").into())
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    fn in_json(&self) -> Option<Value> {
+        self.as_ref()?.in_json()
+    }
+}
+
+impl<T: Field> Field for Vec<T> {
+    fn in_json(&self) -> Option<Value> {
+        (!self.is_empty()).then(|| self.iter().filter_map(T::in_json).collect())
+    }
+}
+
+/// `tracing` knows neither lists nor times: [`crate::telemetry`] takes bytes for JSON.
+fn for_log(field: &impl Field) -> Option<Vec<u8>> {
+    Some(field.in_json()?.to_string().into_bytes())
+}
+
+/// Sets the field `for_s` of a condition, and no other.
 macro_rules! note_time {
     (for_s $field:ident $time:ident) => {
         *$field = $time.as_secs()
@@ -127,41 +173,41 @@ events! {
     /// Two lists of Closte lack the name, and nobody here removed it. It is added again.
     WARN "domain.lost" Lost(domain) { blog_id: Option<i64> }
     /// The same of many names at once.
-    WARN "sync.domains_lost" DomainsLost { domains: u64, examples: String, remedy: String }
+    WARN "sync.domains_lost" DomainsLost { domains: u64, examples: Vec<DomainName>, remedy: String }
     /// So many of these were added again.
     INFO "sync.domains_restored" DomainsRestored { domains: u64 }
     /// Closte said yes, but does not list the name.
     WARN "domain.not_listed" NotListed(domain) { blog_id: Option<i64>, attempt: u32 }
     /// The same of many names at once.
     WARN "sync.domains_not_listed" DomainsNotListed {
-        domains: u64, examples: String, remedy: String,
+        domains: u64, examples: Vec<DomainName>, remedy: String,
     }
     /// Closte said that the name is removed, but still lists it.
     WARN "domain.still_listed" StillListed(domain) { blog_id: Option<i64>, attempt: u32 }
     /// The same of many names at once.
     WARN "sync.domains_still_listed" DomainsStillListed {
-        domains: u64, examples: String, remedy: String,
+        domains: u64, examples: Vec<DomainName>, remedy: String,
     }
     /// The name could not be added; it is tried again.
     WARN "domain.add_failed" AddFailed(domain) {
-        blog_id: Option<i64>, attempt: u32, error: String, next_attempt: String,
+        blog_id: Option<i64>, attempt: u32, error: String, next_attempt: Timestamp,
     }
     /// The name could not be removed; it is tried again.
     WARN "domain.remove_failed" RemoveFailed(domain) {
-        blog_id: Option<i64>, attempt: u32, error: String, next_attempt: String,
+        blog_id: Option<i64>, attempt: u32, error: String, next_attempt: Timestamp,
     }
     /// Many calls of one cycle failed: the first ones were told each, these are all of them.
     WARN "sync.calls_failed" CallsFailed {
-        domains: u64, examples: String, error: String, remedy: String,
+        domains: u64, examples: Vec<DomainName>, error: String, remedy: String,
     }
     /// Closte will not take the name.
-    ERROR "domain.refused" Refused(domain) { blog_id: Option<i64>, error: String, asked_again: String }
+    ERROR "domain.refused" Refused(domain) { blog_id: Option<i64>, error: String, asked_again: Timestamp }
     /// A row that is no domain name.
     ERROR "row.invalid" InvalidRow {
-        origin: String, blog_id: i64, value: String, reason: String, remedy: String,
+        kind: &'static str, id: i64, blog_id: i64, value: String, reason: String, remedy: String,
     }
     /// A row holds a name that is never sent to Closte.
-    INFO "domain.not_desired" NotDesired(domain) { origin: String, blog_id: i64, reason: String }
+    INFO "domain.not_desired" NotDesired(domain) { kind: &'static str, id: i64, blog_id: i64, reason: String }
     /// A site had no domain record and got one.
     INFO "record.created" RecordCreated(domain) { blog_id: i64 }
     /// Domain records could not be written, most often for want of a right.
@@ -201,27 +247,29 @@ events! {
     /// Closte's list is understood again.
     INFO "closte.list_complete" ListComplete { after_s: u64 }
     /// The name points at the right place.
-    INFO "dns.right" DnsRight(domain) { blog_id: Option<i64>, verdict: String, took: Option<String> }
+    INFO "dns.right" DnsRight(domain) {
+        blog_id: Option<i64>, verdict: DnsVerdict, took_s: Option<u64>,
+    }
     /// The name does not point at the right place yet.
-    INFO "dns.pending" DnsPending(domain) { blog_id: Option<i64>, verdict: String, advice: String }
+    INFO "dns.pending" DnsPending(domain) { blog_id: Option<i64>, verdict: DnsVerdict, advice: String }
     /// The name pointed at the right place, and no longer does.
-    WARN "dns.broke" DnsBroke(domain) { blog_id: Option<i64>, verdict: String, advice: String }
+    WARN "dns.broke" DnsBroke(domain) { blog_id: Option<i64>, verdict: DnsVerdict, advice: String }
     /// The DNS verdicts of the name go back and forth. They are not told one by one meanwhile.
-    WARN "dns.unsteady" DnsUnsteady(domain) { blog_id: Option<i64>, verdicts: String, advice: String }
+    WARN "dns.unsteady" DnsUnsteady(domain) { blog_id: Option<i64>, verdicts: Vec<DnsVerdict>, advice: String }
     /// They stay the same again.
-    INFO "dns.steady" DnsSteady(domain) { blog_id: Option<i64>, verdict: String, after: String }
+    INFO "dns.steady" DnsSteady(domain) { blog_id: Option<i64>, verdict: DnsVerdict, after_s: u64 }
     /// Browsers accept the certificate.
     INFO "certificate.valid" CertificateValid(domain) {
-        blog_id: Option<i64>, issuer: String, not_after: String, took: Option<String>,
-        after_added: Option<String>,
+        blog_id: Option<i64>, issuer: String, not_after: Timestamp, took_s: Option<u64>,
+        after_added_s: Option<u64>,
     }
     /// The DNS is right, and the certificate is not there yet.
     INFO "certificate.pending" CertificatePending(domain) {
-        blog_id: Option<i64>, verdict: String, advice: String,
+        blog_id: Option<i64>, verdict: SslVerdict, advice: String,
     }
     /// Browsers accepted the certificate, and no longer do.
     WARN "certificate.broke" CertificateBroke(domain) {
-        blog_id: Option<i64>, verdict: String, advice: String,
+        blog_id: Option<i64>, verdict: SslVerdict, advice: String,
     }
     /// The certificate ends soon and was not renewed.
     WARN "certificate.expiring" CertificateExpiring(domain) {
@@ -229,11 +277,11 @@ events! {
     }
     /// The certificate ends within a day and was not renewed.
     ERROR "certificate.last_day" CertificateLastDay(domain) {
-        blog_id: Option<i64>, issuer: String, ends_in: String, advice: String,
+        blog_id: Option<i64>, issuer: String, ends_in_s: u64, advice: String,
     }
     /// Something stops a certificate although the A record is right.
     WARN "certificate.blocked" CertificateBlocked(domain) {
-        blog_id: Option<i64>, blockers: String, advice: String,
+        blog_id: Option<i64>, blockers: Vec<Blocker>, advice: String,
     }
     /// Closte was asked for a certificate.
     INFO "certificate.requested" CertificateRequested(domain) { blog_id: Option<i64>, answer: String }
@@ -243,7 +291,7 @@ events! {
     }
     /// The name has not worked for long, and somebody must see to it.
     ERROR "domain.needs_attention" NeedsAttention(domain) {
-        blog_id: Option<i64>, stage: String, not_working_for: String, advice: String,
+        blog_id: Option<i64>, stage: Stage, not_working_for_s: u64, advice: String,
     }
     /// Many names seem to have stopped working at once, so the fault is probably here.
     WARN "checks.suspicious" ChecksSuspicious { failing: u64, of: u64 }
@@ -254,15 +302,15 @@ events! {
     /// It is known again.
     INFO "checks.target_known" TargetKnown { after_s: u64 }
     /// Resolvers do not answer. The others decide meanwhile.
-    WARN "checks.resolver_silent" ResolverSilent { resolvers: String, for_s: u64 }
+    WARN "checks.resolver_silent" ResolverSilent { resolvers: Vec<String>, for_s: u64 }
     /// They answer again.
     INFO "checks.resolver_answers" ResolverAnswers { after_s: u64 }
     /// Resolvers fail where the others answer. They have no say until they answer again.
-    WARN "checks.resolver_sick" ResolverSick { resolvers: String, remedy: String, for_s: u64 }
+    WARN "checks.resolver_sick" ResolverSick { resolvers: Vec<String>, remedy: String, for_s: u64 }
     /// They answer again.
     INFO "checks.resolver_well" ResolverWell { after_s: u64 }
     /// Resolvers see name after name otherwise than those that decide.
-    WARN "checks.resolver_odd" ResolverOdd { resolvers: String, remedy: String, for_s: u64 }
+    WARN "checks.resolver_odd" ResolverOdd { resolvers: Vec<String>, remedy: String, for_s: u64 }
     /// They see the same again.
     INFO "checks.resolver_agrees" ResolverAgrees { after_s: u64 }
     /// There are more names than can be looked at within an interval.
@@ -278,19 +326,19 @@ events! {
     /// It can be written again.
     INFO "state.recovered" StateRecovered { after_s: u64 }
     /// The daemon runs.
-    INFO "daemon.started" Started { version: String, database: String, closte: String, state: String }
+    INFO "daemon.started" Started { version: &'static str, database: String, closte: String, state: String }
     /// The endpoint answers at this address.
     INFO "http.listening" Listening { address: String }
     /// New settings are in force.
-    INFO "daemon.reloaded" Reloaded { changed: Option<String> }
+    INFO "daemon.reloaded" Reloaded { changed: Vec<String> }
     /// The new settings are wrong; the old ones stay.
     ERROR "daemon.reload_refused" ReloadRefused { error: String }
     /// Others may read a file that holds a secret.
     WARN "settings.secret_exposed" SecretExposed { file: String, remedy: String }
     /// The daemon was told to stop.
-    INFO "daemon.stopping" Stopping { signal: String }
+    INFO "daemon.stopping" Stopping { signal: &'static str }
     /// The machine's clock was set. Waiting goes on as if no time had passed thereby.
-    WARN "daemon.clock_jumped" ClockJumped { from: String, to: String, by_s: i64 }
+    WARN "daemon.clock_jumped" ClockJumped { from: Timestamp, to: Timestamp, by_s: i64 }
     /// A fault of this program broke off what it was doing. It is tried again.
     WARN "daemon.panicked" Panicked { at: String, error: String }
     /// The daemon cannot run.

@@ -223,7 +223,7 @@ impl CallOutcome {
             (Err(ClosteError::NameRefused(error)), Verb::Add) => {
                 report.refused += 1;
                 entry.refuse(error.clone(), now);
-                let asked_again = until(now, REFUSAL_LASTS.unsigned_abs());
+                let asked_again = later(now, REFUSAL_LASTS.unsigned_abs());
                 Some(Event::Refused { domain, blog_id, error: error.clone(), asked_again })
             }
             // Not the fault of this name, and told once for all of them.
@@ -233,7 +233,7 @@ impl CallOutcome {
                 let error = error.to_string();
                 entry.fail(error.clone(), back_off, now);
                 let attempt = entry.attempts();
-                let next_attempt = until(now, back_off.after(attempt));
+                let next_attempt = later(now, back_off.after(attempt));
                 Some(match verb {
                     Verb::Add => Event::AddFailed { domain, blog_id, attempt, error, next_attempt },
                     Verb::Remove => {
@@ -243,8 +243,4 @@ impl CallOutcome {
             }
         }
     }
-}
-
-fn until(now: Timestamp, wait: Duration) -> String {
-    format!("{:.0}", later(now, wait))
 }

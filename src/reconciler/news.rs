@@ -124,9 +124,8 @@ impl Tally {
     }
 }
 
-fn examples(names: &[&DomainName]) -> String {
-    let shown: Vec<&str> = names.iter().take(EXAMPLES).map(|name| name.as_str()).collect();
-    format!("{}, …", shown.join(", "))
+fn examples(names: &[&DomainName]) -> Vec<DomainName> {
+    names.iter().take(EXAMPLES).map(|&name| name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -160,8 +159,8 @@ mod tests {
             assert_eq!((told.name(), news.recorded.len()), (many, 2_000));
             let detail = told.detail();
             assert_eq!(detail["domains"], 2_000);
-            let examples = "shop0000.example, shop0001.example, shop0002.example, …";
-            assert_eq!(detail["examples"], examples);
+            let examples = ["shop0000.example", "shop0001.example", "shop0002.example"];
+            assert_eq!(detail["examples"], serde_json::json!(examples));
         }
     }
 
@@ -192,7 +191,7 @@ mod tests {
         let (mut tally, mut news) = (Tally::new(0), News::default());
         for change in changes(LedgerTransition::Lost, 2_000) {
             let error = "no room".to_owned();
-            let next_attempt = String::new();
+            let next_attempt = Timestamp::UNIX_EPOCH;
             let failed = Event::AddFailed {
                 domain: change.name,
                 blog_id: None,

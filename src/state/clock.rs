@@ -70,11 +70,7 @@ impl State {
     }
 
     async fn skip(&self, whose: Loop, jump: &Jump) -> Result<(), StateError> {
-        let event = Event::ClockJumped {
-            from: format!("{:.0}", jump.from),
-            to: format!("{:.0}", jump.to),
-            by_s: jump.by().as_secs(),
-        };
+        let event = Event::ClockJumped { from: jump.from, to: jump.to, by_s: jump.by().as_secs() };
         // It is said once.
         let news = News::of((whose == Loop::Cycles).then_some(event));
         let mut recording = self.recording(&news, jump.to).await?;

@@ -67,12 +67,12 @@ impl InvalidRow {
 
     fn event(&self) -> Event {
         let Self { origin, blog_id, value, reason } = self.clone();
-        let origin = origin.to_string();
+        let (kind, id) = (origin.kind(), origin.id());
         match self.clostes_own() {
-            Some(domain) => Event::NotDesired { domain, origin, blog_id, reason },
+            Some(domain) => Event::NotDesired { domain, kind, id, blog_id, reason },
             None => {
                 let remedy = format!("correct it in {}", self.screen());
-                Event::InvalidRow { origin, blog_id, value, reason, remedy }
+                Event::InvalidRow { kind, id, blog_id, value, reason, remedy }
             }
         }
     }

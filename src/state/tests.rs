@@ -4,6 +4,7 @@
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection,
 };
@@ -29,6 +30,11 @@ fn rows(version: i64) -> String {
     let undesired = renamed("unwanted_since", "undesired_since");
     let desired = renamed("wanted", "desired");
     let invalid_event = renamed("row.rejected", "row.invalid");
+    let typed = |old: &'static str, new: &'static str| if version < 10 { old } else { new };
+    let origin = typed(r#""origin":"row 17""#, r#""kind":"row","id":17"#);
+    let times =
+        typed(r#""took":"2m 5s","after_added":"3d 4h""#, r#""took_s":125,"after_added_s":273600"#);
+    let blockers = typed(r#""aaaa-elsewhere, caa-forbids""#, r#"["aaaa-elsewhere","caa-forbids"]"#);
     let mut sql = match version {
         ..3 => "INSERT INTO ledger (id, network, account, started_at)
                 VALUES (1, 'Agency.Example (1)', 'key', 1000);"
@@ -46,7 +52,9 @@ fn rows(version: i64) -> String {
              (1, 'failed.example', NULL, NULL, NULL, 1000, NULL, 3000, 'failed', 2, 9000, NULL, 'no', NULL),
              (1, 'refused.example', 8, 2, NULL, 1000, NULL, NULL, 'refused', 0, NULL, 5000, 'never', NULL);
          INSERT INTO event (id, at, level, name, domain, detail)
-         VALUES (5, 4000, 'ERROR', '{invalid_event}', NULL, '{{\"origin\":\"row 17\"}}');
+         VALUES (5, 4000, 'ERROR', '{invalid_event}', NULL, '{{{origin}}}'),
+             (6, 4000, 'INFO', 'certificate.valid', 'a.example', '{{\"blog_id\":2,{times}}}'),
+             (7, 4000, 'WARN', 'certificate.blocked', 'a.example', '{{\"blockers\":{blockers}}}');
          INSERT INTO last_cycle (id, ledger_id, completed_at, summary, failed_at, error)
          VALUES (1, 1, 6000, '{{\"{desired}\":4}}', 7000, 'no route');"
     );
@@ -167,9 +175,16 @@ async fn assert_all_is_there(state: &State, version: i64) {
     assert_eq!(invalid, expected, "{version}");
 
     let events = state.events(None, None, 10).await.unwrap();
-    let [event] = &events[..] else { panic!("{version}: {events:?}") };
+    let [event, valid, blocked] = &events[..] else { panic!("{version}: {events:?}") };
     assert_eq!((event.id, event.at, &*event.level), (5, at(4000), "ERROR"), "{version}");
-    assert_eq!((&*event.event, &event.detail["origin"]), ("row.invalid", &"row 17".into()));
+    assert_eq!(event.event, "row.invalid");
+    let details = [event, valid, blocked].map(|event| Value::from(event.detail.clone()));
+    let expected = [
+        json!({"kind": "row", "id": 17}),
+        json!({"blog_id": 2, "took_s": 125, "after_added_s": 273_600}),
+        json!({"blockers": ["aaaa-elsewhere", "caa-forbids"]}),
+    ];
+    assert_eq!(details, expected, "{version}");
 
     let cycle = state.last_cycle().await.unwrap();
     assert_eq!((cycle.ledger, cycle.completed_at), (Some(*id), Some(at(6000))), "{version}");
@@ -282,7 +297,7 @@ async fn what_makes_no_sense_is_an_error_and_no_default() {
         ("UPDATE managed SET error = NULL", "failed.example: \"failed\" without the error"),
         ("UPDATE managed SET managed_since = 9223372036854775807", "the ledger: "),
         ("UPDATE invalid_row SET kind = 'wall'", "(\"wall\": no table is called that)"),
-        ("UPDATE event SET detail = '{'", "event 5: "),
+        ("UPDATE event SET detail = '{'", "event 7: "),
         ("UPDATE event SET at = -9223372036854775808", "(-9223372036854775808: "),
         ("UPDATE ledger SET check_interval = -1", "(-1: "),
         ("UPDATE ledger SET domain = NULL", "(a value is missing)"),

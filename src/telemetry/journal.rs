@@ -2,10 +2,9 @@
 //! (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>): `journalctl -u closte-sync DOMAIN=shop.example`.
 
 use libsystemd::logging::{Priority, connected_to_journal, journal_send};
-use serde_json::Value;
 use tracing::Level;
 
-use super::{Format, Line};
+use super::{Format, Line, plain};
 use crate::escape::escape_line;
 
 /// Whether systemd connected standard error to the journal.
@@ -35,11 +34,7 @@ fn fields(line: &Line<'_>) -> Vec<(String, String)> {
         ("EVENT".to_owned(), line.name().to_owned()),
     ];
     for (key, value) in line.fields.iter().filter(|(key, _)| *key != "message") {
-        let value = match value {
-            Value::String(text) => escape_line(text).into_owned(),
-            other => other.to_string(),
-        };
-        fields.push((key.to_ascii_uppercase(), value));
+        fields.push((key.to_ascii_uppercase(), escape_line(&plain(value)).into_owned()));
     }
     fields
 }

@@ -11,6 +11,7 @@ pub use config::LogConfig;
 pub use journal::is_connected as is_journal;
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write as _},
     str::FromStr,
@@ -229,11 +230,22 @@ impl Line<'_> {
 /// Writes ` key=value`, the value quoted where it would not read as one word, and with everything
 /// escaped that could break the line or the terminal.
 pub(crate) fn write_field(writer: &mut impl fmt::Write, key: &str, value: &Value) -> fmt::Result {
+    let text = plain(value);
+    if key == "message" {
+        write!(writer, " {}", escape_line(&text))
+    } else if is_one_word(&text) {
+        write!(writer, " {key}={text}")
+    } else {
+        write!(writer, " {key}={}", escape_line(&format!("{text:?}")))
+    }
+}
+
+/// A value as a person writes it.
+fn plain(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) if key == "message" => write!(writer, " {}", escape_line(text)),
-        Value::String(text) if is_one_word(text) => write!(writer, " {key}={text}"),
-        Value::String(text) => write!(writer, " {key}={}", escape_line(&format!("{text:?}"))),
-        other => write!(writer, " {key}={}", escape_line(&other.to_string())),
+        Value::String(text) => text.into(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", ").into(),
+        other => other.to_string().into(),
     }
 }
 
@@ -269,6 +281,12 @@ impl Visit for Fields {
     /// Times are given in this type.
     fn record_u128(&mut self, field: &Field, value: u128) {
         self.record_u64(field, value.try_into().unwrap_or(u64::MAX));
+    }
+
+    /// Events give their fields in JSON.
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        let text = || String::from_utf8_lossy(value).into();
+        self.0.push((field.name(), serde_json::from_slice(value).unwrap_or_else(|_| text())));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
@@ -316,12 +334,12 @@ mod tests {
         for value in values {
             write_field(&mut line, "k", &value.into()).unwrap();
         }
-        write_field(&mut line, "k", &serde_json::json!(["\u{9b}\u{2028}"])).unwrap();
+        write_field(&mut line, "k", &serde_json::json!(["\u{9b}\u{2028}", "b", 3])).unwrap();
         assert_eq!(
             line,
             concat!(
                 r#" k=plain k="two words" k="" k="a\nERROR forged=1" k="quo\"te" k="\u{1b}[31mred""#,
-                r#" k="a\u{202e}b" k=["\u{9b}\u{2028}"]"#
+                r#" k="a\u{202e}b" k="\u{9b}\u{2028}, b, 3""#
             )
         );
     }

@@ -131,7 +131,7 @@ async fn a_new_name_is_looked_at_at_once_and_goes_green() {
     let log = daemon.log();
     let line = log.lines().find(|line| line.contains("certificate.valid")).unwrap();
     assert!(line.contains(" INFO ") && line.contains("issuer=\"Practice R1\""), "{line}");
-    assert!(line.contains("took=") && line.contains("after_added="), "{line}");
+    assert!(line.contains("took_s=") && line.contains("after_added_s="), "{line}");
     assert!(!log.contains("needs_attention"), "{log}");
     let status = program.run(&["status", "--json"]).await.json();
     assert_eq!((&status[0]["stage"], &status[0]["works"]), (&"done".into(), &true.into()));

@@ -146,12 +146,13 @@ async fn what_is_no_name_is_told_with_the_screen_where_it_stands_and_in_order() 
     let events = program.run(&["events", "--json"]).await.out;
     let events: Vec<Value> =
         events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let remedy = |origin: &str| {
-        let one = events.iter().find(|one| one["origin"] == origin).unwrap();
+    let remedy = |kind: &str, id: i64| {
+        let is_it = |one: &&Value| one["kind"] == kind && one["id"] == id;
+        let one = events.iter().find(is_it).unwrap();
         one["remedy"].as_str().unwrap().to_owned()
     };
-    assert_eq!(remedy("row 9"), format!("correct it in {rows}"));
-    assert_eq!(remedy("site 4"), format!("correct it in {sites}"));
+    assert_eq!(remedy("row", 9), format!("correct it in {rows}"));
+    assert_eq!(remedy("site", 4), format!("correct it in {sites}"));
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ async fn a_row_that_is_no_name_is_told_whatever_fails_when_it_is_found() {
     break_events(&program, "'row.invalid'").await;
     network.map("no name").await;
     let daemon = program.start_daemon();
-    daemon.logs("ERROR row.invalid origin=").await;
+    daemon.logs("ERROR row.invalid kind=").await;
     daemon.logs("ERROR state.failed").await;
     mend(&program).await;
     daemon.logs("state.recovered").await;

@@ -36,7 +36,7 @@ async fn new_settings_are_taken_up_and_named() {
     program.file("closte-sync.toml", "[log]\nformat = \"json\"\n");
     daemon.signal("-HUP");
     daemon
-        .logs(r#""event":"daemon.reloaded","changed":"sync.extra_domains, log.format, log.filter""#)
+        .logs(r#""event":"daemon.reloaded","changed":["sync.extra_domains","log.format","log.filter"]"#)
         .await;
     network.map("later.example").await;
     daemon.logs(r#""event":"domain.added","domain":"later.example""#).await;

@@ -175,7 +175,9 @@ impl About<'_> {
     /// The DNS says now this, now that.
     fn unsteady(&self, since: Timestamp, now: Timestamp) -> Advice {
         let (dns, name, record) = (&self.latest.dns, self.name, self.record());
-        let (verdicts, lasting) = (dns.history.words(), span_between(since, now));
+        let verdicts: Vec<_> =
+            dns.history.different().into_iter().map(DnsVerdict::as_str).collect();
+        let (verdicts, lasting) = (verdicts.join(", "), span_between(since, now));
         Advice {
             short: "fix DNS",
             owner: format!(

@@ -13,7 +13,7 @@ use crate::{
     domain::DomainName,
     events::Event,
     ledger::later,
-    span::span_between,
+    span::between,
     status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, LedgerInfo, SslVerdict},
 };
 
@@ -200,14 +200,13 @@ impl Changes<'_> {
             Steadiness::Steady | Steadiness::Unsteady => None,
             Steadiness::Began => {
                 let advice = self.advice().owner;
-                let verdicts = dns.history.words();
+                let verdicts = dns.history.different();
                 Some(Event::DnsUnsteady { domain, blog_id, verdicts, advice })
             }
             Steadiness::Ended => {
                 let since = self.before.and_then(|before| before.latest.dns.history.unsteady_since);
-                let after = span_between(since.unwrap_or(self.now), self.now);
-                let verdict = dns.verdict.as_str().to_owned();
-                Some(Event::DnsSteady { domain, blog_id, verdict, after })
+                let after_s = seconds(since.unwrap_or(self.now), self.now);
+                Some(Event::DnsSteady { domain, blog_id, verdict: dns.verdict, after_s })
             }
         }
     }
@@ -231,16 +230,15 @@ impl Changes<'_> {
         if before == Some(verdict) || verdict == DnsVerdict::Unknown {
             return None;
         }
-        let verdict_word = verdict.as_str().to_owned();
         Some(if verdict.is_good() {
-            let took = self.took(self.before.map(|before| before.dns_since));
-            Event::DnsRight { domain, blog_id, verdict: verdict_word, took }
+            let took_s = self.took_s(self.before.map(|before| before.dns_since));
+            Event::DnsRight { domain, blog_id, verdict, took_s }
         } else if before.is_some_and(DnsVerdict::is_good) {
             let advice = self.advice().owner;
-            Event::DnsBroke { domain, blog_id, verdict: verdict_word, advice }
+            Event::DnsBroke { domain, blog_id, verdict, advice }
         } else {
             let advice = self.advice().owner;
-            Event::DnsPending { domain, blog_id, verdict: verdict_word, advice }
+            Event::DnsPending { domain, blog_id, verdict, advice }
         })
     }
 
@@ -255,7 +253,6 @@ impl Changes<'_> {
         if before == Some(verdict) || verdict == SslVerdict::Unknown {
             return None;
         }
-        let verdict_word = verdict.as_str().to_owned();
         let certificate = latest.ssl.certificate.as_ref();
         Some(match (verdict, certificate) {
             // The way it is served is no news.
@@ -268,10 +265,17 @@ impl Changes<'_> {
                 SslVerdict::Valid | SslVerdict::OldTls,
                 Some(Certificate { issuer, not_after, .. }),
             ) => {
-                let (issuer, not_after) = (issuer.clone(), not_after.to_string());
-                let took = self.took(self.before.map(|before| before.ssl_since));
-                let after_added = self.facts.added_at.map(|added| span_between(added, self.now));
-                Event::CertificateValid { domain, blog_id, issuer, not_after, took, after_added }
+                let (issuer, not_after) = (issuer.clone(), *not_after);
+                let took_s = self.took_s(self.before.map(|before| before.ssl_since));
+                let after_added_s = self.facts.added_at.map(|added| seconds(added, self.now));
+                Event::CertificateValid {
+                    domain,
+                    blog_id,
+                    issuer,
+                    not_after,
+                    took_s,
+                    after_added_s,
+                }
             }
             (SslVerdict::Expiring, Some(certificate)) => Event::CertificateExpiring {
                 domain,
@@ -281,7 +285,7 @@ impl Changes<'_> {
             },
             _ if self.before.is_some_and(|before| before.latest.works()) => {
                 let advice = self.advice().owner;
-                Event::CertificateBroke { domain, blog_id, verdict: verdict_word, advice }
+                Event::CertificateBroke { domain, blog_id, verdict, advice }
             }
             // While the DNS is wrong, the certificate found there is somebody else's matter.
             _ if !latest.dns.verdict.is_good() => return None,
@@ -289,7 +293,7 @@ impl Changes<'_> {
             _ if !latest.blockers.is_empty() => return None,
             _ => {
                 let advice = self.advice().owner;
-                Event::CertificatePending { domain, blog_id, verdict: verdict_word, advice }
+                Event::CertificatePending { domain, blog_id, verdict, advice }
             }
         })
     }
@@ -316,7 +320,7 @@ impl Changes<'_> {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
             issuer: certificate.issuer.clone(),
-            ends_in: span_between(self.now, certificate.not_after),
+            ends_in_s: seconds(self.now, certificate.not_after),
             advice: self.advice().owner,
         })
     }
@@ -329,7 +333,7 @@ impl Changes<'_> {
         (is_new && self.status.latest.dns.verdict.is_good()).then(|| Event::CertificateBlocked {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
-            blockers: words(blockers),
+            blockers: blockers.clone(),
             advice: self.advice().owner,
         })
     }
@@ -347,21 +351,21 @@ impl Changes<'_> {
         Some(Event::NeedsAttention {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
-            stage: stage(status, self.attention_after, self.now).as_str().to_owned(),
-            not_working_for: span_between(status.since, self.now),
+            stage: stage(status, self.attention_after, self.now),
+            not_working_for_s: seconds(status.since, self.now),
             advice: advice.owner,
         })
     }
 
     /// How long the stage before took: since it began, or since the name was added.
-    fn took(&self, began: Option<Timestamp>) -> Option<String> {
+    fn took_s(&self, began: Option<Timestamp>) -> Option<u64> {
         let began = began.into_iter().chain(self.facts.added_at).max();
-        began.map(|began| span_between(began, self.now))
+        began.map(|began| seconds(began, self.now))
     }
 }
 
-fn words(blockers: &[Blocker]) -> String {
-    blockers.iter().map(|blocker| blocker.as_str()).collect::<Vec<_>>().join(", ")
+fn seconds(from: Timestamp, to: Timestamp) -> u64 {
+    between(from, to).as_secs()
 }
 
 #[cfg(test)]

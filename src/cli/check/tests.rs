@@ -181,7 +181,7 @@ fn fits(event: &Event, remembered: &Sight) -> bool {
         }
         // Somebody must act, so there is something to do.
         Event::NeedsAttention { stage, advice, .. } => {
-            !remembered.works && *stage == remembered.stage && !advice.starts_with("Wait")
+            !remembered.works && stage.as_str() == remembered.stage && !advice.starts_with("Wait")
         }
         _ => true,
     }

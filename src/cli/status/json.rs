@@ -99,7 +99,8 @@ fn of_invalid(one: &InvalidRow) -> Value {
     json!({
         "domain": one.value,
         "blog_id": one.blog_id,
-        "origin": one.origin.to_string(),
+        "kind": one.origin.kind(),
+        "id": one.origin.id(),
         "at_closte": word,
         "error": one.reason,
         "stage": Stage::CheckingDns,
