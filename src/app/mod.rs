@@ -182,8 +182,8 @@ impl App {
         let (reconciler, scheduler) = (self.reconciler(state)?, self.scheduler(state)?);
         let interval = self.overrides.sync_interval.unwrap_or(self.settings.sync.interval);
         let (admin_server, listening) = self.admin_server(interval)?;
-        let news = listening.into_iter().chain(self.exposed_secrets()).collect();
-        Ok((Components { reconciler, scheduler, interval, admin_server }, news))
+        let events = listening.into_iter().chain(self.exposed_secrets()).collect();
+        Ok((Components { reconciler, scheduler, interval, admin_server }, events))
     }
 
     /// The same from other settings, which are in force from then on.
@@ -203,10 +203,10 @@ impl App {
         }
         let before = std::mem::replace(&mut self.settings, settings);
         match self.components(state) {
-            Ok((components, mut news)) => {
+            Ok((components, mut events)) => {
                 let changed = self.settings.changes_since(&before);
-                news.insert(0, Event::Reloaded { changed });
-                Ok((components, news))
+                events.insert(0, Event::Reloaded { changed });
+                Ok((components, events))
             }
             Err(error) => {
                 self.settings = before;

@@ -53,7 +53,7 @@ impl MassFailureDetector {
     }
 
     /// What there is to say.
-    pub(super) fn tell(&mut self, now: Timestamp) -> Option<Event> {
+    pub(super) fn event(&mut self, now: Timestamp) -> Option<Event> {
         let (failing, of) = (self.failing, self.checked);
         let is_suspicious = of > self.controls
             && is_suspicious(failing, of)
@@ -84,7 +84,7 @@ mod tests {
                     mass_failure.has_controls(controls);
                 }
             }
-            (firsts, mass_failure.tell(at(0)).is_some(), mass_failure.tell(at(1)).is_some())
+            (firsts, mass_failure.event(at(0)).is_some(), mass_failure.event(at(1)).is_some())
         };
         assert_eq!(looks(&[true; 6], 5), (1, true, false));
         assert_eq!(looks(&[true, false, false, true, true, true], 5), (1, true, false));
@@ -102,10 +102,10 @@ mod tests {
         assert!(mass_failure.note(true, at(0)));
         (0..100).for_each(|second| assert!(!mass_failure.note(false, at(second))));
         assert_eq!((100..106).filter(|second| mass_failure.note(true, at(*second))).count(), 1);
-        assert!(mass_failure.tell(at(106)).is_some());
+        assert!(mass_failure.event(at(106)).is_some());
         assert!(mass_failure.note(true, at(200)));
         assert!((200..206).all(|second| !mass_failure.note(true, at(second))));
-        assert!(mass_failure.tell(at(206)).is_none(), "it was said a moment ago");
-        assert!(mass_failure.tell(at(706)).is_some());
+        assert!(mass_failure.event(at(206)).is_none(), "it was said a moment ago");
+        assert!(mass_failure.event(at(706)).is_some());
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    events::News,
+    events::EventBatch,
     ledger::later,
     state::{CheckedDomain, StatusUpdate},
     status::CheckResult,
@@ -27,7 +27,7 @@ const SECOND_CHECK: Duration = Duration::from_secs(30);
 pub(super) struct Results {
     /// What is remembered of each name from now on, and when it is checked next.
     pub(super) updates: Vec<StatusUpdate>,
-    pub(super) news: News,
+    pub(super) batch: EventBatch,
     /// Whether one of them is the first of several doubts.
     pub(super) has_first_doubt: bool,
 }
@@ -59,10 +59,10 @@ impl Results {
                     (status.latest.dns.verdict.as_str(), status.latest.ssl.verdict.as_str());
                 tracing::debug!(name: "checks.look", domain, dns, ssl, doubt = needs_second_check);
             }
-            self.news.told.extend(events);
+            self.batch.logged.extend(events);
             self.updates.push(StatusUpdate { name: checked.name, status, due_at });
         }
-        self.news.told.extend(mass_failure.tell(now));
+        self.batch.logged.extend(mass_failure.event(now));
     }
 }
 

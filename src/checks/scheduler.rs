@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     domain::DomainName,
     events::conditions::{Condition, Conditions, Finding},
-    events::{Event, News},
+    events::{Event, EventBatch},
     ledger::later,
     state::{CheckedDomain, LedgerId, Loop, State, StateError},
     status::CheckResult,
@@ -280,7 +280,7 @@ impl Scheduler {
         let Some((ledger, _)) = self.enrolled.filter(|_| !results.updates.is_empty()) else {
             return Ok(());
         };
-        self.state.record_checks(ledger, &results.updates, &results.news, now).await?;
+        self.state.record_checks(ledger, &results.updates, &results.batch, now).await?;
         let recorded = std::mem::take(results);
         for update in recorded.updates {
             work.names.remove(&update.name);
@@ -307,8 +307,8 @@ impl Scheduler {
 
     /// Takes up what was found of conditions, and says what there is to say of it.
     async fn note_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        let news = News::of(self.conditions.update(findings, Instant::now()));
-        if let Err(error) = self.state.record_events(&news, self.clock.now()).await {
+        let batch = EventBatch::of(self.conditions.update(findings, Instant::now()));
+        if let Err(error) = self.state.emit(&batch, self.clock.now()).await {
             tracing::debug!(%error, "an event was not written down");
         }
     }

@@ -21,7 +21,7 @@ pub(super) async fn execute(mut app: App, layers: &Layers, log: &Log) -> Result<
     let signals = daemon::signals();
     let state = State::open(&app.settings().state.path).await?;
     let lock = state.lock_for_daemon()?;
-    let (components, news) = app.components(&state)?;
+    let (components, events) = app.components(&state)?;
     let settings = app.settings();
     let started = Event::Started {
         version: env!("CARGO_PKG_VERSION"),
@@ -29,9 +29,9 @@ pub(super) async fn execute(mut app: App, layers: &Layers, log: &Log) -> Result<
         closte: settings.closte.base_url.to_string(),
         state: settings.state.path.display().to_string(),
     };
-    daemon::tell(&state, started).await;
-    for event in news {
-        daemon::tell(&state, event).await;
+    daemon::emit(&state, started).await;
+    for event in events {
+        daemon::emit(&state, event).await;
     }
     let reload = || {
         let settings = Settings::load(layers).map_err(|error| error.to_string())?;
@@ -41,7 +41,7 @@ pub(super) async fn execute(mut app: App, layers: &Layers, log: &Log) -> Result<
         Ok(reloaded)
     };
     daemon::run(components, &state, &lock, signals, reload).await;
-    daemon::tell(&state, Event::Stopped {}).await;
+    daemon::emit(&state, Event::Stopped {}).await;
     // A state database that another process keeps busy does not hold up the end.
     let _ = timeout(LONGEST_CLOSING, state.close()).await;
     Ok(exit::OK)

@@ -22,7 +22,7 @@ use crate::{
     checks::Scheduler,
     closte::ClosteError,
     events::conditions::Conditions,
-    events::{Event, News},
+    events::{Event, EventBatch},
     http::AdminServer,
     panics,
     reconciler::{CycleError, CycleOutcome, CycleResult, Reconciler, Shutdown},
@@ -133,16 +133,16 @@ async fn attend(
             Signal::Stop(name) => {
                 service::stopping();
                 stop.force();
-                tell(state, Event::Stopping { signal: name }).await;
+                emit(state, Event::Stopping { signal: name }).await;
                 ended.cancelled().await;
                 return None;
             }
             Signal::Reload => {
                 service::reloading();
                 match reload() {
-                    Ok((parts, news)) => {
-                        for event in news {
-                            tell(state, event).await;
+                    Ok((parts, events)) => {
+                        for event in events {
+                            emit(state, event).await;
                         }
                         health.note_refusal(None);
                         stop.drain();
@@ -151,7 +151,7 @@ async fn attend(
                     Err(error) => {
                         service::reload_refused(&error);
                         health.note_refusal(Some(error.clone()));
-                        tell(state, Event::ReloadRefused { error }).await;
+                        emit(state, Event::ReloadRefused { error }).await;
                         if next.is_none() {
                             service::ready();
                         }
@@ -182,7 +182,7 @@ async fn run_parts(
     });
     let checks = async {
         if let Err(error) = checks.await {
-            tell(state, Event::ChecksEnded { error: error.to_string() }).await;
+            emit(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
     tokio::join!(run_cycles(reconciler, state, lock, interval, stop, health, loop_state), checks);
@@ -220,9 +220,10 @@ async fn run_cycles(
         loop_state.note(&mut outcome, now);
         health.note_cycle(&outcome, took);
         service::status(&outcome, &mut loop_state.status, health.refusal());
-        let news =
-            News::of(loop_state.conditions.update(outcome.findings(state.path()), Instant::now()));
-        note_end(state, &outcome, &news, reconciler.now()).await;
+        let batch = EventBatch::of(
+            loop_state.conditions.update(outcome.findings(state.path()), Instant::now()),
+        );
+        note_end(state, &outcome, &batch, reconciler.now()).await;
         let list_again = outcome.list_again_after().unwrap_or(Duration::MAX);
         let next = now + pause(interval, loop_state.failures).min(list_again);
         let next = loop_state.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
@@ -253,25 +254,25 @@ async fn rest(end: tokio::time::Instant, health: &Health) {
 }
 
 /// Logs what happened and writes it down. Where that fails, the log has it at least.
-pub async fn tell(state: &State, event: Event) {
-    unless_busy(state.record_events(&News::of([event]), Timestamp::now())).await;
+pub async fn emit(state: &State, event: Event) {
+    unless_busy(state.emit(&EventBatch::of([event]), Timestamp::now())).await;
 }
 
 /// Writes down that a cycle was broken off, for those who print the reason themselves.
 pub async fn note_failure(state: &State, outcome: &CycleOutcome, now: Timestamp) {
-    let recorded = Conditions::default().update(outcome.findings(state.path()), Instant::now());
-    note_end(state, outcome, &News { told: Vec::new(), recorded }, now).await;
+    let unlogged = Conditions::default().update(outcome.findings(state.path()), Instant::now());
+    note_end(state, outcome, &EventBatch { logged: Vec::new(), unlogged }, now).await;
 }
 
 /// Writes down how a cycle ended, and what there is to say after it.
-async fn note_end(state: &State, outcome: &CycleOutcome, news: &News, now: Timestamp) {
+async fn note_end(state: &State, outcome: &CycleOutcome, batch: &EventBatch, now: Timestamp) {
     match (outcome.result(), &outcome.stopped_by) {
         (CycleResult::WordPressFailed | CycleResult::ClosteFailed, Some(error))
             if outcome.report().is_none() =>
         {
-            unless_busy(state.cycle_failed(&error.to_string(), news, now)).await;
+            unless_busy(state.cycle_failed(&error.to_string(), batch, now)).await;
         }
-        _ => unless_busy(state.record_events(news, now)).await,
+        _ => unless_busy(state.emit(batch, now)).await,
     }
 }
 

@@ -21,7 +21,7 @@ pub fn signals() -> mpsc::Receiver<Signal> {
     // A limit of the size of files fails the write, and does not end the process.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     // One for new settings, one for the end: where one of a kind waits, another changes nothing.
-    let (tell, told) = mpsc::channel(2);
+    let (sender, receiver) = mpsc::channel(2);
     // Somebody who closes a terminal means the end.
     let hangup = if io::stdin().is_terminal() { Signal::Stop("SIGHUP") } else { Signal::Reload };
     let streams = (
@@ -33,7 +33,7 @@ pub fn signals() -> mpsc::Receiver<Signal> {
         // Only a process that is out of file descriptors cannot listen; then the signals keep their
         // usual effect, and end it.
         let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = streams else {
-            return tell.closed().await;
+            return sender.closed().await;
         };
         let mut is_ending = false;
         loop {
@@ -47,12 +47,12 @@ pub fn signals() -> mpsc::Receiver<Signal> {
                 Signal::Stop(_) => {
                     is_ending = true;
                     // Nobody listens only when it is the end already.
-                    let _ = tell.send(signal).await;
+                    let _ = sender.send(signal).await;
                 }
-                Signal::Reload if tell.capacity() == 2 => drop(tell.try_send(signal)),
+                Signal::Reload if sender.capacity() == 2 => drop(sender.try_send(signal)),
                 Signal::Reload => {}
             }
         }
     });
-    told
+    receiver
 }

@@ -141,23 +141,23 @@ macro_rules! note_time {
 
 /// What there is to say at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct News {
+pub struct EventBatch {
     /// For the state database and for the log.
-    pub told: Vec<Event>,
+    pub logged: Vec<Event>,
     /// For the state database alone: the log has something else in their stead, unless they cannot be
     /// written.
-    pub recorded: Vec<Event>,
+    pub unlogged: Vec<Event>,
 }
 
-impl News {
+impl EventBatch {
     /// All of it is for the log as well.
     pub fn of(events: impl IntoIterator<Item = Event>) -> Self {
-        Self { told: events.into_iter().collect(), recorded: Vec::new() }
+        Self { logged: events.into_iter().collect(), unlogged: Vec::new() }
     }
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.told.is_empty() && self.recorded.is_empty()
+        self.logged.is_empty() && self.unlogged.is_empty()
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
-use super::{Event, News};
+use super::{Event, EventBatch};
 use crate::domain::DomainName;
 
 /// The most events that are written by one statement.
@@ -44,10 +44,10 @@ impl Recorder {
     pub async fn begin<'a>(
         &'a self,
         pool: &SqlitePool,
-        news: &'a News,
+        batch: &'a EventBatch,
         now: Timestamp,
     ) -> sqlx::Result<Recording<'a>> {
-        let logging = Logging { unrecorded: &self.unrecorded, news, is_recorded: false };
+        let logging = Logging { unrecorded: &self.unrecorded, batch, is_recorded: false };
         let transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Recording { logging, transaction, now })
     }
@@ -65,9 +65,9 @@ impl Recording<'_> {
     /// What SQLite says. Nothing is written then.
     pub async fn commit(self) -> sqlx::Result<()> {
         let Self { mut logging, mut transaction, now } = self;
-        let News { told, recorded } = logging.news;
-        for batch in recorded.chunks(BATCH).chain(told.chunks(BATCH)) {
-            write(&mut transaction, batch, now).await?;
+        let EventBatch { logged, unlogged } = logging.batch;
+        for part in unlogged.chunks(BATCH).chain(logged.chunks(BATCH)) {
+            write(&mut transaction, part, now).await?;
         }
         transaction.commit().await?;
         logging.is_recorded = true;
@@ -115,20 +115,20 @@ async fn write(
 /// Logs the events when it is dropped: after the transaction, or when that failed or was given up.
 struct Logging<'a> {
     unrecorded: &'a Unrecorded,
-    news: &'a News,
+    batch: &'a EventBatch,
     is_recorded: bool,
 }
 
 impl Drop for Logging<'_> {
     fn drop(&mut self) {
-        let (unrecorded, News { told, recorded }) = (self.unrecorded, self.news);
+        let (unrecorded, EventBatch { logged, unlogged }) = (self.unrecorded, self.batch);
         if self.is_recorded {
-            for event in recorded {
+            for event in unlogged {
                 unrecorded.forget(event);
             }
-            told.iter().filter(|event| !unrecorded.forget(event)).for_each(Event::log);
+            logged.iter().filter(|event| !unrecorded.forget(event)).for_each(Event::log);
         } else {
-            let all = told.iter().chain(recorded);
+            let all = logged.iter().chain(unlogged);
             all.filter(|event| unrecorded.is_to_log(event)).for_each(Event::log);
         }
     }

@@ -7,11 +7,11 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{CycleReport, Reconciler, Shutdown, news::Tally};
+use super::{CycleReport, Reconciler, Shutdown, events::Tally};
 use crate::{
     closte::ClosteError,
     domain::DomainName,
-    events::{Event, News},
+    events::{Event, EventBatch},
     ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
     plan::{Decision, LedgerChange, Reason},
     state::{LedgerId, StateError},
@@ -72,7 +72,7 @@ impl Reconciler {
                     let Some(entry) = ledger.get_mut(&name) else { continue };
                     let back_off = &self.rules.policy.back_off;
                     if let Some(event) = outcome.note(entry, report, back_off, now) {
-                        tally.say(event, outcome.call.was_lost, &mut unrecorded.news);
+                        tally.say(event, outcome.call.was_lost, &mut unrecorded.batch);
                     }
                     let change =
                         LedgerChange { name, entry: Some(entry.clone()), transition: None };
@@ -89,7 +89,7 @@ impl Reconciler {
             }
         }
         report.tried = done;
-        unrecorded.news.told.extend(tally.sum());
+        unrecorded.batch.logged.extend(tally.sum());
         let written = self.write(ledger_id, &mut unrecorded).await;
         failure.map_or(written, Err).map(|()| breaker.outage)
     }
@@ -100,8 +100,8 @@ impl Reconciler {
         ledger_id: LedgerId,
         unrecorded: &mut Unrecorded,
     ) -> Result<(), StateError> {
-        let Unrecorded { changes, news } = unrecorded;
-        self.state.record(ledger_id, changes, news, self.clock.now()).await?;
+        let Unrecorded { changes, batch } = unrecorded;
+        self.state.record(ledger_id, changes, batch, self.clock.now()).await?;
         *unrecorded = Unrecorded::default();
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Reconciler {
 #[derive(Default)]
 struct Unrecorded {
     changes: Vec<LedgerChange>,
-    news: News,
+    batch: EventBatch,
 }
 
 /// What a call comes to that the daemon's end cut off. Whether Closte did it shows in its list.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{Reconciler, Shutdown, calls::stopped_too_soon};
 use crate::{
     closte::{CertificateRequest, ClosteError},
-    events::{Event, News},
+    events::{Event, EventBatch},
     reconciler::CycleError,
     state::{Asked, LedgerId, MissingCertificate},
 };
@@ -92,7 +92,7 @@ impl Reconciler {
             absent: &request.absent,
             absent_lasts: ABSENT_LASTS,
         };
-        let news = News::of([event]);
-        Ok(self.state.certificate_requested(ledger, asked, &news, self.clock.now()).await?)
+        let batch = EventBatch::of([event]);
+        Ok(self.state.certificate_requested(ledger, asked, &batch, self.clock.now()).await?)
     }
 }

@@ -4,9 +4,9 @@ mod calls;
 mod certificates;
 mod config;
 mod desired;
+mod events;
 mod fingerprint;
 mod identity;
-mod news;
 mod outcome;
 mod records;
 mod shutdown;
@@ -30,7 +30,7 @@ use crate::{
     closte::{self, ClosteError},
     domain::DomainName,
     events::conditions::{Condition, Conditions, Finding},
-    events::{Event, News},
+    events::{Event, EventBatch},
     ledger::Ledger,
     plan::{Current, Plan, plan},
     state::{FileLock, InvalidRow, LedgerId, Loop, State, StateError},
@@ -190,7 +190,8 @@ impl Reconciler {
                     Finding::Raise(Condition::OtherCycle, event)
                 }
             };
-            self.tell(conditions.update([finding], Instant::now()), self.clock.now()).await?;
+            let events = EventBatch::of(conditions.update([finding], Instant::now()));
+            self.state.emit(&events, self.clock.now()).await?;
             if let Some(lock) = locked {
                 return lock;
             }
@@ -351,7 +352,7 @@ impl Reconciler {
             return Ok(());
         }
         let event = unread.map(|error| Event::PluginUnread { error: error.clone() });
-        self.tell(event.into_iter().collect(), now).await?;
+        self.state.emit(&EventBatch::of(event), now).await?;
         self.told_of_plugin = unread.cloned();
         Ok(())
     }
@@ -365,7 +366,8 @@ impl Reconciler {
             error: error.clone(),
             remedy: wordpress::TLS_REMEDY.to_owned(),
         };
-        self.tell(network.tls_failed.iter().map(event).collect(), now).await?;
+        let events = EventBatch::of(network.tls_failed.iter().map(event));
+        self.state.emit(&events, now).await?;
         self.told_of_tls = network.tls_failed.clone();
         Ok(())
     }
@@ -377,12 +379,7 @@ impl Reconciler {
         plan: &Plan,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        self.state.record(ledger, &plan.changes, &news::of_changes(&plan.changes), now).await
-    }
-
-    /// Logs what happened and writes it down.
-    async fn tell(&self, events: Vec<Event>, now: Timestamp) -> Result<(), StateError> {
-        self.state.record_events(&News::of(events), now).await
+        self.state.record(ledger, &plan.changes, &events::of_changes(&plan.changes), now).await
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{LedgerId, State, StateError, columns::At};
-use crate::{clock::CLOCKS_DIFFER, domain::DomainName, events::News, ledger::later};
+use crate::{clock::CLOCKS_DIFFER, domain::DomainName, events::EventBatch, ledger::later};
 
 /// A name that has been without a certificate for too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,10 +70,10 @@ impl State {
         &self,
         ledger: LedgerId,
         asked: Asked<'_>,
-        news: &News,
+        batch: &EventBatch,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let mut recording = self.recording(news, now).await?;
+        let mut recording = self.recording(batch, now).await?;
         for path in asked.absent {
             sqlx::query!(
                 "INSERT OR REPLACE INTO absent_call (path, until) VALUES (?, ?)",

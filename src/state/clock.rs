@@ -5,7 +5,7 @@ use strum::IntoStaticStr;
 use super::{State, StateError, columns::At};
 use crate::{
     clock::{Boot, Clock, Jump},
-    events::{Event, News},
+    events::{Event, EventBatch},
     ledger::later,
 };
 
@@ -72,8 +72,8 @@ impl State {
     async fn skip(&self, whose: Loop, jump: &Jump) -> Result<(), StateError> {
         let event = Event::ClockJumped { from: jump.from, to: jump.to, by_s: jump.by().as_secs() };
         // It is said once.
-        let news = News::of((whose == Loop::Cycles).then_some(event));
-        let mut recording = self.recording(&news, jump.to).await?;
+        let batch = EventBatch::of((whose == Loop::Cycles).then_some(event));
+        let mut recording = self.recording(&batch, jump.to).await?;
         let connection = recording.connection();
         let by = millis(jump.from, jump.to);
         shift_graces(connection, whose, by).await?;
@@ -207,7 +207,7 @@ mod tests {
             transition: None,
         };
         let changes = [change("unwanted.example", unwanted), change("failed.example", failed)];
-        state.record(ledger, &changes, &News::default(), now).await.unwrap();
+        state.record(ledger, &changes, &EventBatch::default(), now).await.unwrap();
         let lack = Lack { state: String::new(), since: ago, reads: 1 };
         state.note_lacking(1, &[(7, &lack)], &[]).await.unwrap();
         state.cycle_completed(ledger, &"", now).await.unwrap();
@@ -300,7 +300,7 @@ mod tests {
         let name = "failed.example".parse().unwrap();
         let hour = Duration::from_secs(3_600);
         let asked = Asked { name: &name, answer: "", absent: &["/ssl"], absent_lasts: hour };
-        state.certificate_requested(ledger, asked, &News::default(), now).await.unwrap();
+        state.certificate_requested(ledger, asked, &EventBatch::default(), now).await.unwrap();
         sqlx::query("UPDATE managed SET refused_at = ? WHERE domain = 'failed.example'")
             .bind(now.as_millisecond())
             .execute(&state.pool)
@@ -385,7 +385,10 @@ mod tests {
         let name = "failed.example".parse().unwrap();
         for (asked_at, is_put_off) in [(now, true), (now + DAYS * 3_000, false)] {
             let asked = Asked { name: &name, answer: "", absent: &["/ssl"], absent_lasts: wait };
-            state.certificate_requested(ledger, asked, &News::default(), asked_at).await.unwrap();
+            state
+                .certificate_requested(ledger, asked, &EventBatch::default(), asked_at)
+                .await
+                .unwrap();
             let sites_without_record =
                 state.lacking_certificates(ledger, wait, wait, 9, now).await.unwrap();
             assert_eq!(sites_without_record.is_empty(), is_put_off);

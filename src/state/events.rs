@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use super::{LedgerId, State, StateError, columns::At, ledger::json};
 use crate::{
     domain::DomainName,
-    events::{News, Recording},
+    events::{EventBatch, Recording},
     secrets,
 };
 
@@ -81,21 +81,21 @@ impl State {
     /// Begins to write facts that these events tell of.
     pub(super) async fn recording<'a>(
         &'a self,
-        news: &'a News,
+        batch: &'a EventBatch,
         now: Timestamp,
     ) -> Result<Recording<'a>, StateError> {
-        Ok(self.recorder.begin(&self.pool, news, now).await?)
+        Ok(self.recorder.begin(&self.pool, batch, now).await?)
     }
 
     /// Writes down what happened, and logs it, whatever becomes of the writing.
     ///
     /// # Errors
     /// Any [`StateError`].
-    pub async fn record_events(&self, news: &News, now: Timestamp) -> Result<(), StateError> {
-        if news.is_empty() {
+    pub async fn emit(&self, batch: &EventBatch, now: Timestamp) -> Result<(), StateError> {
+        if batch.is_empty() {
             return Ok(());
         }
-        Ok(self.recording(news, now).await?.commit().await?)
+        Ok(self.recording(batch, now).await?.commit().await?)
     }
 
     /// Notes that a cycle was completed, and drops the events that are too old.
@@ -130,10 +130,10 @@ impl State {
     pub async fn cycle_failed(
         &self,
         error: &str,
-        news: &News,
+        batch: &EventBatch,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let mut recording = self.recording(news, now).await?;
+        let mut recording = self.recording(batch, now).await?;
         sqlx::query!(
             "INSERT INTO last_cycle (id, failed_at, error) VALUES (1, ?1, ?2)
              ON CONFLICT (id) DO UPDATE SET failed_at = ?1, error = ?2",
@@ -288,17 +288,17 @@ mod tests {
     const FAIL: &str =
         "CREATE TRIGGER fail BEFORE INSERT ON event BEGIN SELECT RAISE(FAIL, 'disk full'); END";
 
-    fn news() -> News {
+    fn batch() -> EventBatch {
         let unmapped = Event::Unmapped { domain: "a.example".parse().unwrap(), blog_id: None };
         let added = Event::MappedAgain { domain: "b.example".parse().unwrap(), blog_id: None };
-        News { told: vec![Event::Adopted { domains: 2 }, unmapped], recorded: vec![added] }
+        EventBatch { logged: vec![Event::Adopted { domains: 2 }, unmapped], unlogged: vec![added] }
     }
 
     #[tokio::test]
     async fn what_is_recorded_is_logged_but_for_what_something_else_stands_for() {
         let (_folder, state, _) = state().await;
         let (log, _guard) = Log::start();
-        state.record_events(&news(), Timestamp::now()).await.unwrap();
+        state.emit(&batch(), Timestamp::now()).await.unwrap();
         assert_eq!(log.take(), ["ledger.adopted", "domain.unmapped"]);
         let all = ["domain.mapped_again", "ledger.adopted", "domain.unmapped"];
         assert_eq!(recorded(&state).await, all);
@@ -314,15 +314,15 @@ mod tests {
         }
         assert_eq!(log.take(), ["ledger.started"], "it is not repeated at every cycle");
         assert_eq!(state.ledgers(1, "key").await.unwrap(), []);
-        state.record_events(&news(), Timestamp::now()).await.unwrap_err();
+        state.emit(&batch(), Timestamp::now()).await.unwrap_err();
         assert_eq!(log.take().len(), 3, "nothing else stands for it now");
 
         other.execute("DROP TRIGGER fail").await.unwrap();
         state.begin_ledger(1, "agency.example", "key", Timestamp::now()).await.unwrap();
-        state.record_events(&news(), Timestamp::now()).await.unwrap();
+        state.emit(&batch(), Timestamp::now()).await.unwrap();
         assert_eq!(log.take(), [""; 0], "it was logged before");
         assert_eq!(recorded(&state).await.len(), 4);
-        state.record_events(&news(), Timestamp::now()).await.unwrap();
+        state.emit(&batch(), Timestamp::now()).await.unwrap();
         assert_eq!(log.take().len(), 2, "this is another time");
     }
 
@@ -331,9 +331,9 @@ mod tests {
         let (_folder, state, mut other) = state().await;
         let (log, _guard) = Log::start();
         other.execute("BEGIN IMMEDIATE").await.unwrap();
-        let (news, mut context) = (news(), Context::from_waker(std::task::Waker::noop()));
+        let (batch, mut context) = (batch(), Context::from_waker(std::task::Waker::noop()));
         {
-            let writing = pin!(state.record_events(&news, Timestamp::now()));
+            let writing = pin!(state.emit(&batch, Timestamp::now()));
             assert!(writing.poll(&mut context).is_pending());
             assert_eq!(log.take(), [""; 0]);
         }

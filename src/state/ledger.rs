@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    events::{Event, News},
+    events::{Event, EventBatch},
     ledger::{Attempt, Entry, Ledger, Progress, RowLocation, RowRef},
     plan::LedgerChange,
     secrets,
@@ -131,8 +131,8 @@ impl State {
         .await?;
         let network = label(network_id, domain);
         let told = secrets::mask(&network);
-        let news = News::of([Event::LedgerStarted { network: told, left_behind }]);
-        let mut recording = self.recording(&news, now).await?;
+        let batch = EventBatch::of([Event::LedgerStarted { network: told, left_behind }]);
+        let mut recording = self.recording(&batch, now).await?;
         let id = sqlx::query_scalar!(
             r#"INSERT INTO ledger (network, network_id, domain, account, started_at)
                VALUES (?, ?, ?, ?, ?) RETURNING id AS "id!: LedgerId""#,
@@ -161,8 +161,8 @@ impl State {
     ) -> Result<(), StateError> {
         let (from, to) = (label(network_id, &known.domain), label(network_id, domain));
         let [from, told] = [&from, &to].map(|label| secrets::mask(label));
-        let news = News::of([Event::NetworkRenamed { from, to: told }]);
-        let mut recording = self.recording(&news, now).await?;
+        let batch = EventBatch::of([Event::NetworkRenamed { from, to: told }]);
+        let mut recording = self.recording(&batch, now).await?;
         sqlx::query!(
             "UPDATE ledger SET network = ?, domain = ? WHERE id = ?",
             to,
@@ -211,13 +211,13 @@ impl State {
         &self,
         id: LedgerId,
         changes: &[LedgerChange],
-        news: &News,
+        batch: &EventBatch,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        if changes.is_empty() && news.is_empty() {
+        if changes.is_empty() && batch.is_empty() {
             return Ok(());
         }
-        let mut recording = self.recording(news, now).await?;
+        let mut recording = self.recording(batch, now).await?;
         for batch in changes.chunks(BATCH) {
             write_entries(recording.connection(), id, batch).await?;
         }
@@ -270,8 +270,8 @@ impl State {
             return Ok(());
         }
 
-        let news = News::of(new.iter().map(|one| one.event()));
-        let mut recording = self.recording(&news, now).await?;
+        let batch = EventBatch::of(new.iter().map(|one| one.event()));
+        let mut recording = self.recording(&batch, now).await?;
         let still: Vec<_> =
             invalid.iter().map(|one| (one.origin.kind(), one.origin.id())).collect();
         sqlx::query!(

@@ -20,7 +20,7 @@ use sqlx::{Connection as _, Sqlite, SqliteConnection, pool::PoolConnection};
 use super::{State, StateError, not_writable};
 use crate::{
     events::conditions::{Condition, Conditions, Finding},
-    events::{Event, News},
+    events::{Event, EventBatch},
 };
 
 /// What stands behind the name of a file, whatever else has that name later.
@@ -142,7 +142,7 @@ impl State {
         }
         drop(turn);
         // Of one that was replaced nobody will read it; the log has it.
-        if let Err(error) = self.record_events(&News::of(events), Timestamp::now()).await {
+        if let Err(error) = self.emit(&EventBatch::of(events), Timestamp::now()).await {
             tracing::debug!(%error, "an event was not written down");
         }
         result
@@ -317,7 +317,7 @@ mod tests {
         let state = State::open(&path).await.unwrap();
         let note = async |state: &State, error: &str| {
             let event = Event::Failed { error: error.to_owned() };
-            state.record_events(&News::of([event]), Timestamp::now()).await
+            state.emit(&EventBatch::of([event]), Timestamp::now()).await
         };
         // As if the disk were full: no page is to be had.
         sqlx::query("PRAGMA max_page_count = 1").execute(&state.pool).await.unwrap();

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{State, StateError, columns::At, ledger::json};
 use crate::{
     domain::DomainName,
-    events::{Event, News},
+    events::{Event, EventBatch},
 };
 
 /// How long a site has lacked its domain record.
@@ -220,8 +220,8 @@ impl State {
             domain: (*domain).clone(),
             blog_id: *blog_id,
         };
-        let news = News::of(written.iter().map(created));
-        let mut recording = self.recording(&news, now).await?;
+        let batch = EventBatch::of(written.iter().map(created));
+        let mut recording = self.recording(&batch, now).await?;
         sqlx::query!(
             "INSERT OR REPLACE INTO written_record (network_id, blog_id, domain, at, is_sure)
              SELECT ?, value->>0, value->>1, ?, 1 FROM json_each(?)",

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::DomainName,
-    events::News,
+    events::EventBatch,
     secrets,
     status::{DomainStatus, LedgerInfo},
 };
@@ -293,7 +293,7 @@ impl State {
         &self,
         ledger: LedgerId,
         outcomes: &[StatusUpdate],
-        news: &News,
+        batch: &EventBatch,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let line = |outcome| -> Line<'_> {
@@ -312,7 +312,7 @@ impl State {
             }
         };
         let lines: Vec<Line<'_>> = outcomes.iter().map(line).collect();
-        let mut recording = self.recording(news, now).await?;
+        let mut recording = self.recording(batch, now).await?;
         // The list first: each of its lines is found in the table, which may have many rows.
         sqlx::query!(
             "WITH line AS MATERIALIZED (SELECT value, value->>'domain' AS name FROM json_each(?2))

@@ -78,7 +78,7 @@ pub(super) fn transition(
         };
         let changes =
             Changes { name, before: None, status: &status, facts, panel, attention_after, now };
-        let events = if changes.is_old_hat() { Vec::new() } else { changes.tell() };
+        let events = if changes.is_old_hat() { Vec::new() } else { changes.events() };
         return Transition { status, events };
     };
     let latest = keep_what_is_unknown(&previous.latest, seen);
@@ -131,7 +131,7 @@ pub(super) fn transition(
         now,
     };
     let mut events = match steadiness {
-        Steadiness::Steady => changes.tell(),
+        Steadiness::Steady => changes.events(),
         change => {
             let ends = changes.has_entered_its_last_day().then(|| changes.last_day()).flatten();
             changes.steadiness(change).into_iter().chain(ends).collect()
@@ -188,7 +188,7 @@ struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    fn tell(&self) -> Vec<Event> {
+    fn events(&self) -> Vec<Event> {
         let events = [self.dns(), self.ssl()].into_iter().flatten();
         events.chain(self.blocked()).collect()
     }

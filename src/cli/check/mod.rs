@@ -19,7 +19,7 @@ use crate::{
     app::App,
     checks::{Checker, Depth, Expected, Verifier, is_suspicious},
     domain::DomainName,
-    events::News,
+    events::EventBatch,
     state::{CheckedDomain, LedgerId, State, StateError, StatusUpdate},
     status::CheckResult,
 };
@@ -117,8 +117,8 @@ async fn record(
         due_at: finding.checked.due_at.unwrap_or(now).max(now),
     };
     let updates: Vec<StatusUpdate> = managed.clone().map(update).collect();
-    let news = News::of(managed.flat_map(|finding| finding.events.iter().cloned()));
-    state.record_checks(ledger, &updates, &news, now).await?;
+    let batch = EventBatch::of(managed.flat_map(|finding| finding.events.iter().cloned()));
+    state.record_checks(ledger, &updates, &batch, now).await?;
     state.close().await;
     Ok(())
 }

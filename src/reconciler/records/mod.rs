@@ -21,7 +21,7 @@ use strum::IntoStaticStr;
 use super::{Reconciler, Rules, Shutdown};
 use crate::{
     domain::DomainName,
-    events::Event,
+    events::{Event, EventBatch},
     ledger::later,
     span::span_between,
     state::{Lack, RecordNotes, State, StateError, Written},
@@ -399,9 +399,9 @@ impl Reconciler {
             sites: *sites as u64,
             error: error.clone(),
         };
-        let events: Vec<Event> = new.map(event).collect();
+        let events = EventBatch::of(new.map(event));
         self.told_of_records = reasons.into_iter().map(|(_, error)| error).collect();
-        self.tell(events, now).await
+        self.state.emit(&events, now).await
     }
 }
 

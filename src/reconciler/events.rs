@@ -3,7 +3,7 @@
 
 use crate::{
     domain::DomainName,
-    events::{Event, News},
+    events::{Event, EventBatch},
     ledger::Entry,
     plan::{LedgerChange, LedgerTransition},
 };
@@ -14,12 +14,12 @@ const FEW: usize = 10;
 const EXAMPLES: usize = 3;
 
 /// What there is to say of changes of the ledger.
-pub(super) fn of_changes(changes: &[LedgerChange]) -> News {
+pub(super) fn of_changes(changes: &[LedgerChange]) -> EventBatch {
     let with = |transition| move |change: &&LedgerChange| change.transition == Some(transition);
     let some = |transition| changes.iter().filter(with(transition));
-    let mut news = News::default();
+    let mut batch = EventBatch::default();
     for transition in [LedgerTransition::Unmapped, LedgerTransition::MappedAgain] {
-        news.told.extend(some(transition).filter_map(of_change));
+        batch.logged.extend(some(transition).filter_map(of_change));
     }
     for (transition, remedy) in [
         (
@@ -35,13 +35,13 @@ pub(super) fn of_changes(changes: &[LedgerChange]) -> News {
         let names: Vec<&DomainName> = some(transition).map(|change| &change.name).collect();
         let events = some(transition).filter_map(of_change);
         if names.len() <= FEW {
-            news.told.extend(events);
+            batch.logged.extend(events);
             continue;
         }
-        news.recorded.extend(events);
+        batch.unlogged.extend(events);
         let (domains, examples) = (names.len() as u64, examples(&names));
         let remedy = remedy.to_owned();
-        news.told.push(match transition {
+        batch.logged.push(match transition {
             LedgerTransition::NotListed => Event::DomainsNotListed { domains, examples, remedy },
             LedgerTransition::StillListed => {
                 Event::DomainsStillListed { domains, examples, remedy }
@@ -51,9 +51,9 @@ pub(super) fn of_changes(changes: &[LedgerChange]) -> News {
     }
     let adopted = some(LedgerTransition::Adopted).count() as u64;
     if adopted > 0 {
-        news.told.push(Event::Adopted { domains: adopted });
+        batch.logged.push(Event::Adopted { domains: adopted });
     }
-    news
+    batch
 }
 
 fn of_change(change: &LedgerChange) -> Option<Event> {
@@ -88,11 +88,11 @@ impl Tally {
     }
 
     /// Says what came of a call; `was_lost` for a name that is added again because Closte lost it.
-    pub(super) fn say(&mut self, event: Event, was_lost: bool, news: &mut News) {
+    pub(super) fn say(&mut self, event: Event, was_lost: bool, batch: &mut EventBatch) {
         match (&event, &mut self.restored) {
             (Event::Added { .. }, Some(restored)) if was_lost => {
                 *restored += 1;
-                news.recorded.push(event);
+                batch.unlogged.push(event);
             }
             (
                 Event::AddFailed { domain, error, .. } | Event::RemoveFailed { domain, error, .. },
@@ -101,12 +101,12 @@ impl Tally {
                 self.error.clone_from(error);
                 self.failed.push(domain.clone());
                 if self.failed.len() <= FEW {
-                    news.told.push(event);
+                    batch.logged.push(event);
                 } else {
-                    news.recorded.push(event);
+                    batch.unlogged.push(event);
                 }
             }
-            _ => news.told.push(event),
+            _ => batch.logged.push(event),
         }
     }
 
@@ -152,11 +152,11 @@ mod tests {
             (LedgerTransition::StillListed, "domain.still_listed", "sync.domains_still_listed"),
         ] {
             let few = of_changes(&changes(transition, 10));
-            assert!(few.told.len() == 10 && few.recorded.is_empty());
-            assert!(few.told.iter().all(|event| event.name() == one));
-            let news = of_changes(&changes(transition, 2_000));
-            let [told] = &news.told[..] else { panic!("{:?}", news.told) };
-            assert_eq!((told.name(), news.recorded.len()), (many, 2_000));
+            assert!(few.logged.len() == 10 && few.unlogged.is_empty());
+            assert!(few.logged.iter().all(|event| event.name() == one));
+            let batch = of_changes(&changes(transition, 2_000));
+            let [told] = &batch.logged[..] else { panic!("{:?}", batch.logged) };
+            assert_eq!((told.name(), batch.unlogged.len()), (many, 2_000));
             let detail = told.detail();
             assert_eq!(detail["domains"], 2_000);
             let examples = ["shop0000.example", "shop0001.example", "shop0002.example"];
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn names_that_are_added_again_together_are_told_by_their_number() {
         let said = |lost: usize| {
-            let (mut tally, mut news) = (Tally::new(lost), News::default());
+            let (mut tally, mut batch) = (Tally::new(lost), EventBatch::default());
             for change in changes(LedgerTransition::Lost, lost) {
                 let added =
                     Event::Added { domain: change.name, blog_id: None, attempt: 1, took_ms: 1 };
-                tally.say(added, true, &mut news);
+                tally.say(added, true, &mut batch);
             }
             let new = Event::Added {
                 domain: "new.example".parse().unwrap(),
@@ -179,8 +179,8 @@ mod tests {
                 attempt: 1,
                 took_ms: 1,
             };
-            tally.say(new, false, &mut news);
-            (news.told.len(), news.recorded.len(), tally.sum())
+            tally.say(new, false, &mut batch);
+            (batch.logged.len(), batch.unlogged.len(), tally.sum())
         };
         assert_eq!(said(10), (11, 0, vec![]));
         assert_eq!(said(2_000), (1, 2_000, vec![Event::DomainsRestored { domains: 2_000 }]));
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn of_many_calls_that_fail_the_first_are_told() {
-        let (mut tally, mut news) = (Tally::new(0), News::default());
+        let (mut tally, mut batch) = (Tally::new(0), EventBatch::default());
         for change in changes(LedgerTransition::Lost, 2_000) {
             let error = "no room".to_owned();
             let next_attempt = Timestamp::UNIX_EPOCH;
@@ -199,9 +199,9 @@ mod tests {
                 error,
                 next_attempt,
             };
-            tally.say(failed, false, &mut news);
+            tally.say(failed, false, &mut batch);
         }
-        assert_eq!((news.told.len(), news.recorded.len()), (10, 1_990));
+        assert_eq!((batch.logged.len(), batch.unlogged.len()), (10, 1_990));
         let [Event::CallsFailed { domains: 2_000, error, .. }] = &tally.sum()[..] else { panic!() };
         assert_eq!(error, "no room");
     }
