@@ -93,7 +93,7 @@ async fn follow(host: &Name, resolver: &Resolver) -> Option<Found> {
                 None => at_the_end(&at, seen.len() - 1, resolver).await,
             },
             Reply::NoSuchName { .. } => Some(CnameFault::NoSuchName),
-            Reply::Broken { signatures: Some(true), .. } => Some(CnameFault::Signatures),
+            Reply::Broken { dnssec: Some(true), .. } => Some(CnameFault::Signatures),
             Reply::Broken { .. } => Some(CnameFault::Failure),
             Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => None,
         };
@@ -108,7 +108,7 @@ async fn follow(host: &Name, resolver: &Resolver) -> Option<Found> {
 /// What is wrong with the name that so many CNAMEs lead to.
 async fn at_the_end(at: &Name, cnames: usize, resolver: &Resolver) -> Option<CnameFault> {
     match resolver.ask(at, RecordType::A).await {
-        Reply::Broken { signatures: Some(true), .. } => Some(CnameFault::Signatures),
+        Reply::Broken { dnssec: Some(true), .. } => Some(CnameFault::Signatures),
         Reply::Broken { .. } => Some(CnameFault::Failure),
         Reply::NoSuchName { .. } => Some(CnameFault::NoSuchName),
         Reply::Records { records, .. } if records.is_empty() => Some(CnameFault::NoAddress),

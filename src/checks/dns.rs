@@ -157,18 +157,18 @@ impl Resolver {
     /// Asks for records of a kind.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Reply {
         let broken = match self.send(name, kind).await {
-            Reply::Broken { signatures: None, why } => why,
+            Reply::Broken { dnssec: None, why } => why,
             reply => return reply,
         };
         // With checking disabled, a resolver hands out what it could not verify (RFC 4035,
         // section 3.2.2). What it could not get at first may be there a moment later, too.
         let unchecked = self.exchange(name, kind, true).await;
         if !unchecked.is_ok_and(|message| is_of_the_name(&message)) {
-            return Reply::Broken { signatures: Some(false), why: broken };
+            return Reply::Broken { dnssec: Some(false), why: broken };
         }
         match self.send(name, kind).await {
-            Reply::Broken { signatures, why } => {
-                Reply::Broken { signatures: signatures.or(Some(true)), why: why.or(broken) }
+            Reply::Broken { dnssec, why } => {
+                Reply::Broken { dnssec: dnssec.or(Some(true)), why: why.or(broken) }
             }
             reply => reply,
         }

@@ -26,14 +26,14 @@ pub(super) fn evaluate_answer(
             judged.error = Some(reason);
             DnsVerdict::Unknown
         }
-        Addresses::Broken { signatures, why } => {
+        Addresses::Broken { dnssec, why } => {
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-            judged.error = Some(if signatures {
+            judged.error = Some(if dnssec {
                 format!("its DNSSEC signatures are wrong{why}")
             } else {
                 format!("its name servers do not answer as they should (SERVFAIL){why}")
             });
-            judged.dnssec = signatures;
+            judged.dnssec = dnssec;
             DnsVerdict::Broken
         }
         Addresses::NoSuchName { cnames, ttl_s } => {
@@ -414,7 +414,7 @@ mod tests {
         assert_eq!((seen.verdict, seen.seen, seen.of), (DnsVerdict::Elsewhere, 2, 3));
         let seen = judge(vec![
             found(&["192.0.2.1"]),
-            Addresses::Broken { signatures: true, why: None },
+            Addresses::Broken { dnssec: true, why: None },
             found(&["192.0.2.2"]),
         ]);
         assert_eq!((seen.verdict, seen.seen, seen.of), (DnsVerdict::Broken, 1, 3));
@@ -462,7 +462,7 @@ mod tests {
         let answer = prop_oneof![
             addresses.prop_map(|addresses| found(&addresses)),
             Just(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: Some(60) }),
-            any::<bool>().prop_map(|signatures| Addresses::Broken { signatures, why: None }),
+            any::<bool>().prop_map(|dnssec| Addresses::Broken { dnssec, why: None }),
             Just(Addresses::Silent("no answer".to_owned())),
         ];
         prop::collection::vec(answer, 0..6)

@@ -91,7 +91,7 @@ fn answers() -> impl Strategy<Value = Vec<Addresses>> {
         6 => Just(right),
         4 => found,
         1 => Just(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: Some(60) }),
-        1 => any::<bool>().prop_map(|signatures| Addresses::Broken { signatures, why: None }),
+        1 => any::<bool>().prop_map(|dnssec| Addresses::Broken { dnssec, why: None }),
         1 => Just(Addresses::Silent("no answer".to_owned())),
     ];
     // Mostly they agree.

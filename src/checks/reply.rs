@@ -17,8 +17,8 @@ pub(super) enum Reply {
     /// NXDOMAIN, with the CNAMEs that led to it. Without the zone's own word for how long that may be
     /// kept, somebody else says so.
     NoSuchName { chain: Vec<Record>, ttl_s: Option<u32> },
-    /// SERVFAIL. `signatures` tells whether DNSSEC is why, where that is known.
-    Broken { signatures: Option<bool>, why: Option<String> },
+    /// SERVFAIL. `dnssec` tells whether wrong signatures are why, where that is known.
+    Broken { dnssec: Option<bool>, why: Option<String> },
     /// An answer that says nothing of the name.
     Failed(String),
     /// An answer that we cannot read.
@@ -60,8 +60,8 @@ pub(super) fn read(message: Message) -> Reply {
             Reply::Records { records: message.answers, ttl_s: ttl_s.unwrap_or_default() }
         }
         ResponseCode::ServFail => {
-            let signatures = extended.as_ref().and_then(ExtendedError::blames_signatures);
-            Reply::Broken { signatures, why: extended.map(|error| error.words()) }
+            let dnssec = extended.as_ref().and_then(ExtendedError::blames_signatures);
+            Reply::Broken { dnssec, why: extended.map(|error| error.words()) }
         }
         code => Reply::Failed(format!("it answers {code}")),
     }
@@ -85,7 +85,7 @@ pub(super) enum Addresses {
     /// NXDOMAIN, at the end of these CNAMEs.
     NoSuchName { cnames: Vec<String>, ttl_s: Option<u32> },
     /// SERVFAIL.
-    Broken { signatures: bool, why: Option<String> },
+    Broken { dnssec: bool, why: Option<String> },
     /// It says nothing of the name.
     Failed(String),
     /// It could not be asked.
@@ -100,8 +100,8 @@ pub(super) fn combine(a: Reply, aaaa: Reply) -> Addresses {
         Reply::NoSuchName { chain, ttl_s } => {
             return Addresses::NoSuchName { cnames: cnames(&chain), ttl_s };
         }
-        Reply::Broken { signatures, why } => {
-            return Addresses::Broken { signatures: signatures == Some(true), why };
+        Reply::Broken { dnssec, why } => {
+            return Addresses::Broken { dnssec: dnssec == Some(true), why };
         }
         Reply::Failed(reason) => return Addresses::Failed(reason),
         Reply::Unreadable => return Addresses::Failed(a.why()),

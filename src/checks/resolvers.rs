@@ -74,10 +74,8 @@ impl Resolvers {
     ) -> Vec<Vote> {
         let answers = join_all(self.all.iter().map(|one| one.addresses(host))).await;
         let judged = self.all.iter().zip(answers).map(|(resolver, answer)| {
-            let failed = matches!(
-                answer,
-                Addresses::Broken { signatures: false, .. } | Addresses::Failed(_)
-            );
+            let failed =
+                matches!(answer, Addresses::Broken { dnssec: false, .. } | Addresses::Failed(_));
             let answer = evaluate_answer(resolver.label(), answer, expected, proxies);
             Vote {
                 answer,
@@ -154,7 +152,7 @@ impl Resolvers {
         }
         let bogus = answers
             .iter()
-            .any(|(_, reply)| matches!(reply, Reply::Broken { signatures: Some(true), .. }));
+            .any(|(_, reply)| matches!(reply, Reply::Broken { dnssec: Some(true), .. }));
         let said = answers.iter().find(|(one, reply)| says(reply) && (!bogus || one.validates()));
         if let Some((_, reply)) = said {
             return CaaReply::of(reply);
