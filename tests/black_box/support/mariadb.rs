@@ -1,6 +1,7 @@
 //! MariaDB servers: one for the whole test program, which ends with it, and others for single tests.
 
 use std::{
+    iter,
     net::TcpListener,
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -47,12 +48,20 @@ impl Server {
     pub fn start(options: &[&str]) -> Self {
         let found = Command::new("mariadbd").arg("--version").stdout(Stdio::null()).status();
         assert!(found.is_ok(), "mariadbd is not installed: run tests/run, which sees to it");
+        // Until the server has it, anybody else may take the free port that was found.
+        iter::repeat_with(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().port()
+        })
+        .find_map(|port| Self::start_at(port, options))
+        .unwrap()
+    }
+
+    /// None where somebody else has the port.
+    fn start_at(port: u16, options: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_str().unwrap().to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let keeper = Command::new("sh")
+        let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper", &path, &port.to_string()])
             .args(options)
             .stdin(Stdio::piped())
@@ -67,9 +76,20 @@ impl Server {
         };
         while !answers() {
             let log = std::fs::read_to_string(format!("{path}/log")).unwrap_or_default();
+            if log.contains("Bind on TCP/IP port") {
+                drop(keeper.stdin.take());
+                keeper.wait().unwrap();
+                return None;
+            }
             assert!(Instant::now() < deadline, "MariaDB does not start: {log}");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Self { port, socket, _folder: folder, _keeper: keeper }
+        Some(Self { port, socket, _folder: folder, _keeper: keeper })
     }
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_from_a_server_that_does_not_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert!(Server::start_at(taken.local_addr().unwrap().port(), &[]).is_none());
 }
