@@ -75,6 +75,8 @@ pub enum DnsVerdict {
 pub enum BrokenBy {
     /// Its servers fail.
     Failure,
+    /// Its servers fail for this name, and answer for others of its zone.
+    OneName,
     /// Its DNSSEC signatures are wrong.
     Signatures,
     /// Its servers do not agree.
@@ -339,6 +341,9 @@ pub struct DnsResult {
     /// The CNAMEs, where they are why it leads nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<Chain>,
+    /// What answers for it, where somebody has to change that and it is no record of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_of: Option<MadeOf>,
     /// Where its records stand, where somebody has to change them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
@@ -355,6 +360,17 @@ pub struct DnsResult {
     pub history: DnsHistory,
 }
 
+impl DnsResult {
+    /// The CNAMEs that lead to where the verdict sees it. That of an AAAA record beside a right A record
+    /// is the whole name's.
+    pub fn cnames(&self) -> &[String] {
+        let counting = || self.answers.iter().filter(|one| one.counts());
+        let meant = counting().find(|one| one.verdict == self.verdict);
+        let meant = meant.or_else(|| counting().find(|one| !one.cnames.is_empty()));
+        meant.map_or(&[], |answer| &answer.cnames)
+    }
+}
+
 /// CNAMEs that lead nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
@@ -365,6 +381,24 @@ pub struct Chain {
     /// The zone at fault, where it is another's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
+}
+
+/// What answers for a name that has no record of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MadeOf {
+    /// A DNAME record of a name above it, which leads all names below that one to those below another.
+    Dname {
+        /// Where it stands.
+        owner: String,
+        /// Where it leads.
+        target: String,
+    },
+    /// A wildcard.
+    Wildcard {
+        /// Such as `*.shop.example`.
+        owner: String,
+    },
 }
 
 /// A zone: the part of the DNS that one party runs.

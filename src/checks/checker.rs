@@ -11,12 +11,13 @@ use super::{
     dns::ResolverAddress,
     evaluate::evaluate_dns,
     name_servers::NameServers,
+    origin,
     reply::text,
     reserved::reserved,
     resolvers::{CaaReply, Resolvers},
     targets::{Expected, Target, contains},
     tls::{RootsError, TlsProber},
-    zones::find_zone,
+    zones::{FoundZone, find_zone, is_registered},
 };
 use crate::{
     domain::DomainName,
@@ -338,7 +339,19 @@ impl Checker {
         let caa = observation.caa.as_ref();
         let caa = caa.filter(|caa| caa.via.is_none() && !caa.is_of_a_registry());
         let at = caa.and_then(|caa| dns_name(&caa.at).ok()).unwrap_or_else(|| host.clone());
-        let (chain, zone) = tokio::join!(chain, find_zone(&at, &self.resolvers));
+        let (mut chain, mut zone) = tokio::join!(chain, find_zone(&at, &self.resolvers));
+        let is_alone = chain.is_none() && self.fails_alone(host, dns, &mut zone).await;
+        let made_of = match &zone {
+            Some(zone) if !name.is_wildcard() => {
+                let cname = chain.as_ref().and_then(|chain| chain.cnames.first());
+                let cname = cname.or_else(|| dns.cnames().first()).map(String::as_str);
+                origin::find(host, &zone.name, cname, dns, &self.resolvers).await
+            }
+            _ => None,
+        };
+        if let (None, Some(made_of)) = (&chain, &made_of) {
+            chain = origin::broken_behind(host, made_of, dns, &self.resolvers).await;
+        }
         let dns = &mut observation.dns;
         if let Some(chain) = &chain {
             dns.error = Some(chain::why(chain, name.as_str()));
@@ -348,8 +361,39 @@ impl Checker {
                 _ => dns.broken_by,
             };
         }
-        dns.chain = chain;
-        observation.dns.zone = zone.map(|zone| zone.seen());
+        (dns.chain, dns.made_of) = (chain, made_of);
+        if is_alone
+            && dns.chain.is_none()
+            && let Some(zone) = &zone
+        {
+            let why = dns.error.as_deref().unwrap_or("SERVFAIL");
+            dns.error =
+                Some(format!("{why}, though new names below {} are answered", text(&zone.name)));
+            dns.broken_by = Some(BrokenBy::OneName);
+        }
+        dns.zone = zone.map(|zone| zone.seen());
+    }
+
+    /// Whether the name's servers fail for it, and not for others. Then what is no zone is not taken for
+    /// one.
+    async fn fails_alone(
+        &self,
+        host: &Name,
+        dns: &DnsResult,
+        zone: &mut Option<FoundZone>,
+    ) -> bool {
+        let is_right_for_some = dns.answers.iter().any(|one| one.counts() && one.verdict.is_good());
+        if dns.broken_by != Some(BrokenBy::Failure) || is_right_for_some {
+            return false;
+        }
+        let Some(found) = zone.as_ref() else { return false };
+        if !origin::answers_below(&found.name, dns, &self.resolvers).await {
+            return false;
+        }
+        if found.servers.is_empty() && found.name == *host && !is_registered(host) {
+            *zone = find_zone(&host.base_name(), &self.resolvers).await;
+        }
+        zone.is_some()
     }
 
     async fn handshakes(&self, addresses: &[IpAddr], host: &str, now: Timestamp) -> SslResult {

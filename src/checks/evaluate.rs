@@ -165,6 +165,7 @@ pub(super) fn evaluate_dns(
         strays,
         broken_by,
         chain: None,
+        made_of: None,
         zone: None,
         error,
         answers,

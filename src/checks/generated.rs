@@ -14,8 +14,8 @@ use super::{
     targets::{Expected, Target},
 };
 use crate::status::{
-    AddressSeen, Caa, CaaFault, Certificate, Chain, CheckResult, CnameFault, DnsVerdict, SslResult,
-    SslVerdict, Zone,
+    AddressSeen, Caa, CaaFault, Certificate, Chain, CheckResult, CnameFault, DnsVerdict, MadeOf,
+    SslResult, SslVerdict, Zone,
 };
 
 /// Where names should point.
@@ -28,9 +28,15 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult>
     let zone = zone
         .prop_map(|zone| zone.map(|provider| Zone { name: "shop.example".to_owned(), provider }));
     let caa = prop::option::of((prop::sample::select(CaaFault::VARIANTS), any::<bool>()));
+    let dname =
+        MadeOf::Dname { owner: "shop.example".to_owned(), target: "old.example".to_owned() };
+    let made_of = prop::option::of(prop_oneof![
+        Just(dname),
+        Just(MadeOf::Wildcard { owner: "*.shop.example".to_owned() })
+    ]);
     let knows_where = prop::bool::weighted(0.9);
-    (answers(), ssl(now), caa, chain, zone, knows_where).prop_map(
-        |(answers, ssl, caa, chain, zone, knows_where)| {
+    (answers(), ssl(now), caa, chain, zone, made_of, knows_where).prop_map(
+        |(answers, ssl, caa, chain, zone, made_of, knows_where)| {
             let target: Target = RIGHT.parse().unwrap();
             let expected = Expected::new([&target], []);
             let proxies: [IpNet; 1] = ["104.16.0.0/13".parse().unwrap()];
@@ -68,7 +74,7 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult>
                 let cnames = vec!["other.example".to_owned()];
                 seen.dns.chain = Some(Chain { fault, cnames, zone: zone.clone() });
             }
-            seen.dns.zone = zone;
+            (seen.dns.zone, seen.dns.made_of) = (zone, made_of);
             seen
         },
     )

@@ -22,6 +22,7 @@ mod interval;
 mod mass_failure;
 mod name_servers;
 mod old_tls;
+mod origin;
 mod query;
 mod reply;
 mod reserved;

@@ -111,6 +111,7 @@ mod tests {
             strays: Vec::new(),
             broken_by: None,
             chain: None,
+            made_of: None,
             zone: None,
             name_servers: Vec::new(),
             history: DnsHistory::default(),

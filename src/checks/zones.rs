@@ -59,7 +59,7 @@ pub(super) async fn find_zone(host: &Name, resolvers: &Resolvers) -> Option<Foun
 }
 
 /// Whether the name is one that a registry gives away.
-fn is_registered(name: &Name) -> bool {
+pub(super) fn is_registered(name: &Name) -> bool {
     let name = text(name);
     let domain = psl::domain(name.as_bytes());
     domain.is_some_and(|domain| {

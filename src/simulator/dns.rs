@@ -45,6 +45,8 @@ pub enum DnsFault {
     Broken,
     /// SERVFAIL, but for the root.
     BrokenBelowRoot,
+    /// SERVFAIL, to queries for addresses, as where an ALIAS leads nowhere.
+    BrokenAddresses,
     /// SERVFAIL, to the next query for an A record.
     BrokenOnce,
     /// SERVFAIL, unless the query disables checking.
@@ -324,8 +326,16 @@ impl RequestHandler for Handler {
                         self.0.change(&name, |entry| entry.fault = None);
                         metadata.response_code = ResponseCode::ServFail;
                     }
+                    Some(DnsFault::BrokenAddresses)
+                        if !matches!(info.query.query_type(), RecordType::A | RecordType::AAAA) =>
+                    {
+                        (answers, _) = answer();
+                    }
                     Some(
-                        DnsFault::Broken | DnsFault::BrokenBelowRoot | DnsFault::WrongSignatures,
+                        DnsFault::BrokenAddresses
+                        | DnsFault::Broken
+                        | DnsFault::BrokenBelowRoot
+                        | DnsFault::WrongSignatures,
                     ) => metadata.response_code = ResponseCode::ServFail,
                     Some(DnsFault::BrokenOnce) | None => {
                         let is_there;

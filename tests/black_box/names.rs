@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use closte_sync::simulator::Face;
+use closte_sync::simulator::{DnsFault, Face};
 use serde_json::Value;
 
 use crate::support::{Outside, Program, SERVER, rig};
@@ -272,4 +272,127 @@ async fn who_gives_a_name_away_is_asked_for_it() {
         )
         .await;
     }
+}
+
+#[tokio::test]
+async fn what_a_dname_record_makes_of_a_name_is_mended_there() {
+    let zone = rig().zone("dname-6.example").a("host", "9.9.9.9");
+    let zone = zone.record("old DNAME there-6.example.").record("away DNAME lame-6.example.");
+    zone.record("gone DNAME nowhere-6.example.").serve();
+    rig().zone("there-6.example").a("www", "9.9.9.9").a("a.b", "9.9.9.9").serve();
+    rig().zone("lame-6.example").lame().serve();
+    let (_outside, program) = among_real_zones().await;
+    for (name, target, why, is_told) in [
+        ("www.old", "there-6.example", "it leads to 9.9.9.9", false),
+        ("a.b.old", "there-6.example", "it leads to 9.9.9.9", false),
+        ("www.gone", "nowhere-6.example", "www.nowhere-6.example does not exist", true),
+        (
+            "www.away",
+            "lame-6.example",
+            "the name servers of lame-6.example do not answer as they should (SERVFAIL)",
+            true,
+        ),
+    ] {
+        let owner = format!("{}.dname-6.example", name.rsplit('.').next().unwrap());
+        let name = format!("{name}.dname-6.example");
+        let what = format!(
+            "remove the DNAME record of {owner} to {target}, which leads all names below {owner} away, \
+             and add the A record of {name} at 127.0.0.1"
+        );
+        let end = if is_told { format!(": {why}. {LATER}") } else { format!(". {LATER}") };
+        remedy(&program, "dname-6.example", &name, &what, why, &end).await;
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_its_servers_alone_fail_for_is_not_laid_at_the_registrars_door() {
+    let (outside, program) = bare().await;
+    let dns = &outside.dns;
+    dns.delegate("shop.example", &["ns1.host.example"]);
+    dns.fail("shop.example", DnsFault::BrokenAddresses);
+    dns.fail("www.shop.example", DnsFault::Broken);
+    for name in ["shop.example", "www.shop.example"] {
+        let why = "its name servers do not answer as they should (SERVFAIL), though new names below \
+                   shop.example are answered";
+        let change = "eplace its record, which is an ALIAS or ANAME that leads nowhere most often, by \
+                      an A record at 127.0.0.1";
+        let seen = says(
+            &program,
+            name,
+            &format!("The DNS of {name} is broken (1 of 1 resolvers): {why}; r{change}"),
+            &format!(
+                "The DNS of {name} is out of order: {why}. Please log in where you manage the DNS of \
+                 shop.example and r{change}. {LATER}"
+            ),
+        )
+        .await;
+        assert_eq!(seen["dns"]["broken_by"], "one-name", "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_wildcard_stays_beside_a_record_of_the_name() {
+    let mut zone = rig().zone("wild-6.example");
+    for record in [
+        "*.w CNAME host-6.example.",
+        "own.w CNAME host-6.example.",
+        "other.w CNAME www.host-6.example.",
+        "*.gone CNAME nowhere.host-6.example.",
+        "*.a A 9.9.9.9",
+        "*.a AAAA 2620:fe::9",
+        "*.two A 9.9.9.9",
+        "*.two A 127.0.0.1",
+        "*.six A 127.0.0.1",
+        "*.six AAAA 2620:fe::9",
+    ] {
+        zone = zone.record(record);
+    }
+    zone.serve();
+    rig().zone("host-6.example").a("@", "9.9.9.9").a("www", "9.9.9.9").serve();
+    let (_outside, program) = among_real_zones().await;
+    let to_host = "it leads to 9.9.9.9";
+    let nowhere = "nowhere.host-6.example does not exist";
+    let end = format!(". {LATER}");
+    for (label, wildcard, why, end) in [
+        ("foo.w", "*.w", to_host, end.clone()),
+        ("bar.foo.w", "*.w", to_host, end.clone()),
+        ("foo.gone", "*.gone", nowhere, format!(": {nowhere}. {LATER}")),
+        ("foo.a", "*.a", "it leads to 9.9.9.9, 2620:fe::9", end.clone()),
+        ("foo.two", "*.two", "it leads to 9.9.9.9 as well as to the right place", end.clone()),
+        ("foo.six", "*.six", "it leads to 2620:fe::9 as well as to the right place", end.clone()),
+    ] {
+        let name = format!("{label}.wild-6.example");
+        let what = format!(
+            "add the A record of {name} at 127.0.0.1 (what answers there is the wildcard \
+             {wildcard}.wild-6.example, which may stay)"
+        );
+        remedy(&program, "wild-6.example", &name, &what, why, &end).await;
+    }
+    // What has records of its own is not the wildcard's.
+    for (name, target) in
+        [("own.w", "host-6.example"), ("other.w", "www.host-6.example"), ("*.w", "host-6.example")]
+    {
+        let name = format!("{name}.wild-6.example");
+        let what = format!("replace the CNAME of {name} to {target} by an A record at 127.0.0.1");
+        remedy(&program, "wild-6.example", &name, &what, to_host, &end).await;
+    }
+    let (outside, program) = bare().await;
+    outside.dns.delegate("shop.example", &["ns1.host.example"]);
+    outside.dns.point("*.shop.example", &[SERVER, "2620:fe::9".parse().unwrap()]);
+    outside.tls.show("foo.shop.example", Face::Valid(90)).unwrap();
+    let works = "foo.shop.example works, but visitors with IPv6 get to another server.";
+    let add = "dd the A record of foo.shop.example at 127.0.0.1 (what answers there is the wildcard \
+               *.shop.example, which may stay)";
+    says(
+        &program,
+        "foo.shop.example",
+        &format!(
+            "{works} A{add}: it leads elsewhere, so visitors and certificate authorities with IPv6 go \
+             there"
+        ),
+        &format!(
+            "{works} Please log in where you manage the DNS of shop.example and a{add}. {LATER}"
+        ),
+    )
+    .await;
 }

@@ -47,12 +47,11 @@ impl About<'_> {
         if let Some(advice) = self.leads_rightly(self.cnames(), &leads_to) {
             return advice;
         }
-        if let Some(target) = self.cnames().first() {
-            let replace = self.instead_of(target);
+        if let Some(change) = self.instead() {
             return Advice {
-                short: "replace CNAME",
-                owner: format!("Replace {replace}: {leads_to}"),
-                customer: format!("{} replace {replace}. {LATER}", self.log_in()),
+                short: self.in_short(),
+                owner: format!("{}: {leads_to}", capital(&change)),
+                customer: format!("{} {change}. {LATER}", self.log_in()),
             };
         }
         // A right A record does not help those who go to an old AAAA record, nor the other way round.
@@ -85,10 +84,7 @@ impl About<'_> {
         let name = self.name;
         let (host, switch) = self.proxy()?;
         let provider = self.latest.dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
-        let change = match self.cnames().first() {
-            Some(target) => format!("replace {}", self.instead_of(target)),
-            None => format!("point the {}", self.record()),
-        };
+        let change = self.instead().unwrap_or_else(|| format!("point the {}", self.record()));
         let (how, customer) = if provider == Some(host) {
             (
                 format!("at {host}, {switch}, and {change}"),
@@ -154,14 +150,23 @@ impl About<'_> {
         );
         let (holder, target) = (self.holder(), self.cnames().first());
         match (holder, target) {
+            // With a record of its own, the wildcard's do not count.
+            (None, None) if let Some(change) = self.instead() => Advice {
+                short: self.in_short(),
+                owner: format!("{}: {why}", capital(&change)),
+                customer: format!("{} {change}. {LATER}", self.log_in()),
+            },
             (None, Some(target)) => {
-                let replace = self.instead_of(target);
+                let change = self.instead_of(target);
                 let last = self.cnames().last().unwrap_or(target);
                 Advice {
-                    short: "replace CNAME",
-                    owner: format!("Replace {replace}, or have the {go} of {last} removed: {why}"),
+                    short: self.in_short(),
+                    owner: format!(
+                        "{}, or have the {go} of {last} removed: {why}",
+                        capital(&change)
+                    ),
                     customer: format!(
-                        "{} replace {replace}, or have whoever runs {last} remove its {go}. {LATER}",
+                        "{} {change}, or have whoever runs {last} remove its {go}. {LATER}",
                         self.log_in()
                     ),
                 }
@@ -249,9 +254,9 @@ impl About<'_> {
     }
 
     /// Whether the addresses are those of the name itself. Behind a CNAME they are its target's, and
-    /// nobody can remove one of them here.
+    /// nobody can remove one of them here; a wildcard's are other names' as well.
     fn has_its_own_addresses(&self) -> bool {
-        self.cnames().is_empty()
+        self.cnames().is_empty() && self.latest.dns.made_of.is_none()
     }
 
     /// ` at 203.0.113.10`: which of several addresses the verdict speaks of.

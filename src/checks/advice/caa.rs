@@ -106,14 +106,11 @@ impl About<'_> {
         let at = &caa.at;
         let name = self.name;
         let (instead, beside) = if via == self.base() {
-            let cname = match self.own_cname() {
+            let instead = match self.own_cname() {
                 Some(target) => self.instead_of(target),
-                None => format!("the CNAME of {via} by {}", self.a_record()),
+                None => format!("replace the CNAME of {via} by {}", self.a_record()),
             };
-            (
-                format!("replace {cname}"),
-                format!("beside the CNAME of {via} there can be no CAA record"),
-            )
+            (instead, format!("beside the CNAME of {via} there can be no CAA record"))
         } else {
             (self.caa_of_its_own(caa), format!("{via} is a CNAME to {at}, and counts for {name}"))
         };
@@ -132,8 +129,9 @@ impl About<'_> {
         let property = if self.name.is_wildcard() { "issuewild" } else { "issue" };
         let add =
             format!("add the CAA record 0 {property} \"{}\" to {} itself", caa.lacks, self.base());
-        match self.own_cname() {
-            Some(target) => format!("replace {}, and {add}", self.instead_of(target)),
+        // A name with any record of its own gets nothing of a wildcard.
+        match self.instead().filter(|_| !self.name.is_wildcard()) {
+            Some(instead) => format!("{instead}, and {add}"),
             None => add,
         }
     }

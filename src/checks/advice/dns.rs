@@ -1,10 +1,10 @@
 //! Advice about where a name points, and about what is out of order on the way there.
 
-use super::{About, Advice, WAIT, place::Place};
+use super::{About, Advice, WAIT, caa::capital, place::Place};
 use crate::{
     checks::chain,
     listing::listing,
-    status::{BrokenBy, Chain, CnameFault, DnsVerdict, Zone},
+    status::{BrokenBy, Chain, CnameFault, DnsVerdict, MadeOf, Zone},
 };
 
 impl About<'_> {
@@ -36,14 +36,9 @@ impl About<'_> {
         }
     }
 
-    /// The CNAMEs that lead to where the verdict sees it. That of an AAAA record beside a right A
-    /// record is the whole name's.
+    /// The CNAMEs that lead to where the verdict sees it.
     pub(super) fn cnames(&self) -> &[String] {
-        let dns = &self.latest.dns;
-        let counting = || dns.answers.iter().filter(|one| one.counts());
-        let meant = counting().find(|one| one.verdict == dns.verdict);
-        let meant = meant.or_else(|| counting().find(|one| !one.cnames.is_empty()));
-        meant.map_or(&[], |answer| &answer.cnames)
+        self.latest.dns.cnames()
     }
 
     fn resolvers(&self) -> String {
@@ -169,11 +164,11 @@ impl About<'_> {
                 customer: format!("We are still checking {name}."),
             };
         }
-        let replace = self.instead_of(first);
+        let change = self.instead_of(first);
         Advice {
-            short: "replace CNAME",
-            owner: format!("Replace {replace}: {what}"),
-            customer: format!("{} replace {replace}: {leads_on}{why}. {LATER}", self.log_in()),
+            short: self.in_short(),
+            owner: format!("{}: {what}", capital(&change)),
+            customer: format!("{} {change}: {leads_on}{why}. {LATER}", self.log_in()),
         }
     }
 
@@ -193,12 +188,65 @@ impl About<'_> {
         })
     }
 
-    /// `the CNAME of shop.example to other.example by an A record at 203.0.113.10`
+    /// `replace the CNAME of shop.example to other.example by an A record at 203.0.113.10`, or what is
+    /// to be done where it has no such record itself.
     pub(super) fn instead_of(&self, target: &str) -> String {
-        format!("the CNAME of {} to {target} by {}", self.name, self.a_record())
+        self.instead_of_anothers().unwrap_or_else(|| {
+            format!("replace the CNAME of {} to {target} by {}", self.name, self.a_record())
+        })
+    }
+
+    /// What is to be done where another name's record answers, or its own CNAME.
+    pub(super) fn instead(&self) -> Option<String> {
+        let cname = || self.cnames().first().map(|target| self.instead_of(target));
+        self.instead_of_anothers().or_else(cname)
+    }
+
+    /// What is to be done where another name's record answers.
+    fn instead_of_anothers(&self) -> Option<String> {
+        let record = self.record();
+        Some(match self.latest.dns.made_of.as_ref()? {
+            MadeOf::Dname { owner, target } => format!(
+                "remove the DNAME record of {owner} to {target}, which leads all names below {owner} \
+                 away, and add the {record}"
+            ),
+            MadeOf::Wildcard { owner } => format!(
+                "add the {record} (what answers there is the wildcard {owner}, which may stay)"
+            ),
+        })
+    }
+
+    /// The same, in a word or two.
+    pub(super) fn in_short(&self) -> &'static str {
+        match self.latest.dns.made_of {
+            Some(MadeOf::Dname { .. }) => "drop DNAME",
+            Some(MadeOf::Wildcard { .. }) => "add record",
+            None => "replace CNAME",
+        }
+    }
+
+    /// The zone is in order but for this name.
+    fn broken_alone(&self) -> Advice {
+        let (dns, name) = (&self.latest.dns, self.name);
+        let why = dns.error.as_deref().unwrap_or("SERVFAIL");
+        let change = format!(
+            "replace its record, which is an ALIAS or ANAME that leads nowhere most often, by {}",
+            self.a_record()
+        );
+        Advice {
+            short: "fix DNS",
+            owner: format!("The DNS of {name} is broken ({}): {why}; {change}", self.resolvers()),
+            customer: format!(
+                "The DNS of {name} is out of order: {why}. {} {change}. {LATER}",
+                self.log_in()
+            ),
+        }
     }
 
     fn broken(&self) -> Advice {
+        if self.latest.dns.broken_by == Some(BrokenBy::OneName) {
+            return self.broken_alone();
+        }
         let (dns, name, record) = (&self.latest.dns, self.name, self.record());
         let mut why = dns.error.clone().unwrap_or_else(|| "SERVFAIL".to_owned());
         if dns.broken_by == Some(BrokenBy::Signatures) {
@@ -219,10 +267,10 @@ impl About<'_> {
             }
             Some(BrokenBy::Disagreement) => format!("have all of them say the same: the {record}"),
             Some(BrokenBy::LongChain) => match self.cnames().first() {
-                Some(first) => format!("have it shortened: replace {}", self.instead_of(first)),
+                Some(first) => format!("have it shortened: {}", self.instead_of(first)),
                 None => format!("have it shortened to the {record}"),
             },
-            Some(BrokenBy::Failure) | None => {
+            Some(BrokenBy::Failure | BrokenBy::OneName) | None => {
                 format!("have the name servers of {zone} answer, or correct them {above}")
             }
         };

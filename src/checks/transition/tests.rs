@@ -32,6 +32,7 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> CheckResult {
             strays: Vec::new(),
             broken_by: None,
             chain: None,
+            made_of: None,
             zone: None,
             error: None,
             answers: Vec::new(),
