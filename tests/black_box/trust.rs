@@ -98,7 +98,7 @@ async fn one_sick_resolver_of_four_changes_no_verdict_and_is_named() {
     assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(3)), "{checked}");
     let doctor = program.run(&["doctor"]).await;
     let of_sick = format!(
-        "{} is sick: it answers SERVFAIL for the root's name servers; it has no say",
+        "{} is sick: it answers SERVFAIL for the root's name servers; a sick resolver does not count",
         sick.address()
     );
     let said = doctor.out.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -144,7 +144,11 @@ async fn when_half_of_the_resolvers_or_all_are_sick_no_verdict_changes() {
     assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(2)), "{checked}");
     let doctor = on_one_line(&program.run(&["doctor"]).await.out);
     let sick = "is sick: it answers SERVFAIL for a new name below com";
-    let both = format!("{} {sick}; {} {sick}; it has no say", all[0].address(), all[1].address());
+    let both = format!(
+        "{} {sick}; {} {sick}; a sick resolver does not count",
+        all[0].address(),
+        all[1].address()
+    );
     assert!(doctor.contains(&both), "{doctor}");
 
     for dns in &all {
