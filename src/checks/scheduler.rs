@@ -328,7 +328,7 @@ fn resolvers(checks: &Checker) -> [Finding; 3] {
             Event::ResolverSilent { resolvers, for_s: 0 }
         }),
         finding(Condition::SickResolvers, checks.sick_resolvers(), &|resolvers| {
-            let remedy = "mend it, or take it out of checks.resolvers".to_owned();
+            let remedy = "repair it, or remove it from checks.resolvers".to_owned();
             Event::ResolverSick { resolvers, remedy, for_s: 0 }
         }),
         finding(Condition::OddResolvers, checks.odd_resolvers(), &|resolvers| {
