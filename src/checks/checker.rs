@@ -556,6 +556,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_without_address_costs_two_queries_and_two_for_its_zone() {
+        let (mut checks, all) = in_a_container().await;
+        checks.resolvers.all.remove(0);
+        let target: Target = "9.9.9.9".parse().unwrap();
+        let expected = Expected::new([&target], []);
+        let mut so_far = Vec::new();
+        for name in ["a.empty.example", "b.empty.example"] {
+            all[1].point(name, &[]);
+            let name = name.parse().unwrap();
+            let seen = checks.check(&name, Some(&expected), Depth::Full, Timestamp::now()).await;
+            assert_eq!(seen.dns.verdict, DnsVerdict::NoAddress, "{seen:?}");
+            so_far.push(all[1].queries());
+        }
+        // The first is looked at together with what tells whether the resolver is well.
+        assert_eq!(so_far[1] - so_far[0], 4);
+    }
+
+    #[tokio::test]
     async fn a_neighbours_address_is_no_target_even_where_nobody_else_can_be_asked() {
         let (mut checks, _all) = in_a_container().await;
         checks.resolvers.all.truncate(1);

@@ -181,6 +181,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_goes_on_failing_rests_no_longer_for_that() {
+        let (mut health, start) = (ResolverHealth::default(), Instant::now());
+        (0..10).for_each(|second| health.is_sick("SERVFAIL", after(start, second)));
+        assert!(health.rests(after(start, 28)) && !health.rests(after(start, 29)));
+    }
+
+    #[tokio::test]
     async fn who_does_not_answer_for_long_is_silent() {
         let (mut health, start) = (ResolverHealth::default(), Instant::now());
         (0..8).for_each(|second| health.unanswered(after(start, second)));

@@ -121,6 +121,26 @@ mod tests {
     }
 
     #[test]
+    fn the_zones_own_time_counts_and_none_is_longer_than_a_week() {
+        for (ttl_s, hours) in [(30 * 3_600, 24 + 30), (u32::MAX, 24 + 7 * 24)] {
+            let seen = || {
+                let mut dns = mixed(2, 60);
+                let server = ResolverAnswer::of("ns1");
+                dns.name_servers =
+                    vec![ResolverAnswer { verdict: Ok, ttl_s: Some(ttl_s), ..server }];
+                dns
+            };
+            let mut first = seen();
+            follow(&DnsHistory::default(), &mut first, at(0));
+            for (hour, verdict) in [(hours - 1, Propagating), (hours, Ok)] {
+                let mut later = seen();
+                follow(&first.history, &mut later, at(hour));
+                assert_eq!(later.verdict, verdict, "{ttl_s} {hour}");
+            }
+        }
+    }
+
+    #[test]
     fn what_was_noted_of_a_time_to_come_is_so_since_now() {
         let history = DnsHistory {
             mixed_since: Some(at(90_000)),
@@ -179,6 +199,7 @@ mod tests {
         let steady =
             |verdicts: &[DnsVerdict]| told(verdicts).iter().all(|one| *one == Steadiness::Steady);
         assert!(steady(&[NoSuchName, Elsewhere, Propagating, Ok, Ok]));
+        assert!(steady(&[NoSuchName, Elsewhere, Broken, Propagating, Ok]), "ever further");
         assert!(steady(&[Elsewhere, Ok, Elsewhere, Elsewhere, Elsewhere]), "a slip");
         let mut verdicts = [Ok, Elsewhere].repeat(20);
         assert_eq!(told(&verdicts).iter().filter(|one| **one == Steadiness::Began).count(), 1);

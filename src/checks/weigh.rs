@@ -261,6 +261,53 @@ mod tests {
     }
 
     #[test]
+    fn signatures_are_told_by_those_that_count() {
+        let mut bogus = heard("v", Broken, Public);
+        bogus.answer.dnssec = true;
+        let mut trusting = heard("t", Ok, Public);
+        trusting.control = Control::Passed { validates: false };
+        let mut sick = bogus.clone();
+        sick.control = Control::Failed("SERVFAIL".to_owned());
+        assert_eq!(counting(vec![sick, trusting.clone()]), ["t"], "who is sick tells of none");
+        trusting.answer.verdict = Broken;
+        assert_eq!(counting(vec![bogus, trusting]), ["v", "t"], "it need not check them to fail");
+    }
+
+    #[test]
+    fn a_block_list_is_told_by_what_only_it_says() {
+        let with = |resolver, verdict, addresses: &[&str]| {
+            let mut one = heard(resolver, verdict, Public);
+            one.answer.addresses = addresses.iter().map(|one| one.parse().unwrap()).collect();
+            one
+        };
+        let right = || with("a", Ok, &["9.9.9.9"]);
+        let in_part = with("b", Elsewhere, &["0.0.0.0", "9.9.9.8"]);
+        assert_eq!(counting(vec![right(), in_part, right()]).len(), 3, "it has another, too");
+        let mut led = with("b", NoSuchName, &[]);
+        led.answer.cnames = vec!["gone.example".to_owned()];
+        assert_eq!(counting(vec![right(), led, right()]).len(), 3, "the zone led there");
+        let nowhere = with("b", Elsewhere, &["0.0.0.0"]);
+        assert_eq!(counting(vec![right(), nowhere]).len(), 2, "as many against as for it");
+    }
+
+    #[test]
+    fn there_is_no_evidence_where_as_many_fail_as_answer() {
+        let right = || heard("a", Ok, Public);
+        let mut refusing = heard("c", Unknown, Public);
+        refusing.failed = true;
+        assert_eq!(alone(&[right(), refusing.clone()]).count(), 0, "one against one");
+        // By the fault of what it asks.
+        let mut broken = heard("d", Broken, Public);
+        broken.failed = false;
+        assert_eq!(alone(&[right(), right(), refusing, broken]).count(), 0, "two against two");
+        let unseen = heard("system", Unknown, System);
+        assert_eq!(views(&[right(), unseen]).count(), 0, "what is unknown is no view");
+        let mut blocking = heard("e", NoSuchName, Public);
+        blocking.answer.no_say = Some("it seems to block the name".to_owned());
+        assert_eq!(views(&[right(), blocking]).count(), 0, "it is no narrower");
+    }
+
+    #[test]
     fn evidence_is_what_one_fails_at_alone_and_what_one_sees_alone() {
         let who = |mut all: Vec<Vote>| {
             weigh(&mut all);

@@ -82,7 +82,12 @@ async fn a_restart_begins_no_grace_anew() {
     network.unmap("a.example").await;
     daemon.logs("domain.unmapped domain=a.example").await;
     assert_eq!(daemon.stop().await, 0);
-    let since = async || status(&program).await[0]["undesired_since"].clone();
+    let since = async || {
+        let status = program.run(&["status", "a.example", "--json"]).await.json();
+        let since = status[0]["undesired_since"].clone();
+        assert!(since.is_string(), "{status}");
+        since
+    };
     let before = since().await;
     for _ in 0..2 {
         let daemon = program.start_daemon();

@@ -180,6 +180,41 @@ async fn an_aaaa_that_is_dead_counts_and_no_way_to_ipv6_does_not() {
 }
 
 #[tokio::test]
+async fn one_address_that_could_not_be_looked_at_counts_neither_for_nor_against() {
+    let stage = Stage::new().await;
+    // No machine has a way there for TCP.
+    let (right, no_way) = ("127.0.0.1", "255.255.255.255");
+    let targets = "127.0.0.0/16,255.255.255.255";
+    let program = stage.program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
+    let stage = Stage { program, ..stage };
+    stage.outside.tls.show("shop.example", Face::Valid(90)).unwrap();
+
+    stage.point("shop.example", &[right, no_way]);
+    let found = stage.check("shop.example").await;
+    assert_eq!((&found["ssl"]["verdict"], &found["works"]), (&json!("valid"), &json!(true)));
+    let unseen = &found["ssl"]["addresses"][1];
+    assert_eq!((&unseen["address"], &unseen["verdict"]), (&json!(no_way), &json!("unknown")));
+    assert!(unseen["error"].as_str().is_some_and(|why| !why.is_empty()), "{unseen}");
+    assert_eq!(found["advice"], "shop.example works");
+
+    // What is seen to be wrong counts, and nobody says more of the others than was seen.
+    stage.point("shop.example", &[right, "127.0.0.4", no_way]);
+    let found = stage.check("shop.example").await;
+    assert_eq!(found["ssl"]["verdict"], "refused");
+    assert_eq!(
+        found["advice"],
+        "127.0.0.4, one of the 3 addresses of shop.example, does not listen for TLS; one of the others \
+         is seen to be right. Have that server put right, or remove its A record"
+    );
+
+    // Where it is all there is, nothing is known.
+    stage.point("shop.example", &[no_way]);
+    let found = stage.check("shop.example").await;
+    assert_eq!(found["ssl"]["verdict"], "unknown");
+    assert!(found["customer"].as_str().unwrap().contains("still checking"), "{found}");
+}
+
+#[tokio::test]
 async fn what_leads_elsewhere_is_to_be_removed_in_one_round() {
     let stage = Stage::new().await;
     let (wrong_a, wrong_aaaa) = ("198.185.159.144", "2620:fe::7");

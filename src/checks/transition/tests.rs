@@ -111,6 +111,108 @@ fn the_way_to_green_is_told_with_how_long_each_stage_took() {
 }
 
 #[test]
+fn only_what_is_beyond_doubt_is_looked_at_quickly() {
+    let of = |dns, ssl, blockers: &[Blocker]| {
+        depth(Some(&look(None, seen(dns, ssl, blockers), at(0)).status))
+    };
+    assert_eq!(of(DnsVerdict::Ok, SslVerdict::Valid, &[]), Depth::Quick);
+    assert_eq!(of(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]), Depth::Full);
+    assert_eq!(of(DnsVerdict::Ok, SslVerdict::Expiring, &[]), Depth::Full);
+    assert_eq!(of(DnsVerdict::Ok, SslVerdict::Valid, &[Blocker::CaaForbids]), Depth::Full);
+    let works = look(None, seen(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0)).status;
+    let doubted = seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]);
+    let doubted = look(Some(&works), doubted, at(10));
+    assert!(doubted.is_doubt() && depth(Some(&doubted.status)) == Depth::Full);
+    assert_eq!(depth(None), Depth::Full);
+}
+
+#[test]
+fn what_goes_back_and_forth_is_said_though_each_look_is_only_doubted() {
+    let mut status = None;
+    let mut told = Vec::new();
+    for (number, dns) in [DnsVerdict::Elsewhere, DnsVerdict::Ok].repeat(3).into_iter().enumerate() {
+        let settled = look(status.as_ref(), seen(dns, SslVerdict::Valid, &[]), at(number as i64));
+        told.push(names(&settled));
+        status = Some(settled.status);
+    }
+    assert_eq!(told[4], ["dns.unsteady"]);
+    assert!(told[2].is_empty() && told[5].is_empty(), "{told:?}");
+}
+
+#[test]
+fn what_broke_is_said_as_that_and_called_for_once_a_day() {
+    let works = || seen(DnsVerdict::Ok, SslVerdict::Valid, &[]);
+    let first = look(None, works(), at(0)).status;
+    let twice = |broken: &dyn Fn() -> CheckResult| {
+        let doubted = look(Some(&first), broken(), at(10)).status;
+        look(Some(&doubted), broken(), at(20))
+    };
+    let expired = || seen(DnsVerdict::Ok, SslVerdict::Expired, &[]);
+    assert_eq!(names(&twice(&expired)), ["certificate.broke"]);
+    let away = || seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
+    let broke = twice(&away);
+    assert_eq!(names(&broke), ["dns.broke"]);
+    let late = look(Some(&broke.status), away(), at(20 + 86_400));
+    assert_eq!(names(&late), ["domain.needs_attention"]);
+    let soon = look(Some(&late.status), away(), at(20 + 86_400 + 86_399));
+    assert_eq!(names(&soon), [""; 0]);
+    let again = look(Some(&soon.status), away(), at(20 + 2 * 86_400));
+    assert_eq!(names(&again), ["domain.needs_attention"]);
+    // Once it has worked, the next time is a new one.
+    let well = look(Some(&again.status), works(), at(200_000)).status;
+    assert_eq!((well.alerted_at, well.since), (None, at(200_000)));
+    // Not so while it goes back and forth.
+    let mut unsteady = again.status;
+    unsteady.latest.dns.history.unsteady_since = Some(at(20));
+    let since = unsteady.since;
+    let unsteady = look(Some(&unsteady), works(), at(200_000)).status;
+    assert!(unsteady.alerted_at.is_some() && unsteady.since == since);
+}
+
+#[test]
+fn what_could_not_be_seen_counts_neither_before_nor_after() {
+    let blind = seen(DnsVerdict::Unknown, SslVerdict::Unknown, &[]);
+    let first = look(None, blind, at(0));
+    assert_eq!(names(&first), [""; 0]);
+    let away = seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
+    assert_eq!(look(Some(&first.status), away, at(90_000)).status.since, at(90_000));
+    // Where a name leads nowhere, there is no certificate that could be remembered.
+    let expired = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Expired, &[]), at(0)).status;
+    for (dns, remembered) in [
+        (DnsVerdict::NoSuchName, SslVerdict::Unknown),
+        (DnsVerdict::Elsewhere, SslVerdict::Expired),
+    ] {
+        let later = look(Some(&expired), seen(dns, SslVerdict::Unknown, &[]), at(10)).status;
+        assert_eq!(later.latest.ssl.verdict, remembered, "{dns}");
+    }
+}
+
+#[test]
+fn what_is_wrong_elsewhere_is_not_told_of_the_name() {
+    let blocked = seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[Blocker::AaaaElsewhere]);
+    assert_eq!(names(&look(None, blocked, at(0))), ["dns.pending"]);
+    let mut ending = seen(DnsVerdict::Elsewhere, SslVerdict::Expiring, &[]);
+    ending.ssl.certificate.as_mut().unwrap().not_after = at(600);
+    let told = names(&look(None, ending.clone(), at(0)));
+    assert!(!told.contains(&"certificate.last_day"), "{told:?}");
+    // Some are for a day at all.
+    (ending.dns.verdict, ending.ssl.verdict) = (DnsVerdict::Ok, SslVerdict::Valid);
+    assert_eq!(names(&look(None, ending, at(0))), ["dns.right", "certificate.valid"]);
+}
+
+#[test]
+fn since_when_a_certificate_is_missing_is_kept() {
+    let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let first = look(None, right(), at(310));
+    let [Event::DnsRight { took_s: Some(took_s), .. }, ..] = &first.events[..] else {
+        panic!("{first:?}")
+    };
+    assert_eq!(*took_s, 310);
+    let second = look(Some(&first.status), right(), at(400)).status;
+    assert_eq!(second.lacks_certificate_since, Some(at(310)));
+}
+
+#[test]
 fn a_name_that_was_there_and_works_is_no_news() {
     let name = "shop.example".parse().unwrap();
     let attention_after = Duration::from_secs(86_400);
@@ -168,6 +270,8 @@ fn the_last_day_of_a_certificate_is_an_error_once() {
     let first = look(None, ending(ends), at(0));
     assert_eq!(names(&first), ["dns.right", "certificate.expiring"]);
     let second = look(Some(&first.status), ending(ends), at(86_400));
+    assert_eq!(names(&second), [""; 0]);
+    let second = look(Some(&second.status), ending(ends), at(ends - 90_000));
     assert_eq!(names(&second), [""; 0]);
     let third = look(Some(&second.status), ending(ends), at(ends - 82_800));
     let [event @ Event::CertificateLastDay { ends_in_s, advice, .. }] = &third.events[..] else {
@@ -279,7 +383,10 @@ fn a_proxy_without_tls_is_the_customers_to_switch() {
          its SSL on, or, until the certificate is there, set the record to \"DNS only\" (the orange \
          cloud becomes grey)."
     );
-    behind.dns.host = None;
+    // It offers some, and does not answer now.
+    behind.ssl.verdict = SslVerdict::TimedOut;
+    assert!(customer(&behind).contains("there is nothing to do"));
+    (behind.ssl.verdict, behind.dns.host) = (SslVerdict::HandshakeFailed, None);
     assert!(customer(&behind).contains("there is nothing to do"));
 }
 
@@ -308,6 +415,57 @@ fn what_is_known_of_caa_records_stays_while_they_cannot_be_looked_up() {
     assert_eq!(look(Some(&elsewhere.status), blind, at(300)).status.latest.blockers, []);
     let allowed = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     assert_eq!(look(Some(&first), allowed, at(300)).status.latest.blockers, []);
+}
+
+#[test]
+fn a_right_aaaa_record_does_not_help_where_the_a_record_is_wrong() {
+    let [four, six] = ["198.51.100.7", "2001:db8::1"].map(|text| text.parse().unwrap());
+    let mut torn = seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
+    torn.dns.addresses = vec![four, six];
+    torn.dns.strays = vec![Stray { address: four, host: None }];
+    let status = look(None, torn, at(0)).status;
+    let name = "shop.example".parse().unwrap();
+    let advice = advise(&name, &status, &LedgerInfo::default(), None, at(0)).owner;
+    assert!(advice.starts_with("Point the A record of shop.example at 203.0.113.10"), "{advice}");
+}
+
+#[test]
+fn a_caa_record_is_replaced_by_one_of_its_kind() {
+    let advice = |name: &str, caa: Caa| {
+        let mut blocked = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
+        blocked.caa = Some(caa);
+        let status = look(None, blocked, at(0)).status;
+        advise(&name.parse().unwrap(), &status, &LedgerInfo::default(), None, at(0)).owner
+    };
+    let record = "0 issuewild \"letsencrypt.org; what\"".to_owned();
+    let caa = Caa {
+        at: "shop.example".to_owned(),
+        via: None,
+        fault: CaaFault::Restricted,
+        record: Some(record),
+        why: Some("its parameter \"what\" is malformed".to_owned()),
+        property: "issuewild".to_owned(),
+        allows: vec!["letsencrypt.org".to_owned()],
+        lacks: "letsencrypt.org".to_owned(),
+    };
+    assert_eq!(
+        advice("*.shop.example", caa.clone()),
+        "Replace the CAA record 0 issuewild \"letsencrypt.org; what\" of shop.example by 0 issuewild \
+         \"letsencrypt.org\": its parameter \"what\" is malformed"
+    );
+    let critical = |why: Option<&str>| Caa {
+        fault: CaaFault::UnknownCritical,
+        record: Some("128 tbs \"Unknown\"".to_owned()),
+        why: why.map(str::to_owned),
+        property: "issue".to_owned(),
+        ..caa.clone()
+    };
+    let remove = "Remove 128 tbs \"Unknown\" from the CAA records of shop.example";
+    let alone = advice("shop.example", critical(None));
+    assert!(alone.starts_with(&format!("{remove}: what is marked")), "{alone}");
+    let too = advice("shop.example", critical(Some("the others do not allow it either")));
+    let and_add = format!("{remove}, and add 0 issue \"letsencrypt.org\": what is marked");
+    assert!(too.starts_with(&and_add), "{too}");
 }
 
 #[test]
