@@ -341,6 +341,18 @@ mod tests {
     }
 
     #[test]
+    fn the_state_is_well_again_while_closte_is_not() {
+        let file = std::path::Path::new("state.db");
+        let mut conditions = Conditions::default();
+        let failed = CycleOutcome::from(CycleError::from(StateError::Locked));
+        conditions.update(failed.findings(file), Instant::now());
+        let outage = CycleOutcome { found: compared(1, 1), stopped_by: Some(limited()) };
+        let events = conditions.update(outage.findings(file), Instant::now());
+        let names: Vec<_> = events.iter().map(Event::name).collect();
+        assert_eq!(names, ["closte.failed", "state.recovered"]);
+    }
+
+    #[test]
     fn failures_stretch_the_pause() {
         let second = Duration::from_secs(1);
         let pause_of = |failures| pause(30 * second, failures).as_secs_f64().round();

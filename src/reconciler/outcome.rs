@@ -162,9 +162,11 @@ impl CycleOutcome {
             Some(CycleError::Stopped) => Vec::new(),
         };
         if let Found::Compared(report) = &self.found {
-            if self.stopped_by.is_none() {
-                findings.push(Finding::Clear(Condition::Closte));
-            }
+            findings.push(match &self.stopped_by {
+                None => Finding::Clear(Condition::Closte),
+                // What was found and done is written down, even where Closte failed.
+                Some(_) => Finding::Clear(Condition::State),
+            });
             findings.extend(report.findings());
         }
         findings

@@ -11,11 +11,7 @@ use sqlx::{
     sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef},
 };
 
-use crate::{
-    domain::DomainName,
-    ledger::RowLocation,
-    status::{DnsVerdict, SslVerdict},
-};
+use crate::{domain::DomainName, ledger::RowLocation};
 
 /// A point in time, in Unix milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -74,8 +70,6 @@ kept_as! { &str,
     },
     Text = |text| Ok(Self(text.to_owned())),
     DomainName = |text| Ok(text.parse()?),
-    DnsVerdict = |word| Ok(word.parse()?),
-    SslVerdict = |word| Ok(word.parse()?),
 }
 
 impl Encode<'_, Sqlite> for At {

@@ -359,9 +359,6 @@ impl State {
 
 impl Row {
     fn read(self) -> Result<CheckedDomain, StateError> {
-        let damaged = |what: &str, why: String| {
-            StateError::Damaged(format!("the {what} of {}: {why}", self.domain))
-        };
         let at = |column: Option<At>| column.map(|At(at)| at);
         let progress = progress(
             &self.progress,
@@ -370,31 +367,14 @@ impl Row {
             at(self.refused_at),
             self.error.as_deref(),
         )
-        .map_err(|why| damaged("entry", why))?;
+        .map_err(|why| StateError::Damaged(format!("the entry of {}: {why}", self.domain)))?;
         let facts = LedgerInfo {
             blog_id: self.blog_id,
             added_at: Some(self.managed_since.0),
             at_closte_since: at(self.at_closte_since),
             progress,
         };
-        let sinces = (self.checked_at, self.dns_since, self.ssl_since, self.since);
-        let status = match (sinces, &self.latest) {
-            ((None, ..), _) => None,
-            ((Some(checked_at), Some(dns_since), Some(ssl_since), Some(since)), Some(latest)) => {
-                Some(DomainStatus {
-                    checked_at: checked_at.0,
-                    latest: serde_json::from_str(latest)
-                        .map_err(|error| damaged("status", error.to_string()))?,
-                    dns_since: dns_since.0,
-                    ssl_since: ssl_since.0,
-                    since: since.0,
-                    suspect_since: at(self.suspect_since),
-                    alerted_at: at(self.alerted_at),
-                    lacks_certificate_since: at(self.lacks_certificate_since),
-                })
-            }
-            _ => return Err(damaged("status", "it is incomplete".to_owned())),
-        };
+        let status = self.status();
         let answer = self.answer.map(|answer| secrets::mask(&answer));
         Ok(CheckedDomain {
             name: self.domain,
@@ -402,6 +382,32 @@ impl Row {
             status,
             due_at: at(self.due_at),
             request: at(self.asked_at).zip(answer),
+        })
+    }
+
+    /// How it stood. What cannot be read, as what another version wrote, is as if it had never been: the
+    /// next check makes it anew, and one name does not hold up all others.
+    fn status(&self) -> Option<DomainStatus> {
+        let at = |column: Option<At>| column.map(|At(at)| at);
+        let checked_at = at(self.checked_at)?;
+        let latest = self.latest.as_deref().unwrap_or_default();
+        let latest = match serde_json::from_str(latest) {
+            Ok(latest) => latest,
+            Err(error) => {
+                let domain = self.domain.as_str();
+                tracing::debug!(domain, %error, "its last check cannot be read");
+                return None;
+            }
+        };
+        Some(DomainStatus {
+            checked_at,
+            latest,
+            dns_since: at(self.dns_since).unwrap_or(checked_at),
+            ssl_since: at(self.ssl_since).unwrap_or(checked_at),
+            since: at(self.since).unwrap_or(checked_at),
+            suspect_since: at(self.suspect_since),
+            alerted_at: at(self.alerted_at),
+            lacks_certificate_since: at(self.lacks_certificate_since),
         })
     }
 }

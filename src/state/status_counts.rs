@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 
@@ -23,6 +23,10 @@ pub struct StatusCount {
     pub soonest_expiry: Option<Timestamp>,
 }
 
+fn word<T: FromStr>(word: Option<String>) -> Option<T> {
+    word?.parse().ok()
+}
+
 impl State {
     /// How many desired names stand alike. `late_after` is how long a name works, or does not, until
     /// that counts as late.
@@ -37,8 +41,8 @@ impl State {
     ) -> Result<Vec<StatusCount>, StateError> {
         let late = now.checked_sub(late_after).unwrap_or(Timestamp::MIN);
         let rows = sqlx::query!(
-            r#"SELECT latest->>'$.dns.verdict' AS "dns: DnsVerdict",
-                   latest->>'$.ssl.verdict' AS "ssl: SslVerdict",
+            r#"SELECT latest->>'$.dns.verdict' AS "dns: String",
+                   latest->>'$.ssl.verdict' AS "ssl: String",
                    coalesce(CASE WHEN latest->>'$.dns.verdict' IN ('ok', 'proxied')
                        THEN max(since, dns_since) ELSE since END <= ?2, 0) AS "is_late!: bool",
                    count(*) AS "names!: i64",
@@ -47,9 +51,10 @@ impl State {
             ledger,
             At(late),
         )
+        // Words of another version are unknown: those names are checked anew.
         .map(|row| StatusCount {
-            dns: row.dns.unwrap_or(DnsVerdict::Unknown),
-            ssl: row.ssl.unwrap_or(SslVerdict::Unknown),
+            dns: word(row.dns).unwrap_or(DnsVerdict::Unknown),
+            ssl: word(row.ssl).unwrap_or(SslVerdict::Unknown),
             is_late: row.is_late,
             names: row.names,
             soonest_expiry: row.soonest_expiry.map(|Moment(at)| at),

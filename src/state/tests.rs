@@ -301,15 +301,6 @@ async fn what_makes_no_sense_is_an_error_and_no_default() {
         ("UPDATE event SET at = -9223372036854775808", "(-9223372036854775808: "),
         ("UPDATE ledger SET check_interval = -1", "(-1: "),
         ("UPDATE ledger SET domain = NULL", "(a value is missing)"),
-        (
-            "UPDATE domain_status SET latest = replace(latest, '\"ok\"', '\"fine\"')",
-            "the status of idle.example: ",
-        ),
-        (
-            "UPDATE domain_status SET latest = '{\"ssl\": {\"verdict\": \"fine\"}}', checked_at = NULL",
-            "no word of this kind: \"fine\"",
-        ),
-        ("UPDATE domain_status SET since = NULL", "the status of idle.example: it is incomplete"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
@@ -330,6 +321,28 @@ async fn what_makes_no_sense_is_an_error_and_no_default() {
         let error = read.await.unwrap_err();
         assert!(matches!(error, StateError::Damaged(_)), "{damage}: {error}");
         assert!(error.to_string().contains(said), "{damage}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_cannot_be_read_is_made_anew_and_holds_up_no_other() {
+    let newest = MIGRATIONS.iter().last().unwrap().version;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    written_by(newest, &path, &rows(newest)).await;
+    let state = State::open(&path).await.unwrap();
+    let ledger = state.current_ledger().await.unwrap().unwrap();
+    let all = state.desired(ledger, &[]).await.unwrap();
+    assert!(all.iter().any(|one| one.status.is_some()));
+    for damage in [r#"replace(latest, '"ok"', '"fine"')"#, "'{}'"] {
+        let damage = format!("UPDATE domain_status SET latest = {damage}");
+        sqlx::raw_sql(AssertSqlSafe(damage)).execute(&state.pool).await.unwrap();
+        let read = state.desired(ledger, &[]).await.unwrap();
+        assert!(read.iter().all(|one| one.status.is_none()));
+        assert_eq!(read.len(), all.len());
+        assert!(!state.due(ledger, at(i64::from(i32::MAX)), 10).await.unwrap().is_empty());
+        let counts = state.status_counts(ledger, Duration::ZERO, at(9000)).await.unwrap();
+        assert!(counts.iter().all(|count| count.dns == DnsVerdict::Unknown), "{counts:?}");
     }
 }
 
