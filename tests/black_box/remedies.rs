@@ -394,7 +394,7 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
         "behind.example",
         &format!(
             "behind.example is at 104.16.0.1, Cloudflare, a proxy, so where it leads cannot be seen: \
-             at Cloudflare, {switch} If the proxy is desired, name its networks in checks.proxies"
+             at Cloudflare, {switch} To keep the proxy, name its networks in checks.proxies"
         ),
         &format!("Please log in at Cloudflare, {switch} {later}"),
     )

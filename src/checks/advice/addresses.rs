@@ -105,8 +105,8 @@ impl About<'_> {
         Some(Advice {
             short: "set proxy",
             owner: format!(
-                "{name} is at {found}, a proxy, so where it leads cannot be seen: {how}. If the proxy is \
-                 desired, name its networks in checks.proxies"
+                "{name} is at {found}, a proxy, so where it leads cannot be seen: {how}. To keep \
+                 the proxy, name its networks in checks.proxies"
             ),
             customer: format!("{customer} {LATER}"),
         })
