@@ -118,7 +118,7 @@ impl Rules {
         }
         let origin = |blog_id| RowRef { blog_id: Some(blog_id), ..RowRef::default() };
         for site in &network.sites_without_record {
-            if site.record.err().is_none_or(NoRecord::is_wanted_still) {
+            if site.record.err().is_none_or(NoRecord::is_still_desired) {
                 want(&site.domain, origin(site.blog_id));
             }
         }
@@ -128,7 +128,7 @@ impl Rules {
         for site in network.sites_without_record.iter().filter(|site| !excluded(&site.domain)) {
             let names = match site.record {
                 Err(NoRecord::Gone) => &mut desired.asleep,
-                Err(reason) if !reason.is_wanted_still() => &mut desired.carried,
+                Err(reason) if !reason.is_still_desired() => &mut desired.carried,
                 _ => continue,
             };
             names.entry(site.domain.clone()).or_insert(origin(site.blog_id));

@@ -1,14 +1,13 @@
 use thiserror::Error;
 
-/// How many rows one read takes at most, where nothing else is said: five times the largest network
-/// that is known.
+/// The default of the most rows that one read takes: five times the largest known network.
 pub const MOST_ROWS: u64 = 500_000;
-/// So large is a row with a domain that fills its column.
+/// The size of a row whose domain fills its column.
 const BYTES_OF_A_ROW: u64 = 256;
-/// The plugin's settings are one row of any size.
+/// For the plugin's settings, which are one large row.
 const BYTES_OF_SETTINGS: u64 = 16 * 1024 * 1024;
 
-/// What one read may still take: a server may send without end.
+/// How much more one read may take: a server may send without end.
 #[derive(Debug)]
 pub(super) struct Budget {
     most_rows: u64,
@@ -16,10 +15,9 @@ pub(super) struct Budget {
     bytes_left: u64,
 }
 
-/// A read was broken off, because there is more than there can be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "it holds more than a network has: the read was broken off at {} rows or {} MiB, by wordpress.max_rows; is it the right database? If it is, set wordpress.max_rows higher",
+    "it holds more than a network has: the read was stopped at {} rows or {} MiB, by wordpress.max_rows; check that it is the right database, and if it is, increase wordpress.max_rows",
     .most_rows, most_bytes(*.most_rows) / 1024 / 1024
 )]
 pub(super) struct TooMuch {
@@ -35,7 +33,6 @@ impl Budget {
         Self { most_rows, rows_left: most_rows, bytes_left: most_bytes(most_rows) }
     }
 
-    /// Takes a row of this size.
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), TooMuch> {
         let rows = self.rows_left.checked_sub(1);
         let bytes = self.bytes_left.checked_sub(bytes as u64);
@@ -51,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_read_ends_at_its_rows_and_at_its_bytes() {
+    fn rows_and_bytes_are_limited() {
         let mut budget = Budget::new(2);
         assert_eq!((budget.take(100), budget.take(100)), (Ok(()), Ok(())));
         let text = budget.take(100).unwrap_err().to_string();

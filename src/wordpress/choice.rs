@@ -1,26 +1,26 @@
 use super::SourceError;
 
-/// Which network of an installation is meant.
+/// Which network of an installation to use.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NetworkChoice {
     /// `wordpress.network_id`
     pub(super) id: Option<i64>,
     /// `wordpress.primary_network_id`
     pub(super) primary: Option<i64>,
-    /// Why neither is certain where there are several.
+    /// Why these are uncertain. It does not matter if there is only one network.
     pub(super) doubts: Vec<String>,
 }
 
-/// A network, and whether it is the primary one, whose tables of the plugin have no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) id: i64,
+    /// The primary network's tables of the plugin have no number in their names.
     pub(super) is_primary: bool,
 }
 
 impl NetworkChoice {
-    /// Which of the networks of the `site` table, in the order of their ids, is meant. The primary one
-    /// is that of `get_main_network_id` in WordPress.
+    /// Chooses among the networks of the `site` table, ordered by id. The primary one is that of
+    /// WordPress's `get_main_network_id`.
     pub(super) fn among(&self, networks: &[i64], table: &str) -> Result<Chosen, SourceError> {
         let table = table.to_owned();
         let Some(lowest) = networks.first() else {
@@ -39,7 +39,7 @@ impl NetworkChoice {
         }
     }
 
-    /// The same where the networks cannot be read, and this is taken for the lowest id.
+    /// Chooses without knowing the networks, assuming that this is the lowest id.
     pub(super) fn with_lowest(&self, lowest: i64) -> Chosen {
         let primary = self.primary.unwrap_or(lowest);
         let id = self.id.unwrap_or(primary);
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_primary_network_is_the_lowest_unless_wordpress_says_another() {
+    fn the_primary_network_is_the_lowest_unless_another_is_configured() {
         let among = |id, primary, networks: &[i64]| {
             let choice = NetworkChoice { id, primary, doubts: Vec::new() };
             choice.among(networks, "wp_site").map(|it| (it.id, it.is_primary)).ok()
@@ -67,13 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn a_doubt_counts_where_there_are_several() {
-        let choice = NetworkChoice { doubts: vec!["who knows".to_owned()], ..Default::default() };
+    fn doubts_matter_only_if_there_are_several_networks() {
+        let choice = NetworkChoice { doubts: vec!["unknown".to_owned()], ..Default::default() };
         assert!(choice.among(&[1], "wp_site").is_ok());
         let error = choice.among(&[1, 2], "wp_site").unwrap_err().to_string();
         assert_eq!(
             error,
-            "there are networks 1, 2 in wp_site, and which is meant is not certain: who knows"
+            "there are networks 1, 2 in wp_site, and it is not certain which one to use: unknown"
         );
     }
 }

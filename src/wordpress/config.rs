@@ -9,34 +9,26 @@ use super::{
 };
 use crate::settings::{Reader, SettingsError};
 
-/// Without it nothing is read.
 const PREFIX: &str = "wordpress.table_prefix";
 
-/// `[wordpress]`
 #[derive(Debug, Clone)]
 pub struct WordPressConfig {
-    /// `database_url`, or what stands in its place.
+    /// From `database_url` or from what replaces it.
     pub database: Option<DatabaseUrl>,
-    /// `table_prefix`
     pub table_prefix: TablePrefix,
-    /// `network_id`
     pub network_id: Option<i64>,
-    /// `primary_network_id`
     pub primary_network_id: Option<i64>,
-    /// `current_site`, as WordPress compares it: it may have a port, or no dot.
+    /// As WordPress compares it: it may have a port, or no dot.
     pub current_site: Option<String>,
-    /// `create_domain_records`
     pub create_domain_records: bool,
-    /// `max_rows`
     pub max_rows: u64,
-    /// The `wp-config.php` that was named or found.
     pub wp_config: Option<WpConfigFile>,
-    /// Why it is not certain which tables are the network's, by setting.
+    /// By setting, why it is uncertain which tables are the network's.
     doubts: Vec<(&'static str, String)>,
 }
 
 impl WordPressConfig {
-    /// Reads the section, over the `wp-config.php`.
+    /// Reads the section; its values override those of the `wp-config.php`.
     pub fn read(reader: &mut Reader, wp_config: Option<WpConfigFile>) -> Option<Self> {
         let database = read_database(reader, wp_config.as_ref());
         let doubts = wp_config.as_ref().map(|file| file.doubts(|key| reader.is_default(key)));
@@ -60,10 +52,8 @@ impl WordPressConfig {
         })
     }
 
-    /// The network's database, where it is set.
-    ///
     /// # Errors
-    /// [`SettingsError`] when it is not certain which of its tables are the network's.
+    /// The table prefix is uncertain.
     pub fn database(&self) -> Result<Option<&DatabaseUrl>, SettingsError> {
         match self.doubts.iter().find(|(setting, _)| *setting == PREFIX) {
             Some((_, doubt)) => Err(SettingsError::one(doubt)),
@@ -71,7 +61,7 @@ impl WordPressConfig {
         }
     }
 
-    /// `DOMAIN_CURRENT_SITE`, as far as it is known.
+    /// `DOMAIN_CURRENT_SITE`
     pub fn current_site(&self) -> CurrentSite {
         if let Some(domain) = &self.current_site {
             return CurrentSite::Known(domain.clone());
@@ -84,37 +74,32 @@ impl WordPressConfig {
             {
                 CurrentSite::Unset
             }
-            // Or it stands in a file that is required.
+            // A file that it requires may set it.
             Some(_) => CurrentSite::Unknown,
         }
     }
 
-    /// Why it is not certain which network is meant, where the database has several.
+    /// Why it is uncertain which network to use, if the database has several.
     pub fn network_doubts(&self) -> Vec<String> {
         let others = self.doubts.iter().filter(|(setting, _)| *setting != PREFIX);
         others.map(|(_, doubt)| doubt.clone()).collect()
     }
 }
 
-/// What to do where no database is set: it differs where systemd runs the program.
 pub(crate) fn database_is_not_set(is_systemd_service: bool) -> String {
-    let remedy = match is_systemd_service {
-        true => {
-            "tell the service where the network's wp-config.php is, by `systemctl edit` and \
-             LoadCredential=wp-config.php:/its/path below [Service]"
-        }
-        false => {
-            "name the network's wp-config.php with --wp-config, or set \
-             CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, WORDPRESS_DB_USER, \
-             WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME"
-        }
+    let remedy = if is_systemd_service {
+        "tell the service where the network's wp-config.php is, by `systemctl edit` and \
+         LoadCredential=wp-config.php:/its/path below [Service]"
+    } else {
+        "name the network's wp-config.php with --wp-config, or set \
+         CLOSTE_SYNC__WORDPRESS__DATABASE_URL, or WORDPRESS_DB_HOST, WORDPRESS_DB_USER, \
+         WORDPRESS_DB_PASSWORD and WORDPRESS_DB_NAME"
     };
     format!("wordpress.database_url is not set: {remedy}")
 }
 
-/// The database's address: the parts of the environment count less than
-/// `CLOSTE_SYNC__WORDPRESS__DATABASE_URL`, and more than a file; those of `wp-config.php` count
-/// least.
+/// `CLOSTE_SYNC__WORDPRESS__DATABASE_URL` overrides the parts in the environment, these override
+/// `database_url` in a file, and that overrides `wp-config.php`.
 fn read_database(
     reader: &mut Reader,
     wp_config: Option<&WpConfigFile>,

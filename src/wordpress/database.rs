@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
 use sqlx::{
     AssertSqlSafe, ColumnIndex, ConnectOptions, Connection as _, Database, Decode, Executor, MySql,
-    Row, Sqlite, SqliteConnection,
+    Row, Sqlite, SqliteConnection, sqlite::SqliteConnectOptions,
 };
 
 use super::{
@@ -11,22 +13,21 @@ use super::{
     mysql::MySqlConnection,
 };
 
-/// A connection to the network's database, of either make, for one read or write: at an interval of
-/// seconds that costs nothing, and there is never a stale one.
+/// A connection to the network's database for one read or write: opening one every few seconds costs
+/// little, and it is never stale.
 pub(super) enum Connection {
-    /// What it may send is watched by its relay.
+    /// Its relay enforces the budget.
     MySql(MySqlConnection),
     Sqlite(SqliteConnection, Budget),
 }
 
-/// What every query of this module yields, so that one function reads them all.
+/// The columns of every query, so that one function reads them all.
 pub(super) struct RawRow<'r> {
     pub(super) id: i64,
     pub(super) blog_id: i64,
-    /// As bytes: what is no text must not stop the rows after it.
+    /// Bytes: a value that is no text must not stop the rows after it.
     pub(super) domain: &'r [u8],
     pub(super) modified: Option<i64>,
-    /// As bytes, too.
     pub(super) path: &'r [u8],
 }
 
@@ -35,7 +36,11 @@ impl Connection {
         Ok(match location {
             Location::MySql(options) => Self::MySql(MySqlConnection::open(options, budget).await?),
             Location::Sqlite(path) => {
-                Self::Sqlite(Location::sqlite_options(path).connect().await?, budget)
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .busy_timeout(Duration::from_secs(10))
+                    .disable_statement_logging();
+                Self::Sqlite(options.connect().await?, budget)
             }
         })
     }
@@ -44,7 +49,7 @@ impl Connection {
         matches!(self, Self::Sqlite(..))
     }
 
-    /// Why the connection is plain, where TLS was tried and failed.
+    /// Why TLS failed, if the connection is unencrypted because of that.
     pub(super) fn tls_failed(&self) -> Option<&str> {
         match self {
             Self::MySql(connection) => connection.tls_failed.as_deref(),
@@ -52,12 +57,12 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction in which every query sees the same moment. It ends with the connection.
+    /// Begins a transaction in which all queries see the same moment. It ends with the connection.
     pub(super) async fn begin_snapshot(&mut self) -> Result<(), DatabaseError> {
         let statements: &[&'static str] = if self.is_sqlite() {
             &["BEGIN"]
         } else {
-            // A server may be set to a weaker level, at which there is no snapshot.
+            // The server's default may be a weaker level, which has no snapshot.
             &[
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
                 "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
@@ -69,7 +74,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins a transaction that writes. Without [`Self::commit`] nothing of it is done.
+    /// Begins a transaction that writes. Without [`Self::commit`] it is rolled back.
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
         let begin = if self.is_sqlite() { "BEGIN IMMEDIATE" } else { "START TRANSACTION" };
         self.execute(begin).await.map(drop)
@@ -79,8 +84,8 @@ impl Connection {
         self.execute("COMMIT").await.map(drop)
     }
 
-    /// Hands every row of a query to `take`, one by one. `sql` is made of our own words, of
-    /// [`TablePrefix`](super::TablePrefix)es, of numbers and of [`Self::literal`]s only.
+    /// Calls `take` with each row of a query. `sql` may contain only constants,
+    /// [`TablePrefix`](super::TablePrefix)es, numbers and [`Self::literal`]s.
     pub(super) async fn each(
         &mut self,
         sql: &str,
@@ -106,7 +111,7 @@ impl Connection {
         }
     }
 
-    /// Runs a statement made as in [`Self::each`], and returns how many rows it wrote.
+    /// Runs a statement and returns the number of rows that it wrote. `sql` is as for [`Self::each`].
     pub(super) async fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         let statement = sqlx::raw_sql(AssertSqlSafe(sql));
         Ok(match self {
@@ -118,23 +123,7 @@ impl Connection {
         })
     }
 
-    /// The only column of every row of a query made as in [`Self::each`].
-    pub(super) async fn texts(&mut self, sql: &str) -> Result<Vec<String>, DatabaseError> {
-        let statement = sqlx::raw_sql(AssertSqlSafe(sql));
-        match self {
-            Self::MySql(connection) => {
-                let rows = connection.sqlx.fetch_all(statement).await;
-                let rows = rows.map_err(|error| connection.reason(error))?;
-                Ok(rows.iter().map(|row| row.try_get_unchecked(0)).collect::<sqlx::Result<_>>()?)
-            }
-            Self::Sqlite(connection, _) => {
-                let rows = connection.fetch_all(statement).await?;
-                Ok(rows.iter().map(|row| row.try_get_unchecked(0)).collect::<sqlx::Result<_>>()?)
-            }
-        }
-    }
-
-    /// An SQL expression: a text, whatever is in it.
+    /// An SQL expression for any text.
     pub(super) fn literal(&self, text: &str) -> String {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "./-_*".contains(c);
         if text.chars().all(is_plain) {
@@ -147,16 +136,16 @@ impl Connection {
         }
     }
 
-    /// An SQL expression: `column` in Unix seconds.
+    /// An SQL expression for a column in Unix seconds.
     pub(super) fn unix_seconds(&self, column: &str) -> String {
         match self {
-            // UNIX_TIMESTAMP would depend on time zones. Zero dates become NULL.
+            // UNIX_TIMESTAMP depends on time zones. Zero dates become NULL.
             Self::MySql(_) => format!("TIMESTAMPDIFF(SECOND, '1970-01-01', {column})"),
             Self::Sqlite(..) => format!("CAST(strftime('%s', {column}) AS INTEGER)"),
         }
     }
 
-    /// An SQL expression: the time now in UTC, as WordPress writes it.
+    /// An SQL expression for the current time in UTC, as WordPress stores it.
     pub(super) fn now(&self) -> &'static str {
         match self {
             Self::MySql(_) => "UTC_TIMESTAMP()",
@@ -167,7 +156,7 @@ impl Connection {
     pub(super) async fn close(self) {
         match self {
             Self::MySql(connection) => connection.close().await,
-            // Whatever goes wrong while saying good-bye, the work is done.
+            // The work is done: an error no longer matters.
             Self::Sqlite(connection, _) => drop(connection.close().await),
         }
     }
@@ -188,7 +177,7 @@ where
 {
     let mut rows = connection.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
     while let Some(row) = rows.try_next().await? {
-        // Unchecked: what SQLite and old schemas declare for a column says little of its values.
+        // Unchecked: in SQLite and old schemas, values may be of other types than their columns.
         take(RawRow {
             id: row.try_get_unchecked(0)?,
             blog_id: row.try_get_unchecked(1)?,

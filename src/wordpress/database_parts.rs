@@ -6,7 +6,7 @@ pub(super) const DATABASE_PARTS: [&str; 4] =
 
 /// The address of the database, as WordPress has it.
 pub(super) struct DatabaseParts {
-    /// All forms of `DB_HOST`.
+    /// In any form of `DB_HOST`.
     pub(super) host: String,
     pub(super) user: String,
     pub(super) password: String,
@@ -14,8 +14,8 @@ pub(super) struct DatabaseParts {
 }
 
 impl DatabaseParts {
-    /// Those of [`DATABASE_PARTS`] that are set, over those of a `wp-config.php`. Without one, user
-    /// and name are needed; the host is then that of the official image.
+    /// Those of [`DATABASE_PARTS`] that are set override those of a `wp-config.php`. Without one, user
+    /// and name are required, and the host defaults to that of the official image.
     pub(super) fn of_environment(
         [host, user, password, name]: [Option<String>; 4],
         wp_config: Option<Self>,
@@ -34,15 +34,12 @@ impl DatabaseParts {
                 name: name.unwrap_or(base.name),
             }),
             (user, name, None) => {
-                let parts = DATABASE_PARTS.iter().zip([host, user, password, name]);
-                let (set, unset): (Vec<_>, Vec<_>) = parts.partition(|(_, value)| value.is_some());
-                let list = |parts: Vec<(&&str, _)>| {
-                    parts.iter().map(|(name, _)| **name).collect::<Vec<_>>().join(", ")
-                };
-                let unset = unset
-                    .into_iter()
-                    .filter(|(name, _)| ["WORDPRESS_DB_USER", "WORDPRESS_DB_NAME"].contains(*name));
-                let (set, unset) = (list(set), list(unset.collect()));
+                let parts = DATABASE_PARTS.into_iter().zip([host, user, password, name]);
+                let set = parts.filter_map(|(variable, value)| value.map(|_| variable));
+                let set: Vec<_> = set.collect();
+                let required = ["WORDPRESS_DB_USER", "WORDPRESS_DB_NAME"].into_iter();
+                let unset: Vec<_> = required.filter(|variable| !set.contains(variable)).collect();
+                let (set, unset) = (set.join(", "), unset.join(", "));
                 Err(format!("only {set} of the database's address is set: set {unset} as well"))
             }
         }

@@ -1,5 +1,5 @@
-//! The plugin's checkout forms: their fields may offer base domains below which, or in whose paths,
-//! many sites live. The plugin writes no domain record for such a base.
+//! The plugin's checkout forms: their fields may offer base domains, in whose subdomains or paths
+//! customers' sites are created. The plugin writes no domain record for such a base domain.
 
 use std::{collections::HashSet, fmt};
 
@@ -9,21 +9,20 @@ use serde::{
     de::{DeserializeSeed, Error, MapAccess, Visitor},
 };
 
-use super::plugin::{DEEPEST, Loose, LooseSeed, in_short};
+use super::plugin::{DEEPEST, Loose, LooseSeed, in_short, is_empty};
 
-/// The settings of a field that hold base domains, one a line.
+/// The settings of a field that hold base domains, one per line.
 const KEYS: [&str; 2] = ["available_domains", "available_domains_multi"];
 
-/// The base domains that checkout forms share, without `www.`.
+/// Without `www.`.
 pub(super) type BaseDomains = HashSet<String>;
 
-/// Adds the base domains of a form, by the value of its column `settings`.
+/// Adds the base domains of a form. `form` is the value of its column `settings`.
 ///
 /// # Errors
-/// That it is not as the plugin writes it.
+/// The value is not in the format that the plugin writes.
 pub(super) fn add_base_domains(form: &[u8], bases: &mut BaseDomains) -> Result<(), String> {
-    // What WordPress stores for false, null and nothing.
-    if matches!(form, b"" | b"b:0;" | b"N;") {
+    if is_empty(form) {
         return Ok(());
     }
     let seed = Walk { levels: DEEPEST, is_list: false, bases };
@@ -31,10 +30,11 @@ pub(super) fn add_base_domains(form: &[u8], bases: &mut BaseDomains) -> Result<(
     read.map_err(|error| format!("it is no serialised PHP array: {}", in_short(&error)))
 }
 
-/// Goes through a value, so many levels of arrays at most.
+/// Walks through a value.
 struct Walk<'a> {
+    /// How many more levels of arrays it may have.
     levels: usize,
-    /// Whether it is, or stands in, the value of one of [`KEYS`].
+    /// Whether it is, or is part of, the value of one of [`KEYS`].
     is_list: bool,
     bases: &'a mut BaseDomains,
 }
@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value of PHP")
+        f.write_str("a PHP value")
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<(), E> {
@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        // A reference to another value also looks like a number.
+        // A reference to another value is read as a number, too.
         if self.is_list { Err(E::custom("a list of domains is a number")) } else { Ok(()) }
     }
 
@@ -91,7 +91,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// The host of a line, which may be a whole address, without `www.`.
+/// The host of a line, which may be a URL, without `www.`.
 fn base_domain(line: &str) -> Option<String> {
     let line = line.trim().to_lowercase();
     let rest = line.split_once("://").map_or(line.as_str(), |(_, rest)| rest);

@@ -1,25 +1,18 @@
-use std::{
-    fmt,
-    net::Ipv6Addr,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::{fmt, net::Ipv6Addr, path::PathBuf, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
-use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use thiserror::Error;
 use url::Url;
 
 use super::mysql::{Address, DEFAULT_SOCKETS, InvalidOption, MySqlOptions, SslMode};
 use crate::secrets;
 
-/// Where the network's database is. Shown without its password.
+/// The address of the network's database. It is displayed without its password.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     pub(super) location: Location,
-    /// Of all that it was made from: what it is compared by, without a copy of the password.
+    /// Of everything that it was made from, to compare addresses without another copy of the password.
     digest: [u8; 32],
 }
 
@@ -29,32 +22,25 @@ pub(super) enum Location {
     Sqlite(PathBuf),
 }
 
-/// A text that is no [`DatabaseUrl`]. It is not repeated: it may hold a password.
+/// The text is not repeated: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidDatabaseUrl {
-    /// Not an address at all.
     #[error(
         "it is not an address, such as mysql://user:password@host:3306/database (percent-encode special characters of the password) or sqlite:/path/to/file"
     )]
     NotAnAddress,
-    /// A database of another make.
     #[error("it must begin with mysql:// or sqlite:")]
     Scheme,
-    /// No user name.
     #[error("it names no user, as in mysql://user:password@host:3306/database")]
     NoUser,
-    /// No database.
     #[error("it names no database, as in mysql://user:password@host:3306/database")]
     NoDatabase,
-    /// No file.
     #[error("it names no file, as in sqlite:/path/to/.ht.sqlite")]
     NoFile,
-    /// The host has something behind a colon that is neither a port nor a socket.
     #[error(
         "its host must be a name, name:port, [IPv6 address]:port, name:/path/to/socket or /path/to/socket"
     )]
     Host,
-    /// What stands behind the `?`.
     #[error(transparent)]
     Option(#[from] InvalidOption),
 }
@@ -66,12 +52,9 @@ impl PartialEq for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// The address in the parts of wp-config.php. `host` takes all forms of `DB_HOST`: `host`,
+    /// Makes an address of the values in wp-config.php. `host` may have any form of `DB_HOST`: `host`,
     /// `host:port`, `host:/path/to.sock`, `:/path/to.sock`, `[::1]:port`, `::1`. `localhost` is the default
-    /// socket, as it is for PHP, where one is there.
-    ///
-    /// # Errors
-    /// [`InvalidDatabaseUrl`] when a part is missing or the host makes no sense.
+    /// socket if there is one, as for PHP.
     pub fn from_parts(
         host: &str,
         user: &str,
@@ -90,11 +73,11 @@ impl DatabaseUrl {
         Ok(Self::my_sql(options, &[host, user, password, name]))
     }
 
-    /// The same by the `DB_CHARSET` and `DB_COLLATE` of WordPress, unless the address names a character
-    /// set itself: the tables hold what PHP wrote through a connection of that one.
+    /// Sets the character set by WordPress's `DB_CHARSET` and `DB_COLLATE`, unless the address has one:
+    /// PHP wrote the tables through a connection with that character set.
     ///
     /// # Errors
-    /// [`InvalidDatabaseUrl::Option`] when it is no name of a character set.
+    /// [`InvalidDatabaseUrl::Option`] if it is no name of a character set.
     pub fn with_charset(
         mut self,
         db_charset: Option<&str>,
@@ -112,7 +95,7 @@ impl DatabaseUrl {
         Ok(self)
     }
 
-    /// The same with TLS required, unless the address has an `ssl-mode` of its own.
+    /// Requires TLS, unless the address has an `ssl-mode`.
     pub fn with_tls(mut self) -> Self {
         if let Location::MySql(options) = &mut self.location
             && options.ssl.mode.is_none()
@@ -127,17 +110,15 @@ impl DatabaseUrl {
         self.digest = Sha256::digest([&self.digest[..], made_from.as_bytes()].concat()).into();
     }
 
-    /// What else there is to know where `localhost` does not answer. To PHP it is always a socket.
+    /// A hint for the error if `localhost` does not answer: for PHP it is always a socket.
     pub(super) fn socket_hint(&self) -> String {
-        match &self.location {
-            Location::MySql(options) => match options.address.now() {
-                Address::Host { name, .. } if name.eq_ignore_ascii_case("localhost") => format!(
-                    "; to PHP, localhost is a socket, and none is in the usual places ({}): name it, as in DB_HOST='localhost:/path/to/mysqld.sock' in wp-config.php or ?socket=/path/to/mysqld.sock in wordpress.database_url",
-                    DEFAULT_SOCKETS.join(", ")
-                ),
-                _ => String::new(),
-            },
-            Location::Sqlite(_) => String::new(),
+        let Location::MySql(options) = &self.location else { return String::new() };
+        match options.address.now() {
+            Address::Host { name, .. } if name.eq_ignore_ascii_case("localhost") => format!(
+                "; for PHP, localhost is a socket, and there is none in the usual places ({}): set its path, as in DB_HOST='localhost:/path/to/mysqld.sock' in wp-config.php or ?socket=/path/to/mysqld.sock in wordpress.database_url",
+                DEFAULT_SOCKETS.join(", ")
+            ),
+            _ => String::new(),
         }
     }
 
@@ -155,16 +136,17 @@ impl DatabaseUrl {
 }
 
 const DEFAULT_PORT: u16 = 3306;
-/// As WordPress takes `DB_HOST` apart (`wpdb::parse_db_host`) and PHP connects (mysqlnd): to
-/// `localhost` always by a socket, whatever port there is, and to any other host never.
+
+/// As WordPress parses `DB_HOST` (`wpdb::parse_db_host`) and PHP connects (mysqlnd): to `localhost`
+/// always over a socket, whatever the port is, and to any other host never.
 fn address_of(host: &str) -> Result<Address, InvalidDatabaseUrl> {
-    // A whole address may hold a password, and would be shown as a host.
+    // A URL may hold a password, which would be displayed as part of the host.
     if host.contains('@') || host.contains("://") {
         return Err(InvalidDatabaseUrl::Host);
     }
     let (host, socket) = match host.find(":/") {
         Some(colon) => (host.get(..colon).unwrap_or_default(), host.get(colon + 1..)),
-        // A path alone is taken for a socket here.
+        // WordPress has no such form: it is accepted for convenience.
         None if host.starts_with('/') => ("", Some(host)),
         None => (host, None),
     };
@@ -173,10 +155,10 @@ fn address_of(host: &str) -> Result<Address, InvalidDatabaseUrl> {
         let address: Ipv6Addr = address.parse().map_err(|_| InvalidDatabaseUrl::Host)?;
         (address.to_string(), rest.strip_prefix(':'))
     } else if host.parse::<Ipv6Addr>().is_ok() {
-        // WordPress takes an IPv6 address without brackets, too.
+        // WordPress accepts an IPv6 address without brackets, too.
         (host.to_owned(), None)
     } else {
-        // What stands behind a slash counts for nothing there.
+        // WordPress ignores what follows a slash.
         let host = host.split('/').next().unwrap_or_default();
         match host.split_once(':') {
             Some((host, port)) => (host.to_owned(), Some(port)),
@@ -202,9 +184,9 @@ impl FromStr for DatabaseUrl {
     fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         let text = text.trim();
         if let Some(path) = text.strip_prefix("sqlite:") {
-            // `sqlite://relative` and `sqlite:///absolute` are common spellings of a path, too.
+            // `sqlite://relative` and `sqlite:///absolute` are common, too.
             let path = path.strip_prefix("//").unwrap_or(path);
-            // An address of another make may hold a password, and would be shown as a path.
+            // Another URL may hold a password, which would be displayed as part of the path.
             let is_no_path = path.contains("://") || !path.starts_with('/') && path.contains('@');
             if path.is_empty() || is_no_path {
                 return Err(InvalidDatabaseUrl::NoFile);
@@ -220,7 +202,7 @@ impl FromStr for DatabaseUrl {
         }
         match url.path().trim_matches('/') {
             "" => return Err(InvalidDatabaseUrl::NoDatabase),
-            // The rest of a password that is not percent-encoded.
+            // It is the rest of a password that is not percent-encoded.
             name if name.contains(['/', '@', ':']) => return Err(InvalidDatabaseUrl::NotAnAddress),
             _ => {}
         }
@@ -228,7 +210,7 @@ impl FromStr for DatabaseUrl {
             let text = percent_decode_str(part).decode_utf8();
             text.map(String::from).map_err(|_| InvalidDatabaseUrl::NotAnAddress)
         };
-        // The system's resolver takes an IPv6 address without its brackets only.
+        // The system's resolver does not accept brackets around an IPv6 address.
         let host = url.host_str().unwrap_or("localhost").trim_matches(['[', ']']).to_owned();
         let address = Address::Host { name: host, port: url.port().unwrap_or(DEFAULT_PORT) };
         let database = decode(url.path().trim_start_matches('/'))?;
@@ -236,15 +218,6 @@ impl FromStr for DatabaseUrl {
         options.password = decode(url.password().unwrap_or_default())?;
         options.take_options(&url)?;
         Ok(Self::my_sql(options, &[text]))
-    }
-}
-
-impl Location {
-    pub(super) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
-        SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(Duration::from_secs(10))
-            .disable_statement_logging()
     }
 }
 
@@ -276,25 +249,23 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// WordPress's `$table_prefix`: letters, digits and underscores only, so that it can stand in a
-/// statement as it is.
+/// WordPress's `$table_prefix`: letters, digits and underscores only, so that it is safe in a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TablePrefix(String);
 
-/// A text that is no [`TablePrefix`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a table prefix has letters, digits and underscores only, as in wp_")]
 pub struct InvalidTablePrefix;
 
 impl TablePrefix {
-    /// The full name of the table `name`. A statement must [quote](quoted) it: it may begin as a
-    /// number does (`1e5_site`).
+    /// The full name of the table `name`. It must be [quoted] in a statement: it may begin like a number
+    /// (`1e5_site`).
     pub(super) fn table(&self, name: &str) -> String {
         format!("{}{name}", self.0)
     }
 }
 
-/// The name of a table or a database as it stands in a statement.
+/// Quotes the name of a table or a database for a statement.
 pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
@@ -326,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_shown_without_their_password() {
+    fn addresses_are_displayed_without_their_password() {
         for (text, expected) in [
             ("mysql://wp:s3cret@db.example:3307/wordpress", "mysql://wp@db.example:3307/wordpress"),
             ("mariadb://wp:s3cret@db.example/wordpress", "mysql://wp@db.example:3306/wordpress"),
@@ -344,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_nothing_repeated() {
+    fn errors_name_the_missing_part_and_repeat_nothing() {
         use InvalidDatabaseUrl::*;
         for (text, why) in [
             ("", NotAnAddress),
@@ -363,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_with_other_passwords_are_not_the_same() {
+    fn addresses_with_different_passwords_differ() {
         let same = |one: &str, other: &str| {
             one.parse::<DatabaseUrl>().unwrap() == other.parse::<DatabaseUrl>().unwrap()
         };
@@ -375,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_db_host_is_taken() {
+    fn every_form_of_db_host_is_accepted() {
         for (host, expected) in [
             ("db", "mysql://wp@db:3306/wordpress"),
             ("db:3307", "mysql://wp@db:3307/wordpress"),
@@ -402,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_cannot_carry_a_statement() {
+    fn a_prefix_cannot_contain_sql() {
         assert!("wp_2_".parse::<TablePrefix>().is_ok());
         for bad in ["wp`; DROP", "wp-", "wp.", "wp "] {
             assert_eq!(bad.parse::<TablePrefix>(), Err(InvalidTablePrefix), "{bad}");
@@ -410,22 +381,22 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_the_default_socket_as_soon_as_one_is_there() {
-        let place = |host: &str, there: &[&str]| {
-            address_of(host).unwrap().where_there_is(|path| there.contains(&path))
+    fn localhost_is_the_default_socket_once_it_exists() {
+        let resolve = |host: &str, sockets: &[&str]| {
+            address_of(host).unwrap().resolve(|path| sockets.contains(&path))
         };
         let socket = Address::Socket("/var/lib/mysql/mysql.sock".into());
         let tcp = |name: &str, port| Address::Host { name: name.to_owned(), port };
-        assert_eq!(place("localhost", &["/var/lib/mysql/mysql.sock"]), socket);
-        assert_eq!(place("", &["/var/lib/mysql/mysql.sock"]), socket);
-        assert_eq!(place("localhost", &[]), tcp("localhost", 3306));
-        assert_eq!(place("127.0.0.1", &DEFAULT_SOCKETS), tcp("127.0.0.1", 3306));
-        assert_eq!(place("localhost:3307", &["/var/lib/mysql/mysql.sock"]), socket);
-        assert_eq!(place("localhost:3307", &[]), tcp("localhost", 3307));
+        assert_eq!(resolve("localhost", &["/var/lib/mysql/mysql.sock"]), socket);
+        assert_eq!(resolve("", &["/var/lib/mysql/mysql.sock"]), socket);
+        assert_eq!(resolve("localhost", &[]), tcp("localhost", 3306));
+        assert_eq!(resolve("127.0.0.1", &DEFAULT_SOCKETS), tcp("127.0.0.1", 3306));
+        assert_eq!(resolve("localhost:3307", &["/var/lib/mysql/mysql.sock"]), socket);
+        assert_eq!(resolve("localhost:3307", &[]), tcp("localhost", 3307));
     }
 
     #[test]
-    fn localhost_without_a_socket_is_told_how_to_name_it() {
+    fn the_hint_for_localhost_without_a_socket_shows_how_to_set_it() {
         let hint = |host| DatabaseUrl::from_parts(host, "wp", "s3cret", "w").unwrap().socket_hint();
         assert_eq!((hint("db"), hint("/run/my.sock")), (String::new(), String::new()));
         let url: DatabaseUrl = "mysql://wp@localhost/w".parse().unwrap();
@@ -435,6 +406,6 @@ mod tests {
     #[test]
     fn names_are_quoted_for_a_statement() {
         assert_eq!(quoted("1e5_site"), "`1e5_site`");
-        assert_eq!(quoted("odd`name"), "`odd``name`");
+        assert_eq!(quoted("a`name"), "`a``name`");
     }
 }

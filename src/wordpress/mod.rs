@@ -1,10 +1,9 @@
-//! What should be: the network as WordPress and Ultimate Multisite keep it, in MySQL, MariaDB or
+//! The desired state: the network as WordPress and Ultimate Multisite store it in MySQL, MariaDB or
 //! SQLite.
 //!
-//! The tables were read from the plugin's public sources and from the database of a network with
-//! plugin 2.14.2: `PREFIXwu_domain_mappings` (for another network than the main one
-//! `PREFIXwu_N_domain_mappings`), and WordPress's own `PREFIXblogs`, `PREFIXsite`
-//! and `PREFIXsitemeta`.
+//! It is read from the plugin's `PREFIXwu_domain_mappings` (`PREFIXwu_N_domain_mappings` for network N
+//! where that is not the main one) and from WordPress's `PREFIXblogs`, `PREFIXsite` and
+//! `PREFIXsitemeta`, as plugin 2.14.2 and WordPress 7.0 write them.
 
 mod budget;
 mod choice;
@@ -40,67 +39,58 @@ pub use sites::{CurrentSite, NoRecord, Site};
 pub use source::Source;
 pub use wp_config_file::WpConfigFile;
 
-/// What to do where TLS with the database fails and the connection is plain.
-pub const TLS_REMEDY: &str = "mend the server's TLS; or say in wordpress.database_url what is meant: \
-    ?ssl-mode=disabled is plain without trying, ?ssl-mode=required never is";
+/// What to do when TLS with the database fails and the connection is unencrypted.
+pub const TLS_REMEDY: &str = "fix the server's TLS, or set what is intended in wordpress.database_url: \
+    ?ssl-mode=disabled never tries TLS, ?ssl-mode=required never connects without it";
 
 /// A network, as one consistent read of its database found it.
 #[derive(Debug, Clone)]
 pub struct Network {
-    /// Its number in the `site` table.
+    /// In the `site` table.
     pub id: i64,
-    /// Its own domain, as it stands in the `site` table.
+    /// As stored in the `site` table.
     pub domain: String,
-    /// Its path, as it stands there.
+    /// As stored in the `site` table.
     pub path: String,
     /// The domains of all networks of the installation and of their main sites, and
     /// `DOMAIN_CURRENT_SITE`.
     pub network_domains: Vec<DomainName>,
-    /// The readable rows of the domain table, in the order of their ids.
+    /// The valid rows of the domain table, ordered by id.
     pub mappings: Vec<Mapping>,
-    /// The sites that have no domain record at all.
     pub sites_without_record: Vec<Site>,
-    /// How many more there are on the network's own domain, which never have one.
+    /// The number of sites without a record on the network's own domain, which never get one.
     pub on_own_domain: usize,
-    /// The own domains of all other sites of the installation, where no row of the domain table has them,
-    /// each with its site: of those whose records are all for other names, and those of other networks.
+    /// The ids and domains of the other sites of the installation (those with records, and those of other
+    /// networks) whose own domain is in no row of the domain table.
     pub without_row: Vec<(i64, DomainName)>,
-    /// What is no domain name.
     pub invalid: Vec<InvalidMapping>,
-    /// How many rows the domain table has.
+    /// The number of rows of the domain table, valid or not.
     pub rows: usize,
-    /// The plugin's own settings, or why they could not be read.
     pub plugin: Result<PluginSettings, String>,
-    /// Whether the plugin's own Closte integration is on, or why that could not be read.
+    /// Whether the plugin's own Closte integration is on; none if no integration was ever switched.
     pub closte_integration: Result<Option<bool>, String>,
-    /// Why the connection was without TLS, where TLS was tried and failed.
+    /// Why TLS failed, if the connection is unencrypted because of that.
     pub tls_failed: Option<String>,
-    /// Why it is not known which domains the checkout forms share, if so.
+    /// An error if it is not known which domains the checkout forms share.
     pub base_domains: Result<(), String>,
 }
 
 /// A row of the domain table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// Its id.
     pub row_id: i64,
-    /// The site.
     pub blog_id: i64,
-    /// The name.
     pub domain: DomainName,
-    /// When it was last written, in Unix seconds; none for NULL and zero dates.
+    /// Unix seconds of the last write; none for NULL and zero dates.
     pub modified: Option<i64>,
 }
 
-/// Something in a domain column that is no domain name.
+/// A value in a domain column that is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidMapping {
-    /// Where it stands.
     pub origin: RowLocation,
-    /// The site.
     pub blog_id: i64,
-    /// What stands there, at most 200 characters of it. It may hold anything: escape it.
+    /// At most 200 characters of the value. It may hold any character: escape it.
     pub value: String,
-    /// Why it is no name.
     pub reason: InvalidDomain,
 }

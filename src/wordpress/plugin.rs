@@ -1,4 +1,4 @@
-//! The plugin's own settings, which WordPress keeps as serialised PHP in `PREFIXsitemeta`.
+//! The plugin's own settings, which WordPress stores as serialised PHP in `PREFIXsitemeta`.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -10,41 +10,36 @@ use serde::{
 
 use crate::secrets;
 
-/// The key of the plugin's settings, an array.
+/// The option that holds the plugin's settings, an array.
 pub(super) const SETTINGS: &str = "wp-ultimo_v2_settings";
-/// The key of the hosts that the plugin itself speaks to, an array of flags.
+/// The option that holds the plugin's own host integrations, an array of flags.
 pub(super) const INTEGRATIONS: &str = "wu_host_integrations_enabled";
 
-/// Arrays in arrays are read down to here: a deeper row would exhaust the stack.
+/// The most levels of nested arrays: more could exhaust the stack.
 pub(super) const DEEPEST: usize = 200;
 
-/// What the plugin's settings say that matters here. What was never saved is none.
+/// The plugin's settings that matter here; none for each that was never saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct PluginSettings {
-    /// `dns_check_interval`
     pub dns_check_interval: Option<Duration>,
-    /// `enable_domain_mapping`
     pub domain_mapping: Option<bool>,
-    /// `auto_create_www_subdomain`
     pub www: Option<WwwPolicy>,
 }
 
 /// Which names get a twin with `www.` in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WwwPolicy {
-    /// Every name.
     Always,
-    /// Names that can be registered, such as `shop.co.uk`, and none below them.
+    /// Names that can be registered, such as `shop.co.uk`, but not their subdomains.
     MainOnly,
-    /// None.
     Never,
 }
 
 impl PluginSettings {
-    /// Reads the value of the row `wp-ultimo_v2_settings`, where there is one.
+    /// Reads the value of the row `wp-ultimo_v2_settings`, if there is one.
     ///
     /// # Errors
-    /// That it is no serialised PHP array, and why.
+    /// The row is no serialised PHP array.
     pub fn read(row: Option<&[u8]>) -> Result<Self, String> {
         let fields = ["dns_check_interval", "enable_domain_mapping", "auto_create_www_subdomain"];
         let read = entries(SETTINGS, row, &fields)?.unwrap_or_default();
@@ -58,31 +53,32 @@ impl PluginSettings {
 }
 
 /// Whether the plugin's own Closte integration is on, by the value of the row
-/// `wu_host_integrations_enabled`; none where nobody ever switched any.
+/// `wu_host_integrations_enabled`; none if no integration was ever switched.
 ///
 /// # Errors
-/// That it is no serialised PHP array, and why.
+/// The row is no serialised PHP array.
 pub fn closte_integration(row: Option<&[u8]>) -> Result<Option<bool>, String> {
     let read = entries(INTEGRATIONS, row, &["closte"])?;
     Ok(read.map(|hosts| hosts.get("closte").and_then(Loose::flag).unwrap_or(false)))
 }
 
-/// The entries of these names in a row's array. All others are passed over, whatever they hold.
+/// The entries of these names in a row's array. All others are skipped, whatever they hold.
 fn entries(
     key: &str,
     row: Option<&[u8]>,
     names: &[&'static str],
 ) -> Result<Option<HashMap<&'static str, Loose>>, String> {
-    // What WordPress stores for false and null, and so for nothing.
-    let Some(row) = row.filter(|row| !matches!(*row, b"" | b"b:0;" | b"N;")) else {
-        return Ok(None);
-    };
+    let Some(row) = row.filter(|row| !is_empty(row)) else { return Ok(None) };
     let read = PhpDeserializer::new(row).deserialize_map(Entries(names));
     read.map(Some)
         .map_err(|error| format!("the row {key} is no serialised PHP array: {}", in_short(&error)))
 }
 
-/// Why something is no serialised PHP, in a few words.
+/// Whether this is what WordPress stores for nothing, false or null.
+pub(super) fn is_empty(row: &[u8]) -> bool {
+    matches!(row, b"" | b"b:0;" | b"N;")
+}
+
 pub(super) fn in_short(error: &phpserz::Error) -> String {
     secrets::excerpt(&error.to_string(), 100)
 }
@@ -93,7 +89,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
     type Value = HashMap<&'static str, Loose>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of PHP")
+        f.write_str("a PHP array")
     }
 
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -109,13 +105,13 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 }
 
-/// A value as loose as PHP's: forms save numbers and flags as texts.
+/// A PHP value. The plugin's forms save numbers and flags as texts.
 #[derive(Debug)]
 pub(super) enum Loose {
     Text(String),
     Number(i64),
     Flag(bool),
-    /// An array, an object, null: nothing that is meant here.
+    /// An array, an object or null.
     Other,
 }
 
@@ -126,9 +122,9 @@ impl Loose {
             Self::Number(number) => *number as f64,
             Self::Flag(_) | Self::Other => return None,
         };
-        // A day is far beyond what the plugin's form takes (10 to 300).
-        let is_meant = (f64::MIN..=86_400.0).contains(&seconds);
-        is_meant.then(|| Duration::from_secs_f64(seconds.max(0.0).trunc()))
+        // The plugin's form accepts 10 to 300: more than a day is no interval.
+        let is_interval = (f64::MIN..=86_400.0).contains(&seconds);
+        is_interval.then(|| Duration::from_secs_f64(seconds.max(0.0).trunc()))
     }
 
     fn flag(&self) -> Option<bool> {
@@ -141,19 +137,17 @@ impl Loose {
     }
 
     fn www(&self) -> Option<WwwPolicy> {
-        match self {
-            Self::Text(text) => match text.as_str() {
-                "always" => Some(WwwPolicy::Always),
-                "main_only" => Some(WwwPolicy::MainOnly),
-                "never" => Some(WwwPolicy::Never),
-                _ => None,
-            },
+        let Self::Text(text) = self else { return None };
+        match text.as_str() {
+            "always" => Some(WwwPolicy::Always),
+            "main_only" => Some(WwwPolicy::MainOnly),
+            "never" => Some(WwwPolicy::Never),
             _ => None,
         }
     }
 }
 
-/// Reads a value that may hold others, so many levels of them.
+/// Reads a value that has at most this many levels of nested arrays.
 #[derive(Clone, Copy)]
 pub(super) struct LooseSeed {
     pub(super) levels: usize,
@@ -178,7 +172,7 @@ impl<'de> Visitor<'de> for LooseSeed {
     type Value = Loose;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value of PHP")
+        f.write_str("a PHP value")
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<Loose, E> {
@@ -225,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_as_loose_as_php_has_them() {
+    fn settings_are_converted_as_php_does() {
         for (value, seconds) in [
             ("i:60;".to_owned(), Some(60)),
             (text("120"), Some(120)),
@@ -259,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_serialised_php_inside_of_a_text_is_a_text() {
+    fn serialised_php_inside_of_a_text_is_text() {
         let trap = text("s:18:\"dns_check_interval\";i:10;");
         let nested = format!("a:1:{{{}{}}}", text("dns_check_interval"), "i:11;");
         let read = settings(&[
@@ -282,14 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_does_not_parse_is_an_error() {
+    fn an_unparsable_row_is_an_error() {
         for row in ["x", "i:5;", "a:2:{s:1:\"a\";i:1;", "null", "a:1:{s:9:\"short\";i:1;}"] {
             assert!(PluginSettings::read(Some(row.as_bytes())).is_err(), "{row}");
         }
     }
 
     #[test]
-    fn keys_are_as_php_has_them() {
+    fn keys_may_be_numbers_and_the_last_of_a_name_counts() {
         let read = |pairs: &str| {
             let row = format!("a:3:{{{pairs}}}");
             PluginSettings::read(Some(row.as_bytes())).unwrap().dns_check_interval
@@ -301,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn no_depth_exhausts_the_stack() {
+    fn nested_arrays_do_not_exhaust_the_stack() {
         let nested = |levels: usize| {
             let row = format!("{}i:1;{}", "a:1:{i:0;".repeat(levels), "}".repeat(levels));
             PluginSettings::read(Some(row.as_bytes()))
@@ -318,7 +312,7 @@ mod tests {
         }
 
         #[test]
-        fn any_texts_around_it_change_nothing(texts in prop::collection::vec("\\PC{0,40}", 0..6)) {
+        fn other_settings_do_not_matter(texts in prop::collection::vec("\\PC{0,40}", 0..6)) {
             let names: Vec<String> = (0..texts.len()).map(|number| format!("field{number}")).collect();
             let mut fields: Vec<(&str, String)> =
                 names.iter().zip(&texts).map(|(name, value)| (name.as_str(), text(value))).collect();

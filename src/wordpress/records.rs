@@ -1,4 +1,4 @@
-//! Writing the domain records that sites lack, as the plugin writes them.
+//! Writes missing domain records, as the plugin writes them.
 
 use thiserror::Error;
 
@@ -15,20 +15,15 @@ use super::{
 #[derive(Debug, Error)]
 #[error("{error}")]
 pub struct NotCreated {
-    /// Why.
     pub error: SourceError,
-    /// Whether they may have been written all the same: the server's last word was lost.
+    /// They may have been written nevertheless: the answer to the commit was lost.
     pub undetermined: bool,
 }
 
 impl Source {
-    /// Writes the domain records of these sites, all or none, in one statement: a hundred are a good
-    /// number. One whose site is no longer as it was read, or whose domain somebody has got meanwhile,
-    /// is passed over. Returns the sites that have got theirs.
-    ///
-    /// # Errors
-    /// [`NotCreated`]; its error is [`SourceError::InsertDenied`] with the statement that would help,
-    /// or any other.
+    /// Writes the domain records of these sites in one statement, which should be at most about a hundred:
+    /// all are written or none. A site that has changed since it was read, or whose domain is taken by
+    /// now, is skipped. Returns the sites whose record was written.
     pub async fn create_records(
         &self,
         network: &Network,
@@ -45,14 +40,11 @@ impl Source {
         written.map_err(|error| NotCreated { error, undetermined })
     }
 
-    /// Finds out whether domain records could be written, writing none.
-    ///
-    /// # Errors
-    /// [`SourceError::InsertDenied`] with the statement that would help, or any other.
+    /// Checks whether domain records can be written, without writing one.
     pub async fn check_insert(&self) -> Result<(), SourceError> {
         let insert = async |connection: &mut Connection| {
             let mappings = self.find_mapping_table(connection).await?;
-            // The server checks the right before it finds that no site has the id 0.
+            // No site has the id 0, but the server checks the right first.
             let sql = format!(
                 "INSERT INTO {} {COLUMNS} SELECT {} FROM {} b WHERE b.blog_id = 0",
                 quoted(&mappings),
@@ -60,12 +52,12 @@ impl Source {
                 quoted(&self.prefix.table("blogs"))
             );
             let result = connection.execute(&sql).await;
-            self.judge(connection, &mappings, result).await.map(drop)
+            self.check(connection, &mappings, result).await.map(drop)
         };
         self.on(insert).await
     }
 
-    /// Writes the records in a transaction that is still open, and returns their sites.
+    /// Writes the records, and leaves the transaction open. Returns their sites.
     async fn insert(
         &self,
         connection: &mut Connection,
@@ -74,21 +66,21 @@ impl Source {
     ) -> Result<Vec<i64>, SourceError> {
         let mappings = self.find_mapping_table(connection).await?;
         let begun = connection.begin().await;
-        self.judge(connection, &mappings, begun).await?;
-        let id = "CAST(b.blog_id AS CHAR)";
-        let sql = self.union(connection, id, &mappings, network, sites.iter());
-        let found = connection.texts(&sql).await;
-        let found = self.judge(connection, &mappings, found).await?;
-        let found: Vec<i64> = found.iter().filter_map(|id| id.parse().ok()).collect();
+        self.check(connection, &mappings, begun).await?;
+        let columns = "b.blog_id, 0, NULL, NULL, NULL";
+        let sql = self.union(connection, columns, &mappings, network, sites.iter());
+        let mut found = Vec::new();
+        let read = connection.each(&sql, |row| found.push(row.id)).await;
+        self.check(connection, &mappings, read).await?;
         if found.is_empty() {
             return Ok(found);
         }
-        let fitting = sites.iter().filter(|site| found.contains(&site.blog_id));
-        let sql = self.union(connection, &values(connection), &mappings, network, fitting);
+        let unchanged = sites.iter().filter(|site| found.contains(&site.blog_id));
+        let sql = self.union(connection, &values(connection), &mappings, network, unchanged);
         let sql = format!("INSERT INTO {} {COLUMNS} {sql}", quoted(&mappings));
         let inserted = connection.execute(&sql).await;
-        let inserted = self.judge(connection, &mappings, inserted).await?;
-        // The transaction ends with the connection, and nothing of it is done.
+        let inserted = self.check(connection, &mappings, inserted).await?;
+        // Without a commit, the transaction is rolled back.
         if inserted != found.len() as u64 {
             let reason =
                 "the network's tables changed while domain records were written; they are \
@@ -99,8 +91,9 @@ impl Source {
         Ok(found)
     }
 
-    /// A query for these sites, of each of them that still is as it was read, and whose domain nobody
-    /// else has, with `www.` or without. Columns are compared with values only: those of two tables may differ in collation.
+    /// A query for those of these sites that have not changed since they were read, and whose domain no
+    /// other site or row has, with or without `www.`. It compares columns with values only: the collations
+    /// of two tables may differ.
     fn union<'a>(
         &self,
         connection: &Connection,
@@ -138,8 +131,8 @@ impl Source {
         sites.map(part).collect::<Vec<_>>().join(" UNION ALL ")
     }
 
-    /// Words for an error of a write.
-    async fn judge<T>(
+    /// Describes the error of a write.
+    async fn check<T>(
         &self,
         connection: &mut Connection,
         mappings: &str,
@@ -164,7 +157,7 @@ impl Source {
 const COLUMNS: &str =
     "(blog_id, domain, active, primary_domain, secure, stage, date_created, date_modified)";
 
-/// What [`COLUMNS`] of a site's record hold. The plugin writes names in lower case, too.
+/// The values of [`COLUMNS`]. Like the plugin, it writes names in lower case.
 fn values(connection: &Connection) -> String {
     let now = connection.now();
     format!("b.blog_id, LOWER(b.domain), 1, 1, 0, 'checking-dns', {now}, {now}")

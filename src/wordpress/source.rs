@@ -25,11 +25,10 @@ use crate::{
     secrets,
 };
 
-/// How long a connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// How long a whole read or write may take.
+/// For one whole read or write.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
-/// The most of a invalid value that is kept, in characters.
+/// The most characters of an invalid value that are kept.
 const VALUE_KEPT: usize = 200;
 
 /// The network's database.
@@ -43,60 +42,59 @@ pub struct Source {
 }
 
 impl Source {
-    /// Names the database. `network_id` is that of the `site` table; none is the primary network. Nothing
-    /// is opened before the first read.
+    /// Does not connect. `network_id` is an id of the `site` table; none is the primary network.
     pub fn new(database: DatabaseUrl, prefix: TablePrefix, network_id: Option<i64>) -> Self {
         let choice = NetworkChoice { id: network_id, ..NetworkChoice::default() };
         let current_site = CurrentSite::Unset;
         Self { database, prefix, choice, current_site, most_rows: MOST_ROWS }
     }
 
-    /// For installations with several networks: the id of the primary one, where that is not the lowest,
-    /// and why it is not certain which network is meant.
+    /// For installations with several networks: the id of the primary one if that is not the lowest, and
+    /// why it is not certain which network to use.
     pub fn with_primary_network(mut self, id: Option<i64>, doubts: Vec<String>) -> Self {
         (self.choice.primary, self.choice.doubts) = (id, doubts);
         self
     }
 
-    /// The same, where `DOMAIN_CURRENT_SITE` is set.
     pub fn with_current_site(self, current_site: CurrentSite) -> Self {
         Self { current_site, ..self }
     }
 
-    /// A read takes no more rows than this, and no more bytes than so many rows have.
+    /// Limits the rows of one read, and its bytes in proportion.
     pub fn with_most_rows(self, most_rows: u64) -> Self {
         Self { most_rows, ..self }
     }
 
-    /// Reads the network, all of it as of one moment.
+    /// Reads the network in one transaction, so as of one moment.
     ///
     /// # Errors
-    /// Any [`SourceError`] but [`SourceError::InsertDenied`]. A network that could be read in part
-    /// only is an error: half a network must never look like a whole one.
+    /// Any [`SourceError`] but [`SourceError::InsertDenied`]. A network that can only be read in part is
+    /// an error: it must never look like a whole one.
     pub async fn read(&self) -> Result<Network, SourceError> {
         self.on(async |connection| self.read_with(connection).await).await
     }
 
-    /// Does some work on a connection of its own.
+    /// Runs `work` on a new connection.
     pub(super) async fn on<T>(
         &self,
         work: impl AsyncFnOnce(&mut Connection) -> Result<T, SourceError>,
     ) -> Result<T, SourceError> {
-        self.unbroken(async {
+        // Boxed, as it is large and deeply nested.
+        let work = Box::pin(async {
             let mut connection = self.connect().await?;
-            let done = self.in_time(work(&mut connection)).await?;
+            let done = self.in_time(QUERY_LIMIT, work(&mut connection)).await??;
             connection.close().await;
             Ok(done)
-        })
-        .await
+        });
+        self.catch_panic(work).await
     }
 
-    /// Makes an error of a panic: whatever a database sends, the daemon goes on.
-    async fn unbroken<T>(
+    /// Turns a panic into an error, so that nothing that a database sends ends the daemon.
+    async fn catch_panic<T>(
         &self,
         work: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<T, SourceError> {
-        // Nothing that the work has touched outlives it.
+        // Nothing that the work has touched is used after it.
         let outcome = AssertUnwindSafe(work).catch_unwind().await;
         outcome.unwrap_or_else(|panic| {
             let (database, reason) = (self.database.to_string(), crate::panics::reason(&*panic));
@@ -106,48 +104,42 @@ impl Source {
 
     async fn connect(&self) -> Result<Connection, SourceError> {
         let budget = Budget::new(self.most_rows);
-        let opened = timeout(CONNECT_LIMIT, Connection::open(&self.database.location, budget));
-        let limit = CONNECT_LIMIT;
-        opened
-            .await
-            .map_err(|_| SourceError::TimedOut { database: self.database.to_string(), limit })?
-            .map_err(|error| {
-                let (database, reason) = (self.database.to_string(), error.to_string());
-                match DatabaseErrorKind::of(&error) {
-                    DatabaseErrorKind::Unreachable => {
-                        let reason = format!("{reason}{}", self.database.socket_hint());
-                        SourceError::Unreachable { database, reason }
-                    }
-                    DatabaseErrorKind::AccessDenied => {
-                        SourceError::AccessDenied { database, reason }
-                    }
-                    DatabaseErrorKind::UnknownDatabase => {
-                        SourceError::UnknownDatabase { database, reason }
-                    }
-                    DatabaseErrorKind::UnknownCharset => {
-                        SourceError::UnknownCharset { database, reason }
-                    }
-                    DatabaseErrorKind::Denied => {
-                        let grant = self.grants(account_in(&reason).as_deref());
-                        let reason = format!("{reason}: is that its name?");
-                        SourceError::SelectDenied { database, reason, grant }
-                    }
-                    _ => SourceError::Other { database, reason },
+        let opened = Connection::open(&self.database.location, budget);
+        self.in_time(CONNECT_LIMIT, opened).await?.map_err(|error| {
+            let (database, reason) = (self.database.to_string(), error.to_string());
+            match DatabaseErrorKind::of(&error) {
+                DatabaseErrorKind::Unreachable => {
+                    let reason = format!("{reason}{}", self.database.socket_hint());
+                    SourceError::Unreachable { database, reason }
                 }
-            })
+                DatabaseErrorKind::AccessDenied => SourceError::AccessDenied { database, reason },
+                DatabaseErrorKind::UnknownDatabase => {
+                    SourceError::UnknownDatabase { database, reason }
+                }
+                DatabaseErrorKind::UnknownCharset => {
+                    SourceError::UnknownCharset { database, reason }
+                }
+                DatabaseErrorKind::Denied => {
+                    let grant = self.grants(account_in(&reason).as_deref());
+                    let reason = format!("{reason}: check the database's name");
+                    SourceError::SelectDenied { database, reason, grant }
+                }
+                _ => SourceError::Other { database, reason },
+            }
+        })
     }
 
     async fn in_time<T>(
         &self,
-        work: impl Future<Output = Result<T, SourceError>>,
+        limit: Duration,
+        work: impl Future<Output = T>,
     ) -> Result<T, SourceError> {
-        let (database, limit) = (self.database.to_string(), QUERY_LIMIT);
-        timeout(limit, work).await.unwrap_or(Err(SourceError::TimedOut { database, limit }))
+        let timed_out = |_| SourceError::TimedOut { database: self.database.to_string(), limit };
+        timeout(limit, work).await.map_err(timed_out)
     }
 
     async fn read_with(&self, connection: &mut Connection) -> Result<Network, SourceError> {
         connection.begin_snapshot().await.map_err(|error| self.other(&error))?;
-
         let site_table = self.prefix.table("site");
         let mut networks = Vec::new();
         let take = |row: RawRow<'_>| {
@@ -160,64 +152,62 @@ impl Source {
         let ids: Vec<i64> = networks.iter().map(|network| network.id).collect();
         let chosen = self.choice.among(&ids, &site_table)?;
         let id = chosen.id;
-        let kept = networks.iter().find(|network| network.id == id);
-        let kept = kept.ok_or(SourceError::NoNetwork { table: site_table })?;
-
-        // What stops these stops nothing else.
+        let network = networks.iter().find(|network| network.id == id);
+        let network = network.ok_or(SourceError::NoNetwork { table: site_table })?;
+        // An error in these does not stop the read.
         let settings = self.network_option(connection, id, plugin::SETTINGS).await;
         let integrations = self.network_option(connection, id, plugin::INTEGRATIONS).await;
         let bases = self.base_domains(connection, chosen).await;
-        let mapping_table = self.plugin_table("domain_mappings", chosen);
-        let mut network = Network {
-            id,
-            domain: kept.domain.clone(),
-            path: kept.path.clone(),
-            network_domains: Vec::new(),
-            mappings: Vec::new(),
-            sites_without_record: Vec::new(),
-            on_own_domain: 0,
-            without_row: Vec::new(),
-            invalid: Vec::new(),
-            rows: 0,
-            plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
-            closte_integration: integrations.and_then(|row| closte_integration(row.as_deref())),
-            base_domains: bases.as_ref().map(drop).map_err(Clone::clone),
-            tls_failed: connection.tls_failed().map(str::to_owned),
-        };
-        let modified = connection.unix_seconds("date_modified");
-        let sql = format!(
-            "SELECT id, blog_id, domain, {modified}, NULL FROM {} ORDER BY id",
-            quoted(&mapping_table)
-        );
-        let mut recorded = HashSet::new();
-        let take = |row: RawRow<'_>| {
-            recorded.insert(row.blog_id);
-            network.take_mapping(&row);
-        };
-        self.query(connection, &mapping_table, &sql, take).await?;
-
-        // Sorted out here: at 100,000 rows, the server's own join takes three times as long.
+        let mut table = self.domain_table(connection, chosen).await?;
+        // Sorted here: with 100,000 rows, a join on the server takes three times as long.
         let blogs = self.blogs(connection).await?;
         let main_sites = self.main_sites(connection).await?;
         let facts = SiteFacts {
-            network: kept,
+            network,
             networks: &networks,
             current_site: &self.current_site,
             main_sites: &main_sites,
             bases: bases.as_ref().ok(),
-            mappings: &network.mappings,
-            recorded: &recorded,
+            mappings: &table.mappings,
+            recorded: &table.recorded,
         };
         let Sorted { sites_without_record, on_own_domain, without_row, invalid, network_domains } =
             facts.sort_out(&blogs);
-        network.sites_without_record = sites_without_record;
-        network.on_own_domain = on_own_domain;
-        network.without_row = without_row;
-        network.network_domains = network_domains;
         for (blog_id, value, reason) in invalid {
-            network.reject(RowLocation::Site(blog_id), blog_id, &value, reason);
+            table.reject(RowLocation::Site(blog_id), blog_id, &value, reason);
         }
-        Ok(network)
+        Ok(Network {
+            id,
+            domain: network.domain.clone(),
+            path: network.path.clone(),
+            network_domains,
+            mappings: table.mappings,
+            sites_without_record,
+            on_own_domain,
+            without_row,
+            invalid: table.invalid,
+            rows: table.rows,
+            plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
+            closte_integration: integrations.and_then(|row| closte_integration(row.as_deref())),
+            base_domains: bases.map(drop),
+            tls_failed: connection.tls_failed().map(str::to_owned),
+        })
+    }
+
+    async fn domain_table(
+        &self,
+        connection: &mut Connection,
+        network: Chosen,
+    ) -> Result<DomainTable, SourceError> {
+        let table = self.plugin_table("domain_mappings", network);
+        let modified = connection.unix_seconds("date_modified");
+        let sql = format!(
+            "SELECT id, blog_id, domain, {modified}, NULL FROM {} ORDER BY id",
+            quoted(&table)
+        );
+        let mut read = DomainTable::default();
+        self.query(connection, &table, &sql, |row| read.take(&row)).await?;
+        Ok(read)
     }
 
     /// All sites of the installation.
@@ -242,7 +232,7 @@ impl Source {
         Ok(blogs)
     }
 
-    /// The main site of each network, where WordPress has noted it.
+    /// The main site of each network for which WordPress has stored one.
     async fn main_sites(
         &self,
         connection: &mut Connection,
@@ -257,7 +247,7 @@ impl Source {
             main_sites.extend(lossy(row.domain).trim().parse().ok().map(|site| (row.id, site)));
         };
         match self.query(connection, &table, &sql, take).await {
-            // The same is told where the plugin's settings are read.
+            // The plugin's settings, which are in the same table, report these errors.
             Ok(()) | Err(SourceError::TableMissing { .. } | SourceError::SelectDenied { .. }) => {
                 Ok(main_sites)
             }
@@ -265,7 +255,7 @@ impl Source {
         }
     }
 
-    /// The base domains of all checkout forms, or why they are not known.
+    /// The base domains of all checkout forms, or why they are unknown.
     async fn base_domains(
         &self,
         connection: &mut Connection,
@@ -273,21 +263,22 @@ impl Source {
     ) -> Result<BaseDomains, String> {
         let table = self.plugin_table("forms", network);
         let sql = format!("SELECT id, 0, settings, NULL, NULL FROM {} ORDER BY id", quoted(&table));
-        let (mut bases, mut odd) = (BaseDomains::new(), None);
+        let (mut bases, mut unparsed) = (BaseDomains::new(), None);
         let take = |row: RawRow<'_>| {
             if let Err(reason) = forms::add_base_domains(row.domain, &mut bases) {
-                odd.get_or_insert(format!("the checkout form {} in {table}: {reason}", row.id));
+                unparsed
+                    .get_or_insert(format!("the checkout form {} in {table}: {reason}", row.id));
             }
         };
         match self.query(connection, &table, &sql, take).await {
-            // The plugin finds no form then, either.
+            // Without the table, the plugin finds no form either.
             Err(SourceError::TableMissing { .. }) => Ok(bases),
             Err(error) => Err(error.to_string()),
-            Ok(()) => odd.map_or(Ok(bases), Err),
+            Ok(()) => unparsed.map_or(Ok(bases), Err),
         }
     }
 
-    /// One of the network's options, as it is stored. `key` is one of our own words.
+    /// The stored value of one of the network's options.
     async fn network_option(
         &self,
         connection: &mut Connection,
@@ -309,8 +300,6 @@ impl Source {
         }
     }
 
-    /// The primary network's tables of the plugin have no number in their names, any other network's
-    /// have.
     fn plugin_table(&self, name: &str, network: Chosen) -> String {
         if network.is_primary {
             self.prefix.table(&format!("wu_{name}"))
@@ -329,34 +318,28 @@ impl Source {
         let Err(error) = connection.each(sql, take).await else {
             return Ok(());
         };
-        let database = self.database.to_string();
-        Err(match DatabaseErrorKind::of(&error) {
-            DatabaseErrorKind::TableMissing => {
+        let kind = DatabaseErrorKind::of(&error);
+        let (database, reason) = (self.database.to_string(), error.to_string());
+        Err(match kind {
+            DatabaseErrorKind::TableMissing | DatabaseErrorKind::Denied => {
+                // A server checks the right before it checks whether the table exists.
                 let similar = self.similar_prefixes(connection, table).await;
-                SourceError::TableMissing { database, table: table.to_owned(), similar }
-            }
-            DatabaseErrorKind::Denied => {
-                // The server tells of the right that lacks before it looks whether the table is there.
-                let similar = self.similar_prefixes(connection, table).await;
-                if !similar.is_empty() && !similar.contains(&self.prefix.to_string()) {
-                    return Err(SourceError::TableMissing {
-                        database,
-                        table: table.to_owned(),
-                        similar,
-                    });
+                let is_elsewhere =
+                    !similar.is_empty() && !similar.contains(&self.prefix.to_string());
+                if kind == DatabaseErrorKind::TableMissing || is_elsewhere {
+                    SourceError::TableMissing { database, table: table.to_owned(), similar }
+                } else {
+                    let account = self.account(connection).await;
+                    let grant = self.grants(account.as_deref());
+                    SourceError::SelectDenied { database, reason, grant }
                 }
-                let account = self.account(connection).await;
-                let grant = self.grants(account.as_deref());
-                SourceError::SelectDenied { database, reason: error.to_string(), grant }
             }
-            DatabaseErrorKind::Unreachable => {
-                SourceError::Unreachable { database, reason: error.to_string() }
-            }
-            _ => self.other(&error),
+            DatabaseErrorKind::Unreachable => SourceError::Unreachable { database, reason },
+            _ => SourceError::Other { database, reason },
         })
     }
 
-    /// The domain table of the network, for a write.
+    /// The name of the network's domain table, for a write.
     pub(super) async fn find_mapping_table(
         &self,
         connection: &mut Connection,
@@ -368,38 +351,41 @@ impl Source {
         Ok(self.plugin_table("domain_mappings", self.choice.among(&networks, &table)?))
     }
 
-    /// Under which prefixes a table like this one exists: a wrong prefix is the usual cause of a
-    /// missing table. A list that cannot be had is an empty one: this only helps an error along.
+    /// The prefixes with which such a table exists: a missing table usually means a wrong prefix. Errors
+    /// are ignored: the list only adds to another error.
     async fn similar_prefixes(&self, connection: &mut Connection, table: &str) -> Vec<String> {
         let suffix = table.strip_prefix(self.prefix.to_string().as_str()).unwrap_or(table);
-        // Made of our own words and of a prefix's number, as all statements are.
-        let sql = if connection.is_sqlite() {
-            format!(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%{suffix}' LIMIT 10"
-            )
+        let (name, tables) = if connection.is_sqlite() {
+            ("name", "sqlite_master WHERE type = 'table'")
         } else {
-            format!(
-                "SELECT CAST(table_name AS CHAR) FROM information_schema.tables
-                 WHERE table_schema = DATABASE() AND table_name LIKE '%{suffix}' LIMIT 10"
-            )
+            ("table_name", "information_schema.tables WHERE table_schema = DATABASE()")
         };
-        let tables = connection.texts(&sql).await.unwrap_or_default();
-        tables.iter().filter_map(|name| name.strip_suffix(suffix)).map(secrets::mask).collect()
+        let sql = format!(
+            "SELECT 0, 0, {name}, NULL, NULL FROM {tables} AND {name} LIKE '%{suffix}' LIMIT 10"
+        );
+        let mut prefixes = Vec::new();
+        let take = |row: RawRow<'_>| {
+            prefixes.extend(lossy(row.domain).strip_suffix(suffix).map(secrets::mask));
+        };
+        let _ = connection.each(&sql, take).await;
+        prefixes
     }
 
-    /// The account that the server takes this user for, as in `'wp'@'%'`.
+    /// The account to which the server has matched this user, as in `'wp'@'%'`.
     pub(super) async fn account(&self, connection: &mut Connection) -> Option<String> {
         if connection.is_sqlite() {
             return None;
         }
-        let account = connection.texts("SELECT CAST(CURRENT_USER() AS CHAR)").await.ok()?.pop()?;
-        let (name, host) = account.rsplit_once('@')?;
+        let mut account = None;
+        let sql = "SELECT 0, 0, CURRENT_USER(), NULL, NULL";
+        connection.each(sql, |row| account = Some(lossy(row.domain))).await.ok()?;
+        let (name, host) = account.as_deref()?.rsplit_once('@')?;
         Some(format!("'{name}'@'{host}'"))
     }
 
-    /// The statements that give an account all rights that are needed.
+    /// The statements that grant an account all rights that are needed.
     fn grants(&self, account: Option<&str>) -> String {
-        // Which ids there are stands in a table that cannot be read: the lowest is usually 1.
+        // The ids of the networks are in a table that cannot be read: the lowest is usually 1.
         let plugins = |name| self.plugin_table(name, self.choice.with_lowest(1));
         let tables =
             ["site", "blogs", "sitemeta"].map(|table| (self.prefix.table(table), "SELECT"));
@@ -411,7 +397,7 @@ impl Source {
         grants.join("; ")
     }
 
-    /// The statement that gives an account a right on a table.
+    /// The statement that grants an account a right on a table.
     pub(super) fn grant(&self, right: &str, table: &str, account: Option<&str>) -> String {
         let Location::MySql(options) = &self.database.location else {
             return format!(
@@ -430,9 +416,20 @@ impl Source {
     }
 }
 
-impl Network {
-    fn take_mapping(&mut self, row: &RawRow<'_>) {
+/// The rows of the domain table; `invalid` also takes those of the `blogs` table.
+#[derive(Default)]
+struct DomainTable {
+    rows: usize,
+    mappings: Vec<Mapping>,
+    invalid: Vec<InvalidMapping>,
+    /// The sites that have a row, valid or not.
+    recorded: HashSet<i64>,
+}
+
+impl DomainTable {
+    fn take(&mut self, row: &RawRow<'_>) {
         self.rows += 1;
+        self.recorded.insert(row.blog_id);
         match DomainName::from_bytes(row.domain) {
             Ok(domain) => self.mappings.push(Mapping {
                 row_id: row.id,
@@ -450,8 +447,8 @@ impl Network {
     }
 }
 
-/// An SQL expression: whether a site is archived, spam or deleted; 0 if not. By value: old dumps have
-/// enum columns, whose numbers are something else. `table` is the alias with its dot.
+/// An SQL expression that is not 0 if a site is archived, spam or deleted. It compares texts: in old
+/// dumps the columns are enums, whose numbers are not their values. `table` is the alias with its dot.
 pub(super) fn is_gone(table: &str) -> String {
     let is_set = |column| format!("CAST(COALESCE({table}{column}, '') AS CHAR) NOT IN ('', '0')");
     let [archived, spam, deleted] = ["archived", "spam", "deleted"].map(is_set);
@@ -474,11 +471,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_an_error_of_the_read() {
+    async fn a_panic_becomes_an_error() {
         let database = "mysql://wp:pw@db/wordpress".parse().unwrap();
         let source = Source::new(database, "wp_".parse().unwrap(), None);
-        let error = source.unbroken::<()>(async { panic!("cannot be") }).await.unwrap_err();
-        assert!(matches!(&error, SourceError::Fault { reason, .. } if reason == "cannot be"));
+        let error = source.catch_panic::<()>(async { panic!("impossible") }).await.unwrap_err();
+        assert!(matches!(&error, SourceError::Fault { reason, .. } if reason == "impossible"));
         assert!(error.to_string().contains("please report this"), "{error}");
     }
 }

@@ -13,7 +13,6 @@ use crate::support::{
     fitting, mariadb,
 };
 
-/// The program with a database at this address.
 async fn with_database(url: &str) -> (Simulator, Program) {
     let (_, closte, program) = ends(&[]).await;
     (closte, program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", url))
@@ -23,8 +22,8 @@ fn url(database: &FakeDatabase, options: &str) -> String {
     format!("mysql://wp:{PASSWORD}@127.0.0.1:{}/wordpress{options}", database.port)
 }
 
-/// What `plan` says where it cannot.
-async fn refusal(url: &str) -> String {
+/// The error of `plan` with this database.
+async fn plan_error(url: &str) -> String {
     let (_closte, program) = with_database(url).await;
     let plan = program.run(&["plan"]).await;
     assert_eq!(plan.status, 1, "{plan:?}");
@@ -35,7 +34,7 @@ async fn refusal(url: &str) -> String {
     plan.err
 }
 
-/// Plays until the client goes away.
+/// A script for a server, which then waits until the client has closed the connection.
 macro_rules! play {
     (|$peer:ident| $body:block) => {{
         fn play(
@@ -43,7 +42,6 @@ macro_rules! play {
         ) -> std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>> {
             Box::pin(async move {
                 $body;
-                // The client decides when it is over.
                 while $peer.receive().await.is_ok() {}
                 Ok(())
             })
@@ -53,28 +51,28 @@ macro_rules! play {
 }
 
 #[tokio::test]
-async fn malformed_packets_fail_the_read_and_never_end_the_daemon() {
+async fn malformed_packets_fail_the_read_but_do_not_end_the_daemon() {
     let cut_error = FakeDatabase::start(play!(|peer| { peer.send(&[0xff, 0x10, 0x04]).await? }));
     let protocol_9 = FakeDatabase::start(play!(|peer| {
         peer.send(b"\x093.22.1\0\x01\0\0\0abcdefgh\0").await?
     }));
     let cut_greeting = FakeDatabase::start(play!(|peer| { peer.send(b"\x0a8.0\0\x01\0").await? }));
     let cut_answer = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.send(&[0xff, 0x10]).await?
     }));
     let columns = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.send(&[0xfe, 0, 0, 0, 0, 0, 0, 0, 0x80]).await?
     }));
     let cut_column = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.send(&[4]).await?;
         peer.send(&COLUMN[..12]).await?;
         peer.send(&COLUMN[..12]).await?
     }));
     let cut_row = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.columns().await?;
         peer.send(&[1, b'1', 0xfd, 0xff]).await?
     }));
@@ -94,7 +92,7 @@ async fn malformed_packets_fail_the_read_and_never_end_the_daemon() {
         let (_closte, program) = with_database(&url(server, "")).await;
         let daemon = program.start_daemon();
         daemon.logs("wordpress.failed").await;
-        eventually("it goes on", async || server.clients() > 2).await;
+        eventually("the daemon continues", async || server.clients() > 2).await;
         let log = daemon.log();
         assert_eq!(daemon.stop().await, 0, "{number}: {log}");
         assert!(!log.contains("panicked"), "{number}: {log}");
@@ -117,7 +115,7 @@ async fn a_password_is_never_sent_in_clear_text_over_tcp() {
     .await;
     for options in ["", "?ssl-mode=disabled", "?get-server-public-key=true"] {
         for server in [&greeting, &switch] {
-            let error = refusal(&url(server, options)).await;
+            let error = plan_error(&url(server, options)).await;
             assert!(error.contains("the password in clear text"), "{error}");
             assert!(error.contains("?ssl-mode=verify-identity"), "{error}");
             assert!(!server.received(PASSWORD.as_bytes()));
@@ -126,7 +124,7 @@ async fn a_password_is_never_sent_in_clear_text_over_tcp() {
 }
 
 #[tokio::test]
-async fn a_socket_carries_what_it_is_asked_for() {
+async fn passwords_are_sent_over_a_socket() {
     let folder = tempfile::tempdir().unwrap();
     let clear = folder.path().join("clear.sock").display().to_string();
     let server = FakeDatabase::start_at(
@@ -135,7 +133,7 @@ async fn a_socket_carries_what_it_is_asked_for() {
             peer.greet("mysql_native_password").await?;
             peer.switch_to("mysql_clear_password").await?;
             peer.ok().await?;
-            peer.up_to_a_question_after_login().await?
+            peer.up_to_a_query_after_login().await?
         }),
     );
     let sha2 = folder.path().join("sha2.sock").display().to_string();
@@ -146,28 +144,28 @@ async fn a_socket_carries_what_it_is_asked_for() {
             peer.send(&[1, 4]).await?;
             assert_eq!(peer.receive().await?, [PASSWORD.as_bytes(), b"\0"].concat());
             peer.ok().await?;
-            peer.up_to_a_question_after_login().await?;
+            peer.up_to_a_query_after_login().await?;
             peer.no_such_table().await?
         }),
     );
     let (_closte, program) =
         with_database(&format!("mysql://wp:{PASSWORD}@localhost/w?socket={clear}")).await;
     let daemon = program.start_daemon();
-    eventually("the password comes", async || server.received(PASSWORD.as_bytes())).await;
+    eventually("the password is sent", async || server.received(PASSWORD.as_bytes())).await;
     daemon.kill();
-    let error = refusal(&format!("mysql://wp:{PASSWORD}@localhost/w?socket={sha2}")).await;
+    let error = plan_error(&format!("mysql://wp:{PASSWORD}@localhost/w?socket={sha2}")).await;
     assert!(error.contains("there is no table wp_site"), "{error}");
     assert!(caching.received(PASSWORD.as_bytes()));
 }
 
-/// The key of servers without TLS. It takes a moment to make one.
+/// The key of all servers without TLS: generating one takes a while.
 fn server_key() -> &'static PrivateKey {
     static KEY: OnceLock<PrivateKey> = OnceLock::new();
     KEY.get_or_init(|| PrivateKey::new(&mut rand::rng(), 2048).unwrap())
 }
 
-/// Shows the key where it is asked for, and reads the password with it.
-async fn read_with_key(peer: &mut Peer) -> std::io::Result<()> {
+/// Sends the key if the client asks for it, and decrypts the password with it.
+async fn decrypt_password(peer: &mut Peer) -> std::io::Result<()> {
     let mut answer = peer.receive().await?;
     if answer == [2] {
         let pem = server_key().to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
@@ -179,31 +177,31 @@ async fn read_with_key(peer: &mut Peer) -> std::io::Result<()> {
         masked.iter().zip(NONCE.iter().cycle()).map(|(byte, pad)| byte ^ pad).collect();
     assert_eq!(password, [PASSWORD.as_bytes(), b"\0"].concat());
     peer.ok().await?;
-    peer.up_to_a_question_after_login().await?;
+    peer.up_to_a_query_after_login().await?;
     peer.no_such_table().await
 }
 
 #[tokio::test]
-async fn caching_sha2_works_on_this_machine_without_tls() {
+async fn caching_sha2_works_locally_without_tls() {
     let known = FakeDatabase::start(play!(|peer| {
         peer.greet("caching_sha2_password").await?;
         peer.send(&[1, 3]).await?;
         peer.ok().await?;
-        peer.up_to_a_question_after_login().await?;
+        peer.up_to_a_query_after_login().await?;
         peer.no_such_table().await?
     }))
     .await;
     let first_time = FakeDatabase::start(play!(|peer| {
         peer.greet("caching_sha2_password").await?;
         peer.send(&[1, 4]).await?;
-        read_with_key(&mut peer).await?
+        decrypt_password(&mut peer).await?
     }))
     .await;
     let by_switch = FakeDatabase::start(play!(|peer| {
         peer.greet("mysql_native_password").await?;
         peer.switch_to("caching_sha2_password").await?;
         peer.send(&[1, 4]).await?;
-        read_with_key(&mut peer).await?
+        decrypt_password(&mut peer).await?
     }))
     .await;
     let folder = tempfile::tempdir().unwrap();
@@ -214,13 +212,13 @@ async fn caching_sha2_works_on_this_machine_without_tls() {
     for (server, options) in
         [(&known, ""), (&first_time, ""), (&by_switch, ""), (&first_time, key.as_str())]
     {
-        let error = refusal(&url(server, options)).await;
+        let error = plan_error(&url(server, options)).await;
         assert!(error.contains("there is no table wp_site"), "{options}: {error}");
         assert!(!server.received(PASSWORD.as_bytes()));
     }
 }
 
-/// A server's side of TLS, and the authority that signed for it.
+/// The server's side of TLS, and the authority that signed its certificate.
 fn tls() -> &'static (TlsAcceptor, String) {
     static TLS: OnceLock<(TlsAcceptor, String)> = OnceLock::new();
     TLS.get_or_init(|| {
@@ -249,7 +247,7 @@ async fn within_tls_a_clear_password_needs_a_verified_certificate() {
         peer = peer.greet_with_tls("mysql_native_password", tls().0.clone()).await?;
         peer.switch_to("mysql_clear_password").await?;
         peer.ok().await?;
-        peer.up_to_a_question_after_login().await?;
+        peer.up_to_a_query_after_login().await?;
         peer.no_such_table().await?
     }))
     .await;
@@ -258,69 +256,69 @@ async fn within_tls_a_clear_password_needs_a_verified_certificate() {
     std::fs::write(&ca, &tls().1).unwrap();
     let with_ca = |mode: &str| format!("?ssl-mode={mode}&ssl-ca={}", ca.display());
     for options in ["", "?ssl-mode=required"] {
-        let error = refusal(&url(&clear, options)).await;
+        let error = plan_error(&url(&clear, options)).await;
         assert!(error.contains("the password in clear text"), "{options}: {error}");
         assert!(!clear.received(PASSWORD.as_bytes()), "{options}");
     }
-    // Signed by nobody that the system knows.
-    let error = refusal(&url(&clear, "?ssl-mode=verify-identity")).await;
-    assert!(error.contains("no authority that is known here"), "{error}");
-    // For 127.0.0.1, and not for localhost.
+    // The system does not know the authority.
+    let error = plan_error(&url(&clear, "?ssl-mode=verify-identity")).await;
+    assert!(error.contains("no known authority"), "{error}");
+    // It is for 127.0.0.1, not for localhost.
     let named = url(&clear, &with_ca("verify-identity")).replace("127.0.0.1", "localhost");
-    let error = refusal(&named).await;
+    let error = plan_error(&named).await;
     assert!(error.contains("its certificate is for another name"), "{error}");
     assert!(!clear.received(PASSWORD.as_bytes()));
     for options in [with_ca("verify-identity"), with_ca("verify-ca"), with_ca("preferred")] {
-        let error = refusal(&url(&clear, &options)).await;
+        let error = plan_error(&url(&clear, &options)).await;
         assert!(error.contains("there is no table wp_site"), "{options}: {error}");
         assert!(clear.received(PASSWORD.as_bytes()), "{options}");
     }
 }
 
 #[tokio::test]
-async fn caching_sha2_works_on_this_machine_with_tls_of_its_own_making() {
+async fn caching_sha2_works_locally_with_a_self_made_certificate() {
     let server = FakeDatabase::start(play!(|peer| {
         peer = peer.greet_with_tls("caching_sha2_password", tls().0.clone()).await?;
         peer.send(&[1, 4]).await?;
         assert_eq!(peer.receive().await?, [PASSWORD.as_bytes(), b"\0"].concat());
         peer.ok().await?;
-        peer.up_to_a_question_after_login().await?;
+        peer.up_to_a_query_after_login().await?;
         peer.no_such_table().await?
     }))
     .await;
-    let error = refusal(&url(&server, "")).await;
+    let error = plan_error(&url(&server, "")).await;
     assert!(error.contains("there is no table wp_site"), "{error}");
 }
 
 #[tokio::test]
-async fn a_plugin_that_is_not_known_is_named_with_what_to_do() {
+async fn the_error_of_an_unknown_plugin_names_it_and_the_remedy() {
     let server = FakeDatabase::start(play!(|peer| {
         peer.greet("mysql_native_password").await?;
         peer.switch_to("auth_gssapi_client").await?
     }))
     .await;
-    let error = refusal(&url(&server, "")).await;
+    let error = plan_error(&url(&server, "")).await;
     assert!(error.contains("auth_gssapi_client"), "{error}");
     assert!(error.contains("IDENTIFIED WITH caching_sha2_password"), "{error}");
 }
 
 #[tokio::test]
-async fn a_read_takes_so_much_and_no_more() {
+async fn a_read_is_limited_in_rows_and_bytes() {
     let huge = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.columns().await?;
         for _ in 0..u32::MAX {
             peer.send(&vec![b'x'; 0xff_ff_ff]).await?;
         }
     }))
     .await;
-    let error = refusal(&url(&huge, "")).await;
+    let error = plan_error(&url(&huge, "")).await;
     assert!(error.contains("a row of 16 MiB or more"), "{error}");
     assert!(huge.sent() < 64 << 20, "{}", huge.sent());
 
-    // Five values, of which the third has a megabyte or nothing.
+    // Five values, of which the third has a megabyte or is NULL.
     let long = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.columns().await?;
         let row =
             [b"\x011\x011\xfd\x00\x00\x10".as_slice(), &vec![b'x'; 1 << 20], b"\xfb\xfb"].concat();
@@ -330,16 +328,16 @@ async fn a_read_takes_so_much_and_no_more() {
     }))
     .await;
     let many = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.columns().await?;
         for _ in 0..u32::MAX {
             peer.send(b"\x011\x011\xfb\xfb\xfb").await?;
         }
     }))
     .await;
-    // So many columns, with names of 16 MiB each.
+    // Many columns, with names of 16 MiB each.
     let wide = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.send(&[0xfc, 0, 16]).await?;
         let name = [b"\xfd\x00\x00\xf0".as_slice(), &vec![b'x'; 0xf0 << 16]].concat();
         let column = [&COLUMN[..10], &name, &COLUMN[13..]].concat();
@@ -348,11 +346,11 @@ async fn a_read_takes_so_much_and_no_more() {
         }
     }))
     .await;
-    let error = refusal(&url(&wide, "")).await;
+    let error = plan_error(&url(&wide, "")).await;
     assert!(error.contains("more columns than it was asked for"), "{error}");
     assert!(wide.sent() < 64 << 20, "{}", wide.sent());
     let few_but_wide = FakeDatabase::start(play!(|peer| {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.send(&[5]).await?;
         let name = [b"\xfd\x00\x00\xf0".as_slice(), &vec![b'x'; 0xf0 << 16]].concat();
         let column = [&COLUMN[..10], &name, &COLUMN[13..]].concat();
@@ -361,8 +359,8 @@ async fn a_read_takes_so_much_and_no_more() {
         }
     }))
     .await;
-    let error = refusal(&url(&few_but_wide, "")).await;
-    assert!(error.contains("a column without end"), "{error}");
+    let error = plan_error(&url(&few_but_wide, "")).await;
+    assert!(error.contains("its description of a column is too long"), "{error}");
 
     for server in [&long, &many] {
         let (_closte, program) = with_database(&url(server, "")).await;
@@ -383,15 +381,15 @@ async fn a_read_takes_so_much_and_no_more() {
 }
 
 #[tokio::test]
-async fn localhost_without_a_socket_is_told_how_to_name_it() {
-    let error = refusal(&format!("mysql://wp:{PASSWORD}@localhost:1/wordpress")).await;
+async fn the_error_of_localhost_without_a_socket_shows_how_to_set_it() {
+    let error = plan_error(&format!("mysql://wp:{PASSWORD}@localhost:1/wordpress")).await;
     assert!(error.contains("DB_HOST='localhost:/"), "{error}");
     assert!(error.contains("?socket=/"), "{error}");
 }
 
-/// Makes a key and a certificate as old machines have them, and returns the server's options for them.
+/// Generates an old kind of key and certificate, and returns the server's options for them.
 fn old_certificate(folder: &str, bits: u32) -> Vec<String> {
-    // Without extensions it is one of X.509 version 1.
+    // Without extensions, it is of X.509 version 1.
     let script = format!(
         "cd {folder} && openssl req -new -newkey rsa:{bits} -nodes -keyout key.pem -subj /CN=db -out r.csr &&
          openssl x509 -req -in r.csr -signkey key.pem -days 30 -out cert.pem"
@@ -409,10 +407,9 @@ async fn started_with(options: Vec<String>) -> mariadb::Server {
     tokio::task::spawn_blocking(start).await.unwrap()
 }
 
-/// Version 1 of X.509 and 1,024 bits: nothing to trust a server by, but as good as any against those
-/// who only listen.
+/// X.509 version 1 and 1,024 bits: it does not verify a server, but it encrypts.
 #[tokio::test]
-async fn an_old_certificate_encrypts_as_well_as_any() {
+async fn an_old_certificate_is_sufficient_for_encryption() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = old_certificate(folder.path().to_str().unwrap(), 1024);
     options.push("--ssl-cipher=DEFAULT@SECLEVEL=0".to_owned());
@@ -426,14 +423,14 @@ async fn an_old_certificate_encrypts_as_well_as_any() {
         let read = Source::new(url, "wp_".parse().unwrap(), None).read().await.unwrap();
         assert_eq!((read.rows, read.tls_failed), (13, None), "{options}");
     }
-    let error = refusal(&format!("{}?ssl-mode=verify-ca", network.url)).await;
+    let error = plan_error(&format!("{}?ssl-mode=verify-ca", network.url)).await;
     assert!(error.contains("X.509 version 1") && error.contains("ssl-mode"), "{error}");
-    let error = refusal(&format!("{}?ssl-mode=disabled", network.url)).await;
-    assert!(error.contains("does not let this user in"), "{error}");
+    let error = plan_error(&format!("{}?ssl-mode=disabled", network.url)).await;
+    assert!(error.contains("does not accept this user"), "{error}");
 }
 
 #[tokio::test]
-async fn where_tls_fails_the_connection_is_plain_with_one_warning_unless_tls_is_required() {
+async fn if_tls_fails_the_connection_is_unencrypted_with_a_warning_unless_tls_is_required() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = old_certificate(folder.path().to_str().unwrap(), 2048);
     options.extend(
@@ -450,7 +447,7 @@ async fn where_tls_fails_the_connection_is_plain_with_one_warning_unless_tls_is_
                  WHERE variable_name = 'CONNECTIONS'";
     let connections = async || network.text(reads).await.parse::<u64>().unwrap();
     let before = connections().await;
-    eventually("it reads again and again", async || connections().await > before + 20).await;
+    eventually("it reads repeatedly", async || connections().await > before + 20).await;
     let log = daemon.log();
     assert_eq!(log.matches("wordpress.tls_failed").count(), 1, "{log}");
     assert!(log.contains("WARN  wordpress.tls_failed"), "{log}");
@@ -458,9 +455,9 @@ async fn where_tls_fails_the_connection_is_plain_with_one_warning_unless_tls_is_
     assert_eq!(daemon.stop().await, 0);
     let doctor = program.run(&["doctor"]).await;
     let line = doctor.out.lines().find(|line| line.contains(" database ")).unwrap();
-    assert!(line.starts_with("warning") && line.contains("no cipher"), "{line}");
+    assert!(line.starts_with("warning") && line.contains("no secure cipher"), "{line}");
 
-    let error = refusal(&format!("{}?ssl-mode=required", network.url)).await;
+    let error = plan_error(&format!("{}?ssl-mode=required", network.url)).await;
     assert!(error.contains("TLS fails") && error.contains("ssl-mode"), "{error}");
     let plain = network.socket_url();
     for url in [plain, format!("{}?ssl-mode=disabled", network.url)] {
@@ -468,7 +465,7 @@ async fn where_tls_fails_the_connection_is_plain_with_one_warning_unless_tls_is_
         assert_eq!(source.read().await.unwrap().tls_failed, None);
     }
 
-    // The server begins a transaction for every user that is no administrator.
+    // The server disables autocommit for every user that is no administrator.
     let database = network.url.rsplit_once('/').unwrap().1;
     let user = network.url.split([':', '/']).nth(3).unwrap();
     network.sql(&format!("GRANT INSERT ON {database}.* TO {user}@'%', {user}@'localhost'")).await;

@@ -82,7 +82,7 @@ async fn which_network_is_meant_is_not_guessed_where_there_are_several() {
     let text = wp_config(&network, "").replace("$table", "?><?php require 'more.php'; $table");
     let required = program.file("wp-config.php", &text);
     let doctor = program.run(&["doctor", "--wp-config", &required]).await;
-    assert!(doctor.out.contains("sets no PRIMARY_NETWORK_ID; perhaps the file required in line 3"));
+    assert!(doctor.out.contains("sets no PRIMARY_NETWORK_ID; the file required in line 3"));
     network.sql("DELETE FROM wp_site WHERE id = 2").await;
     let doctor = program.run(&["doctor", "--wp-config", &required]).await;
     let line = doctor.out.lines().find(|line| line.contains(" database ")).unwrap();
@@ -192,7 +192,7 @@ async fn wp_config_names_the_character_set_and_asks_for_tls() {
 
 fn agrees_to_all(mut peer: Peer) -> Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>> {
     Box::pin(async move {
-        peer.up_to_a_question().await?;
+        peer.up_to_a_query().await?;
         peer.no_such_table().await
     })
 }

@@ -1,4 +1,4 @@
-//! The plugin's own settings are followed where nobody has set others.
+//! The plugin's own settings apply unless closte-sync's settings override them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use closte_sync::{simulator::Simulator, wordpress::WwwPolicy};
 
 use crate::support::{KEY, Network, Program, ends, eventually};
 
-/// Saves a setting as the plugin does, among others.
+/// Saves a setting among others, as the plugin does.
 async fn save(network: &Network, key: &str, value: &str) {
     let row = format!(
         "a:3:{{s:5:\"trap1\";s:12:\"s:1:\"x\";i:1;\";s:{}:\"{key}\";{value}s:5:\"trap2\";a:2:{{i:0;i:1;\
@@ -27,7 +27,7 @@ async fn write(network: &Network, key: &str, row: &str) {
 }
 
 #[tokio::test]
-async fn its_settings_are_read_from_either_database() {
+async fn settings_are_read_from_both_kinds_of_database() {
     for network in [Network::mariadb().await, Network::sqlite().await] {
         let source = network.source(None);
         assert_eq!(source.read().await.unwrap().plugin, Ok(Default::default()), "never saved");
@@ -45,13 +45,14 @@ async fn its_settings_are_read_from_either_database() {
 }
 
 #[tokio::test]
-async fn a_row_that_does_not_parse_changes_nothing_and_is_told_once() {
+async fn an_unparsable_row_changes_nothing_and_is_reported_once() {
     let (network, closte, program) = ends(&["a.example"]).await;
     write(&network, "wp-ultimo_v2_settings", "a:1:{s:4:").await;
     let daemon = program.start_daemon();
     daemon.logs("WARN  plugin.settings_unread").await;
     network.map("b.example").await;
-    eventually("it goes on", async || closte.domains() == ["a.example", "b.example"]).await;
+    eventually("the daemon continues", async || closte.domains() == ["a.example", "b.example"])
+        .await;
     assert_eq!(daemon.log().matches("plugin.settings_unread").count(), 1);
     let doctor = program.run(&["doctor"]).await;
     let line = doctor.out.lines().find(|line| line.contains(" plugin ")).unwrap();
@@ -59,14 +60,14 @@ async fn a_row_that_does_not_parse_changes_nothing_and_is_told_once() {
 }
 
 #[tokio::test]
-async fn the_check_interval_is_taken_up_while_running() {
+async fn a_changed_check_interval_applies_while_running() {
     let (network, _closte, program) = ends(&["a.example"]).await;
     let program = program.with("CLOSTE_SYNC__LOG__FILTER", "debug");
     let daemon = program.start_daemon();
     daemon.logs("domain.added").await;
     save(&network, "dns_check_interval", "i:60;").await;
     daemon.logs("checks.interval seconds=60").await;
-    // One row that cannot be read changes nothing, least of all what the other says.
+    // An unparsable row changes no setting, and does not affect the other row.
     for broken in ["wu_host_integrations_enabled", "wp-ultimo_v2_settings"] {
         write(&network, broken, "a:1:{s:4:").await;
         daemon.logs(&format!("plugin.settings_unread error=\"the row {broken} is no")).await;
@@ -77,12 +78,14 @@ async fn the_check_interval_is_taken_up_while_running() {
     }
     let before = daemon.log().matches("sync.cycle").count();
     network.map("b.example").await;
-    eventually("it went on", async || daemon.log().matches("sync.cycle").count() > before + 1)
-        .await;
+    eventually("the daemon continues", async || {
+        daemon.log().matches("sync.cycle").count() > before + 1
+    })
+    .await;
     assert_eq!(daemon.log().matches("checks.interval").count(), 1, "{}", daemon.log());
-    // Each of them is told, and once.
-    let told = daemon.log().matches("plugin.settings_unread").count();
-    assert_eq!(told, 2, "{}", daemon.log());
+    // Each of them is reported once.
+    let reported = daemon.log().matches("plugin.settings_unread").count();
+    assert_eq!(reported, 2, "{}", daemon.log());
     save(&network, "dns_check_interval", "i:3;").await;
     daemon.logs("checks.interval seconds=10").await;
     let config = program.run(&["config"]).await;
@@ -95,7 +98,7 @@ async fn the_check_interval_is_taken_up_while_running() {
 }
 
 #[tokio::test]
-async fn www_twins_are_wanted_as_it_is_set() {
+async fn www_twins_are_desired_by_the_setting() {
     let names = ["shop.example", "blog.shop.example", "www.other.example", "*.wild.example"];
     for (www, twins) in [
         ("off", vec![]),
@@ -115,7 +118,7 @@ async fn www_twins_are_wanted_as_it_is_set() {
 }
 
 #[tokio::test]
-async fn no_twin_goes_because_the_setting_cannot_be_read() {
+async fn no_twin_is_removed_because_the_setting_cannot_be_read() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     let program = program.with("CLOSTE_SYNC__SYNC__WWW", "plugin");
     save(&network, "auto_create_www_subdomain", "s:6:\"always\";").await;

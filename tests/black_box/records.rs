@@ -1,4 +1,4 @@
-//! The domain records that sites lack: through the real program and MariaDB.
+//! Missing domain records, through the real program and MariaDB.
 
 use closte_sync::simulator::{Call, Fault, Simulator, Target};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 
 use crate::support::{Finished, KEY, Network, Program};
 
-/// A network on network.example with its main site, and site 5, which lacks its record.
+/// A network on network.example with its main site, and site 5, which has no record.
 async fn network(more: &str) -> (Network, Simulator, Program) {
     let network = Network::empty_mariadb().await;
     network.sql(include_str!("../data/network.sql")).await;
@@ -25,14 +25,14 @@ async fn network(more: &str) -> (Network, Simulator, Program) {
     (network, closte, program)
 }
 
-/// The sites that have got a record.
+/// The sites whose record was written.
 async fn recorded(network: &Network) -> Vec<(i64, String)> {
     let read = network.source(None).read().await.unwrap();
     let rows = read.mappings.into_iter().filter(|row| row.blog_id != 99);
     rows.map(|row| (row.blog_id, row.domain.into())).collect()
 }
 
-/// As many cycles as a record needs, and one more.
+/// Enough cycles to write a record, and one more.
 async fn cycles(program: &Program) -> Finished {
     for _ in 0..3 {
         program.run(&["apply"]).await;
@@ -52,7 +52,7 @@ fn alpha() -> (i64, String) {
     (5, "alpha.network.example".to_owned())
 }
 
-/// These sites get no record, whatever time passes, for these reasons; site 5 does.
+/// These sites never get a record, for these reasons, and site 5 gets one.
 async fn assert_none_but_alpha(more: &str, reasons: &[(i64, &str)]) {
     let (network, _closte, program) = network(more).await;
     cycles(&program).await;
@@ -62,7 +62,7 @@ async fn assert_none_but_alpha(more: &str, reasons: &[(i64, &str)]) {
 }
 
 #[tokio::test]
-async fn no_host_that_sites_share_by_paths_is_given_to_one_of_them() {
+async fn a_host_that_sites_share_by_paths_gets_no_record() {
     assert_none_but_alpha(
         "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES
            (2, 1, 'example.com', '/alice/'), (3, 1, 'example.com', '/bob/')",
@@ -78,7 +78,7 @@ async fn no_host_that_sites_share_by_paths_is_given_to_one_of_them() {
 }
 
 #[tokio::test]
-async fn a_record_is_in_lower_case_as_the_plugin_writes_it() {
+async fn a_record_is_written_in_lower_case() {
     let more =
         "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (2, 1, 'Shop.Example', '/')";
     let (network, _closte, program) = network(more).await;
@@ -92,7 +92,7 @@ async fn the_own_domain_of_a_site_stays_when_the_site_gets_another_row_or_moves(
     let more =
         "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (2, 1, 'moves.example', '/')";
     let (network, closte, program) = network(more).await;
-    // Its record is only not written yet.
+    // No record is written yet.
     let program = program.with("CLOSTE_SYNC__SYNC__RECORD_GRACE", "10m");
     program.run(&["apply"]).await;
     network
@@ -109,7 +109,7 @@ async fn the_own_domain_of_a_site_stays_when_the_site_gets_another_row_or_moves(
     for name in ["alpha.network.example", "moves.example"] {
         assert!(plan.lines().any(|line| line.contains(name) && line.contains("held: ")), "{plan}");
     }
-    // Deleted rows are another thing: the plugin removes such a name, too.
+    // The name of a deleted row is removed, as by the plugin.
     network.sql("DELETE FROM wp_wu_domain_mappings WHERE blog_id = 5").await;
     cycles(&program).await;
     assert!(!closte.domains().contains(&"custom.example".to_owned()));
@@ -140,13 +140,13 @@ async fn no_main_site_gets_a_record() {
 }
 
 #[tokio::test]
-async fn half_way_through_a_rename_by_hand_nobody_gets_a_record() {
+async fn during_a_manual_rename_no_site_gets_a_record() {
     const SITES: &str =
         "UPDATE wp_blogs SET domain = REPLACE(domain, 'network.example', 'new.example')";
     const NETWORK: &str = "UPDATE wp_site SET domain = 'new.example'";
     for [first, second] in [[SITES, NETWORK], [NETWORK, SITES]] {
         let (network, _closte, program) = network("").await;
-        // Reads before it do not count for after it.
+        // The time before the rename does not count.
         program.run(&["apply"]).await;
         program.run(&["apply"]).await;
         network.sql(first).await;
@@ -165,7 +165,7 @@ async fn half_way_through_a_rename_by_hand_nobody_gets_a_record() {
 }
 
 #[tokio::test]
-async fn a_record_that_was_taken_back_is_written_again_by_name_only() {
+async fn a_deleted_record_is_written_again_only_by_name() {
     let (network, closte, program) = network("").await;
     cycles(&program).await;
     assert_eq!(recorded(&network).await, [alpha()]);
@@ -173,7 +173,7 @@ async fn a_record_that_was_taken_back_is_written_again_by_name_only() {
     cycles(&program).await;
     assert_eq!(recorded(&network).await, []);
     assert_eq!(decisions(&program).await, [(5, "taken-back".to_owned())]);
-    assert!(closte.domains().contains(&alpha().1), "its site is there all the same");
+    assert!(closte.domains().contains(&alpha().1), "its site still exists");
     let plan = program.run(&["plan"]).await;
     assert!(plan.out.contains("apply --create-record"), "{plan:?}");
 
@@ -185,7 +185,7 @@ async fn a_record_that_was_taken_back_is_written_again_by_name_only() {
 }
 
 #[tokio::test]
-async fn a_record_of_the_plugins_that_was_taken_back_is_not_replaced_by_one_of_ours() {
+async fn a_deleted_record_of_the_plugin_is_not_replaced() {
     let (network, closte, program) = network(
         "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (6, 1, 'b.network.example', '/');
          INSERT INTO wp_wu_domain_mappings (blog_id, domain)
@@ -200,7 +200,7 @@ async fn a_record_of_the_plugins_that_was_taken_back_is_not_replaced_by_one_of_o
     network.sql(&format!("{}; {}", archived(1), delete(6))).await;
     cycles(&program).await;
     network.sql(&archived(0)).await;
-    // While Closte cannot be asked.
+    // While Closte fails.
     closte.fail(Target::Everything, Fault::Status(503));
     network.sql(&delete(5)).await;
     cycles(&program).await;
@@ -209,7 +209,7 @@ async fn a_record_of_the_plugins_that_was_taken_back_is_not_replaced_by_one_of_o
     assert_eq!(recorded(&network).await, []);
     let taken_back = |site| (site, "taken-back".to_owned());
     assert_eq!(decisions(&program).await, [taken_back(5), taken_back(6)]);
-    assert_eq!(closte.domains().len(), 3, "their sites are there all the same");
+    assert_eq!(closte.domains().len(), 3, "their sites still exist");
     let plan = program.run(&["plan"]).await;
     assert!(plan.status == 0 && plan.out.contains("somebody took it back"), "{plan:?}");
     program.run(&["apply", "--create-record", "alpha.network.example"]).await;
@@ -217,8 +217,7 @@ async fn a_record_of_the_plugins_that_was_taken_back_is_not_replaced_by_one_of_o
 }
 
 #[tokio::test]
-async fn by_name_a_record_is_written_at_once_but_never_one_that_the_plugin_would_not_have_written()
-{
+async fn by_name_a_record_is_written_immediately_if_the_plugin_would_have_written_it() {
     let (network, _closte, program) = network(
         "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (2, 1, 'a.example', '/x/')",
     )
@@ -247,7 +246,7 @@ async fn by_name_a_record_is_written_at_once_but_never_one_that_the_plugin_would
 }
 
 #[tokio::test]
-async fn before_its_time_switched_off_or_excluded_no_record_is_written() {
+async fn no_record_is_written_early_switched_off_or_excluded() {
     for (setting, value, word) in [
         ("CLOSTE_SYNC__SYNC__RECORD_GRACE", "1h", "not-yet"),
         ("CLOSTE_SYNC__WORDPRESS__CREATE_DOMAIN_RECORDS", "false", "switched-off"),
@@ -258,13 +257,13 @@ async fn before_its_time_switched_off_or_excluded_no_record_is_written() {
         cycles(&program).await;
         assert_eq!(recorded(&network).await, [], "{setting}");
         assert_eq!(decisions(&program).await, [(5, word.to_owned())]);
-        // Whether or not it has a record, the site is there.
+        // The site's domain is desired without a record, too.
         assert_eq!(closte.domains().contains(&alpha().1), word != "excluded");
     }
 }
 
 #[tokio::test]
-async fn base_domains_of_checkout_forms_get_none_and_forms_that_are_not_understood_stop_all() {
+async fn base_domains_get_no_record_and_unparsed_checkout_forms_stop_all_records() {
     const FORM: &str = r#"a:1:{i:0;a:2:{s:2:"id";s:4:"site";s:6:"fields";a:1:{i:0;a:2:{s:4:"type";s:8:"site_url";s:17:"available_domains";s:12:"base.example";}}}}"#;
     let (network, closte, program) = network(
         "INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES (2, 1, 'base.example', '/')",
@@ -273,18 +272,21 @@ async fn base_domains_of_checkout_forms_get_none_and_forms_that_are_not_understo
     network.sql("INSERT INTO wp_wu_forms (settings) VALUES ('half a form')").await;
     let applied = cycles(&program).await;
     assert_eq!(recorded(&network).await, []);
-    assert!(closte.domains().contains(&"base.example".to_owned()), "desired as ever: {applied:?}");
+    assert!(
+        closte.domains().contains(&"base.example".to_owned()),
+        "it is still desired: {applied:?}"
+    );
     let unknown = "base-domains-unknown";
     assert_eq!(decisions(&program).await, [(2, unknown.to_owned()), (5, unknown.to_owned())]);
     let events = program.run(&["events"]).await;
-    assert_eq!(events.out.matches("record.not_created").count(), 4, "once a process: {events:?}");
+    assert_eq!(events.out.matches("record.not_created").count(), 4, "once per process: {events:?}");
     let doctor = program.run(&["doctor"]).await;
     assert!(doctor.out.contains("the checkout form 1 in wp_wu_forms"), "{doctor:?}");
 
     network.sql(&format!("UPDATE wp_wu_forms SET settings = '{FORM}'")).await;
     cycles(&program).await;
     assert_eq!(recorded(&network).await, [alpha()]);
-    // Nobody wants the base any more, but a site still has it, and it was managed: it stays.
+    // The base domain is no longer desired, but a site still has it and it is managed, so it is kept.
     assert!(closte.domains().contains(&"base.example".to_owned()));
     let plan = program.run(&["plan", "--json"]).await.json();
     let held = plan["decisions"].as_array().unwrap().iter();
@@ -298,13 +300,13 @@ async fn base_domains_of_checkout_forms_get_none_and_forms_that_are_not_understo
     assert_eq!(closte.count(Call::Remove), 0);
     network.sql("DELETE FROM wp_blogs WHERE blog_id = 2").await;
     program.run(&["apply"]).await;
-    assert!(!closte.domains().contains(&"base.example".to_owned()), "now nobody has it");
+    assert!(!closte.domains().contains(&"base.example".to_owned()), "no site has it any more");
 }
 
 #[tokio::test]
-async fn what_wp_config_does_not_say_beyond_doubt_stops_records_and_is_said() {
+async fn an_unknown_domain_current_site_stops_records_and_is_reported() {
     let (network, _closte, program) = network("").await;
-    let unknown = "<?php $table_prefix = 'wp_'; define('DOMAIN_CURRENT_SITE', whatever());";
+    let unknown = "<?php $table_prefix = 'wp_'; define('DOMAIN_CURRENT_SITE', f());";
     let unknown = program.file("wp-config.php", unknown);
     let program = program.with("CLOSTE_SYNC__WORDPRESS__CONFIG_FILE", &unknown);
     cycles(&program).await;
@@ -318,7 +320,7 @@ async fn what_wp_config_does_not_say_beyond_doubt_stops_records_and_is_said() {
 }
 
 #[tokio::test]
-async fn what_is_wanted_of_archived_spam_and_deleted_sites_stays_and_nothing_new_comes() {
+async fn names_of_archived_spam_and_deleted_sites_are_kept_and_no_new_ones_added() {
     let old = "MODIFY archived enum('0','1') NOT NULL DEFAULT '0',
                MODIFY spam enum('0','1') NOT NULL DEFAULT '0',
                MODIFY deleted enum('0','1') NOT NULL DEFAULT '0'";
@@ -326,7 +328,7 @@ async fn what_is_wanted_of_archived_spam_and_deleted_sites_stays_and_nothing_new
     let program = program.with("CLOSTE_SYNC__WORDPRESS__CREATE_DOMAIN_RECORDS", "false");
     cycles(&program).await;
     assert_eq!(closte.domains(), ["alpha.network.example", "mapped.example"]);
-    // As dumps of WordPress 3 have it: all live sites stay live.
+    // The types in dumps of WordPress 3: all live sites remain live.
     let to_text = ["archived", "spam", "deleted"].map(|column| {
         format!("ALTER TABLE wp_blogs MODIFY {column} varchar(9) NOT NULL DEFAULT '0';")
     });
@@ -337,7 +339,7 @@ async fn what_is_wanted_of_archived_spam_and_deleted_sites_stays_and_nothing_new
         network.sql(&format!("UPDATE wp_blogs SET {column} = '1' WHERE blog_id = 5")).await;
         let applied = cycles(&program).await;
         assert!(!applied.err.contains("domain.unmapped"), "{applied:?}");
-        // What Closte lost meanwhile comes back.
+        // A name that Closte lost is added again.
         closte.take_away("alpha.network.example");
         cycles(&program).await;
         assert_eq!(closte.domains(), ["alpha.network.example", "mapped.example"], "{column}");
@@ -354,10 +356,10 @@ async fn what_is_wanted_of_archived_spam_and_deleted_sites_stays_and_nothing_new
 }
 
 #[tokio::test]
-async fn a_crash_between_the_note_and_the_record_writes_it_no_second_time() {
+async fn a_crash_between_the_note_and_the_record_writes_no_second_record() {
     let (network, _closte, program) = network("").await;
     program.run(&["apply"]).await;
-    // The note of a record that was begun; how that ended was not seen.
+    // The note of a write whose outcome is unknown.
     let note = "INSERT INTO written_record VALUES (1, 5, 'alpha.network.example', 0, 0)";
     let options = SqliteConnectOptions::new().filename(program.state_path());
     options.connect().await.unwrap().execute(note).await.unwrap();
@@ -365,7 +367,7 @@ async fn a_crash_between_the_note_and_the_record_writes_it_no_second_time() {
     assert_eq!(recorded(&network).await, []);
     let plan = program.run(&["plan"]).await;
     assert!(plan.out.contains("its writing was begun"), "{plan:?}");
-    // It was written after all: that is told, once.
+    // It was written nevertheless, which is reported once.
     network
         .sql("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (5, 'alpha.network.example')")
         .await;

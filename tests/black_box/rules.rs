@@ -1,4 +1,4 @@
-//! The ten rules that may never break, through the real program.
+//! The rules of what may never happen, through the real program.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use serde_json::json;
 
 use crate::support::{KEY, Network, Program, ends, eventually};
 
-/// Two cycles: one that acts, one that sees that it worked.
-async fn transition(program: &Program) {
+/// Two cycles: one that acts, and one that confirms the result.
+async fn two_cycles(program: &Program) {
     program.run(&["apply"]).await;
-    let settled = program.run(&["apply"]).await;
-    assert_eq!(settled.status, 0, "{settled:?}");
+    let second = program.run(&["apply"]).await;
+    assert_eq!(second.status, 0, "{second:?}");
 }
 
 fn numbered(number: usize) -> Vec<String> {
@@ -19,12 +19,12 @@ fn numbered(number: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn rule_1_a_foreign_name_is_never_removed() {
+async fn rule_1_an_unmanaged_name_is_never_removed() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     closte.put(["mail.elsewhere.example", "*.elsewhere.example"]);
-    transition(&program).await;
+    two_cycles(&program).await;
     network.unmap("a.example").await;
-    transition(&program).await;
+    two_cycles(&program).await;
     let left = ["*.elsewhere.example", "b.example", "c.example", "mail.elsewhere.example"];
     assert_eq!(closte.domains(), left);
     assert!(!closte.requests().iter().any(|request| {
@@ -35,46 +35,46 @@ async fn rule_1_a_foreign_name_is_never_removed() {
 #[tokio::test]
 async fn rule_1_another_key_has_a_ledger_of_its_own() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     network.unmap("a.example").await;
     closte.set_key("another-key");
     let program = program.with("CLOSTE_CLIENT_API_KEY", "another-key");
     let applied = program.run(&["apply"]).await;
     assert!(applied.err.contains("ledger.started network=\"agency.example (1)\" left_behind=3"));
     assert!(applied.err.contains("ledger.adopted domains=2"), "{applied:?}");
-    transition(&program).await;
+    two_cycles(&program).await;
     assert_eq!(
         closte.domains(),
         ["a.example", "b.example", "c.example"],
-        "a is unmanaged to this key"
+        "a is unmanaged for this key"
     );
     network.unmap("b.example").await;
-    transition(&program).await;
+    two_cycles(&program).await;
     assert_eq!(closte.domains(), ["a.example", "c.example"]);
 }
 
 #[tokio::test]
 async fn rule_1_another_network_has_a_ledger_of_its_own() {
     let (_network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     let other = Network::with_domains(&["d.example"]).await;
     other.sql("UPDATE wp_site SET domain = 'other.example'").await;
     let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &other.url);
     let applied = program.run(&["apply"]).await;
     assert!(applied.err.contains("network=\"other.example (1)\" left_behind=3"), "{applied:?}");
-    transition(&program).await;
+    two_cycles(&program).await;
     assert_eq!(closte.domains(), ["a.example", "b.example", "c.example", "d.example"]);
 }
 
 #[tokio::test]
 async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
     let (network, closte, program) = ends(&["a.example", "b.agency.example", "c.example"]).await;
-    transition(&program).await;
-    // Only its letter case: that is no change.
+    two_cycles(&program).await;
+    // A change of letter case only is no change.
     network.sql("UPDATE wp_site SET domain = 'AGENCY.example'").await;
     let applied = program.run(&["apply"]).await;
     assert!(!applied.err.contains("ledger."), "{applied:?}");
-    // Nothing tells what it is while nothing is mapped: nothing is done, and nothing forgotten.
+    // Without a mapping it is uncertain which network it is: nothing is done, and nothing forgotten.
     network
         .sql(
             "CREATE TABLE away AS SELECT * FROM wp_wu_domain_mappings;
@@ -87,7 +87,7 @@ async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
         assert_eq!(finished.status, 1, "{finished:?}");
         assert!(finished.err.contains("was agency.example and is New.example now"), "{finished:?}");
     }
-    // A name below the old domain has moved below the new one, another is gone: it is the same.
+    // A subdomain of the old domain is one of the new domain now, and a name is missing: it is the same.
     network
         .sql(
             "INSERT INTO wp_wu_domain_mappings SELECT * FROM away;
@@ -102,9 +102,9 @@ async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
     assert!(applied.err.contains(renamed), "{applied:?}");
     assert!(!applied.err.contains("ledger.started"), "{applied:?}");
     program.run(&["apply", "--allow-removals"]).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     assert_eq!(closte.domains(), ["b.new.example", "c.example"]);
-    // And back again.
+    // And back.
     network.sql("UPDATE wp_site SET domain = 'agency.example'").await;
     let applied = program.run(&["apply"]).await;
     assert!(applied.err.contains("ledger.network_renamed from=\"new.example (1)\""), "{applied:?}");
@@ -113,7 +113,7 @@ async fn rule_1_a_network_whose_domain_changes_keeps_its_ledger() {
 #[tokio::test]
 async fn rule_2_a_source_that_cannot_be_read_removes_nothing() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     for damage in [
         "ALTER TABLE wp_wu_domain_mappings RENAME TO away",
         "ALTER TABLE wp_blogs RENAME TO away_too",
@@ -131,7 +131,7 @@ async fn rule_2_a_source_that_cannot_be_read_removes_nothing() {
 #[tokio::test]
 async fn rule_2_an_empty_table_removes_nothing_not_even_the_only_name() {
     let (network, closte, program) = ends(&["only.example"]).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     network.unmap("only.example").await;
     let held = program.run(&["apply"]).await;
     assert_eq!((held.status, closte.count(Call::Remove)), (3, 0));
@@ -141,9 +141,9 @@ async fn rule_2_an_empty_table_removes_nothing_not_even_the_only_name() {
 }
 
 #[tokio::test]
-async fn rule_2_a_list_that_is_not_understood_in_full_removes_nothing_and_stops_no_addition() {
+async fn rule_2_an_incompletely_parsed_list_removes_nothing_and_stops_no_addition() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     network.unmap("a.example").await;
     network.map("new.example").await;
     closte.set_shape(Shape::With(vec![json!({"unheard": "of"})]));
@@ -161,13 +161,13 @@ async fn rule_2_a_list_that_is_not_understood_in_full_removes_nothing_and_stops_
 }
 
 #[tokio::test]
-async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() {
+async fn rule_2_lost_names_are_added_again_only_after_two_lists() {
     let names = numbered(20);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (_network, closte, program) = ends(&names).await;
-    transition(&program).await;
-    let odd = Fault::Body(r#"{"success": true, "domains": []}"#.to_owned());
-    closte.fail(Target::Only(Call::List), odd);
+    two_cycles(&program).await;
+    let empty = Fault::Body(r#"{"success": true, "domains": []}"#.to_owned());
+    closte.fail(Target::Only(Call::List), empty);
     let missing = program.run(&["apply"]).await;
     assert_eq!((missing.status, closte.count(Call::Add)), (3, 20), "{missing:?}");
     assert!(missing.out.contains(", 20 missing"), "{missing:?}");
@@ -196,7 +196,7 @@ async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() 
         assert!(events.out.contains(event), "{events:?}");
     }
 
-    transition(&program).await;
+    two_cycles(&program).await;
     closte.take_away(names[3]);
     program.run(&["apply"]).await;
     let restored = program.run(&["apply"]).await;
@@ -205,9 +205,9 @@ async fn rule_2_one_odd_list_asks_for_nothing_again_and_two_heal_what_is_lost() 
 }
 
 #[tokio::test]
-async fn rule_2_no_broken_answer_to_the_list_removes_anything() {
+async fn rule_2_an_invalid_list_removes_nothing() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     network.unmap("a.example").await;
     let body = |text: &str| Fault::Body(text.to_owned());
     for fault in [
@@ -228,16 +228,16 @@ async fn rule_2_no_broken_answer_to_the_list_removes_anything() {
         assert_eq!(closte.count(Call::Remove), 0, "{fault:?}");
     }
     closte.heal();
-    transition(&program).await;
+    two_cycles(&program).await;
     assert_eq!(closte.domains(), ["b.example", "c.example"]);
 }
 
 #[tokio::test]
-async fn rule_3_many_names_go_only_when_somebody_insists() {
+async fn rule_3_many_names_are_removed_only_with_allow_removals() {
     let names = numbered(12);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (network, closte, program) = ends(&names).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain < 'shop04'").await;
     let held = program.run(&["apply"]).await;
     assert_eq!((held.status, closte.count(Call::Remove)), (3, 0), "{held:?}");
@@ -246,18 +246,18 @@ async fn rule_3_many_names_go_only_when_somebody_insists() {
     assert_eq!(plan.status, 2);
     assert!(plan.out.contains("apply --allow-removals"), "{plan:?}");
 
-    let insisted = program.run(&["apply", "--allow-removals"]).await;
-    assert_eq!((insisted.status, closte.domains().len()), (0, 8), "{insisted:?}");
-    transition(&program).await;
+    let allowed = program.run(&["apply", "--allow-removals"]).await;
+    assert_eq!((allowed.status, closte.domains().len()), (0, 8), "{allowed:?}");
+    two_cycles(&program).await;
     network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain < 'shop06'").await;
-    transition(&program).await;
-    assert_eq!(closte.domains().len(), 6, "two of eight is no surprise");
+    two_cycles(&program).await;
+    assert_eq!(closte.domains().len(), 6, "two of eight is no mass removal");
 }
 
 #[tokio::test]
-async fn rule_3_the_daemon_says_that_it_holds_removals_and_how_to_insist() {
+async fn rule_3_the_daemon_reports_held_removals_and_how_to_allow_them() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
-    transition(&program).await;
+    two_cycles(&program).await;
     network.sql("UPDATE wp_wu_domain_mappings SET domain = 'new.' || domain").await;
     network
         .sql("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (1, 'x.example')")
@@ -267,17 +267,17 @@ async fn rule_3_the_daemon_says_that_it_holds_removals_and_how_to_insist() {
     let daemon = program.start_daemon();
     daemon.logs("sync.removals_held domains=2 managed=2").await;
     assert!(daemon.log().contains("closte-sync apply --allow-removals"));
-    let insisted = program.run(&["apply", "--allow-removals"]).await;
-    assert_eq!(insisted.status, 0, "beside the daemon: {insisted:?}");
+    let allowed = program.run(&["apply", "--allow-removals"]).await;
+    assert_eq!(allowed.status, 0, "beside the daemon: {allowed:?}");
     daemon.logs("sync.removals_released").await;
     assert_eq!(closte.domains(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn rule_4_a_name_that_is_gone_for_a_blink_stays() {
+async fn rule_4_a_name_that_is_unmapped_only_briefly_is_kept() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     let program = program.with("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "1h");
-    transition(&program).await;
+    two_cycles(&program).await;
     network.unmap("a.example").await;
     let applied = program.run(&["apply"]).await;
     assert_eq!(applied.status, 3, "{applied:?}");
@@ -293,7 +293,7 @@ async fn rule_5_the_networks_own_names_and_kept_ones_are_never_removed() {
     let all = ["agency.example", "keep.shop.example", "a.example", "b.example", "c.example"];
     let (network, closte, program) = ends(&all).await;
     let program = program.with("CLOSTE_SYNC__SYNC__KEEP", "*.shop.example");
-    transition(&program).await;
+    two_cycles(&program).await;
     assert_eq!(closte.domains().len(), 5);
     network.unmap("agency.example").await;
     network.unmap("keep.shop.example").await;
@@ -305,7 +305,7 @@ async fn rule_5_the_networks_own_names_and_kept_ones_are_never_removed() {
 }
 
 #[tokio::test]
-async fn rule_5_own_names_are_those_of_wp_config_and_of_main_sites_too_with_and_without_www() {
+async fn rule_5_names_of_wp_config_and_main_sites_are_kept_with_and_without_www() {
     let own = [
         "agency.example",
         "www.agency.example",
@@ -323,7 +323,7 @@ async fn rule_5_own_names_are_those_of_wp_config_and_of_main_sites_too_with_and_
         )
         .await;
     network.map("stays.example").await;
-    transition(&program).await;
+    two_cycles(&program).await;
     network.sql("DELETE FROM wp_wu_domain_mappings WHERE domain <> 'stays.example'").await;
     let applied = program.run(&["apply", "--allow-removals"]).await;
     assert_eq!((applied.status, closte.count(Call::Remove)), (0, 0), "{applied:?}");
@@ -336,13 +336,13 @@ async fn rule_6_a_crash_in_the_middle_of_a_call_forgets_no_name() {
     let (network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     closte.fail(Target::Only(Call::Add), Fault::Hang);
     let daemon = program.start_daemon();
-    eventually("the calls are under way", async || closte.count(Call::Add) == 3).await;
+    eventually("the calls have begun", async || closte.count(Call::Add) == 3).await;
     daemon.kill();
     closte.heal();
-    // What the calls did at Closte in spite of the crash, and what the network did meanwhile.
+    // The calls succeeded at Closte in spite of the crash, and the network has changed.
     closte.put(["a.example", "b.example", "c.example"]);
     network.unmap("a.example").await;
-    transition(&program).await;
+    two_cycles(&program).await;
     assert_eq!(closte.domains(), ["b.example", "c.example"], "a was forgotten");
 }
 
@@ -370,7 +370,7 @@ async fn rule_8_only_domain_names_are_sent() {
 }
 
 #[tokio::test]
-async fn rule_10_the_daemon_outlives_whatever_the_other_ends_do() {
+async fn rule_10_the_daemon_survives_failures_of_database_and_closte() {
     let (network, closte, program) = ends(&["a.example"]).await;
     let daemon = program.start_daemon();
     daemon.logs("domain.added domain=a.example").await;

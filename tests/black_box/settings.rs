@@ -222,7 +222,7 @@ fn no_network_is_guessed() {
     let prefix = [("WORDPRESS_TABLE_PREFIX", "wp_")];
     for (text, remedy, why) in [
         ("$table_prefix = strtolower('SHOP_');", prefix, "it calls a function, which is not run"),
-        ("", prefix, "sets no $table_prefix; perhaps it is only half written. Set"),
+        ("", prefix, "sets no $table_prefix; it may be incomplete. Set"),
     ] {
         let error = of_file(text, &[]).unwrap_err();
         assert!(error.contains(" is not known: ") && error.contains(why), "{text}: {error}");
@@ -239,7 +239,7 @@ fn no_network_is_guessed() {
     let (folder, half) = file("<?php\ndefine('DB_NA");
     let database = ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/net.db");
     for (path, why) in [
-        (half, "sets no $table_prefix; perhaps it is only half written. Set"),
+        (half, "sets no $table_prefix; it may be incomplete. Set"),
         (folder.path().to_owned(), "Let this user read that file, or set wordpress.table_prefix"),
     ] {
         let found = |environment: &[(&str, &str)]| {
@@ -305,7 +305,10 @@ fn a_wp_config_says_which_network_it_is_and_where_at_closte() {
     );
     assert!(settings.closte.app_id.is_none() && settings.closte.public_address.is_none());
     let unknown = settings.not_known().join("\n");
-    for said in ["CLOSTE_APP_ID in line 1 is not", "CLOSTE_PUBLIC_IP_ADDRESS in line 2 is not"] {
+    for said in [
+        "CLOSTE_APP_ID in line 1 has an invalid value",
+        "CLOSTE_PUBLIC_IP_ADDRESS in line 2 has an invalid value",
+    ] {
         assert!(unknown.contains(said), "{unknown}");
     }
 }

@@ -15,7 +15,7 @@ fn mapped(read: &Read) -> Vec<(i64, i64, &str)> {
     read.mappings.iter().map(|m| (m.row_id, m.blog_id, m.domain.as_str())).collect()
 }
 
-/// What `tests/data/sites.sql` is, read whole.
+/// Checks that `tests/data/sites.sql` was read completely.
 fn assert_whole(read: &Read) {
     assert_eq!((read.id, read.domain.as_str(), read.rows), (1, "agency.example", 13));
     assert_eq!(
@@ -39,10 +39,10 @@ fn assert_whole(read: &Read) {
     own.sort_unstable();
     own.dedup();
     assert_eq!(own, ["agency.example", "second.example"]);
-    let sites_without_record: Vec<_> =
+    let records: Vec<_> =
         read.sites_without_record.iter().map(|site| (site.blog_id, site.record)).collect();
     assert_eq!(
-        sites_without_record,
+        records,
         [
             (4, Ok(())),
             (5, Err(NoRecord::Gone)),
@@ -67,7 +67,7 @@ fn assert_whole(read: &Read) {
 }
 
 #[tokio::test]
-async fn a_network_is_read_whole_over_tcp_and_over_the_socket() {
+async fn a_network_is_read_completely_over_tcp_and_over_a_socket() {
     let network = Network::mariadb().await;
     assert_whole(&network.source(None).read().await.unwrap());
     let socket = Source::new(network.socket_url().parse().unwrap(), "wp_".parse().unwrap(), None);
@@ -80,7 +80,7 @@ async fn a_network_in_sqlite_is_read_as_one_in_mariadb() {
 }
 
 #[tokio::test]
-async fn values_that_no_schema_would_allow_reject_their_row_only() {
+async fn a_value_of_a_wrong_type_rejects_only_its_row() {
     let network = Network::sqlite().await;
     network
         .sql(
@@ -115,13 +115,11 @@ async fn another_network_has_a_table_of_its_own() {
         (read.domain.as_str(), mapped(&read)),
         ("second.example", vec![(1, 14, "club.example")])
     );
-    let sites_without_record: Vec<_> =
-        read.sites_without_record.iter().map(|site| site.blog_id).collect();
-    assert_eq!(sites_without_record, [] as [i64; 0]);
+    assert_eq!(read.sites_without_record, []);
 }
 
 #[tokio::test]
-async fn a_wrong_prefix_is_told_with_the_right_one() {
+async fn the_error_of_a_wrong_prefix_contains_the_right_one() {
     let network = Network::mariadb().await;
     network.sql("RENAME TABLE wp_wu_domain_mappings TO shop_wu_domain_mappings").await;
     let error = network.source(None).read().await.unwrap_err();
@@ -142,7 +140,7 @@ async fn a_wrong_prefix_is_told_with_the_right_one() {
 }
 
 #[tokio::test]
-async fn half_a_network_is_an_error() {
+async fn an_incomplete_network_is_an_error() {
     let network = Network::sqlite().await;
     let error = network.source(Some(7)).read().await.unwrap_err();
     assert!(
@@ -162,7 +160,7 @@ async fn half_a_network_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_keeps_the_database_closed_is_told_apart() {
+async fn errors_of_a_connection_are_distinguished() {
     let network = Network::mariadb().await;
     let read = async |url: String| {
         let source = Source::new(url.parse().unwrap(), "wp_".parse().unwrap(), None);
@@ -172,8 +170,8 @@ async fn what_keeps_the_database_closed_is_told_apart() {
     assert!(matches!(error, SourceError::AccessDenied { .. }), "{error:?}");
     let (server, _) = network.url.rsplit_once('/').unwrap();
     let error = read(format!("{server}/no_such_database")).await;
-    // A server says no more to one who has no right to it.
-    assert!(error.to_string().contains("is that its name?"), "{error}");
+    // Without rights to it, the server does not report that it does not exist.
+    assert!(error.to_string().contains("check the database's name"), "{error}");
     let error = read("mysql://wp:m4rker@127.0.0.1:1/wp".to_owned()).await;
     assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("m4rker"));
@@ -191,7 +189,7 @@ async fn what_keeps_the_database_closed_is_told_apart() {
 }
 
 #[tokio::test]
-async fn what_changed_since_the_read_gets_no_domain_record() {
+async fn a_site_that_changed_since_the_read_gets_no_domain_record() {
     const NAME: &str = "never-recorded.agency.example";
     for network in [Network::mariadb().await, Network::sqlite().await] {
         if network.url.starts_with("mysql") {
@@ -234,7 +232,7 @@ async fn what_changed_since_the_read_gets_no_domain_record() {
             );
             network.sql(&back).await;
         }
-        // Tables of one database often differ in their collations.
+        // The tables of one database often have different collations.
         if network.url.starts_with("mysql") {
             let other = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
             network.sql(&format!("ALTER TABLE wp_blogs CONVERT TO {other}")).await;
@@ -244,7 +242,7 @@ async fn what_changed_since_the_read_gets_no_domain_record() {
 }
 
 #[tokio::test]
-async fn old_columns_are_read_by_value_and_not_by_index() {
+async fn columns_of_enums_are_read_by_value_and_not_by_index() {
     let network = Network::mariadb().await;
     network
         .sql(
@@ -325,7 +323,7 @@ async fn thousands_of_rows_come_in_one_read() {
 #[tokio::test]
 async fn a_read_sees_one_moment() {
     let network = Network::mariadb().await;
-    // Holds up the read between its two big tables.
+    // Stops the read between its two large tables.
     let mut holding = network.connect().await;
     holding.execute("LOCK TABLES wp_blogs WRITE").await.unwrap();
     let source = network.source(None);
@@ -342,7 +340,7 @@ async fn a_read_sees_one_moment() {
 }
 
 #[tokio::test]
-async fn a_site_whose_domain_does_not_fit_keeps_no_other_from_its_record() {
+async fn a_site_whose_domain_does_not_fit_does_not_stop_other_records() {
     let network = Network::sqlite().await;
     let long = ["a".repeat(49).as_str(); 4].join(".");
     let insert = "INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES";
@@ -355,7 +353,7 @@ async fn a_site_whose_domain_does_not_fit_keeps_no_other_from_its_record() {
 }
 
 #[tokio::test]
-async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
+async fn the_rights_in_the_readme_are_sufficient_and_all_needed() {
     let network = Network::mariadb().await;
     let (head, database) = network.url.rsplit_once('/').unwrap();
     let address = head.rsplit_once('@').unwrap().1;
@@ -373,7 +371,7 @@ async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
     let url = format!("mysql://{user}:pw@{address}/{database}");
     let program = Program::new(&network, &closte);
     let program = program.with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &url);
-    // Without any one of them, something is missing, and the error names it.
+    // If one of them is missing, the error names it.
     for missing in 0..grants.len() {
         let some = grants.iter().enumerate().filter(|(number, _)| *number != missing);
         let some: String = some.map(|(_, grant)| grant.as_str()).collect();
@@ -387,7 +385,7 @@ async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
             .any(|line| !line.starts_with("ok") && line.contains("GRANT ") && line.contains(table));
         assert!(named, "{}: {doctor:?}", grants[missing]);
     }
-    // With none or one of them, all are named, in a form that can be pasted.
+    // With none or one of them, all are named as statements.
     for some in ["", &grants[0]] {
         network.sql(&format!("CREATE OR REPLACE USER {user}@'%' IDENTIFIED BY 'pw'; {some}")).await;
         let doctor = program.run(&["doctor"]).await;
@@ -398,7 +396,7 @@ async fn the_rights_that_the_readme_names_are_enough_and_none_too_many() {
         let doctor = program.run(&["doctor"]).await;
         assert!(doctor.out.contains("ok      rights"), "{some}: {doctor:?}");
     }
-    // A user who may read other tables of that kind has the wrong prefix rather than too few rights.
+    // A user who may read such tables with another prefix has a wrong prefix, not too few rights.
     let other = program.clone().with("CLOSTE_SYNC__WORDPRESS__TABLE_PREFIX", "other_");
     let doctor = other.run(&["doctor"]).await;
     assert!(doctor.out.contains("set wordpress.table_prefix = \"wp_\""), "{doctor:?}");

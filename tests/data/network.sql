@@ -1,4 +1,4 @@
--- A small network as WordPress 7.0 and Ultimate Multisite 2.14 keep it in MySQL or MariaDB.
+-- The tables of WordPress 7.0 and Ultimate Multisite 2.14 in MySQL or MariaDB.
 CREATE TABLE wp_site (
   id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
   domain varchar(200) NOT NULL DEFAULT '',

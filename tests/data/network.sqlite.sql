@@ -1,4 +1,4 @@
--- The same tables as WordPress's SQLite integration keeps them.
+-- The same tables in WordPress's SQLite integration.
 CREATE TABLE wp_site (
   id integer NOT NULL PRIMARY KEY AUTOINCREMENT,
   domain text NOT NULL DEFAULT '' COLLATE NOCASE,

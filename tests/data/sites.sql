@@ -1,4 +1,4 @@
--- Rows for either: a dozen sites of two networks, and what people and old versions leave behind.
+-- Rows for both: sites of two networks, with values as people and old versions of the plugin write them.
 INSERT INTO wp_site (id, domain, path) VALUES (1, 'agency.example', '/'), (2, 'second.example', '/');
 INSERT INTO wp_blogs (blog_id, site_id, domain, path, archived, spam, deleted) VALUES
   (1, 1, 'agency.example', '/', 0, 0, 0),

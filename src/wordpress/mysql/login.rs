@@ -1,10 +1,9 @@
-//! How a user logs in, and where a password may go.
+//! How a user logs in, and where a password may be sent.
 //!
-//! A server chooses how the password is proved, and one that somebody took over, or that only
-//! pretends, chooses what tells it most. So the password itself goes over nothing but a socket or
-//! TLS whose certificate was verified; encrypted with a key that the server itself sends, or over TLS
-//! that was not verified, only where nobody stands between: to this machine, to private addresses,
-//! or where the operator says so.
+//! The server chooses the authentication plugin, and a false server may choose one that reveals the
+//! password. So the password itself is sent only over a socket or over TLS with a verified certificate.
+//! Encrypted with a key that the server sends, or over TLS that was not verified, it is sent only to this
+//! machine, to private addresses, or if the operator allows it.
 
 use rsa::{Oaep, PublicKey, pkcs8::DecodePublicKey as _};
 use sha1::Sha1;
@@ -14,6 +13,7 @@ use super::{
     MySqlError, MySqlOptions,
     greeting::{self, Greeting, NATIVE, Nonce},
     options::ServerKey,
+    tls,
     wire::Wire,
 };
 use crate::secrets;
@@ -22,40 +22,38 @@ const CACHING_SHA2: &[u8] = b"caching_sha2_password";
 const SHA256: &[u8] = b"sha256_password";
 const CLEAR: &[u8] = b"mysql_clear_password";
 
-/// A login has two or three rounds.
+/// More than any login has: two or three are usual.
 const MOST_ROUNDS: usize = 8;
-/// `utf8mb4_general_ci`, which every server knows: in it come errors before the first statement.
+/// `utf8mb4_general_ci`, which every server has: the encoding of errors before the first statement.
 const CHARACTER_SET: u8 = 45;
-/// What a statement may take, as we tell the server.
+/// The largest packet that is announced to the server.
 const MOST_SENT: u32 = 16 * 1024 * 1024;
 
-/// The most of a plugin's name that is repeated, in characters.
+/// The most characters of a plugin's name that are repeated.
 const NAME_KEPT: usize = 64;
 
-/// What is known of the connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Security {
     pub(super) over_socket: bool,
     pub(super) tls: bool,
-    /// Whether the certificate was verified.
+    /// The certificate was verified.
     pub(super) verified: bool,
-    /// Whether the server is on this machine or at a private address.
+    /// The server is on this machine or at a private address.
     pub(super) near: bool,
 }
 
 impl Security {
-    /// Whether nobody but the server can read what is sent.
     fn is_private(self) -> bool {
         self.over_socket || self.verified
     }
 
-    /// Whether the password may go to whoever has the key that the server itself has shown.
-    fn may_trust_shown_key(self, key: &ServerKey) -> bool {
-        self.is_private() || self.near || matches!(key, ServerKey::Asked)
+    /// Whether the password may be encrypted with a key that the server itself sends.
+    fn may_trust_sent_key(self, key: &ServerKey) -> bool {
+        self.is_private() || self.near || matches!(key, ServerKey::Trusted)
     }
 }
 
-/// The packet that asks for TLS, before anything else is said.
+/// The packet that requests TLS, before the login.
 pub(super) fn tls_request(greeting: &Greeting) -> Vec<u8> {
     let mut packet = Vec::new();
     put_head(&mut packet, greeting, greeting::SSL);
@@ -63,7 +61,7 @@ pub(super) fn tls_request(greeting: &Greeting) -> Vec<u8> {
 }
 
 fn put_head(packet: &mut Vec<u8>, greeting: &Greeting, more: u32) {
-    // No files of ours, no further statements after the first, no results but that of one.
+    // Neither LOCAL INFILE, nor several statements at once, nor several results.
     let desired = greeting::FOUND_ROWS
         | greeting::LONG_FLAG
         | greeting::TRANSACTIONS
@@ -88,8 +86,8 @@ pub(super) async fn log_in(
 ) -> Result<(), MySqlError> {
     let password = options.password.as_str();
     let mut nonce = greeting.nonce.clone();
-    // A server that greets with a plugin of another kind asks for it once more where it is the
-    // user's own. Only the clear password is refused at once.
+    // For any other default plugin, the answer is that of the native one: the server then asks for the
+    // plugin of the user. Only a clear password is refused before that.
     let mut plugin = match greeting.plugin.as_slice() {
         plugin @ (CACHING_SHA2 | CLEAR) => plugin.to_vec(),
         _ => NATIVE.to_vec(),
@@ -99,7 +97,7 @@ pub(super) async fn log_in(
     let mut packet = Vec::new();
     put_head(&mut packet, greeting, more);
     packet.extend([options.user.as_bytes(), &[0]].concat());
-    // All that is sent here is short, and the length one byte.
+    // The length is one byte.
     let length = u8::try_from(first.len()).map_err(|_| MySqlError::LongPassword)?;
     packet.push(length);
     packet.extend(first);
@@ -112,14 +110,14 @@ pub(super) async fn log_in(
     for _ in 0..MOST_ROUNDS {
         match wire.receive_no_error().await? {
             [0x00, ..] => return Ok(()),
-            // A server of before MySQL 4.1, or a user from that time.
+            // A server older than MySQL 4.1, or a user created by one.
             [0xfe] => return Err(MySqlError::Plugin("mysql_old_password".to_owned())),
             [0xfe, asked @ ..] => {
                 let end = asked.iter().position(|byte| *byte == 0).unwrap_or(asked.len());
                 let (name, data) = asked.split_at(end);
                 plugin = name.to_vec();
                 if plugin == CLEAR {
-                    // It needs no random bytes.
+                    // It uses no random bytes.
                     let proof = proof(&plugin, password, &nonce, security)?;
                     wire.send(&proof).await?;
                     continue;
@@ -130,23 +128,25 @@ pub(super) async fn log_in(
                 }
                 nonce = Nonce::new(data.strip_prefix(&[0]).unwrap_or_default())?;
                 if plugin == SHA256 {
-                    give_password(wire, options, &nonce, security, Asked::SHA256).await?;
+                    send_password(wire, options, &nonce, security, FullAuthentication::SHA256)
+                        .await?;
                 } else {
                     wire.send(&proof(&plugin, password, &nonce, security)?).await?;
                 }
             }
-            // It knows this user's password from before: it says yes next.
+            // The password is in the server's cache: its next packet accepts the login.
             [0x01, 0x03] if plugin == CACHING_SHA2 => {}
             [0x01, 0x04] if plugin == CACHING_SHA2 => {
-                give_password(wire, options, &nonce, security, Asked::CACHING_SHA2).await?;
+                send_password(wire, options, &nonce, security, FullAuthentication::CACHING_SHA2)
+                    .await?;
             }
-            _ => return Err(MySqlError::Garbled("it answers a login with something else")),
+            _ => return Err(MySqlError::Protocol("it answers a login with an unexpected packet")),
         }
     }
-    Err(MySqlError::Garbled("a login does not end"))
+    Err(MySqlError::Protocol("a login takes too many rounds"))
 }
 
-/// What shows that we know the password.
+/// The answer that proves that we have the password.
 fn proof(
     plugin: &[u8],
     password: &str,
@@ -174,42 +174,39 @@ fn proof(
     }
 }
 
-/// How a plugin asks for the password itself.
-struct Asked {
-    /// What asks for the server's key in return.
+/// How a plugin requests the password itself.
+struct FullAuthentication {
+    /// The byte that requests the server's key.
     ask_for_key: u8,
-    /// Whether the server takes a socket for as good as TLS.
+    /// The server accepts the unencrypted password over a socket, as over TLS.
     clear_over_socket: bool,
 }
 
-impl Asked {
+impl FullAuthentication {
     const SHA256: Self = Self { ask_for_key: 0x01, clear_over_socket: false };
     const CACHING_SHA2: Self = Self { ask_for_key: 0x02, clear_over_socket: true };
 }
 
-/// Sends the password itself: within TLS as it is, else encrypted with the server's key.
-async fn give_password(
+/// Sends the password itself: unencrypted within TLS, otherwise encrypted with the server's key.
+async fn send_password(
     wire: &mut Wire,
     options: &MySqlOptions,
     nonce: &Nonce,
     security: Security,
-    asked: Asked,
+    plugin: FullAuthentication,
 ) -> Result<(), MySqlError> {
     let password = options.password.as_str();
     let password = [password.as_bytes(), &[0]].concat();
-    if security.tls || security.over_socket && asked.clear_over_socket || password == [0] {
-        if password != [0] && !security.may_trust_shown_key(&options.server_key) {
+    if security.tls || security.over_socket && plugin.clear_over_socket || password == [0] {
+        if password != [0] && !security.may_trust_sent_key(&options.server_key) {
             return Err(MySqlError::UnknownKey("TLS with a certificate that was not verified"));
         }
         return wire.send(&password).await;
     }
     let key = match &options.server_key {
-        ServerKey::File(path) => tokio::fs::read(path).await.map_err(|error| MySqlError::File {
-            option: "server-public-key-path",
-            reason: format!("{}: {error}", path.display()),
-        })?,
-        key if security.may_trust_shown_key(key) => {
-            wire.send(&[asked.ask_for_key]).await?;
+        ServerKey::File(path) => tls::read("server-public-key-path", path).await?,
+        key if security.may_trust_sent_key(key) => {
+            wire.send(&[plugin.ask_for_key]).await?;
             match wire.receive_no_error().await? {
                 [0x01, key @ ..] => key.to_vec(),
                 _ => return Err(MySqlError::BadKey),
@@ -224,7 +221,7 @@ async fn give_password(
 }
 
 fn public_key(pem: &[u8]) -> Option<PublicKey> {
-    // MySQL 9 ends the file that it makes with a zero byte.
+    // The file that MySQL 9 creates ends with a zero byte.
     let pem = std::str::from_utf8(pem).ok()?.trim_end_matches('\0');
     PublicKey::from_public_key_pem(pem).ok()
 }
@@ -242,7 +239,7 @@ mod tests {
     const FAR: Security = Security { over_socket: false, tls: false, verified: false, near: false };
 
     #[test]
-    fn a_clear_password_goes_only_where_nobody_else_can_read_it() {
+    fn a_clear_password_is_sent_only_over_private_connections() {
         let nonce = Nonce::new(&[7; 20]).unwrap();
         for (security, may) in [
             (Security { over_socket: true, ..FAR }, true),
@@ -257,25 +254,21 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_the_server_shows_is_trusted_only_nearby_or_by_an_option() {
-        for (security, by_itself) in [
+    fn a_key_that_the_server_sends_is_trusted_only_nearby_or_by_an_option() {
+        for (security, expected) in [
             (Security { over_socket: true, ..FAR }, true),
             (Security { tls: true, verified: true, ..FAR }, true),
             (Security { near: true, ..FAR }, true),
             (Security { tls: true, ..FAR }, false),
             (FAR, false),
         ] {
-            assert_eq!(
-                security.may_trust_shown_key(&ServerKey::Unknown),
-                by_itself,
-                "{security:?}"
-            );
-            assert!(security.may_trust_shown_key(&ServerKey::Asked));
+            assert_eq!(security.may_trust_sent_key(&ServerKey::Unknown), expected, "{security:?}");
+            assert!(security.may_trust_sent_key(&ServerKey::Trusted));
         }
     }
 
-    /// What becomes of a login where a server that greets with caching_sha2_password asks for the
-    /// password itself, and all that was sent.
+    /// Logs in to a server with caching_sha2_password that asks for the password itself. Returns the
+    /// outcome and everything that was sent.
     async fn ask_for_password(
         security: Security,
         server_key: ServerKey,
@@ -291,7 +284,6 @@ mod tests {
             nonce: Nonce::new(&[7; 20]).unwrap(),
         };
         theirs.write_all(&[2, 0, 0, 1, 1, 4]).await.unwrap();
-        // It says no more.
         theirs.shutdown().await.unwrap();
         let login = async {
             let mut wire = Wire::resumed(Box::new(ours), 0);
@@ -303,17 +295,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_far_away_does_not_get_the_password_by_a_key_of_its_own() {
-        let says = |outcome: Result<(), MySqlError>| outcome.unwrap_err().to_string();
+    async fn a_distant_server_does_not_get_the_password_by_its_own_key() {
+        let message = |outcome: Result<(), MySqlError>| outcome.unwrap_err().to_string();
         let (outcome, sent) = ask_for_password(FAR, ServerKey::Unknown).await;
-        assert!(says(outcome).contains("get-server-public-key=true"));
+        assert!(message(outcome).contains("get-server-public-key=true"));
         assert!(sent.ends_with(b"caching_sha2_password\0"), "its key was asked for: {sent:?}");
         let unverified = Security { tls: true, ..FAR };
         let (outcome, sent) = ask_for_password(unverified, ServerKey::Unknown).await;
-        assert!(says(outcome).contains("was not verified"));
+        assert!(message(outcome).contains("was not verified"));
         assert!(!sent.windows(8).any(|part| part == b"a-secret"));
-        // It is asked for where the operator says so, and the password goes over verified TLS.
-        let (_, sent) = ask_for_password(FAR, ServerKey::Asked).await;
+        // The option allows asking for the key, and verified TLS allows sending the password.
+        let (_, sent) = ask_for_password(FAR, ServerKey::Trusted).await;
         assert!(sent.ends_with(&[1, 0, 0, 2, 2]), "{sent:?}");
         let verified = Security { tls: true, verified: true, ..FAR };
         let (_, sent) = ask_for_password(verified, ServerKey::Unknown).await;
@@ -321,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_from_the_file_that_mysql_makes() {
+    fn a_key_is_read_from_mysqls_own_file() {
         let pem = "-----BEGIN PUBLIC KEY-----
 MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCipPleGmEE1s1w815KiBur1XgR
 kgkkVNtmEtHEH+HZeIe2X0nSLKgJlI0zYqZ7rL6K5fAwivRgkeoMC28WriKLmkwp
@@ -334,9 +326,9 @@ fA+xxZlTs875jXRaEQIDAQAB
         assert!(public_key(b"\xff").is_none());
     }
 
-    /// The server knows SHA1(SHA1(password)), and SHA256(SHA256(password)).
+    /// The server stores SHA1(SHA1(password)) or SHA256(SHA256(password)).
     #[test]
-    fn proofs_are_those_that_a_server_expects() {
+    fn proofs_are_accepted_by_a_server() {
         let nonce = Nonce::new(b"0123456789abcdefghij").unwrap();
         let native = proof(NATIVE, "secret", &nonce, FAR).unwrap();
         let twice = Sha1::digest(Sha1::digest("secret"));

@@ -1,7 +1,7 @@
-//! The way to a MySQL or MariaDB server. sqlx speaks to the server through a [`relay`] of ours, which
-//! has logged in before: sqlx lets its user decide neither where a password may go ([`login`]) nor what
-//! becomes of a connection whose TLS fails ([`tls`]), and it trusts the lengths and counts that a server
-//! names. What comes through the relay is bounded, and has the form that it should.
+//! Connections to a MySQL or MariaDB server. sqlx is connected to the server through our [`relay`], which
+//! logs in first: with sqlx alone one can configure neither where a password may be sent ([`login`]) nor
+//! what happens if TLS fails ([`tls`]), and sqlx trusts the lengths and counts that a server sends. The
+//! relay limits sizes and checks the form of packets.
 
 pub(super) mod error;
 mod greeting;
@@ -34,47 +34,44 @@ use greeting::Greeting;
 use login::Security;
 use wire::{Channel, Wire};
 
-/// The time for the handshake of TLS. What is silent for so long has failed.
 const TLS_LIMIT: Duration = Duration::from_secs(4);
-/// The time for a good-bye.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
-/// A connection that is logged in.
 pub(super) struct MySqlConnection {
-    /// Speaks to the relay.
+    /// Connected to the relay.
     pub(super) sqlx: sqlx::MySqlConnection,
-    /// Why it is without TLS, where TLS was tried and failed.
+    /// Why TLS failed, if the connection is unencrypted because of that.
     pub(super) tls_failed: Option<String>,
-    broken_off: BrokenOff,
-    /// Ends with the connection: a server that says nothing would keep it for ever.
+    relay_error: RelayError,
+    /// Aborted with the connection: a silent server would keep it running for ever.
     relay: AbortOnDropHandle<()>,
 }
 
-/// Why the relay has ended the connection, if it has.
-type BrokenOff = Arc<Mutex<Option<DatabaseError>>>;
+/// Why the relay has closed the connection, if it has.
+type RelayError = Arc<Mutex<Option<DatabaseError>>>;
 
 impl MySqlConnection {
     pub(super) async fn open(
         options: &MySqlOptions,
         budget: Budget,
     ) -> Result<Self, DatabaseError> {
-        let (server, tls_failed) = reach(options).await?;
+        let (server, tls_failed) = connect(options).await?;
         let (sqlx, client) = relay::connect().await?;
-        let broken_off = BrokenOff::default();
-        let reason = broken_off.clone();
+        let relay_error = RelayError::default();
+        let slot = relay_error.clone();
         let relay = tokio::spawn(async move {
             let mut client = client;
             if let Err(error) = relay::run(&mut client, server, budget).await {
-                // Noted before sqlx sees that its connection is closed.
-                *reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                // Stored before `client` is dropped and sqlx sees the closed connection.
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         });
         let relay = AbortOnDropHandle::new(relay);
-        let mut connection = Self { sqlx, tls_failed, broken_off, relay };
-        // Whatever the server's init_connect has set: what is written here is to stay.
+        let mut connection = Self { sqlx, tls_failed, relay_error, relay };
+        // The server's init_connect may have disabled it.
         let Charset(charset) = options.charset.clone().unwrap_or_default();
         let settings = format!("SET autocommit = 1, NAMES {charset}");
-        // As PHP does, which goes on without a collation that is not one of the character set.
+        // Like PHP, continue without a collation that does not belong to the character set.
         if let Some(Charset(collation)) = &options.collation {
             let collated = AssertSqlSafe(format!("{settings} COLLATE {collation}"));
             if connection.sqlx.execute(sqlx::raw_sql(collated)).await.is_ok() {
@@ -87,31 +84,31 @@ impl MySqlConnection {
         }
     }
 
-    /// What is behind an error of sqlx's.
+    /// The relay's error if there is one, as it is the cause of sqlx's.
     pub(super) fn reason(&self, error: impl Into<DatabaseError>) -> DatabaseError {
-        let mut broken_off = self.broken_off.lock().unwrap_or_else(PoisonError::into_inner);
-        broken_off.take().unwrap_or(error.into())
+        let mut relay_error = self.relay_error.lock().unwrap_or_else(PoisonError::into_inner);
+        relay_error.take().unwrap_or(error.into())
     }
 
     pub(super) async fn close(self) {
-        // Whatever goes wrong while saying good-bye, the work is done.
+        // The work is done: an error no longer matters.
         let Self { sqlx, relay, .. } = self;
         let _ = timeout(CLOSE_LIMIT, async { (sqlx.close().await, relay.await) }).await;
     }
 }
 
-/// The server with the user logged in, and why that is without TLS, where TLS was tried and failed.
-async fn reach(options: &MySqlOptions) -> Result<(Wire, Option<String>), MySqlError> {
+/// Connects and logs in. Returns why TLS failed, too, if the connection is unencrypted because of that.
+async fn connect(options: &MySqlOptions) -> Result<(Wire, Option<String>), MySqlError> {
     let address = options.address.now();
     let try_tls = match options.ssl.mode() {
         SslMode::Disabled => false,
-        // A socket leaves the machine no more than a file does.
+        // What is sent over a socket does not leave the machine.
         SslMode::Preferred => !matches!(address, Address::Socket(_)),
         SslMode::Required | SslMode::VerifyCa | SslMode::VerifyIdentity => true,
     };
     match log_in(&address, options, try_tls).await {
         Err(MySqlError::TlsFailed(reason)) if options.ssl.mode() == SslMode::Preferred => {
-            // The server may insist on TLS, and says so in many ways.
+            // The server may require TLS, and reports that in various ways.
             let plain = log_in(&address, options, false).await;
             Ok((plain.map_err(|error| error.after_tls_failed(&reason))?, Some(reason)))
         }
@@ -162,7 +159,7 @@ async fn start_tls(
     Ok((Wire::resumed(channel, sequence), verified))
 }
 
-/// Whether an address is on this machine or in a network that is nobody else's.
+/// Whether an address is on this machine or in a private network.
 fn is_near(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -180,8 +177,8 @@ mod tests {
 
     use super::*;
 
-    /// Lets everybody in, agrees to the first statement, and says nothing more. Returns when the client
-    /// has gone.
+    /// Accepts any login and the first statement, and answers no more. Returns when the client has closed
+    /// the connection.
     async fn fall_silent(listener: UnixListener) {
         let (stream, _) = listener.accept().await.unwrap();
         let mut wire = Wire::new(Box::new(stream));
@@ -197,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_falls_silent_is_left_with_the_connection() {
+    async fn dropping_a_connection_closes_it_even_if_the_server_is_silent() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("db.sock");
         let server = tokio::spawn(fall_silent(UnixListener::bind(&socket).unwrap()));

@@ -3,19 +3,20 @@ use std::{
     str::FromStr,
 };
 
+use strum::EnumString;
 use thiserror::Error;
 use url::Url;
 
-/// Where a MySQL or MariaDB server is, and how to log in there.
+/// The address of a MySQL or MariaDB server, and how to log in.
 #[derive(Clone)]
 pub(in super::super) struct MySqlOptions {
     pub(in super::super) address: Address,
     pub(in super::super) user: String,
     pub(in super::super) password: String,
     pub(in super::super) database: String,
-    /// The character set of the connection, where one is asked for.
+    /// The character set of the connection, if one is configured.
     pub(in super::super) charset: Option<Charset>,
-    /// Its collation, where the character set has that one.
+    /// Used only if the character set has this collation.
     pub(in super::super) collation: Option<Charset>,
     pub(in super::super) ssl: Ssl,
     pub(super) server_key: ServerKey,
@@ -28,20 +29,19 @@ pub(in super::super) enum Address {
         name: String,
         port: u16,
     },
-    /// What PHP takes `localhost` for: the socket in one of the usual places. It may come later than
-    /// the settings are read.
+    /// As PHP treats `localhost`: the socket in one of the usual places, which may be created after the
+    /// settings are read. `port` is used if there is none.
     Localhost {
-        /// For where there is none.
         port: u16,
     },
 }
 
-/// Where MySQL and MariaDB listen, as Debian, Red Hat and the sources have it.
+/// The default sockets of Debian's, Red Hat's and the upstream packages of MySQL and MariaDB.
 pub(in super::super) const DEFAULT_SOCKETS: [&str; 3] =
     ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
 
 impl Address {
-    /// The name that the server's certificate is to be for.
+    /// The name that the server's certificate must be for.
     pub(super) fn host(&self) -> &str {
         match self {
             Self::Host { name, .. } => name,
@@ -49,32 +49,28 @@ impl Address {
         }
     }
 
-    /// Where to connect to now.
+    /// The address with `localhost` resolved to a socket that exists now, or to TCP.
     pub(in super::super) fn now(&self) -> Self {
-        self.where_there_is(|path| Path::new(path).exists())
+        self.resolve(|path| Path::new(path).exists())
     }
 
-    pub(in super::super) fn where_there_is(&self, is_there: impl Fn(&str) -> bool) -> Self {
-        match self {
-            Self::Localhost { port } => {
-                match DEFAULT_SOCKETS.into_iter().find(|path| is_there(path)) {
-                    Some(path) => Self::Socket(PathBuf::from(path)),
-                    None => Self::Host { name: "localhost".to_owned(), port: *port },
-                }
-            }
-            other => other.clone(),
+    pub(in super::super) fn resolve(&self, exists: impl Fn(&str) -> bool) -> Self {
+        let Self::Localhost { port } = self else { return self.clone() };
+        match DEFAULT_SOCKETS.into_iter().find(|path| exists(path)) {
+            Some(path) => Self::Socket(PathBuf::from(path)),
+            None => Self::Host { name: "localhost".to_owned(), port: *port },
         }
     }
 }
 
-/// A character set or collation, as `SET NAMES` takes it.
+/// A character set or collation, as `SET NAMES` accepts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Charset(pub(super) String);
 
 impl FromStr for Charset {
     type Err = InvalidOption;
 
-    /// As WordPress takes `DB_CHARSET`: none is the server's own, and utf8 is utf8mb4.
+    /// As WordPress treats `DB_CHARSET`: an empty one is the server's default, and utf8 is utf8mb4.
     fn from_str(text: &str) -> Result<Self, InvalidOption> {
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         match text {
@@ -94,7 +90,7 @@ impl Default for Charset {
 
 #[derive(Debug, Clone, Default)]
 pub(in super::super) struct Ssl {
-    /// None where nobody asked for one.
+    /// None if no mode is configured.
     pub(in super::super) mode: Option<SslMode>,
     pub(super) ca: Option<PathBuf>,
     pub(super) cert: Option<PathBuf>,
@@ -107,14 +103,15 @@ impl Ssl {
     }
 }
 
-/// Whether a connection is to be encrypted, in MySQL's own words.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// MySQL's `ssl-mode`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumString)]
+#[strum(serialize_all = "snake_case", ascii_case_insensitive)]
 pub(in super::super) enum SslMode {
     Disabled,
-    /// Where the server offers TLS and it works; never over a socket.
+    /// TLS if the server offers it and it works, except over a socket.
     #[default]
     Preferred,
-    /// Whoever the server is.
+    /// TLS with any certificate.
     Required,
     VerifyCa,
     VerifyIdentity,
@@ -126,37 +123,32 @@ impl SslMode {
     }
 }
 
-/// The key with which a server without TLS reads a password.
+/// The server's public key, with which a password is encrypted if there is no TLS.
 #[derive(Debug, Clone, Default)]
 pub(super) enum ServerKey {
     #[default]
     Unknown,
-    /// The one that the server shows, whoever it is.
-    Asked,
+    /// The one that the server sends is trusted.
+    Trusted,
     File(PathBuf),
 }
 
-/// An option behind the `?` that cannot be taken. Its value is not repeated.
+/// An invalid option after the `?`. Its value is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidOption {
-    /// There is no such option.
     #[error(
-        "it has an option after the ? that is none of socket, ssl-mode, ssl-ca, ssl-cert, ssl-key, charset, get-server-public-key, server-public-key-path"
+        "it has an option after the ? that is not one of socket, ssl-mode, ssl-ca, ssl-cert, ssl-key, charset, get-server-public-key, server-public-key-path"
     )]
     Unknown,
-    /// `ssl-mode` is none of the five.
     #[error("its ssl-mode must be disabled, preferred, required, verify-ca or verify-identity")]
     SslMode,
-    /// `charset` has other characters than names of character sets have.
     #[error(
         "its charset (DB_CHARSET in wp-config.php) must be the name of a character set, such as utf8mb4"
     )]
     Charset,
-    /// `get-server-public-key` is neither true nor false.
     #[error("its get-server-public-key must be true or false")]
     GetServerPublicKey,
-    /// One of `ssl-cert` and `ssl-key` is missing.
-    #[error("its ssl-cert and ssl-key belong together")]
+    #[error("it has only one of ssl-cert and ssl-key: set both")]
     HalfACertificate,
 }
 
@@ -174,22 +166,15 @@ impl MySqlOptions {
         }
     }
 
-    /// Takes the options behind the `?` of an address, in the words of MySQL's own programs.
+    /// Sets the options after the `?` of an address, named as in MySQL's own programs.
     pub(in super::super) fn take_options(&mut self, url: &Url) -> Result<(), InvalidOption> {
         for (name, value) in url.query_pairs() {
             let path = || Some(PathBuf::from(value.as_ref()));
             match name.replace('_', "-").to_ascii_lowercase().as_str() {
                 "socket" => self.address = Address::Socket(PathBuf::from(value.as_ref())),
                 "ssl-mode" | "sslmode" => {
-                    let mode = match value.replace('-', "_").to_ascii_lowercase().as_str() {
-                        "disabled" => SslMode::Disabled,
-                        "preferred" => SslMode::Preferred,
-                        "required" => SslMode::Required,
-                        "verify_ca" => SslMode::VerifyCa,
-                        "verify_identity" => SslMode::VerifyIdentity,
-                        _ => return Err(InvalidOption::SslMode),
-                    };
-                    self.ssl.mode = Some(mode);
+                    let mode = value.replace('-', "_").parse();
+                    self.ssl.mode = Some(mode.map_err(|_| InvalidOption::SslMode)?);
                 }
                 "ssl-ca" | "sslca" => self.ssl.ca = path(),
                 "ssl-cert" | "sslcert" => self.ssl.cert = path(),
@@ -199,7 +184,7 @@ impl MySqlOptions {
                     self.server_key = ServerKey::File(PathBuf::from(value.as_ref()));
                 }
                 "get-server-public-key" => match value.to_ascii_lowercase().as_str() {
-                    "" | "1" | "true" => self.server_key = ServerKey::Asked,
+                    "" | "1" | "true" => self.server_key = ServerKey::Trusted,
                     "0" | "false" => {}
                     _ => return Err(InvalidOption::GetServerPublicKey),
                 },
@@ -225,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_taken_in_the_words_of_mysql() {
+    fn options_have_mysqls_names() {
         let mode = |query: &str| options(query).map(|options| options.ssl.mode());
         assert_eq!(mode(""), Ok(SslMode::Preferred));
         assert_eq!(mode("ssl-mode=required"), Ok(SslMode::Required));
@@ -245,8 +230,8 @@ mod tests {
             assert_eq!(options(query).ok().and_then(|options| options.charset), expected);
         }
         assert_eq!(mode("get-server-public-key=yes"), Err(InvalidOption::GetServerPublicKey));
-        let asked = options("get-server-public-key=true").ok().map(|options| options.server_key);
-        assert!(matches!(asked, Some(ServerKey::Asked)));
+        let key = options("get-server-public-key=true").ok().map(|options| options.server_key);
+        assert!(matches!(key, Some(ServerKey::Trusted)));
         let socket = options("socket=/s.sock").ok().map(|options| options.address);
         assert_eq!(socket, Some(Address::Socket("/s.sock".into())));
     }

@@ -1,7 +1,7 @@
-//! What stands between sqlx and the server: it passes on what has the form and the size that it should.
+//! The relay between sqlx and the server. It passes on only packets of a valid form and size.
 //!
 //! sqlx connects to it over a socket without a file (Linux's abstract namespace), which only this
-//! process may use, and needs no password. Only statements of the text protocol go through.
+//! process may use, without a password. Only statements of the text protocol are passed on.
 
 use std::{path::Path, process};
 
@@ -20,27 +20,26 @@ use crate::wordpress::{budget::Budget, error::DatabaseError};
 
 const COM_QUIT: u8 = 0x01;
 const COM_QUERY: u8 = 0x03;
-/// No statement of ours asks for so many.
+/// More than any of our statements asks for.
 const MOST_COLUMNS: u64 = 16;
-/// A further result follows.
+/// The status flag that another result follows.
 const MORE_RESULTS: u64 = 0x0008;
-/// A yes without anything to say: the protocol's OK packet.
+/// The protocol's OK packet, without details.
 const OK: [u8; 7] = [0; 7];
 
-/// A connection of sqlx's, and its other end.
+/// Returns a connection of sqlx and its other end.
 pub(super) async fn connect() -> Result<(MySqlConnection, Wire), DatabaseError> {
-    // The zero byte in front makes it a name without a file.
+    // The leading zero byte makes it a name in the abstract namespace.
     let name = format!("\0closte-sync-{:032x}", rand::random::<u128>());
     let listener = UnixListener::bind(&name).map_err(MySqlError::from)?;
     let options = MySqlConnectOptions::new()
         .socket(Path::new(&name))
         .ssl_mode(MySqlSslMode::Disabled)
-        // Nothing is set before we are asked: the statements are ours.
+        // sqlx runs no statements of its own.
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .timezone(None)
         .set_names(false)
-        // Statements hold nothing secret, but a log of them would be noise.
         .disable_statement_logging();
     let connecting = async { Ok(options.connect().await?) };
     let accepting = async { Ok(accept(&listener).await?) };
@@ -56,7 +55,7 @@ async fn accept(listener: &UnixListener) -> Result<Wire, MySqlError> {
     };
     let mut client = Wire::new(Box::new(stream));
     client.send(&greeting::of_relay()).await?;
-    // Who logs in there is known.
+    // The login's content does not matter: the process was checked.
     client.receive().await?;
     client.send(&OK).await?;
     Ok(client)
@@ -67,7 +66,7 @@ fn is_ours(stream: &UnixStream) -> bool {
     peer.and_then(|pid| u32::try_from(pid).ok()) == Some(process::id())
 }
 
-/// Passes on statements and their answers until sqlx is done.
+/// Passes on statements and their answers until sqlx closes the connection.
 pub(super) async fn run(
     client: &mut Wire,
     mut server: Wire,
@@ -76,12 +75,17 @@ pub(super) async fn run(
     loop {
         client.begin();
         server.begin();
-        // It is closed by leaving it, too.
+        // sqlx may close the connection without COM_QUIT.
         let Ok(command) = client.receive().await else { return Ok(()) };
         match command.first() {
             Some(&COM_QUERY) => server.send(command).await?,
             Some(&COM_QUIT) => return Ok(server.send(command).await?),
-            _ => return Err(MySqlError::Garbled("it was asked in another way than by text").into()),
+            _ => {
+                return Err(MySqlError::Protocol(
+                    "it was sent a command that is no text statement",
+                )
+                .into());
+            }
         }
         answer(client, &mut server, &mut budget).await?;
         client.flush().await?;
@@ -93,8 +97,9 @@ async fn answer(
     server: &mut Wire,
     budget: &mut Budget,
 ) -> Result<(), DatabaseError> {
-    let Some(first) = pass(client, server, check_first).await? else { return Ok(()) };
-    let First::Columns(columns) = first else { return Ok(()) };
+    let Some(First::Columns(columns)) = pass(client, server, check_first).await? else {
+        return Ok(());
+    };
     for _ in 0..columns {
         if pass(client, server, check_column).await?.is_none() {
             return Ok(());
@@ -117,7 +122,7 @@ async fn answer(
     }
 }
 
-/// Passes one packet on, after a look at it; none where it is an error, which ends an answer.
+/// Checks one packet and passes it on. Returns none if it is an error, which ends an answer.
 async fn pass<T>(
     client: &mut Wire,
     server: &mut Wire,
@@ -144,11 +149,11 @@ async fn pass<T>(
     }
 }
 
-/// How an answer begins.
+/// The first packet of an answer.
 enum First {
-    /// And ends: nothing is to follow.
+    /// Nothing follows.
     Done,
-    /// So many columns follow.
+    /// That many columns follow.
     Columns(u64),
 }
 
@@ -161,18 +166,18 @@ fn check_first(packet: &[u8]) -> Result<First, MySqlError> {
             Ok(First::Done)
         }
         columns if columns <= MOST_COLUMNS && values.is_at_end() => Ok(First::Columns(columns)),
-        _ => Err(MySqlError::Garbled("it sends more columns than it was asked for")),
+        _ => Err(MySqlError::Protocol("it sends more columns than it was asked for")),
     }
 }
 
-/// Whether a packet is the one that ends a list of columns or rows.
+/// Whether a packet ends a list of columns or rows.
 fn is_end(packet: &[u8]) -> bool {
     packet.first() == Some(&0xfe) && packet.len() < 9
 }
 
 fn check_end(packet: &[u8]) -> Result<(), MySqlError> {
     if !is_end(packet) {
-        return Err(MySqlError::Garbled("its list of columns does not end"));
+        return Err(MySqlError::Protocol("its list of columns has no end"));
     }
     let mut values = ProtocolReader::new(packet);
     let (_mark, _warnings) = (values.byte()?, values.integer(2)?);
@@ -180,10 +185,9 @@ fn check_end(packet: &[u8]) -> Result<(), MySqlError> {
 }
 
 fn check_status(status: u64) -> Result<(), MySqlError> {
-    if status & MORE_RESULTS == 0 {
-        Ok(())
-    } else {
-        Err(MySqlError::Garbled("it has more to say than it was asked"))
+    match status & MORE_RESULTS {
+        0 => Ok(()),
+        _ => Err(MySqlError::Protocol("it sends more results than it was asked for")),
     }
 }
 
@@ -192,9 +196,8 @@ fn check_row(packet: &[u8], columns: u64) -> Result<(), MySqlError> {
     for _ in 0..columns {
         values.text()?;
     }
-    if values.is_at_end() {
-        Ok(())
-    } else {
-        Err(MySqlError::Garbled("it sends a row that is too long"))
+    match values.is_at_end() {
+        true => Ok(()),
+        false => Err(MySqlError::Protocol("it sends a row that is too long")),
     }
 }

@@ -1,5 +1,4 @@
-//! TLS as MySQL's clients have it: it hides what is sent from those who listen, and shows who the
-//! server is only where a mode says so.
+//! TLS as in MySQL's clients: it always encrypts, and verifies the server only if the mode requires it.
 
 use std::{
     path::Path,
@@ -23,13 +22,13 @@ use tokio_rustls::TlsConnector;
 
 use super::{MySqlError, MySqlOptions, SslMode, options::Ssl, wire::Channel};
 
-/// The encrypted channel, and whether the certificate is that of the server that was meant.
+/// Returns the encrypted channel, and whether the server's certificate was verified.
 pub(super) async fn start(
     channel: Box<dyn Channel>,
     options: &MySqlOptions,
 ) -> Result<(Box<dyn Channel>, bool), MySqlError> {
     let server = ServerName::try_from(options.address.host().to_owned())
-        .map_err(|_| MySqlError::TlsFailed("no certificate can be for such a host".to_owned()))?;
+        .map_err(|_| MySqlError::TlsFailed("no certificate can be for this host".to_owned()))?;
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(Verifier::new(&options.ssl, provider.clone()).await?);
     let config = ClientConfig::builder_with_provider(provider)
@@ -56,10 +55,10 @@ pub(super) async fn start(
             None => MySqlError::TlsFailed(MySqlError::from(error).to_string()),
         }
     })?;
-    Ok((Box::new(stream), verifier.is_satisfied()))
+    Ok((Box::new(stream), verifier.has_verified()))
 }
 
-async fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, MySqlError> {
+pub(super) async fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, MySqlError> {
     tokio::fs::read(path).await.map_err(|error| MySqlError::File {
         option,
         reason: format!("{}: {error}", path.display()),
@@ -67,46 +66,45 @@ async fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, MySqlError> 
 }
 
 fn unusable(option: &'static str, path: &Path) -> MySqlError {
-    let reason = format!("{} is no PEM file of that kind", path.display());
+    let reason = format!("{} is no PEM file with what the option requires", path.display());
     MySqlError::File { option, reason }
 }
 
 fn failed(error: TlsError) -> MySqlError {
-    MySqlError::TlsFailed(match error {
-        TlsError::AlertReceived(
+    let reason = match error {
+        TlsError::PeerIncompatible(_)
+        | TlsError::AlertReceived(
             AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion,
-        ) => "the server has no cipher or version of TLS that is still safe".to_owned(),
+        ) => "the server supports no secure cipher or version of TLS",
         TlsError::InvalidCertificate(reason) => match reason {
-            CertificateError::UnknownIssuer => {
-                "no authority that is known here has signed its certificate".to_owned()
-            }
+            CertificateError::UnknownIssuer => "no known authority has signed its certificate",
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "its certificate is for another name".to_owned()
+                "its certificate is for another name"
             }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "its certificate has expired".to_owned()
+                "its certificate has expired"
             }
             CertificateError::Other(_) | CertificateError::BadEncoding => {
-                "its certificate is of an old or broken form, such as X.509 version 1".to_owned()
+                "its certificate has an old or invalid format, such as X.509 version 1"
             }
-            _ => "its certificate cannot be trusted".to_owned(),
+            _ => "its certificate cannot be trusted",
         },
-        TlsError::AlertReceived(alert) => format!("the server breaks it off: {alert:?}"),
-        TlsError::PeerIncompatible(_) => {
-            "the server has no cipher or version of TLS that is still safe".to_owned()
+        TlsError::AlertReceived(alert) => {
+            return MySqlError::TlsFailed(format!("the server aborts the handshake: {alert:?}"));
         }
-        _ => "the server does not keep to the protocol".to_owned(),
-    })
+        _ => "the server violates the protocol",
+    };
+    MySqlError::TlsFailed(reason.to_owned())
 }
 
-/// Takes every certificate that the mode lets pass, and remembers whether it is one to trust.
+/// Accepts every certificate that the mode allows, and remembers whether it could be verified.
 #[derive(Debug)]
 struct Verifier {
-    /// None where there is no root certificate at all.
+    /// None if there is no root certificate.
     roots: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
     mode: SslMode,
-    /// Whether the authority alone tells who the server is: it is the operator's own.
+    /// Whether the authority is the operator's own, so that any certificate of it is the server's.
     own_authority: bool,
     distrusted: AtomicBool,
 }
@@ -124,7 +122,7 @@ impl Verifier {
                     return Err(unusable("ssl-ca", path));
                 }
             }
-            // Single ones that cannot be read are passed over.
+            // Single certificates that cannot be read are skipped.
             None => {
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             }
@@ -139,11 +137,11 @@ impl Verifier {
         })
     }
 
-    fn is_satisfied(&self) -> bool {
+    fn has_verified(&self) -> bool {
         !self.distrusted.load(Ordering::Relaxed)
     }
 
-    /// Passes over what is wrong with the server where the mode does not ask who it is.
+    /// Ignores a verification error if the mode does not require verification.
     fn lenient<T>(&self, result: Result<T, TlsError>, pass: T) -> Result<T, TlsError> {
         match result {
             Err(_) if matches!(self.mode, SslMode::Preferred | SslMode::Required) => {

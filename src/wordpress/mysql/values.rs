@@ -1,8 +1,8 @@
-//! The values that packets are made of: <https://mariadb.com/kb/en/protocol-data-types/>.
+//! The values in packets: <https://mariadb.com/kb/en/protocol-data-types/>.
 
 use super::MySqlError;
 
-/// A packet, read from its beginning. What it lacks is an error.
+/// Reads a packet from its beginning.
 pub(super) struct ProtocolReader<'p>(&'p [u8]);
 
 impl<'p> ProtocolReader<'p> {
@@ -19,8 +19,10 @@ impl<'p> ProtocolReader<'p> {
     }
 
     pub(super) fn bytes(&mut self, count: usize) -> Result<&'p [u8], MySqlError> {
-        let (taken, rest) =
-            self.0.split_at_checked(count).ok_or(MySqlError::Garbled("it sends a cut packet"))?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(count)
+            .ok_or(MySqlError::Protocol("it sends an incomplete packet"))?;
         self.0 = rest;
         Ok(taken)
     }
@@ -29,13 +31,13 @@ impl<'p> ProtocolReader<'p> {
         self.integer(1).map(|value| value as u8)
     }
 
-    /// An integer of so many bytes, at most eight.
+    /// An integer of at most eight bytes.
     pub(super) fn integer(&mut self, bytes: usize) -> Result<u64, MySqlError> {
         let taken = self.bytes(bytes)?;
         Ok(taken.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
-    /// Everything up to the next zero byte, which is passed over.
+    /// Everything up to the next zero byte, which is skipped.
     pub(super) fn until_zero(&mut self) -> Result<&'p [u8], MySqlError> {
         let end = self.0.iter().position(|byte| *byte == 0);
         let text = self.bytes(end.unwrap_or(usize::MAX))?;
@@ -43,18 +45,18 @@ impl<'p> ProtocolReader<'p> {
         Ok(text)
     }
 
-    /// A number that says how long it is.
+    /// A length-encoded integer.
     pub(super) fn number(&mut self) -> Result<u64, MySqlError> {
         match self.byte()? {
             small @ 0..=0xfa => Ok(small.into()),
             0xfc => self.integer(2),
             0xfd => self.integer(3),
             0xfe => self.integer(8),
-            0xfb | 0xff => Err(MySqlError::Garbled("it sends a number that is none")),
+            0xfb | 0xff => Err(MySqlError::Protocol("it sends an invalid number")),
         }
     }
 
-    /// A text that says how long it is; none for NULL.
+    /// A length-encoded string; none for NULL.
     pub(super) fn text(&mut self) -> Result<Option<&'p [u8]>, MySqlError> {
         if self.0.first() == Some(&0xfb) {
             self.bytes(1)?;
@@ -65,22 +67,22 @@ impl<'p> ProtocolReader<'p> {
     }
 }
 
-/// Six names of the longest kind, an alias of 256 characters, are less.
+/// More than six names of the greatest length, an alias of 256 characters.
 const LONGEST_COLUMN: usize = 8 * 1024;
 
-/// Whether a packet describes a column. What it says is of no interest: who asked knows.
+/// Checks that a packet describes a column. The description itself is not used.
 pub(super) fn check_column(packet: &[u8]) -> Result<(), MySqlError> {
     if packet.len() > LONGEST_COLUMN {
-        return Err(MySqlError::Garbled("it describes a column without end"));
+        return Err(MySqlError::Protocol("its description of a column is too long"));
     }
     let mut values = ProtocolReader::new(packet);
-    // Catalogue, schema, table and column, the latter two with and without their aliases.
+    // Catalogue and schema, then table and column, each with and without its alias.
     for _ in 0..6 {
         values.text()?;
     }
-    // Character set, length, kind, flags and decimals.
+    // Character set, length, type, flags and decimals.
     if values.number()? < 10 {
-        return Err(MySqlError::Garbled("it sends a cut description of a column"));
+        return Err(MySqlError::Protocol("its description of a column is incomplete"));
     }
     values.bytes(10).map(|_| ())
 }
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_texts_say_how_long_they_are() {
+    fn length_encoded_numbers_and_texts_are_read() {
         let number = |packet: &[u8]| ProtocolReader::new(packet).number().ok();
         assert_eq!(number(&[0xfa]), Some(250));
         assert_eq!(number(&[0xfc, 1, 2]), Some(513));
@@ -108,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(packet in prop::collection::vec(any::<u8>(), 0..100)) {
+        fn arbitrary_bytes_do_not_panic(packet in prop::collection::vec(any::<u8>(), 0..100)) {
             let _ = check_column(&packet);
             let _ = ProtocolReader::new(&packet).until_zero();
             let _ = ProtocolReader::new(&packet).number();

@@ -7,23 +7,22 @@ use tokio::io::{
 use super::{MySqlError, values::ProtocolReader};
 use crate::secrets;
 
-/// What carries packets: TCP, a socket, or TLS over either.
+/// TCP, a socket, or TLS over either.
 pub(super) trait Channel: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Channel for T {}
 
-/// So much is asked of the system, or given to it, at once.
-const AT_ONCE: usize = 64 * 1024;
-/// A packet of this size goes on in the next one: nothing that we ask for is so large.
+/// The size of the buffers in bytes.
+const BUFFER: usize = 64 * 1024;
+/// A packet of this size is continued in the next one: no answer that is expected is so large.
 const CONTINUED: usize = 0xff_ff_ff;
 
-/// The most of a server's message that is repeated, in characters.
+/// The most characters of a server's message that are repeated.
 const MESSAGE_KEPT: usize = 500;
 
-/// A connection, packet by packet.
 pub(super) struct Wire {
     channel: BufReader<BufWriter<Box<dyn Channel>>>,
     packet: Vec<u8>,
-    /// The number of the next packet, whoever sends it.
+    /// The number of the next packet, in either direction.
     sequence: u8,
 }
 
@@ -33,8 +32,8 @@ impl Wire {
     }
 
     pub(super) fn resumed(channel: Box<dyn Channel>, sequence: u8) -> Self {
-        let channel = BufWriter::with_capacity(AT_ONCE, channel);
-        let channel = BufReader::with_capacity(AT_ONCE, channel);
+        let channel = BufWriter::with_capacity(BUFFER, channel);
+        let channel = BufReader::with_capacity(BUFFER, channel);
         Self { channel, packet: Vec::new(), sequence }
     }
 
@@ -42,21 +41,21 @@ impl Wire {
         self.sequence
     }
 
-    /// What is below, for TLS. Nothing may have been sent ahead: it would pass for encrypted.
+    /// The channel, to start TLS on it. Bytes that were sent before would be mistaken for encrypted ones.
     pub(super) fn into_channel(self) -> Result<Box<dyn Channel>, MySqlError> {
         if self.channel.buffer().is_empty() {
             Ok(self.channel.into_inner().into_inner())
         } else {
-            Err(MySqlError::Garbled("it speaks before it is asked"))
+            Err(MySqlError::Protocol("it sends more than it was asked for before TLS"))
         }
     }
 
-    /// Whether the next packet has to be waited for.
+    /// Whether no byte of the next packet has arrived.
     pub(super) fn is_idle(&self) -> bool {
         self.channel.buffer().is_empty()
     }
 
-    /// The next exchange begins, whoever begins it.
+    /// Begins the next exchange, in which packets are numbered from 0 again.
     pub(super) fn begin(&mut self) {
         self.sequence = 0;
     }
@@ -67,12 +66,12 @@ impl Wire {
         self.channel.read_exact(&mut header).await?;
         let [low, middle, high, sequence] = header;
         if sequence != self.sequence {
-            return Err(MySqlError::Garbled("its packets are out of order"));
+            return Err(MySqlError::Protocol("its packets have wrong numbers"));
         }
         self.sequence = sequence.wrapping_add(1);
         let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
         match length {
-            0 => return Err(MySqlError::Garbled("it sends an empty packet")),
+            0 => return Err(MySqlError::Protocol("it sends an empty packet")),
             CONTINUED => return Err(MySqlError::HugeRow),
             _ => {}
         }
@@ -81,13 +80,13 @@ impl Wire {
         Ok(&self.packet)
     }
 
-    /// The next packet, where an error ends all.
+    /// The next packet; a server's error becomes an error here.
     pub(super) async fn receive_no_error(&mut self) -> Result<&[u8], MySqlError> {
         let packet = self.receive().await?;
         if is_error(packet) { Err(server_error(packet)?) } else { Ok(packet) }
     }
 
-    /// Sends a packet together with those after it: [`Self::flush`] sends them.
+    /// Adds a packet to those that [`Self::flush`] sends.
     pub(super) async fn queue(&mut self, payload: &[u8]) -> Result<(), MySqlError> {
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         if length as usize >= CONTINUED {
@@ -104,7 +103,6 @@ impl Wire {
         Ok(self.channel.flush().await?)
     }
 
-    /// Sends a packet at once.
     pub(super) async fn send(&mut self, payload: &[u8]) -> Result<(), MySqlError> {
         self.queue(payload).await?;
         self.flush().await
@@ -115,13 +113,13 @@ pub(super) fn is_error(packet: &[u8]) -> bool {
     packet.first() == Some(&0xff)
 }
 
-/// The error in a packet that holds one.
+/// Parses a packet for which [`is_error`] holds.
 pub(super) fn server_error(packet: &[u8]) -> Result<MySqlError, MySqlError> {
     let mut values = ProtocolReader::new(packet);
     values.byte()?;
     let code = values.integer(2)? as u16;
     let message = match values.rest() {
-        // A state of five letters, which says less than the number.
+        // A state of five letters, which is less specific than the number.
         [b'#', _, _, _, _, _, message @ ..] => message,
         message => message,
     };

@@ -1,4 +1,4 @@
-//! What stands in a file: where a name is set, and what else may decide its value.
+//! The parts of a file that matter: where it sets a name, and what else may affect the value.
 
 use std::collections::HashMap;
 
@@ -12,125 +12,74 @@ use super::{
     },
 };
 
-/// Functions that take the name of a constant or of an environment variable, and set neither.
+/// Functions whose argument is the name of a constant or of an environment variable, and that set neither.
 const READERS: [&str; 5] = ["constant", "defined", "env", "getenv", "getenv_docker"];
-/// Functions of PHP's own that often stand there. Once other code has run, any other may be its.
-const HARMLESS: [&str; 24] = [
-    "basename",
-    "constant",
-    "define",
-    "defined",
-    "dirname",
-    "empty",
-    "error_reporting",
-    "explode",
-    "file_exists",
-    "function_exists",
-    "getenv",
-    "header",
-    "in_array",
-    "ini_set",
-    "is_dir",
-    "is_file",
-    "is_readable",
-    "isset",
-    "realpath",
-    "set_time_limit",
-    "str_replace",
-    "stripos",
-    "strpos",
-    "trim",
+/// PHP's own functions that such files often call. Once other code has run, any other function may be one
+/// that it defines.
+const HARMLESS: &str = "\
+    basename constant define defined dirname empty error_reporting explode file_exists \
+    function_exists getenv header in_array ini_set is_dir is_file is_readable isset realpath \
+    set_time_limit str_replace stripos strpos trim";
+/// Functions that call a function which is one of their arguments, by the index of the argument.
+const TAKE_A_FUNCTION: [&str; 2] = [
+    "array_map call_user_func call_user_func_array forward_static_call \
+     forward_static_call_array ob_start register_shutdown_function register_tick_function \
+     set_error_handler set_exception_handler spl_autoload_register",
+    "array_filter array_reduce array_walk array_walk_recursive iterator_apply \
+     preg_replace_callback uasort uksort usort",
 ];
-/// Functions that run what they are given, at this place of their arguments.
-const TAKE_A_FUNCTION: [(&str, usize); 20] = [
-    ("array_filter", 1),
-    ("array_map", 0),
-    ("array_reduce", 1),
-    ("array_walk", 1),
-    ("array_walk_recursive", 1),
-    ("call_user_func", 0),
-    ("call_user_func_array", 0),
-    ("forward_static_call", 0),
-    ("forward_static_call_array", 0),
-    ("iterator_apply", 1),
-    ("ob_start", 0),
-    ("preg_replace_callback", 1),
-    ("register_shutdown_function", 0),
-    ("register_tick_function", 0),
-    ("set_error_handler", 0),
-    ("set_exception_handler", 0),
-    ("spl_autoload_register", 0),
-    ("uasort", 1),
-    ("uksort", 1),
-    ("usort", 1),
-];
-/// Functions that run what nobody sees.
-const RUN_CODE: [&str; 19] = [
-    "array_diff_uassoc",
-    "array_diff_ukey",
-    "array_intersect_uassoc",
-    "array_intersect_ukey",
-    "array_udiff",
-    "array_udiff_assoc",
-    "array_udiff_uassoc",
-    "array_uintersect",
-    "array_uintersect_assoc",
-    "array_uintersect_uassoc",
-    "assert",
-    "create_function",
-    "header_register_callback",
-    "mb_ereg_replace",
-    "mb_ereg_replace_callback",
-    "pcntl_signal",
-    "preg_replace_callback_array",
-    "spl_autoload",
-    "spl_autoload_call",
-];
-/// How WordPress is loaded in the end.
+/// Functions that run code that is not visible in the file.
+const RUN_CODE: &str = "\
+    array_diff_uassoc array_diff_ukey array_intersect_uassoc array_intersect_ukey \
+    array_udiff array_udiff_assoc array_udiff_uassoc array_uintersect array_uintersect_assoc \
+    array_uintersect_uassoc assert create_function header_register_callback mb_ereg_replace \
+    mb_ereg_replace_callback pcntl_signal preg_replace_callback_array spl_autoload \
+    spl_autoload_call";
+/// The files that load WordPress.
 const WORDPRESS: [&str; 4] = [
     "ABSPATH.'wp-settings.php'",
     "ABSPATH.'/wp-settings.php'",
     "__DIR__.'/wp-settings.php'",
     "dirname(__FILE__).'/wp-settings.php'",
 ];
-/// What the official image evaluates, where it is set.
+/// The variable whose value the official image evaluates as code.
 pub(super) const CONFIG_EXTRA: &str = "WORDPRESS_CONFIG_EXTRA";
 const RUNS_CONFIG_EXTRA: &str =
     "if($configExtra=getenv_docker('WORDPRESS_CONFIG_EXTRA','')){eval($configExtra);}";
 
-/// Something that may make a value another one.
+/// Something that may affect a value.
 pub(super) struct Occurrence {
     pub(super) what: What,
     pub(super) line: usize,
-    /// Its place; none in a function, which may be called at any time.
+    /// Its offset; none in a function, which may be called at any time.
     pub(super) at: Option<usize>,
 }
 
-/// What is called, or runs in the call, is only known while it runs.
-const WORKED_OUT: What = What::Runs("a call that is worked out");
+/// It is not visible which function is called.
+const COMPUTED: What = What::Runs("a call of a computed function");
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum What {
-    /// Not PHP, or not to every PHP.
+    /// It is not PHP, or not for every version or configuration of PHP.
     Error,
-    /// What stands behind may not be reached, or come too late.
-    Clients,
+    /// Code after it may not be reached, or too late.
+    Ends,
     /// Other code runs.
     Runs(&'static str),
-    /// A call that may run other code once some has run.
+    /// Calls a function that code which has run may have defined.
     Calls,
     SetsAnyVariable,
-    /// Sets this variable of the environment, or any.
+    /// Sets this environment variable, or any.
     SetsEnvironment(Option<String>),
-    /// Functions and `const` may not be PHP's own.
+    /// Functions and constants may not be PHP's own after it.
     Renames,
 }
 
-/// Where the file sets a name, or may set it.
+/// A place that sets a name, or may set it.
 pub(super) struct Mention<'t> {
     pub(super) name: &'static str,
     pub(super) line: usize,
-    /// The value, where it is a definition in a place that counts.
+    /// None if it is not certain that the place sets the name.
     pub(super) value: Option<Node<'t>>,
 }
 
@@ -138,7 +87,7 @@ pub(super) struct Code<'t> {
     pub(super) text: &'t str,
     pub(super) events: Vec<Occurrence>,
     pub(super) mentions: Vec<Mention<'t>>,
-    /// The functions that it defines, and all that it imports, in lower case, as they stand there.
+    /// The code of each function that the file defines and of each import, by name in lower case.
     pub(super) functions: HashMap<String, String>,
 }
 
@@ -150,7 +99,7 @@ impl<'t> Code<'t> {
         while let Some(node) = walk.next() {
             let at = (!walk.is_in_function()).then(|| node.start_byte());
             let mut note = |what| events.push(Occurrence { what, line: line_of(node), at });
-            // PHP takes less for white space than the parser does.
+            // The parser accepts more as white space than PHP does.
             let before = text.get(end..node.start_byte()).unwrap_or_default();
             let is_usual = |one: char| one.is_ascii_graphic() || " \n\r\t".contains(one);
             if node.is_error() || node.is_missing() || !before.chars().all(is_usual) {
@@ -166,7 +115,7 @@ impl<'t> Code<'t> {
                 if ["constant", "define", "defined", "getenv"].contains(&&*name) {
                     events.push(Occurrence { what: What::Renames, line: line_of(node), at: None });
                 }
-                // Two of one name are neither.
+                // The code of a name that is defined twice equals no known function.
                 functions.entry(name).or_insert_with(String::new).push_str(&squeezed(text, node));
             }
             mentions.extend(mention(text, node, &walk.path));
@@ -175,7 +124,7 @@ impl<'t> Code<'t> {
     }
 }
 
-/// The name of a function that is defined or imported there.
+/// The name of the function that the node defines or imports.
 fn function(text: &str, node: Node<'_>) -> Option<String> {
     let name = match node.kind() {
         "function_definition" => source(text, node.child_by_field_name("name")?),
@@ -191,7 +140,7 @@ fn function(text: &str, node: Node<'_>) -> Option<String> {
 fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
     let is_in_function = walk.is_in_function();
     match node.kind() {
-        // Whether that begins PHP is a setting of PHP, or it does not.
+        // A short tag begins PHP only if PHP is configured so.
         "php_tag" if source(text, node) == "<?" => Some(What::Error),
         "php_tag" if source(text, node) != "<?=" => {
             let next = text.as_bytes().get(node.end_byte());
@@ -201,11 +150,11 @@ fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
         "return_statement" | "exit_statement" | "goto_statement" | "throw_expression"
             if !is_in_function =>
         {
-            Some(What::Clients)
+            Some(What::Ends)
         }
         "name" if !is_in_function => {
             let name = source(text, node).to_ascii_lowercase();
-            matches!(&*name, "die" | "exit" | "__halt_compiler").then_some(What::Clients)
+            matches!(&*name, "die" | "exit" | "__halt_compiler").then_some(What::Ends)
         }
         "include_expression"
         | "include_once_expression"
@@ -215,7 +164,7 @@ fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
             let file =
                 file.strip_prefix('(').and_then(|file| file.strip_suffix(')')).unwrap_or(&file);
             let is_wordpress = !is_in_function && WORDPRESS.contains(&file);
-            Some(if is_wordpress { What::Clients } else { What::Runs("the file required") })
+            Some(if is_wordpress { What::Ends } else { What::Runs("the file required") })
         }
         "dynamic_variable_name" => Some(What::SetsAnyVariable),
         "member_call_expression"
@@ -228,7 +177,7 @@ fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
             // As in `array_map('define', …)`.
             match name.trim_start_matches('\\') {
                 "define" => Some(What::Runs("a call of define")),
-                name if TAKE_A_FUNCTION.iter().any(|(one, _)| *one == name) => Some(WORKED_OUT),
+                name if called_argument(name).is_some() => Some(COMPUTED),
                 name => setter(name),
             }
         }
@@ -239,7 +188,7 @@ fn event(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
 
 fn call(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
     let Some(name) = function_name(text, node) else {
-        return Some(WORKED_OUT);
+        return Some(COMPUTED);
     };
     let arguments = arguments(node);
     let first = arguments.as_ref().and_then(|all| all.first());
@@ -250,41 +199,50 @@ fn call(text: &str, node: Node<'_>, walk: &Walk<'_>) -> Option<What> {
             Some(What::Runs(if is_image { CONFIG_EXTRA } else { "eval" }))
         }
         "define" if first.and_then(|name| literal(text, *name)).is_none() => {
-            Some(What::Runs("a define of a name that is worked out"))
+            Some(What::Runs("a define of a computed name"))
         }
         "parse_str" | "mb_parse_str" if arguments.as_ref().is_some_and(|all| all.len() > 1) => None,
         name => {
-            if let Some((_, place)) = TAKE_A_FUNCTION.iter().find(|(one, _)| *one == name) {
+            if let Some(index) = called_argument(name) {
                 let is_none = name == "ob_start" && arguments.as_ref().is_some_and(Vec::is_empty);
-                let given = arguments.as_ref().and_then(|all| all.get(*place));
-                let is_seen = given
-                    .is_some_and(|given| is_function(*given) || literal(text, *given).is_some());
-                return (!is_seen && !is_none).then_some(WORKED_OUT);
+                let called = arguments.as_ref().and_then(|all| all.get(index));
+                let is_visible = called
+                    .is_some_and(|called| is_function(*called) || literal(text, *called).is_some());
+                return (!is_visible && !is_none).then_some(COMPUTED);
             }
-            let is_harmless = HARMLESS.contains(&name) || walk.is_in_function();
+            let is_harmless = lists(HARMLESS, name) || walk.is_in_function();
             setter(name).or((!is_harmless).then_some(What::Calls))
         }
     }
 }
 
-/// Functions of PHP's own that set or run more than is seen.
+fn lists(names: &str, name: &str) -> bool {
+    names.split(' ').any(|one| one == name)
+}
+
+/// The index of the argument that a function of this name calls.
+fn called_argument(function: &str) -> Option<usize> {
+    TAKE_A_FUNCTION.iter().position(|functions| lists(functions, function))
+}
+
+/// PHP's own functions that set or run something that is not visible.
 fn setter(name: &str) -> Option<What> {
     match name {
         "extract" | "mb_parse_str" | "parse_str" => Some(What::SetsAnyVariable),
         "apache_setenv" | "putenv" => Some(What::SetsEnvironment(None)),
-        name if RUN_CODE.contains(&name) => Some(WORKED_OUT),
+        name if lists(RUN_CODE, name) => Some(COMPUTED),
         _ => None,
     }
 }
 
-/// What is done to PHP's arrays of the environment and of all variables.
+/// What the code does with PHP's arrays of the environment and of global variables.
 fn superglobal(text: &str, node: Node<'_>, path: &[Node<'_>]) -> Option<What> {
     let (parent, above) = path.split_last()?;
     let index = index_of(text, *parent);
     match source(text, node) {
         "$_ENV" | "$_SERVER" if index.is_some() && is_read(text, *parent, above) => None,
         "$_ENV" | "$_SERVER" => Some(What::SetsEnvironment(index)),
-        // One that is the name of a variable is found as such.
+        // `mention` finds the name of a variable that matters.
         "$GLOBALS" if index.is_some_and(|index| !index.starts_with('_') && index != "GLOBALS") => {
             None
         }
@@ -293,7 +251,6 @@ fn superglobal(text: &str, node: Node<'_>, path: &[Node<'_>]) -> Option<What> {
     }
 }
 
-/// Where a name is set, or may be.
 fn mention<'t>(text: &str, node: Node<'t>, path: &[Node<'t>]) -> Option<Mention<'t>> {
     let of = |name, value| Some(Mention { name, line: line_of(node), value });
     match node.kind() {
@@ -312,30 +269,31 @@ fn mention<'t>(text: &str, node: Node<'t>, path: &[Node<'t>]) -> Option<Mention<
             of(name, (path.len() == 2).then_some(value))
         }
         "string" | "encapsed_string" => {
-            let said = literal(text, node)?;
-            let name = match &*said {
+            let content = literal(text, node)?;
+            let name = match &*content {
                 "table_prefix" => TABLE_PREFIX,
-                said => named(said)?,
+                content => named(content)?,
             };
             let call = path.iter().rev().nth(2).and_then(|call| function_name(text, *call));
-            let is_asked = call.is_some_and(|name| READERS.contains(&&*name));
+            let is_only_read = call.is_some_and(|name| READERS.contains(&&*name));
             let is_element = element_of_environment(text, *path.last()?).is_some();
-            if is_asked || is_element || is_in_own_value(text, node, path, name) {
+            if is_only_read || is_element || is_in_own_value(text, node, path, name) {
                 return None;
             }
-            of(name, definition(text, node, path, name).filter(|_| said == name))
+            of(name, definition(text, node, path, name).filter(|_| content == name))
         }
         _ => None,
     }
 }
 
-/// Whether a text stands in the value of what has the same name, as in `define('DB_NAME', 'db_name')`.
+/// Whether a text is part of the value of the constant with this name, as in
+/// `define('DB_NAME', 'db_name')`.
 fn is_in_own_value(text: &str, node: Node<'_>, path: &[Node<'_>], name: &str) -> bool {
     let is_of_name = |place: &Node<'_>| match place.kind() {
         "function_call_expression" => {
             let is_define = function_name(text, *place).as_deref() == Some("define");
             let first = arguments(*place).and_then(|all| all.first().copied());
-            // A long text is no such name, and would be copied again and again.
+            // A long text is no constant's name, and copying it repeatedly would be slow.
             let is_short = |first: &Node<'_>| first.byte_range().len() < 100;
             let first = first.filter(|first| is_define && *first != node && is_short(first));
             first.and_then(|first| literal(text, first)).is_some_and(|first| first == name)
@@ -349,12 +307,12 @@ fn is_in_own_value(text: &str, node: Node<'_>, path: &[Node<'_>], name: &str) ->
     path.iter().rev().take(DEEPEST).any(is_of_name)
 }
 
-/// The constant of that name. PHP 7 can define them without regard to letter case.
+/// The constant of that name. PHP 7 can define constants whose names ignore case.
 fn named(text: &str) -> Option<&'static str> {
     CONSTANTS.into_iter().find(|name| name.eq_ignore_ascii_case(text))
 }
 
-/// The value in `define('X', value);`, at the top level or directly in `if (!defined('X'))`.
+/// The value in `define('X', value);` at the top level or directly in `if (!defined('X'))`.
 fn definition<'t>(text: &str, node: Node<'t>, path: &[Node<'t>], name: &str) -> Option<Node<'t>> {
     let [place @ .., statement, call, _, _] = path else { return None };
     let is_define = function_name(text, *call).as_deref() == Some("define");

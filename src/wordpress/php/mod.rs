@@ -1,9 +1,9 @@
-//! What `wp-config.php` says, by reading it and never by running it.
+//! Reads `wp-config.php` without running it.
 //!
-//! A value is known only where its name is defined in the code exactly once, at the top level or directly
-//! inside `if (!defined('X'))`, as a literal, a concatenation of literals or one of the environment's
-//! forms, and where nothing stands before or behind it that could make another one count: a return, an
-//! error, other code that runs. All else is unknown, and said to be.
+//! A value is known only if the code defines its name exactly once, at the top level or directly inside
+//! `if (!defined('X'))`, as a literal, a concatenation of literals or one of the supported forms that read
+//! the environment, and if nothing before or after it can change the value: a return, an error, other code
+//! that runs. Every other value is unknown and reported as such.
 
 mod code;
 mod rule;
@@ -20,10 +20,9 @@ use thiserror::Error;
 use code::Code;
 use rule::Rule;
 
-/// The largest file that is read, in bytes.
+/// In bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// The constants that matter here; `$table_prefix` is the one variable.
 const CONSTANTS: [&str; 13] = [
     "DB_NAME",
     "DB_USER",
@@ -42,67 +41,46 @@ const CONSTANTS: [&str; 13] = [
 const FLAGS: &str = "MYSQL_CLIENT_FLAGS";
 const TABLE_PREFIX: &str = "$table_prefix";
 
-/// What a `wp-config.php` says.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// The content of a `wp-config.php`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WpConfig {
-    /// What is known, by the constant's name or `$table_prefix`.
+    /// By the constant's name or `$table_prefix`.
     pub known: BTreeMap<&'static str, Setting>,
-    /// What is set there but cannot be known without running it.
     pub unknown: Vec<Unknown>,
-    /// What it runs that is not followed and may set more: the line, and what stands there.
+    /// Code that is not followed and may set more: its line, and what it is.
     pub not_followed: Vec<(usize, &'static str)>,
 }
 
-/// A value that the file sets. Its `Debug` does not show it: it may be a password.
+/// A value that the file sets. `Debug` does not show it: it may be a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The value.
     pub value: String,
-    /// The line, from 1 on.
+    /// Counted from 1.
     pub line: usize,
 }
 
-/// Something that the file sets to what only running it would tell.
+/// A name that the file sets to a value that cannot be known without running it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
     /// The constant's name or `$table_prefix`.
     pub name: &'static str,
-    /// The line, from 1 on.
+    /// Counted from 1.
     pub line: usize,
-    /// Why.
     pub why: String,
 }
 
-/// Why a `wp-config.php` cannot be read.
 #[derive(Debug, Error)]
 pub enum WpConfigError {
-    /// The file system says no.
     #[error("cannot read {path} ({error})")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What it said.
-        error: std::io::Error,
-    },
-    /// It is too large to be one.
-    #[error("{path} is larger than {} MiB; is it a wp-config.php?", LARGEST >> 20)]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is no text.
-    #[error("{path} is not text; is it a wp-config.php?")]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("{path} is larger than {} MiB; check that it is a wp-config.php", LARGEST >> 20)]
+    TooLarge { path: PathBuf },
+    #[error("{path} is not text; check that it is a wp-config.php")]
+    NotText { path: PathBuf },
 }
 
 impl WpConfig {
-    /// Reads a file. `environment` is what the PHP of the site is taken to see.
-    ///
-    /// # Errors
-    /// Any [`WpConfigError`].
+    /// Reads a file. `environment` is assumed to be that of the site's PHP.
     pub fn read(
         path: &Path,
         environment: &BTreeMap<String, String>,
@@ -116,7 +94,7 @@ impl WpConfig {
         Self::decode(&bytes, environment).ok_or_else(not_text)
     }
 
-    /// Reads the bytes of a file; none where they are no text.
+    /// Reads the bytes of a file; none if they are no text.
     pub fn decode(bytes: &[u8], environment: &BTreeMap<String, String>) -> Option<Self> {
         strings::decode(bytes).map(|(text, is_lossy)| Self::parse(&text, is_lossy, environment))
     }
@@ -135,7 +113,7 @@ impl WpConfig {
         let rule = Rule::new(&code, environment, is_lossy);
         config.not_followed = rule.not_followed();
         for name in CONSTANTS.into_iter().chain([TABLE_PREFIX]) {
-            match rule.judge(name) {
+            match rule.evaluate(name) {
                 Some(Ok(setting)) => {
                     config.known.insert(name, setting);
                 }
@@ -146,19 +124,9 @@ impl WpConfig {
         config
     }
 
-    /// What is known of a constant, or of `$table_prefix`.
+    /// The value of a constant or of `$table_prefix`.
     pub fn get(&self, name: &str) -> Option<&Setting> {
         self.known.get(name)
-    }
-}
-
-impl std::fmt::Debug for WpConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WpConfig")
-            .field("known", &self.known)
-            .field("unknown", &self.unknown)
-            .field("not_followed", &self.not_followed)
-            .finish()
     }
 }
 

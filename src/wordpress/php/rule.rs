@@ -1,4 +1,5 @@
-//! The rule by which a value is known, and the values: literals, and what the environment says.
+//! The rule that decides whether a value is known, and the evaluation of literals and of expressions that
+//! read the environment.
 
 use std::collections::BTreeMap;
 
@@ -12,45 +13,27 @@ use super::{
     },
 };
 
-/// The official image's function, without white space.
+/// The function of the official image, without white space.
 const GETENV_DOCKER: &str = concat!(
     "functiongetenv_docker($env,$default){if($fileEnv=getenv($env.'_FILE')){",
     r#"returnrtrim(file_get_contents($fileEnv),"\r\n");}"#,
     "elseif(($val=getenv($env))!==false){return$val;}else{return$default;}}"
 );
-/// What a web server or PHP itself sets for a request.
-const OF_REQUEST: [&str; 18] = [
-    "AUTH_",
-    "CONTENT_",
-    "CONTEXT_",
-    "DOCUMENT_",
-    "FCGI_",
-    "GATEWAY_",
-    "HOME",
-    "HTTP",
-    "PATH",
-    "PHP_",
-    "QUERY_",
-    "REDIRECT_",
-    "REMOTE_",
-    "REQUEST_",
-    "SCRIPT_",
-    "SERVER_",
-    "SSL_",
-    "USER",
-];
+/// Prefixes of variables that a web server or PHP itself sets for a request.
+const OF_REQUEST: &str = "\
+    AUTH_ CONTENT_ CONTEXT_ DOCUMENT_ FCGI_ GATEWAY_ HOME HTTP PATH PHP_ QUERY_ REDIRECT_ \
+    REMOTE_ REQUEST_ SCRIPT_ SERVER_ SSL_ USER";
 
-/// A file, and the environment of the site's PHP.
 pub(super) struct Rule<'a> {
     code: &'a Code<'a>,
     environment: &'a BTreeMap<String, String>,
-    /// The text stands for other bytes where it has a replacement character.
+    /// Replacement characters in the text may stand for other bytes.
     is_lossy: bool,
-    /// The official image may have code to evaluate.
+    /// The official image's `WORDPRESS_CONFIG_EXTRA` may be set.
     has_extra: bool,
 }
 
-/// A variable of the environment; where it is not set, PHP has null or false for it.
+/// A read of an environment variable. If it is not set, the expression is null or false.
 struct Variable {
     value: Option<String>,
     is_null: bool,
@@ -76,14 +59,14 @@ impl<'a> Rule<'a> {
         Self { code, environment, is_lossy, has_extra }
     }
 
-    /// What the file says of a name; none where it does not mention it.
-    pub(super) fn judge(&self, name: &'static str) -> Option<Result<Setting, Unknown>> {
+    /// The value of a name; none if the file does not mention it.
+    pub(super) fn evaluate(&self, name: &'static str) -> Option<Result<Setting, Unknown>> {
         let mut mentions = self.code.mentions.iter().filter(|one| one.name == name);
         let (first, second) = (mentions.next()?, mentions.next());
         let value = match (second, first.value) {
-            (Some(second), _) => Err(format!("line {} sets it as well, or may", second.line)),
+            (Some(second), _) => Err(format!("line {} also sets it, or may", second.line)),
             (None, None) => {
-                Err("it stands where only running the file would tell whether it counts".to_owned())
+                Err("only running the file would show whether its code is reached".to_owned())
             }
             (None, Some(value)) => self.obstacle(name, value.start_byte()).and_then(|()| {
                 if name == FLAGS { self.flags(value, 0) } else { self.value(value, 0) }
@@ -97,7 +80,7 @@ impl<'a> Rule<'a> {
         Some(setting.map_err(|why| Unknown { name, line, why }))
     }
 
-    /// What it runs that is not followed.
+    /// Code that runs and is not followed.
     pub(super) fn not_followed(&self) -> Vec<(usize, &'static str)> {
         let run = |event: &Occurrence| Some((event.line, self.runs(event)?));
         self.code.events.iter().filter_map(run).collect()
@@ -110,8 +93,8 @@ impl<'a> Rule<'a> {
         }
     }
 
-    /// What may make another value count than the one at this place: of a constant the first counts, of a
-    /// variable the last.
+    /// An error if other code may set the value that is set at `place`. For a constant the first definition
+    /// counts, for a variable the last assignment.
     fn obstacle(&self, name: &str, place: usize) -> Result<(), String> {
         let is_variable = name == TABLE_PREFIX;
         let mut has_run = false;
@@ -124,8 +107,8 @@ impl<'a> Rule<'a> {
                 What::Error if is_variable || is_before => {
                     return Err(format!("line {line} is not PHP"));
                 }
-                What::Renames => return Err(format!("line {line} gives functions other names")),
-                What::Clients if is_before => {
+                What::Renames => return Err(format!("line {line} may redefine functions")),
+                What::Ends if is_before => {
                     return Err(format!("the file may end or jump in line {line}"));
                 }
                 What::Calls if is_variable && is_after && has_run => {
@@ -208,7 +191,7 @@ impl<'a> Rule<'a> {
         }
     }
 
-    /// `getenv('X')`, `env('X')`, `$_ENV['X']` and `$_SERVER['X']`; none for anything else.
+    /// `getenv('X')`, `env('X')`, `$_ENV['X']` and `$_SERVER['X']`; none for other expressions.
     fn variable(&self, node: Node<'_>) -> Result<Option<Variable>, String> {
         let text = self.code.text;
         if let Some(name) = element_of_environment(text, node) {
@@ -249,14 +232,11 @@ impl<'a> Rule<'a> {
         };
         if let Some(path) = self.look_up(&format!("{name}_FILE"), node)?.filter(|it| is_true(it)) {
             if !path.starts_with('/') {
-                return Err(format!("{name}_FILE: it names no file by its whole path"));
+                return Err(format!("{name}_FILE: its value is no absolute path"));
             }
-            return match std::fs::read_to_string(path) {
-                Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
-                Err(error) => {
-                    Err(format!("{name}_FILE: cannot read the file that it names ({error})"))
-                }
-            };
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("{name}_FILE: cannot read that file ({error})"))?;
+            return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
         }
         match self.look_up(&name, node)? {
             Some(value) => Ok(value),
@@ -264,7 +244,7 @@ impl<'a> Rule<'a> {
         }
     }
 
-    /// What the environment has at a place of the file.
+    /// The value of an environment variable when the code at `place` runs.
     fn look_up(&self, name: &str, place: Node<'_>) -> Result<Option<String>, String> {
         let may_set = |event: &&Occurrence| match &event.what {
             What::Runs(_) => self.runs(event).is_some(),
@@ -276,7 +256,7 @@ impl<'a> Rule<'a> {
         if let Some(event) = self.code.events.iter().filter(is_before).find(may_set) {
             return Err(format!("line {} may set that environment variable", event.line));
         }
-        if OF_REQUEST.iter().any(|of_request| name.starts_with(of_request)) {
+        if OF_REQUEST.split(' ').any(|prefix| name.starts_with(prefix)) {
             return Err(of_request());
         }
         match self.environment.get(name) {
@@ -285,13 +265,13 @@ impl<'a> Rule<'a> {
         }
     }
 
-    /// PHP's own constants, joined by `|`.
+    /// PHP's constants, joined by `|`.
     fn flags(&self, node: Node<'_>, depth: usize) -> Result<String, String> {
         let field = |name| node.child_by_field_name(name);
         let name = source(self.code.text, node).trim_start_matches('\\');
         let is_or = || field("operator").is_some_and(|it| source(self.code.text, it) == "|");
         match (node.kind(), field("left"), field("right")) {
-            // `use const` may make another one of it.
+            // `use const` may redefine it.
             ("name" | "qualified_name", ..)
                 if name.starts_with("MYSQLI_CLIENT_")
                     && !self.code.functions.contains_key(&name.to_ascii_lowercase()) =>
@@ -312,12 +292,11 @@ fn is_image(code: &Code<'_>) -> bool {
     code.functions.get("getenv_docker").is_none_or(|text| text == GETENV_DOCKER)
 }
 
-/// As PHP judges a text.
+/// As PHP converts a text to a boolean.
 fn is_true(value: &str) -> bool {
     !matches!(value, "" | "0")
 }
 
-/// It, or the web server.
 fn of_request() -> String {
     "it depends on the request".to_owned()
 }

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-/// The text of a file. As PHP does not mind bytes that are not UTF-8, they become replacement characters:
-/// whether there were any is told as well. None where it is no text.
+/// The text of a file, and whether replacement characters stand for bytes that are not UTF-8, which PHP
+/// accepts. None if it is no text.
 pub(super) fn decode(bytes: &[u8]) -> Option<(String, bool)> {
     let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
     let is_lossy = matches!(text, Cow::Owned(_));
     (!bytes.contains(&0)).then(|| (text.into_owned(), is_lossy))
 }
 
-/// What stands between single quotes: only `\\` and `\'` are escapes.
+/// Unescapes the content of single quotes: only `\\` and `\'` are escapes.
 pub(super) fn single_quoted(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw.chars().peekable();
@@ -26,8 +26,8 @@ pub(super) fn single_quoted(raw: &str) -> String {
     text
 }
 
-/// What an escape sequence in double quotes or a heredoc stands for
-/// (<https://www.php.net/manual/en/language.types.string.php>). None where it is no text.
+/// Unescapes a sequence in double quotes or a heredoc
+/// (<https://www.php.net/manual/en/language.types.string.php>). None if the result is no text.
 pub(super) fn double_quoted(sequence: &str) -> Option<String> {
     let rest = sequence.strip_prefix('\\')?;
     let simple = match rest {
@@ -46,7 +46,7 @@ pub(super) fn double_quoted(sequence: &str) -> Option<String> {
         return Some(simple.to_owned());
     }
     let byte = |number: u32| {
-        // A byte above ASCII is half of a character at best.
+        // A byte above ASCII is only a part of a character.
         u8::try_from(number).ok().filter(u8::is_ascii).map(|byte| char::from(byte).to_string())
     };
     if let Some(hex) = rest.strip_prefix("u{").and_then(|rest| rest.strip_suffix('}')) {
@@ -58,6 +58,6 @@ pub(super) fn double_quoted(sequence: &str) -> Option<String> {
     if rest.bytes().all(|digit| (b'0'..=b'7').contains(&digit)) {
         return byte(u32::from_str_radix(rest, 8).ok()? & 0xFF);
     }
-    // Anything else is the two characters that it is.
+    // Anything else is no escape.
     Some(sequence.to_owned())
 }

@@ -1,18 +1,19 @@
-//! The parsed text: a walk through it, and its small parts.
+//! Helpers for the syntax tree.
 
 use tree_sitter::{Node, TreeCursor};
 
 use super::strings::{double_quoted, single_quoted};
 
-/// Deeper nesting than this is no configuration that a person wrote.
+/// The most levels of nested expressions that are followed.
 pub(super) const DEEPEST: usize = 100;
 
-/// Every node, each before those within it.
+/// Iterates over all nodes, parents before children.
 pub(super) struct Walk<'t> {
     cursor: TreeCursor<'t>,
     is_begun: bool,
-    /// What the node stands in, the outermost first.
+    /// The ancestors of the current node, the root first.
     pub(super) path: Vec<Node<'t>>,
+    /// How many of them are functions.
     functions: usize,
 }
 
@@ -64,8 +65,8 @@ pub(super) fn source<'t>(text: &'t str, node: Node<'_>) -> &'t str {
     text.get(node.byte_range()).unwrap_or_default()
 }
 
-/// The text of a node without comments and white space; none of a long one, which is none of those
-/// that are known by it.
+/// The text of a node without comments and white space, to compare with short texts: empty for a long
+/// node.
 pub(super) fn squeezed(text: &str, node: Node<'_>) -> String {
     let mut all = String::new();
     if node.byte_range().len() > 2_000 {
@@ -80,21 +81,20 @@ pub(super) fn squeezed(text: &str, node: Node<'_>) -> String {
     all
 }
 
-/// What stands in a node, comments aside.
+/// The named children of a node without comments.
 pub(super) fn parts(node: Node<'_>) -> Vec<Node<'_>> {
     let mut cursor = node.walk();
     node.named_children(&mut cursor).filter(|one| one.kind() != "comment").collect()
 }
 
-/// The name of the function that is called, in lower case as PHP compares it; none where that is
-/// worked out.
+/// The name of the called function, in lower case, as PHP ignores case; none if it is computed.
 pub(super) fn function_name(text: &str, call: Node<'_>) -> Option<String> {
     let name = call.child_by_field_name("function")?;
     let is_name = matches!(name.kind(), "name" | "qualified_name");
     is_name.then(|| source(text, name).trim_start_matches('\\').to_ascii_lowercase())
 }
 
-/// The arguments of a call; none where they are more than a short list of values.
+/// The arguments of a call; none if they are named, unpacked or many.
 pub(super) fn arguments(call: Node<'_>) -> Option<Vec<Node<'_>>> {
     let list = call.child_by_field_name("arguments").filter(|list| list.child_count() < 20)?;
     let value = |one| match parts(one)[..] {
@@ -131,13 +131,13 @@ pub(super) fn index_of(text: &str, element: Node<'_>) -> Option<String> {
     literal(text, index)
 }
 
-/// The variable of the environment that `$_ENV['X']` or `$_SERVER['X']` is.
+/// The name of the environment variable in `$_ENV['X']` or `$_SERVER['X']`.
 pub(super) fn element_of_environment(text: &str, node: Node<'_>) -> Option<String> {
     let index = index_of(text, node)?;
     matches!(source(text, node.named_child(0)?), "$_ENV" | "$_SERVER").then_some(index)
 }
 
-/// Whether a variable is only read by what it stands in.
+/// Whether the code around a variable only reads it.
 pub(super) fn is_read(text: &str, node: Node<'_>, path: &[Node<'_>]) -> bool {
     let Some(parent) = path.last() else { return false };
     match parent.kind() {

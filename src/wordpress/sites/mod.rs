@@ -1,7 +1,7 @@
-//! Which sites the plugin would write a domain record for.
+//! Decides for which sites the plugin would write a domain record.
 //!
-//! A record that the plugin would not have written can send all visitors of a host to one site, so
-//! whatever is in doubt gets none.
+//! A record that the plugin would not have written can send all visitors of a host to one site, so in doubt
+//! a site gets none.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,73 +11,64 @@ use thiserror::Error;
 use super::{Mapping, Network, forms::BaseDomains};
 use crate::domain::{DomainName, InvalidDomain};
 
-/// The domain table's column takes so many bytes; the sites' own takes more.
+/// The width of the domain table's column; that of the `blogs` table is wider.
 const LONGEST_RECORD: usize = 191;
 
-/// A site without any domain record, and its own domain.
+/// A site without a domain record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
-    /// Its id.
     pub blog_id: i64,
-    /// Its own domain.
+    /// From the `blogs` table.
     pub domain: DomainName,
-    /// Its path.
     pub path: String,
-    /// Whether the plugin would have written a record for it.
+    /// An error if the plugin would not have written a record.
     pub record: Result<(), NoRecord>,
 }
 
-/// Why a site gets no domain record, whatever the operator's settings are.
+/// Why a site gets no domain record, regardless of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum NoRecord {
-    /// The plugin removes nothing then, and neither do we.
     #[error("it is archived, spam or deleted")]
     Gone,
-    /// The main site of a network stands on it, or WordPress takes it for the network's own.
+    /// A network or its main site has it, or WordPress treats it as the network's own.
     #[error("its domain is a network's own")]
     NetworkDomain,
-    /// Visitors of the network's own domain come to it.
     #[error("it is a network's main site")]
     MainSite,
-    /// It lives in a path of a host that belongs to others.
     #[error("its path is not the network's")]
     OtherPath,
-    /// A record could serve only one of them.
+    /// A record would serve only one of them.
     #[error("another site has its domain too")]
     SharedDomain,
-    /// Sites that customers order live in its paths or below it.
+    /// Customers' sites are created in its paths or subdomains.
     #[error("checkout forms share its domain")]
     BaseDomain,
-    /// The plugin takes each domain once.
+    /// The plugin accepts each domain once.
     #[error("the domain table has its domain for another site")]
     HasRowElsewhere,
-    /// WordPress serves a name with and without `www.` by one record.
+    /// One record serves a name with and without `www.`.
     #[error("another site or row has its domain with www. or without")]
     TwinElsewhere,
-    /// The plugin takes neither wildcards nor long names.
+    /// The plugin accepts neither wildcards nor long names.
     #[error("the domain table cannot hold its domain")]
     DoesNotFit,
-    /// Half way through a rename by hand it looks like this.
-    #[error(
-        "no site stands at the network's own address, so which one is the main site is not known"
-    )]
+    /// As in the middle of a manual rename.
+    #[error("no site has the network's own address, so it is not known which one is the main site")]
     MainSiteUnknown,
-    /// `DOMAIN_CURRENT_SITE` is set, but to what is not known.
-    #[error("what wp-config.php sets DOMAIN_CURRENT_SITE to is not known")]
+    #[error("the value of DOMAIN_CURRENT_SITE in wp-config.php is not known")]
     CurrentSiteUnknown,
-    /// The checkout forms cannot be read.
-    #[error("which domains the checkout forms share is not known")]
+    #[error("it is not known which domains the checkout forms share")]
     BaseDomainsUnknown,
 }
 
 impl NoRecord {
-    /// What stands in the way only because something is not known.
+    /// The reasons that only mean that something is not known.
     pub const DOUBTS: [Self; 3] =
         [Self::MainSiteUnknown, Self::CurrentSiteUnknown, Self::BaseDomainsUnknown];
 
-    /// Whether the site's own domain is desired at Closte all the same: nobody else can have it.
-    pub fn is_wanted_still(self) -> bool {
+    /// Whether the site's own domain is desired nevertheless: no other site can have it.
+    pub fn is_still_desired(self) -> bool {
         match self {
             Self::Gone
             | Self::NetworkDomain
@@ -94,14 +85,13 @@ impl NoRecord {
         }
     }
 
-    /// A stable word for programs.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
 impl Network {
-    /// Why a site gets no domain record, with the remedy where there is one.
+    /// The reason with its remedy, if there is one.
     pub fn why_not(&self, reason: NoRecord) -> String {
         match (reason, &self.base_domains) {
             (NoRecord::CurrentSiteUnknown, _) => format!("{reason}: set wordpress.current_site"),
@@ -111,19 +101,17 @@ impl Network {
     }
 }
 
-/// `DOMAIN_CURRENT_SITE`, which WordPress takes for the network's domain whatever the tables say.
+/// `DOMAIN_CURRENT_SITE`, which WordPress uses as the network's domain instead of the table's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum CurrentSite {
-    /// It is not set.
     #[default]
     Unset,
-    /// It is this.
     Known(String),
-    /// It is set, but to what is not known.
+    /// It is, or may be, set to a value that is not known.
     Unknown,
 }
 
-/// A row of the `site` table: a network.
+/// A row of the `site` table.
 #[derive(Debug, Clone)]
 pub(super) struct NetworkRow {
     pub(super) id: i64,
@@ -131,46 +119,42 @@ pub(super) struct NetworkRow {
     pub(super) path: String,
 }
 
-/// A row of the `blogs` table: a site of any network.
+/// A row of the `blogs` table.
 #[derive(Debug, Clone)]
 pub(super) struct Blog {
     pub(super) id: i64,
     pub(super) network: i64,
-    /// As it stands there: it may be no text.
+    /// As stored: it may be no text.
     pub(super) domain: Box<[u8]>,
     pub(super) path: Box<[u8]>,
     /// Archived, spam or deleted.
     pub(super) is_gone: bool,
 }
 
-/// What the sites are judged by.
+/// What decides about the sites.
 pub(super) struct SiteFacts<'a> {
-    /// The network that is kept.
+    /// The network that is synchronised.
     pub(super) network: &'a NetworkRow,
-    /// All of the installation.
+    /// All of the installation, ordered by id.
     pub(super) networks: &'a [NetworkRow],
     pub(super) current_site: &'a CurrentSite,
-    /// The main site of each network, as WordPress noted it.
+    /// The stored main site of each network.
     pub(super) main_sites: &'a HashMap<i64, i64>,
-    /// None where they are not known.
+    /// None if they are not known.
     pub(super) bases: Option<&'a BaseDomains>,
     pub(super) mappings: &'a [Mapping],
-    /// The sites that have a row, readable or not.
+    /// The sites that have a row, valid or not.
     pub(super) recorded: &'a HashSet<i64>,
 }
 
-/// The sites of the network, sorted out.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
-    /// Those without any record.
     pub(super) sites_without_record: Vec<Site>,
-    /// How many of them stand on the network's own domain, and are not among these.
+    /// The number of further sites without a record, on the network's own domain.
     pub(super) on_own_domain: usize,
-    /// The domains of all other sites of the installation, where no row has them.
+    /// See [`Network::without_row`].
     pub(super) without_row: Vec<(i64, DomainName)>,
-    /// Those whose domain is none.
     pub(super) invalid: Vec<(i64, Box<[u8]>, InvalidDomain)>,
-    /// The domains of the networks and of their main sites, and `DOMAIN_CURRENT_SITE`.
     pub(super) network_domains: Vec<DomainName>,
 }
 
@@ -179,12 +163,12 @@ impl SiteFacts<'_> {
         let names = self.own_domains().filter_map(|name| name.parse().ok());
         let mut sorted = Sorted { network_domains: names.collect(), ..Sorted::default() };
         let is_main = |blog: &&Blog| {
-            self.main_sites.get(&blog.network) == Some(&blog.id) || self.is_at_its_networks(blog)
+            self.main_sites.get(&blog.network) == Some(&blog.id) || self.has_networks_address(blog)
         };
         let mains: HashSet<i64> = blogs.iter().filter(is_main).map(|blog| blog.id).collect();
         let mut main_is_known = false;
         for blog in blogs.iter().filter(|blog| mains.contains(&blog.id)) {
-            main_is_known |= blog.network == self.network.id && self.is_at_its_networks(blog);
+            main_is_known |= blog.network == self.network.id && self.has_networks_address(blog);
             sorted.network_domains.extend(DomainName::from_bytes(&blog.domain));
         }
 
@@ -212,11 +196,11 @@ impl SiteFacts<'_> {
             return sorted;
         }
         let holders = Holders::of(&candidates, blogs, self.mappings);
-        // One that is no name, such as `localhost`, is compared as it stands.
+        // One that is no domain name, such as `localhost`, is compared as text.
         let as_name = |text: &str| text.parse::<DomainName>().map(String::from);
         let own = self.own_domains().map(|text| as_name(text).unwrap_or(text.to_lowercase()));
         let own: HashSet<String> = own.map(|name| bare(&name).to_owned()).collect();
-        let judge = |(blog, domain): &(&Blog, DomainName)| {
+        let evaluate = |(blog, domain): &(&Blog, DomainName)| {
             Err(if blog.is_gone {
                 NoRecord::Gone
             } else if own.contains(bare(domain.as_str())) {
@@ -226,10 +210,10 @@ impl SiteFacts<'_> {
             } else if !is_same_path(&blog.path, self.network.path.as_bytes()) {
                 NoRecord::OtherPath
             } else {
-                return self.judge_domain(blog, domain, holders.get(domain), main_is_known);
+                return self.evaluate_domain(blog, domain, holders.get(domain), main_is_known);
             })
         };
-        let records: Vec<_> = candidates.iter().map(judge).collect();
+        let records: Vec<_> = candidates.iter().map(evaluate).collect();
         let site = |((blog, domain), record): ((&Blog, DomainName), _)| {
             let path = String::from_utf8_lossy(&blog.path).into_owned();
             Site { blog_id: blog.id, domain, path, record }
@@ -238,14 +222,14 @@ impl SiteFacts<'_> {
         sorted
     }
 
-    fn judge_domain(
+    fn evaluate_domain(
         &self,
         blog: &Blog,
         domain: &DomainName,
         held: Held,
         main_is_known: bool,
     ) -> Result<(), NoRecord> {
-        let doubt = if held.sites > 1 {
+        let reason = if held.sites > 1 {
             NoRecord::SharedDomain
         } else if self.bases.is_some_and(|bases| bases.contains(bare(domain.as_str()))) {
             NoRecord::BaseDomain
@@ -264,18 +248,17 @@ impl SiteFacts<'_> {
         } else {
             return Ok(());
         };
-        Err(doubt)
+        Err(reason)
     }
 
-    /// Whether a site stands where its network's main site does.
-    fn is_at_its_networks(&self, blog: &Blog) -> bool {
+    /// Whether a site has the domain and the path of its network.
+    fn has_networks_address(&self, blog: &Blog) -> bool {
         let domain = bare_bytes(&blog.domain);
         let is_there = |name: &str| bare_bytes(name.as_bytes()).eq_ignore_ascii_case(domain);
-        // They come in the order of their ids.
         let found = self.networks.binary_search_by_key(&blog.network, |network| network.id);
         found.ok().and_then(|index| self.networks.get(index)).is_some_and(|network| {
-            let is_kept = network.id == self.network.id;
-            let is_current = || is_kept && self.current_site_name().is_some_and(is_there);
+            let is_current =
+                || network.id == self.network.id && self.current_site_name().is_some_and(is_there);
             is_same_path(&blog.path, network.path.as_bytes())
                 && (is_there(&network.domain) || is_current())
         })
@@ -294,18 +277,16 @@ impl SiteFacts<'_> {
     }
 }
 
-/// Who else has a candidate's domain.
+/// How many sites and rows have a domain.
 #[derive(Debug, Clone, Copy, Default)]
 struct Held {
-    /// How many sites have exactly this domain, the candidate itself included.
     sites: u32,
-    /// How many rows do.
     rows: u32,
-    /// How many sites and rows have it with `www.` where it has none, or the other way round.
+    /// Sites and rows that have it with `www.` added or removed.
     twins: u32,
 }
 
-/// Counts for the names of candidates only: most sites have a record.
+/// Counts only the names of candidates: most sites have a record.
 struct Holders<'a>(HashMap<&'a str, [Held; 2]>);
 
 impl<'a> Holders<'a> {
@@ -336,7 +317,7 @@ impl<'a> Holders<'a> {
     }
 }
 
-/// The name without `www.` in front.
+/// The name without leading `www.`.
 pub(super) fn bare(name: &str) -> &str {
     name.strip_prefix("www.").unwrap_or(name)
 }
@@ -352,7 +333,7 @@ fn has_www(name: &DomainName) -> bool {
     name.as_str().starts_with("www.")
 }
 
-/// An empty path is the same as `/`.
+/// An empty path equals `/`.
 fn is_same_path(one: &[u8], other: &[u8]) -> bool {
     without_slashes(one).eq_ignore_ascii_case(without_slashes(other))
 }
@@ -362,7 +343,7 @@ fn without_slashes(path: &[u8]) -> &[u8] {
     path.strip_suffix(b"/").unwrap_or(path)
 }
 
-/// Whether the plugin takes the domain for a record: as it stands, no wildcard, and not too long.
+/// Whether the plugin accepts the domain as it is stored: no wildcard, and not too long.
 fn fits_a_record(stored: &[u8], domain: &DomainName) -> bool {
     let last = domain.as_str().rsplit('.').next().unwrap_or_default();
     stored.eq_ignore_ascii_case(domain.as_str().as_bytes())

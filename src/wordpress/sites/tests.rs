@@ -66,7 +66,16 @@ impl Case {
         facts.sort_out(&self.blogs)
     }
 
-    /// What site 2 gets.
+    fn rename(&mut self, to: &str) {
+        self.network.domain = to.to_owned();
+        self.networks[0].domain = to.to_owned();
+    }
+
+    fn records(&self) -> Vec<Result<(), NoRecord>> {
+        self.sorted().sites_without_record.iter().map(|site| site.record).collect()
+    }
+
+    /// The decision about site 2.
     fn record(&self) -> Result<(), NoRecord> {
         let sites_without_record = self.sorted().sites_without_record;
         sites_without_record.into_iter().find(|site| site.blog_id == 2).unwrap().record
@@ -74,7 +83,7 @@ impl Case {
 }
 
 #[test]
-fn only_a_site_that_the_plugin_would_have_written_a_record_for_gets_one() {
+fn a_site_gets_only_a_record_that_the_plugin_would_have_written() {
     let alone = |domain| case(&[(2, domain, "/")]);
     let alpha = || alone("alpha.network.example");
     assert_eq!(alpha().record(), Ok(()));
@@ -82,13 +91,9 @@ fn only_a_site_that_the_plugin_would_have_written_a_record_for_gets_one() {
     assert_eq!(case(&[(2, "alpha.example", "")]).record(), Ok(()));
     let known = |name: &str| CurrentSite::Known(name.to_owned());
     let bases = |name: &str| Some(BaseDomains::from([name.to_owned()]));
-    let rename = |case: &mut Case, to: &str| {
-        case.network.domain = to.to_owned();
-        case.networks[0].domain = to.to_owned();
-    };
     for (number, (case, reason)) in [
         (alpha().with(|it| it.blogs[2].is_gone = true), NoRecord::Gone),
-        // The sites: a host of their own that is shared by paths.
+        // Sites in paths of one host.
         (case(&[(2, "example.com", "/alice/"), (3, "example.com", "/bob/")]), NoRecord::OtherPath),
         (case(&[(2, "a.example", "/"), (3, "a.example", "/x/")]), NoRecord::SharedDomain),
         (
@@ -122,8 +127,8 @@ fn only_a_site_that_the_plugin_would_have_written_a_record_for_gets_one() {
             alone(&format!("{}.example", ["a".repeat(60).as_str(); 4].join("."))),
             NoRecord::DoesNotFit,
         ),
-        // Half way through a rename by hand, either way round.
-        (alpha().with(|it| rename(it, "new.example")), NoRecord::MainSiteUnknown),
+        // In the middle of a manual rename, in either order.
+        (alpha().with(|it| it.rename("new.example")), NoRecord::MainSiteUnknown),
         (
             alpha().with(|it| it.blogs[0] = blog(1, 1, "new.example", "/")),
             NoRecord::MainSiteUnknown,
@@ -131,7 +136,7 @@ fn only_a_site_that_the_plugin_would_have_written_a_record_for_gets_one() {
         (
             alpha().with(|it| {
                 it.main_sites.insert(1, 1);
-                rename(it, "new.example");
+                it.rename("new.example");
             }),
             NoRecord::MainSiteUnknown,
         ),
@@ -146,29 +151,20 @@ fn only_a_site_that_the_plugin_would_have_written_a_record_for_gets_one() {
 }
 
 #[test]
-fn the_main_site_never_gets_one_wherever_its_network_stands() {
-    // A network on www., its main site without.
-    let www = case(&[]).with(|it| {
-        it.network.domain = "www.network.example".to_owned();
-        it.networks[0].domain = "www.network.example".to_owned();
-    });
-    let sites_without_record = www.sorted().sites_without_record;
-    assert_eq!(
-        (sites_without_record.len(), sites_without_record[0].record),
-        (1, Err(NoRecord::NetworkDomain))
-    );
-    // DOMAIN_CURRENT_SITE is another name than the table's, and the main site stands on it.
+fn the_main_site_never_gets_a_record() {
+    // A network with www., and its main site without.
+    let www = case(&[]).with(|it| it.rename("www.network.example"));
+    assert_eq!(www.records(), [Err(NoRecord::NetworkDomain)]);
+    // DOMAIN_CURRENT_SITE differs from the table, and the main site has that name.
     let other = case(&[(2, "alpha.network.example", "/")]).with(|it| {
         it.blogs[0] = blog(1, 1, "live.example", "/");
         it.current_site = CurrentSite::Known("live.example".to_owned());
     });
-    let records: Vec<_> =
-        other.sorted().sites_without_record.iter().map(|site| site.record).collect();
-    assert_eq!(records, [Err(NoRecord::NetworkDomain), Ok(())]);
+    assert_eq!(other.records(), [Err(NoRecord::NetworkDomain), Ok(())]);
 }
 
 #[test]
-fn the_networks_own_names_are_those_of_networks_main_sites_and_wp_config() {
+fn network_domains_are_those_of_networks_main_sites_and_wp_config() {
     let sorted = case(&[(2, "main.example", "/")])
         .with(|it| {
             it.main_sites.insert(1, 2);
@@ -233,7 +229,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn whatever_stands_there_no_record_takes_a_host_from_anybody(case in any_case()) {
+    fn no_record_takes_a_host_from_another_site(case in any_case()) {
         let sorted = case.sorted();
         for site in sorted.sites_without_record.iter().filter(|site| site.record.is_ok()) {
             let own = case.blogs.iter().find(|blog| blog.id == site.blog_id).unwrap();
@@ -251,14 +247,14 @@ proptest! {
             match &case.current_site {
                 CurrentSite::Known(current) => prop_assert!(!is_same(current)),
                 CurrentSite::Unset => {}
-                CurrentSite::Unknown => prop_assert!(false, "not known"),
+                CurrentSite::Unknown => prop_assert!(false, "it is not known"),
             }
             for other in case.blogs.iter().filter(|other| other.id != site.blog_id) {
                 prop_assert!(!is_same(&String::from_utf8_lossy(&other.domain)));
             }
             prop_assert!(!case.mappings.iter().any(|row| is_same(row.domain.as_str())));
         }
-        // Each site without a row is somewhere.
+        // Each site without a row is counted once.
         let of_network = |blog: &&Blog| blog.network == 1 && !case.recorded.contains(&blog.id);
         let all = case.blogs.iter().filter(of_network).count();
         let gone = case.blogs.iter().filter(of_network);

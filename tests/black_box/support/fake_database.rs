@@ -1,4 +1,4 @@
-//! A database server on the wire that says what a test wants it to.
+//! A database server that sends what a test defines.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Random bytes, as far as anybody can tell.
+/// Stands for random bytes.
 pub const NONCE: &[u8; 20] = b"abcdefghijklmnopqrst";
 const SSL: u32 = 1 << 11;
 const CAPABILITIES: u32 = 0x0008_a60f;
@@ -23,14 +23,14 @@ const CAPABILITIES: u32 = 0x0008_a60f;
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// One client.
+/// The connection to one client.
 pub struct Peer {
     stream: Box<dyn Stream>,
     sequence: u8,
     database: FakeDatabase,
 }
 
-/// What all clients of a fake server sent, and how many there were.
+/// A server, and what its clients have sent.
 #[derive(Clone, Default)]
 pub struct FakeDatabase {
     pub port: u16,
@@ -42,7 +42,7 @@ pub struct FakeDatabase {
 type Script = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
 impl FakeDatabase {
-    /// Plays this to every client that comes over TCP. It ends with the test.
+    /// Runs the script with every client over TCP. It ends with the test.
     pub async fn start(play: fn(Peer) -> Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let database = Self { port: listener.local_addr().unwrap().port(), ..Self::default() };
@@ -77,12 +77,12 @@ impl FakeDatabase {
         self.clients.load(Ordering::Relaxed)
     }
 
-    /// How many bytes it got rid of.
+    /// The number of bytes that it has sent.
     pub fn sent(&self) -> usize {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Whether a client has sent this, within TLS or without.
+    /// Whether a client has sent these bytes, with or without TLS.
     pub fn received(&self, bytes: &[u8]) -> bool {
         self.received.lock().unwrap().windows(bytes.len()).any(|part| part == bytes)
     }
@@ -110,13 +110,13 @@ impl Peer {
         Ok(payload)
     }
 
-    /// Greets, and takes the answer.
+    /// Returns the client's answer.
     pub async fn greet(&mut self, plugin: &str) -> io::Result<Vec<u8>> {
         self.send(&greeting(plugin, CAPABILITIES)).await?;
         self.receive().await
     }
 
-    /// Greets, goes over to TLS, and takes the answer.
+    /// Sends the greeting, starts TLS, and receives the answer.
     pub async fn greet_with_tls(mut self, plugin: &str, tls: TlsAcceptor) -> io::Result<Self> {
         self.send(&greeting(plugin, CAPABILITIES | SSL)).await?;
         let request = self.receive().await?;
@@ -131,32 +131,32 @@ impl Peer {
         self.send(&[0, 0, 0, 2, 0, 0, 0]).await
     }
 
-    /// Asks for another way to log in, and takes the answer.
+    /// Requests another authentication plugin, and returns the client's answer.
     pub async fn switch_to(&mut self, plugin: &str) -> io::Result<Vec<u8>> {
         self.send(&[b"\xfe", plugin.as_bytes(), b"\0", NONCE, b"\0"].concat()).await?;
         self.receive().await
     }
 
-    /// Lets everybody in, agrees to all statements, and stops at the first question.
-    pub async fn up_to_a_question(&mut self) -> io::Result<()> {
+    /// Accepts any login and all statements up to the first query.
+    pub async fn up_to_a_query(&mut self) -> io::Result<()> {
         self.greet("mysql_native_password").await?;
         self.ok().await?;
-        self.up_to_a_question_after_login().await
+        self.up_to_a_query_after_login().await
     }
 
-    pub async fn up_to_a_question_after_login(&mut self) -> io::Result<()> {
+    pub async fn up_to_a_query_after_login(&mut self) -> io::Result<()> {
         loop {
             let command = self.receive().await?;
-            // A statement, or in other clients the preparation of one.
-            let is_question = command[0] == 0x16 || command[1..].starts_with(b"SELECT");
-            if is_question {
+            // A query, or in other clients the preparation of one.
+            let is_query = command[0] == 0x16 || command[1..].starts_with(b"SELECT");
+            if is_query {
                 return Ok(());
             }
             self.ok().await?;
         }
     }
 
-    /// Answers this question and all that follow in the same way.
+    /// Sends this error for this query and for all others.
     pub async fn no_such_table(&mut self) -> io::Result<()> {
         loop {
             self.send(b"\xff\x7a\x04#42S02no such table, but a login").await?;
@@ -164,7 +164,7 @@ impl Peer {
         }
     }
 
-    /// The description of as many columns as are asked for, and its end.
+    /// Describes five columns, as each query has.
     pub async fn columns(&mut self) -> io::Result<()> {
         self.send(&[5]).await?;
         for _ in 0..5 {

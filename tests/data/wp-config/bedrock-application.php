@@ -1,5 +1,5 @@
 <?php
-/** The base of all environments; a file for each may say otherwise. */
+/** The base of all environments; a file for each may override it. */
 use Roots\WPConfig\Config;
 use function Env\env;
 

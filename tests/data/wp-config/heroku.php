@@ -1,6 +1,6 @@
 <?php
 /**
- * WordPress on Heroku: the database is what an add-on's variable says.
+ * WordPress on Heroku: an add-on's variable sets the database.
  */
 
 // ** The database's address comes as one URL ** //

@@ -1,4 +1,4 @@
-//! Any bytes as the plugin's settings: what is read is in bounds.
+//! Arbitrary bytes as the plugin's settings: values are in bounds, and errors are short.
 #![no_main]
 
 use closte_sync::wordpress::{PluginSettings, closte_integration};

@@ -1,5 +1,5 @@
-//! Any text as a configuration file, and each of its lines as a variable and a flag: all is understood
-//! or refused, and a secret is in no message.
+//! Arbitrary text as a configuration file, and each of its lines as an environment variable and a flag: it
+//! is read or refused, and no message contains a secret.
 #![no_main]
 
 use std::{collections::BTreeMap, fs};
@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
     let pairs = || text.lines().filter_map(|line| line.split_once('='));
     let trim = |(key, value): (&str, &str)| (key.trim().to_owned(), value.trim().to_owned());
     let mut environment: BTreeMap<String, String> = pairs()
-        // Files of this machine are not what is tried here.
+        // Files of this machine must not affect the result.
         .filter(|(key, _)| !key.trim().ends_with("_FILE"))
         .map(trim)
         .map(|(key, value)| {

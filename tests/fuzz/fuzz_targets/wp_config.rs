@@ -1,4 +1,4 @@
-//! Any bytes as a wp-config.php: they are read or not, and nothing that was not understood is repeated.
+//! Arbitrary bytes as a wp-config.php: lines are in bounds, and every unknown value has a reason.
 #![no_main]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! PHP itself has the last word: what is known of a file is what it says after it ran.
+//! Compares what is read from files with what PHP itself has after running them.
 
 use std::{
     path::Path,
@@ -8,7 +8,7 @@ use std::{
 
 use super::*;
 
-/// Says what holds after a file ran, and nothing where it is no PHP.
+/// Prints the values after a file ran; null if it is no valid PHP.
 const ASK: &str = r#"
     register_shutdown_function(function () use ($argv) {
         $kinds = [E_ERROR, E_PARSE, E_COMPILE_ERROR, E_CORE_ERROR];
@@ -27,33 +27,29 @@ const ASK: &str = r#"
     require $argv[1];
 "#;
 
-/// What a file sets when PHP comes to its end.
+/// The variable that a file sets in its last line.
 const END: &str = "$end_of_file";
 const LAST_LINE: &str = "$end_of_file = 'reached';";
 
-/// Where it is not, there is nothing to compare with.
 static IS_INSTALLED: LazyLock<bool> =
     LazyLock::new(|| Command::new("php").arg("--version").stdout(Stdio::null()).status().is_ok());
 
-/// The constants and variables, by what PHP makes of them; none where it fails.
+/// The values of the constants and variables after PHP ran the file; none if it fails.
 fn ask(file: &Path, environment: &BTreeMap<String, String>) -> Option<BTreeMap<String, Json>> {
     let output = Command::new("php")
         .args(["-n", "-d", "variables_order=EGPCS", "-r", ASK, "--"])
         .arg(file)
-        // The flags are constants of an extension that need not be there.
+        // The flags' constants are those of an extension that may not be installed.
         .args(CONSTANTS.iter().filter(|name| **name != FLAGS))
         .args([TABLE_PREFIX, END])
         .env_clear()
         .envs(environment)
         .output()
         .unwrap();
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        let said = String::from_utf8_lossy(&output.stdout);
-        panic!("{error}: {said} {}", String::from_utf8_lossy(&output.stderr))
-    })
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-/// As PHP makes a text of it.
+/// As PHP converts a value to a text.
 fn as_text(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
@@ -63,12 +59,12 @@ fn as_text(value: &Json) -> String {
     }
 }
 
-/// What is known is true, and what is true is known, or said not to be.
+/// Known values are those of PHP, and every value of PHP is known or reported as unknown.
 fn compare(file: &Path, environment: &BTreeMap<String, String>) {
     let Some(real) = ask(file, environment) else { return };
     let config = WpConfig::read(file, environment).unwrap();
     let shown = || fs::read_to_string(file).unwrap_or_default();
-    // Where it ended early there is no WordPress; what it says is what holds when it goes on.
+    // If it ended early, WordPress was not loaded: the values are those of a run that does not end early.
     let has_ended_early = shown().contains(LAST_LINE) && real.get(END).is_none_or(Json::is_null);
     for (name, setting) in &config.known {
         let value = real.get(*name).map(as_text);
@@ -77,11 +73,11 @@ fn compare(file: &Path, environment: &BTreeMap<String, String>) {
         }
         assert_eq!(value.as_deref(), Some(setting.value.as_str()), "{name} in\n{}", shown());
     }
-    let is_said = |name: &str| config.unknown.iter().any(|unknown| unknown.name == name);
-    let asked = real.iter().filter(|(name, value)| *name != END && !as_text(value).is_empty());
-    for (name, value) in asked {
+    let is_reported = |name: &str| config.unknown.iter().any(|unknown| unknown.name == name);
+    let set = real.iter().filter(|(name, value)| *name != END && !as_text(value).is_empty());
+    for (name, value) in set {
         assert!(
-            config.get(name).is_some() || is_said(name) || !config.not_followed.is_empty(),
+            config.get(name).is_some() || is_reported(name) || !config.not_followed.is_empty(),
             "{name} is {value} in\n{}",
             shown()
         );
@@ -89,7 +85,7 @@ fn compare(file: &Path, environment: &BTreeMap<String, String>) {
 }
 
 #[test]
-fn the_corpus_says_what_php_makes_of_it() {
+fn the_corpus_is_read_as_php_runs_it() {
     if !*IS_INSTALLED {
         return;
     }
@@ -98,7 +94,6 @@ fn the_corpus_says_what_php_makes_of_it() {
     }
 }
 
-/// Values of all kinds, with others inside of them.
 const VALUES: [&str; 24] = [
     "'x'",
     "'0'",
@@ -125,7 +120,7 @@ const VALUES: [&str; 24] = [
     "<<<E\n  x\n\n  $a\n  E",
     "<<<'E'\n\t\n\n\tE",
 ];
-/// `@` stands for a value.
+/// Each `@` is replaced by a value.
 const EXPRESSIONS: [&str; 33] = [
     "(isset($_ENV['NOT']) ? $_ENV['NOT'] : @)",
     "(isset($_ENV['SITE_KEY']) ? $_ENV['SITE_KEY'] : @)",
@@ -161,7 +156,7 @@ const EXPRESSIONS: [&str; 33] = [
     "trim(@)",
     "/* c */ ($a = @)",
 ];
-/// What a configuration may have, and some that none should.
+/// Common statements, and unusual ones.
 const STATEMENTS: [&str; 86] = [
     "define('DB_NAME', 'plain');",
     "define('DB_USER', 'plain');",
@@ -251,7 +246,7 @@ const STATEMENTS: [&str; 86] = [
     "function h($x) { global $table_prefix; $table_prefix = 'h'; define('DB_NAME', 'h'); }",
 ];
 
-/// What a file that is required may do.
+/// A file that others require.
 const INCLUDED: &str = r#"<?php
     $GLOBALS['table_prefix'] = 'inc_';
     if (!defined('DB_NAME')) define('DB_NAME', 'included');
@@ -304,11 +299,11 @@ fn statement() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    // Each starts a PHP of its own, which most files are fatal to.
+    // Each starts PHP.
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_known_is_what_php_makes_of_it(
+    fn generated_files_are_read_as_php_runs_them(
         statements in prop::collection::vec(statement(), 1..6)
     ) {
         if !*IS_INSTALLED {
