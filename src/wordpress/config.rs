@@ -66,17 +66,14 @@ impl WordPressConfig {
         if let Some(domain) = &self.current_site {
             return CurrentSite::Known(domain.clone());
         }
-        match self.wp_config.as_ref().map(|file| &file.config) {
-            None => CurrentSite::Unset,
-            Some(Ok(config))
-                if config.not_followed.is_empty()
-                    && config.unknown.iter().all(|one| one.name != "DOMAIN_CURRENT_SITE") =>
-            {
-                CurrentSite::Unset
-            }
-            // A file that it requires may set it.
-            Some(_) => CurrentSite::Unknown,
-        }
+        // A file that it requires may set it.
+        let is_unset = self.wp_config.as_ref().is_none_or(|file| {
+            file.config.as_ref().is_ok_and(|config| {
+                config.not_followed.is_empty()
+                    && config.unknown.iter().all(|one| one.name != "DOMAIN_CURRENT_SITE")
+            })
+        });
+        if is_unset { CurrentSite::Unset } else { CurrentSite::Unknown }
     }
 
     /// Why it is uncertain which network to use, if the database has several.

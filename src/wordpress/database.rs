@@ -74,14 +74,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins a transaction that writes. Without [`Self::commit`] it is rolled back.
+    /// Begins a transaction that writes. Without a COMMIT it is rolled back.
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
         let begin = if self.is_sqlite() { "BEGIN IMMEDIATE" } else { "START TRANSACTION" };
         self.execute(begin).await.map(drop)
-    }
-
-    pub(super) async fn commit(&mut self) -> Result<(), DatabaseError> {
-        self.execute("COMMIT").await.map(drop)
     }
 
     /// Calls `take` with each row of a query. `sql` may contain only constants,

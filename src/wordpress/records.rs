@@ -33,7 +33,7 @@ impl Source {
         let create = async |connection: &mut Connection| {
             let written = self.insert(connection, network, sites).await?;
             undetermined = true;
-            connection.commit().await.map_err(|error| self.other(&error))?;
+            connection.execute("COMMIT").await.map_err(|error| self.other(&error))?;
             Ok(written)
         };
         let written = self.on(create).await;

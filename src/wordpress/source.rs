@@ -146,9 +146,8 @@ impl Source {
             let (domain, path) = (lossy(row.domain), lossy(row.path));
             networks.push(NetworkRow { id: row.id, domain, path });
         };
-        let sql =
-            format!("SELECT id, 0, domain, NULL, path FROM {} ORDER BY id", quoted(&site_table));
-        self.query(connection, &site_table, &sql, take).await?;
+        let columns = "id, 0, domain, NULL, path";
+        self.query(connection, &site_table, columns, "ORDER BY id", take).await?;
         let ids: Vec<i64> = networks.iter().map(|network| network.id).collect();
         let chosen = self.choice.among(&ids, &site_table)?;
         let id = chosen.id;
@@ -201,23 +200,16 @@ impl Source {
     ) -> Result<DomainTable, SourceError> {
         let table = self.plugin_table("domain_mappings", network);
         let modified = connection.unix_seconds("date_modified");
-        let sql = format!(
-            "SELECT id, blog_id, domain, {modified}, NULL FROM {} ORDER BY id",
-            quoted(&table)
-        );
+        let columns = format!("id, blog_id, domain, {modified}, NULL");
         let mut read = DomainTable::default();
-        self.query(connection, &table, &sql, |row| read.take(&row)).await?;
+        self.query(connection, &table, &columns, "ORDER BY id", |row| read.take(&row)).await?;
         Ok(read)
     }
 
     /// All sites of the installation.
     async fn blogs(&self, connection: &mut Connection) -> Result<Vec<Blog>, SourceError> {
         let table = self.prefix.table("blogs");
-        let sql = format!(
-            "SELECT blog_id, site_id, domain, {}, path FROM {} ORDER BY blog_id",
-            is_gone(""),
-            quoted(&table)
-        );
+        let columns = format!("blog_id, site_id, domain, {}, path", is_gone(""));
         let mut blogs = Vec::new();
         let take = |row: RawRow<'_>| {
             blogs.push(Blog {
@@ -228,7 +220,7 @@ impl Source {
                 is_gone: row.modified != Some(0),
             });
         };
-        self.query(connection, &table, &sql, take).await?;
+        self.query(connection, &table, &columns, "ORDER BY blog_id", take).await?;
         Ok(blogs)
     }
 
@@ -238,15 +230,13 @@ impl Source {
         connection: &mut Connection,
     ) -> Result<HashMap<i64, i64>, SourceError> {
         let table = self.prefix.table("sitemeta");
-        let sql = format!(
-            "SELECT site_id, 0, meta_value, NULL, NULL FROM {} WHERE meta_key = 'main_site'",
-            quoted(&table)
-        );
+        let (columns, rest) =
+            ("site_id, 0, meta_value, NULL, NULL", "WHERE meta_key = 'main_site'");
         let mut main_sites = HashMap::new();
         let take = |row: RawRow<'_>| {
             main_sites.extend(lossy(row.domain).trim().parse().ok().map(|site| (row.id, site)));
         };
-        match self.query(connection, &table, &sql, take).await {
+        match self.query(connection, &table, columns, rest, take).await {
             // The plugin's settings, which are in the same table, report these errors.
             Ok(()) | Err(SourceError::TableMissing { .. } | SourceError::SelectDenied { .. }) => {
                 Ok(main_sites)
@@ -262,7 +252,6 @@ impl Source {
         network: Chosen,
     ) -> Result<BaseDomains, String> {
         let table = self.plugin_table("forms", network);
-        let sql = format!("SELECT id, 0, settings, NULL, NULL FROM {} ORDER BY id", quoted(&table));
         let (mut bases, mut unparsed) = (BaseDomains::new(), None);
         let take = |row: RawRow<'_>| {
             if let Err(reason) = forms::add_base_domains(row.domain, &mut bases) {
@@ -270,7 +259,8 @@ impl Source {
                     .get_or_insert(format!("the checkout form {} in {table}: {reason}", row.id));
             }
         };
-        match self.query(connection, &table, &sql, take).await {
+        let columns = "id, 0, settings, NULL, NULL";
+        match self.query(connection, &table, columns, "ORDER BY id", take).await {
             // Without the table, the plugin finds no form either.
             Err(SourceError::TableMissing { .. }) => Ok(bases),
             Err(error) => Err(error.to_string()),
@@ -286,14 +276,12 @@ impl Source {
         key: &'static str,
     ) -> Result<Option<Vec<u8>>, String> {
         let table = self.prefix.table("sitemeta");
-        let sql = format!(
-            "SELECT 0, 0, meta_value, NULL, NULL FROM {}
-             WHERE meta_key = '{key}' AND site_id = {network} ORDER BY meta_id LIMIT 1",
-            quoted(&table)
-        );
+        let columns = "0, 0, meta_value, NULL, NULL";
+        let rest =
+            format!("WHERE meta_key = '{key}' AND site_id = {network} ORDER BY meta_id LIMIT 1");
         let mut option = None;
         let take = |row: RawRow<'_>| option = Some(row.domain.to_vec());
-        match self.query(connection, &table, &sql, take).await {
+        match self.query(connection, &table, columns, &rest, take).await {
             Ok(()) => Ok(option),
             Err(SourceError::TableMissing { .. }) => Ok(None),
             Err(error) => Err(error.to_string()),
@@ -308,16 +296,17 @@ impl Source {
         }
     }
 
+    /// Runs `SELECT columns FROM table rest`.
     async fn query(
         &self,
         connection: &mut Connection,
         table: &str,
-        sql: &str,
+        columns: &str,
+        rest: &str,
         take: impl FnMut(RawRow<'_>),
     ) -> Result<(), SourceError> {
-        let Err(error) = connection.each(sql, take).await else {
-            return Ok(());
-        };
+        let sql = format!("SELECT {columns} FROM {} {rest}", quoted(table));
+        let Err(error) = connection.each(&sql, take).await else { return Ok(()) };
         let kind = DatabaseErrorKind::of(&error);
         let (database, reason) = (self.database.to_string(), error.to_string());
         Err(match kind {
@@ -346,8 +335,8 @@ impl Source {
     ) -> Result<String, SourceError> {
         let table = self.prefix.table("site");
         let mut networks = Vec::new();
-        let sql = format!("SELECT id, 0, NULL, NULL, NULL FROM {} ORDER BY id", quoted(&table));
-        self.query(connection, &table, &sql, |row| networks.push(row.id)).await?;
+        let take = |row: RawRow<'_>| networks.push(row.id);
+        self.query(connection, &table, "id, 0, NULL, NULL, NULL", "ORDER BY id", take).await?;
         Ok(self.plugin_table("domain_mappings", self.choice.among(&networks, &table)?))
     }
 

@@ -158,33 +158,30 @@ impl WpConfigFile {
         let doubt = |(name, setting): (&'static str, &'static str)| {
             let config = match &self.config {
                 Ok(config) => config,
-                Err(_) if !is_unset(setting) => return None,
                 Err(error) => {
                     let remedy = format!("Let this user read that file, or set {setting}");
                     return Some((setting, format!("{setting} is not known: {error}. {remedy}")));
                 }
             };
             let unknown = config.unknown.iter().find(|one| one.name == name);
-            let why = match unknown {
-                Some(Unknown { line, why, .. }) => {
+            let why = match (unknown, config.not_followed.first()) {
+                (Some(Unknown { line, why, .. }), _) => {
                     format!("{path} sets {name} in line {line}, but {why}")
                 }
-                None if self.setting(name).is_some() => return None,
-                None => match config.not_followed.first() {
-                    Some((line, what)) => {
-                        format!("{path} sets no {name}; {what} in line {line} may set it")
-                    }
-                    // WordPress requires one.
-                    None if name == "$table_prefix" => {
-                        format!("{path} sets no {name}; it may be incomplete")
-                    }
-                    None => return None,
-                },
+                _ if config.get(name).is_some() => return None,
+                (None, Some((line, what))) => {
+                    format!("{path} sets no {name}; {what} in line {line} may set it")
+                }
+                // WordPress requires one.
+                _ if name == "$table_prefix" => {
+                    format!("{path} sets no {name}; it may be incomplete")
+                }
+                _ => return None,
             };
-            let doubt = || format!("{setting} is not known: {why}. Set {setting}");
-            is_unset(setting).then(|| (setting, doubt()))
+            Some((setting, format!("{setting} is not known: {why}. Set {setting}")))
         };
-        NETWORK.into_iter().take(TABLES).filter_map(doubt).collect()
+        let unset = NETWORK.into_iter().take(TABLES).filter(|(_, setting)| is_unset(setting));
+        unset.filter_map(doubt).collect()
     }
 
     /// Why a reload lost values of this file by mistake: it is missing or incomplete, as while an editor

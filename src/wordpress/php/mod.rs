@@ -96,32 +96,22 @@ impl WpConfig {
 
     /// Reads the bytes of a file; none if they are no text.
     pub fn decode(bytes: &[u8], environment: &BTreeMap<String, String>) -> Option<Self> {
-        strings::decode(bytes).map(|(text, is_lossy)| Self::parse(&text, is_lossy, environment))
-    }
-
-    fn parse(text: &str, is_lossy: bool, environment: &BTreeMap<String, String>) -> Self {
+        let (text, is_lossy) = strings::decode(bytes)?;
         let mut parser = tree_sitter::Parser::new();
-        let mut config = Self::default();
         // Both fail only for a grammar of another version of the parser.
-        if parser.set_language(&tree_sitter_php::LANGUAGE_PHP.into()).is_err() {
-            return config;
-        }
-        let Some(tree) = parser.parse(text, None) else {
-            return config;
-        };
-        let code = Code::new(text, tree.root_node());
+        parser.set_language(&tree_sitter_php::LANGUAGE_PHP.into()).ok()?;
+        let tree = parser.parse(&text, None)?;
+        let code = Code::new(&text, tree.root_node());
         let rule = Rule::new(&code, environment, is_lossy);
-        config.not_followed = rule.not_followed();
+        let mut config = Self { not_followed: rule.not_followed(), ..Self::default() };
         for name in CONSTANTS.into_iter().chain([TABLE_PREFIX]) {
             match rule.evaluate(name) {
-                Some(Ok(setting)) => {
-                    config.known.insert(name, setting);
-                }
+                Some(Ok(setting)) => drop(config.known.insert(name, setting)),
                 Some(Err(unknown)) => config.unknown.push(unknown),
                 None => {}
             }
         }
-        config
+        Some(config)
     }
 
     /// The value of a constant or of `$table_prefix`.
