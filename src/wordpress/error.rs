@@ -106,7 +106,7 @@ fn sqlx_reason(error: &sqlx::Error) -> String {
         sqlx::Error::Database(error) => secrets::excerpt(error.message(), REASON),
         sqlx::Error::Io(error) => error.to_string(),
         sqlx::Error::ColumnDecode { .. } => {
-            "a row has a value that is not of its column's type: is this the network's database?"
+            "a row has a value that is not of its column's type; check that this is the network's database"
                 .to_owned()
         }
         _ => "the database sends no valid answer; check its own log".to_owned(),

@@ -1,15 +1,9 @@
 //! The plugin's checkout forms: their fields may offer base domains, in whose subdomains or paths
 //! customers' sites are created. The plugin writes no domain record for such a base domain.
 
-use std::{collections::HashSet, fmt};
+use std::collections::HashSet;
 
-use phpserz::PhpDeserializer;
-use serde::{
-    Deserializer,
-    de::{DeserializeSeed, Error, MapAccess, Visitor},
-};
-
-use super::plugin::{DEEPEST, Loose, LooseSeed, in_short, is_empty};
+use super::plugin::{Loose, is_empty, read_array};
 
 /// The settings of a field that hold base domains, one per line.
 const KEYS: [&str; 2] = ["available_domains", "available_domains_multi"];
@@ -25,70 +19,17 @@ pub(super) fn add_base_domains(form: &[u8], bases: &mut BaseDomains) -> Result<(
     if is_empty(form) {
         return Ok(());
     }
-    let seed = Walk { levels: DEEPEST, is_list: false, bases };
-    let read = PhpDeserializer::new(form).deserialize_map(seed);
-    read.map_err(|error| format!("it is no serialised PHP array: {}", in_short(&error)))
-}
-
-/// Walks through a value.
-struct Walk<'a> {
-    /// How many more levels of arrays it may have.
-    levels: usize,
-    /// Whether it is, or is part of, the value of one of [`KEYS`].
-    is_list: bool,
-    bases: &'a mut BaseDomains,
-}
-
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a PHP value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+    let is_list = |key: &Loose| matches!(key, Loose::Text(key) if KEYS.contains(&key.as_str()));
+    let mut take = |path: &[Loose], value| match value {
+        Loose::Text(text) if path.iter().any(is_list) => {
+            bases.extend(text.split(['\r', '\n']).filter_map(base_domain));
+            Ok(())
+        }
         // A reference to another value is read as a number, too.
-        if self.is_list { Err(E::custom("a list of domains is a number")) } else { Ok(()) }
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<(), E> {
-        if self.is_list {
-            let text = String::from_utf8_lossy(bytes);
-            self.bases.extend(text.split(['\r', '\n']).filter_map(base_domain));
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let levels = self.levels.checked_sub(1);
-        let levels = levels.ok_or_else(|| A::Error::custom("it is nested too deeply"))?;
-        while let Some(key) = map.next_key_seed(LooseSeed { levels })? {
-            let is_list =
-                self.is_list || matches!(&key, Loose::Text(key) if KEYS.contains(&key.as_str()));
-            map.next_value_seed(Walk { levels, is_list, bases: self.bases })?;
-        }
-        Ok(())
-    }
+        Loose::Number(_) if path.iter().any(is_list) => Err("a list of domains is a number"),
+        _ => Ok(()),
+    };
+    read_array(form, &mut take).map_err(|error| format!("it {error}"))
 }
 
 /// The host of a line, which may be a URL, without `www.`.
@@ -140,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_is_not_understood_is_an_error() {
+    fn an_unparsable_form_is_an_error() {
         let cut = form(&format!("{}{}", text(KEYS[0]), text("shared.example")));
         let number = form(&format!("{}i:2;", text(KEYS[0])));
         for broken in [&cut[..cut.len() - 9], "[]", "{\"steps\": 1}", "garbage", &number] {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, time::Duration};
 use phpserz::PhpDeserializer;
 use serde::{
     Deserializer,
-    de::{DeserializeSeed, Error, Visitor},
+    de::{DeserializeSeed, Error, MapAccess, Visitor},
 };
 
 use crate::secrets;
@@ -16,7 +16,7 @@ pub(super) const SETTINGS: &str = "wp-ultimo_v2_settings";
 pub(super) const INTEGRATIONS: &str = "wu_host_integrations_enabled";
 
 /// The most levels of nested arrays: more could exhaust the stack.
-pub(super) const DEEPEST: usize = 200;
+const DEEPEST: usize = 200;
 
 /// The plugin's settings that matter here; none for each that was never saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -62,16 +62,25 @@ pub fn closte_integration(row: Option<&[u8]>) -> Result<Option<bool>, String> {
     Ok(read.map(|hosts| hosts.get("closte").and_then(Loose::flag).unwrap_or(false)))
 }
 
-/// The entries of these names in a row's array. All others are skipped, whatever they hold.
+/// The entries of these names in a row's array; none if the row is empty.
 fn entries(
     key: &str,
     row: Option<&[u8]>,
     names: &[&'static str],
 ) -> Result<Option<HashMap<&'static str, Loose>>, String> {
     let Some(row) = row.filter(|row| !is_empty(row)) else { return Ok(None) };
-    let read = PhpDeserializer::new(row).deserialize_map(Entries(names));
-    read.map(Some)
-        .map_err(|error| format!("the row {key} is no serialised PHP array: {}", in_short(&error)))
+    let mut entries = HashMap::new();
+    let mut take = |path: &[Loose], value| {
+        if let [Loose::Text(key)] = path
+            && let Some(name) = names.iter().find(|name| *name == key)
+        {
+            entries.insert(*name, value);
+        }
+        Ok(())
+    };
+    let read = read_array(row, &mut take);
+    read.map_err(|error| format!("the row {key} {error}"))?;
+    Ok(Some(entries))
 }
 
 /// Whether this is what WordPress stores for nothing, false or null.
@@ -79,30 +88,14 @@ pub(super) fn is_empty(row: &[u8]) -> bool {
     matches!(row, b"" | b"b:0;" | b"N;")
 }
 
-pub(super) fn in_short(error: &phpserz::Error) -> String {
-    secrets::excerpt(&error.to_string(), 100)
-}
-
-struct Entries<'a>(&'a [&'static str]);
-
-impl<'de> Visitor<'de> for Entries<'_> {
-    type Value = HashMap<&'static str, Loose>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a PHP array")
-    }
-
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = HashMap::new();
-        let inside = LooseSeed { levels: DEEPEST };
-        while let Some((key, value)) = map.next_entry_seed(inside, inside)? {
-            let name = self.0.iter().find(|name| matches!(&key, Loose::Text(key) if key == *name));
-            if let Some(name) = name {
-                entries.insert(*name, value);
-            }
-        }
-        Ok(entries)
-    }
+/// Calls `take` with each value in a serialised array and in those inside of it, and the path of its keys.
+pub(super) fn read_array(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String> {
+    let values = Values { path: &mut Vec::new(), take };
+    let read = PhpDeserializer::new(bytes).deserialize_map(values);
+    read.map_err(|error| {
+        let reason = secrets::excerpt(&error.to_string(), 100);
+        format!("is no serialised PHP array: {reason}")
+    })
 }
 
 /// A PHP value. The plugin's forms save numbers and flags as texts.
@@ -111,8 +104,7 @@ pub(super) enum Loose {
     Text(String),
     Number(i64),
     Flag(bool),
-    /// An array, an object or null.
-    Other,
+    Null,
 }
 
 impl Loose {
@@ -120,7 +112,7 @@ impl Loose {
         let seconds = match self {
             Self::Text(text) => text.trim().parse().ok()?,
             Self::Number(number) => *number as f64,
-            Self::Flag(_) | Self::Other => return None,
+            Self::Flag(_) | Self::Null => return None,
         };
         // The plugin's form accepts 10 to 300: more than a day is no interval.
         let is_interval = (f64::MIN..=86_400.0).contains(&seconds);
@@ -132,7 +124,7 @@ impl Loose {
             Self::Text(text) => Some(!matches!(text.as_str(), "" | "0" | "false")),
             Self::Number(number) => Some(*number != 0),
             Self::Flag(flag) => Some(*flag),
-            Self::Other => None,
+            Self::Null => None,
         }
     }
 
@@ -147,58 +139,72 @@ impl Loose {
     }
 }
 
-/// Reads a value that has at most this many levels of nested arrays.
-#[derive(Clone, Copy)]
-pub(super) struct LooseSeed {
-    pub(super) levels: usize,
+/// Gets the keys that lead to a value, and the value.
+type Take<'a> = dyn FnMut(&[Loose], Loose) -> Result<(), &'static str> + 'a;
+
+struct Values<'a, 'b> {
+    path: &'a mut Vec<Loose>,
+    take: &'a mut Take<'b>,
 }
 
-impl LooseSeed {
-    fn inside<E: Error>(self) -> Result<Self, E> {
-        let levels = self.levels.checked_sub(1);
-        levels.map(|levels| Self { levels }).ok_or_else(|| E::custom("it is nested too deeply"))
+impl Values<'_, '_> {
+    fn take<E: Error>(self, value: Loose) -> Result<(), E> {
+        (self.take)(self.path, value).map_err(E::custom)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for LooseSeed {
-    type Value = Loose;
+impl<'de> DeserializeSeed<'de> for Values<'_, '_> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Loose, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for LooseSeed {
-    type Value = Loose;
+impl<'de> Visitor<'de> for Values<'_, '_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a PHP value")
+        f.write_str("a PHP array")
     }
 
-    fn visit_bool<E>(self, flag: bool) -> Result<Loose, E> {
-        Ok(Loose::Flag(flag))
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<(), E> {
+        self.take(Loose::Flag(flag))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
-        Ok(Loose::Number(number))
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        self.take(Loose::Number(number))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
-        Ok(Loose::Text(number.to_string()))
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
+        self.take(Loose::Text(number.to_string()))
     }
 
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Loose, E> {
-        Ok(Loose::Text(String::from_utf8_lossy(bytes).into_owned()))
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<(), E> {
+        self.take(Loose::Text(String::from_utf8_lossy(bytes).into_owned()))
     }
 
-    fn visit_unit<E>(self) -> Result<Loose, E> {
-        Ok(Loose::Other)
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.take(Loose::Null)
     }
 
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
-        let inside = self.inside()?;
-        while map.next_entry_seed(inside, inside)?.is_some() {}
-        Ok(Loose::Other)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        if self.path.len() >= DEEPEST {
+            return Err(A::Error::custom("it is nested too deeply"));
+        }
+        loop {
+            let mut key = Loose::Null;
+            let take = &mut |_: &[Loose], value| {
+                key = value;
+                Ok(())
+            };
+            if map.next_key_seed(Values { path: self.path, take })?.is_none() {
+                return Ok(());
+            }
+            self.path.push(key);
+            map.next_value_seed(Values { path: self.path, take: self.take })?;
+            self.path.pop();
+        }
     }
 }
 
@@ -306,7 +312,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             let _ = PluginSettings::read(Some(&bytes));
             let _ = closte_integration(Some(&bytes));
         }

@@ -15,7 +15,7 @@ pub(in super::super) enum MySqlError {
     )]
     Protocol(&'static str),
     #[error(
-        "it sends a row of 16 MiB or more, which no table of a network has; is this the network's database?"
+        "it sends a row of 16 MiB or more, which no table of a network has; check that this is the network's database"
     )]
     HugeRow,
     #[error(
