@@ -1,7 +1,7 @@
-//! Text on its way out: what a terminal would act upon, or show nothing for, is made visible.
+//! Makes characters visible that a terminal would act on or not show.
 //!
-//! Texts are kept and passed on as they are. They are escaped where they leave the program: on the
-//! screen, in the log, in the answers of the endpoint.
+//! Texts are stored and passed on unescaped, and escaped where they leave the program: on the screen, in
+//! the log, and in the answers of the admin server.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -10,8 +10,8 @@ use icu_properties::{
     props::{DefaultIgnorableCodePoint, GeneralCategory},
 };
 
-/// Whether it is a control or format character, a separator of lines, or anything else that is not
-/// seen where it stands. (Blanks are seen.)
+/// Whether it is a control or format character, a separator of lines, or otherwise invisible. Blanks are
+/// not hidden.
 pub fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -32,13 +32,13 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     escape_where(text, |c| c != '\n' && is_hidden(c), |c, out| out.extend(c.escape_default()))
 }
 
-/// The same for what must stay on one line.
+/// [`escape`] for text that must stay on one line: line breaks are written out too.
 pub fn escape_line(text: &str) -> Cow<'_, str> {
     escape_where(text, is_hidden, |c, out| out.extend(c.escape_default()))
 }
 
-/// JSON with every hidden character as `\u202e`, so that it says the same. Line breaks stay: in JSON
-/// they stand only between values.
+/// Equivalent JSON with every hidden character written out, such as `\u202e`. Line breaks stay: JSON has
+/// them only between values.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
     let write = |c: char, out: &mut String| {
         for unit in c.encode_utf16(&mut [0; 2]) {
@@ -51,16 +51,16 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
 
 fn escape_where(
     text: &str,
-    is_meant: impl Fn(char) -> bool,
+    is_escaped: impl Fn(char) -> bool,
     write: impl Fn(char, &mut String),
 ) -> Cow<'_, str> {
-    let Some(first) = text.find(&is_meant) else {
+    let Some(first) = text.find(&is_escaped) else {
         return Cow::Borrowed(text);
     };
     let (plain, rest) = text.split_at(first);
     let mut escaped = plain.to_owned();
     for c in rest.chars() {
-        if is_meant(c) {
+        if is_escaped(c) {
             write(c, &mut escaped);
         } else {
             escaped.push(c);
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hidden_is_written_out() {
+    fn hidden_characters_are_written_out() {
         for (text, escaped) in [
             ("a name", "a name"),
             ("größe शॉप 👍", "größe शॉप 👍"),
@@ -96,7 +96,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn json_says_the_same(text in any::<String>()) {
+        fn escaped_json_has_the_same_values(text in any::<String>()) {
             let json = serde_json::to_string_pretty(&[&text]).unwrap();
             let escaped = escape_json(&json);
             prop_assert!(!escaped.chars().any(|c| c != '\n' && is_hidden(c)), "{escaped:?}");

@@ -7,6 +7,7 @@
 //! said. The tour, the words and where to add what are in `docs/ARCHITECTURE.md`.
 
 pub mod app;
+pub mod back_off;
 pub mod checks;
 pub mod cli;
 pub mod clock;

@@ -4,14 +4,11 @@ use std::{any::Any, panic};
 
 use crate::{events::Event, secrets};
 
-/// The most of what a panic said that is repeated, in characters.
-const REASON: usize = 500;
-
 /// What a panic said. Where it happened, [`log_all`] has told.
 pub(crate) fn reason(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    secrets::excerpt(text.unwrap_or("a panic without a reason"), REASON)
+    secrets::excerpt(text.unwrap_or("a panic without a reason"))
 }
 
 /// From now on every panic is a line of the log.

@@ -1,15 +1,15 @@
-//! The secrets that this process knows, and foreign text without them.
+//! Masks the secrets of this process in foreign text.
 //!
-//! A secret is *learnt* where it is parsed, so none exists that is not masked. Foreign text (what a
-//! server, a file or an older version of this program wrote) is masked where it comes in, before it
-//! gets into an error or an event: whatever is done with it later, they are no longer in it. Our own
-//! texts are not masked: a password `wordpress` would make stars of the database's name.
+//! A secret is [learnt](learn) where it is parsed, so every secret is masked. Foreign text (written by a
+//! server, into a file, or by an older version of this program) is masked where it is read, before it
+//! becomes part of an error or an event: with [`excerpt`], which also cuts it, or [`mask`] for what must
+//! stay whole. Characters that a terminal acts on stay in it until it is printed: see [`crate::escape`].
+//! Texts of this program are not masked: with the password `wordpress`, the database's name would be.
 //!
-//! A mask must not give away what it hides. Stars in a sentence that everybody knows do: in "(using
-//! ***: YES)" the password is `password`. So a text in which a secret may stand by chance, because it is
-//! short, a plain word, or a part of the address that is shown, is not shown at all. One of less than
-//! four characters is not masked: it would be guessed at once, it stands in every sentence, and to
-//! leave out just the sentences with it would point at it.
+//! A mask must not reveal what it hides, as it does in a well-known sentence: in "(using ***: YES)" the
+//! password is `password`. So a text is not shown at all if it may contain a secret by chance, because
+//! the secret is short, a plain word, or part of the address that is shown. A secret of less than four
+//! characters is not masked: it is part of most texts, and withholding all of them would reveal it.
 
 use std::{
     ops::Range,
@@ -20,21 +20,21 @@ use percent_encoding::percent_decode_str;
 
 use crate::escape::is_hidden;
 
-/// So much of a secret gives it away.
-const TELLING: usize = 8;
-/// Less than this is not masked.
+/// A part of a secret with this many characters reveals it.
+const REVEALING: usize = 8;
+/// A secret with fewer characters is not masked.
 const SHORTEST: usize = 4;
-/// A part of a secret that is all letters, and shorter than this, is a word that others use.
+/// A part of a secret that is all letters, and shorter than this, is a common word.
 const LONGEST_WORD: usize = 16;
-/// Of a foreign text, which may be of any length, so many bytes are looked at, and no more repeated.
-const LOOKED_AT: usize = 64 * 1024;
-/// What is shown of a text that is not.
+/// How many bytes of a foreign text are read.
+pub const LONGEST_TEXT: usize = 64 * 1024;
+/// How many characters of a foreign text an error or an event repeats.
+const EXCERPT: usize = 300;
 const WITHHELD: &str = "*** (it holds a secret and is not shown)";
 
 static KNOWN: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
 
-/// Has it masked in every foreign text from now on, for the rest of the process. `shown` is what is
-/// shown beside such texts anyway, and perhaps holds it.
+/// Masks a secret in foreign text from now on. `shown` is shown beside such text, and may contain it.
 pub fn learn(secret: &str, shown: &str) {
     let Some(secret) = Secret::new(secret, shown) else { return };
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
@@ -43,26 +43,25 @@ pub fn learn(secret: &str, shown: &str) {
     }
 }
 
-/// The text with `***` wherever a secret stands in it, or a telling part of one: in whatever case, and
-/// with whatever hidden characters between its letters. Nothing of the text where one stands in it
-/// percent-encoded, or with backslashes, or might stand there by chance. Of one that is longer than
-/// anybody reads, only the beginning.
+/// The first [`LONGEST_TEXT`] bytes of a text with `***` for each secret and each revealing part of one,
+/// in any case and with any hidden characters between its letters. If it contains a secret
+/// percent-encoded or with backslashes, or may contain one by chance, the text is withheld.
 pub fn mask(text: &str) -> String {
-    let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
+    let text = text.get(..text.floor_char_boundary(LONGEST_TEXT)).unwrap_or(text);
     mask_all(&KNOWN.read().unwrap_or_else(PoisonError::into_inner), text)
 }
 
-/// The same on one line, and not longer than `most` characters.
-pub fn excerpt(text: &str, most: usize) -> String {
+/// The beginning of a foreign text, masked and on one line.
+pub fn excerpt(text: &str) -> String {
     let words = mask(text).split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(most) {
+    match words.char_indices().nth(EXCERPT) {
         Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
         None => words,
     }
 }
 
 fn mask_all(known: &[Secret], text: &str) -> String {
-    // Parts of a disguised one may be seen as they are; stars there would leave the others.
+    // Masking the plain parts of an encoded secret would leave the others.
     for undone in disguises_undone(text) {
         let letters = letters(&undone);
         if known.iter().any(|secret| !secret.places_in(&letters).is_empty()) {
@@ -85,7 +84,6 @@ fn mask_all(known: &[Secret], text: &str) -> String {
     masked
 }
 
-/// What several secrets have in common is masked once.
 fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
     places.sort_unstable_by_key(|place| place.start);
     let mut merged: Vec<Range<usize>> = Vec::new();
@@ -108,16 +106,16 @@ fn disguises_undone(text: &str) -> Vec<String> {
     }
 }
 
-/// It cannot be printed.
+/// Without `Debug`, so that it cannot be printed.
 #[derive(PartialEq)]
 struct Secret {
-    /// Lower-case.
+    /// In lower case.
     letters: Vec<char>,
-    /// Whether it stands nowhere by chance.
+    /// Whether no text contains it by chance.
     is_unmistakable: bool,
 }
 
-/// A character of a text that is seen, lower-case, and where it stands.
+/// A visible character of a text.
 struct Letter {
     lower: char,
     place: Range<usize>,
@@ -126,15 +124,15 @@ struct Letter {
 impl Secret {
     fn new(secret: &str, shown: &str) -> Option<Self> {
         let letters: Vec<char> = letters(secret).into_iter().map(|letter| letter.lower).collect();
-        let is_unmistakable = letters.len() >= TELLING
+        let is_unmistakable = letters.len() >= REVEALING
             && !letters.iter().all(|c| c.is_alphabetic())
             && !shown.to_lowercase().contains(&secret.to_lowercase());
         (letters.len() >= SHORTEST).then_some(Self { letters, is_unmistakable })
     }
 
-    /// Where it, or a telling part of it, stands in a text.
+    /// Where a text contains it, or a revealing part of it.
     fn places_in(&self, text: &[Letter]) -> Vec<Range<usize>> {
-        let length = self.letters.len().min(TELLING);
+        let length = self.letters.len().min(REVEALING);
         let is_part = |part: &[Letter]| {
             let mut parts = self.letters.windows(length);
             parts.any(|own| own.iter().eq(part.iter().map(|letter| &letter.lower)))
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn no_mask_gives_away_what_it_hides() {
+    fn no_mask_reveals_what_it_hides() {
         let denied = "Access denied for user 'wp'@'db' (using password: YES)";
         for secret in ["a", "us", "wp", "YES", ""] {
             assert_eq!(masked(secret, "", denied), denied, "{secret}");
@@ -236,7 +234,7 @@ mod tests {
             assert_eq!(masked(secret, "", &said), WITHHELD, "{secret}");
         }
         assert_eq!(masked("x7Kq2", "", denied), denied);
-        assert_eq!(masked("my-password", "", denied), denied, "a word of it is everybody's");
+        assert_eq!(masked("my-password", "", denied), denied, "a part of it is a common word");
         assert_eq!(masked("my-password", "", "my-password my-pass"), "*** my-pass");
         let shown = "mysql://site_42@db/site_42_wp";
         assert_eq!(masked("Site_42_wp", shown, "no database site_42_wp"), WITHHELD);
@@ -244,16 +242,20 @@ mod tests {
     }
 
     #[test]
-    fn of_a_text_without_end_only_the_beginning_is_looked_at() {
+    fn only_the_beginning_of_a_long_text_is_read() {
         let long = "größe ".repeat(1 << 20);
         let masked = mask(&long);
-        assert!(masked.len() <= LOOKED_AT && masked.len() > LOOKED_AT - 4, "{}", masked.len());
+        assert!(
+            masked.len() <= LONGEST_TEXT && masked.len() > LONGEST_TEXT - 4,
+            "{}",
+            masked.len()
+        );
         assert!(long.starts_with(&masked));
     }
 
     #[test]
     fn an_excerpt_is_one_short_line() {
-        assert_eq!(excerpt(" a\n b\t\u{2028}c ", 20), "a b c");
-        assert_eq!(excerpt("a long text", 6), "a long…");
+        assert_eq!(excerpt(" a\n b\t\u{2028}c "), "a b c");
+        assert_eq!(excerpt(&"ö".repeat(301)), "ö".repeat(300) + "…");
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{clock::Clock, domain::DomainName, ledger::BackOff};
+use crate::{back_off::BackOff, clock::Clock, domain::DomainName};
 
 /// What a command, the demo or a test changes of what the settings say.
 #[derive(Debug, Clone, Default)]

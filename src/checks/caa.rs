@@ -3,8 +3,7 @@
 
 use hickory_resolver::proto::rr::rdata::CAA;
 
-use super::clean;
-use crate::{domain::DomainName, listing::listing, status::CaaFault};
+use crate::{domain::DomainName, listing::listing, secrets::excerpt, status::CaaFault};
 
 /// Properties that Boulder knows, whatever it makes of them. All others it must not pass over where
 /// they are critical.
@@ -59,7 +58,7 @@ pub(super) fn evaluate_caa(
     let allows = || {
         let mut allows: Vec<String> = Vec::new();
         for record in &counting {
-            let issuer = clean(issuer(&text(record))).to_ascii_lowercase();
+            let issuer = excerpt(issuer(&text(record))).to_ascii_lowercase();
             if !issuer.is_empty() && !allows.contains(&issuer) {
                 allows.push(issuer);
             }
@@ -112,7 +111,7 @@ fn condition(value: &str, authorities: &[String]) -> Option<String> {
     let mut accounts = 0;
     let mut methods = None;
     for parameter in parameters.split(';') {
-        let malformed = || Some(format!("its parameter {:?} is malformed", clean(parameter)));
+        let malformed = || Some(format!("its parameter {:?} is malformed", excerpt(parameter)));
         let Some((tag, value)) = parameter.split_once('=') else { return malformed() };
         let [tag, value] = [tag, value].map(|part| part.trim_matches([' ', '\t']));
         let is_of_value = |c: char| matches!(c, '!'..=':' | '<'..='~');
@@ -157,8 +156,8 @@ fn text(record: &CAA) -> String {
 
 /// As in a zone file.
 fn shown(record: &CAA) -> String {
-    let value = clean(&text(record)).replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{} {} \"{value}\"", record.flags(), clean(&record.tag))
+    let value = excerpt(&text(record)).replace('\\', "\\\\").replace('"', "\\\"");
+    format!("{} {} \"{value}\"", record.flags(), excerpt(&record.tag))
 }
 
 #[cfg(test)]

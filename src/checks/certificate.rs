@@ -14,8 +14,10 @@ use x509_parser::{
     x509::X509Name,
 };
 
-use super::clean;
-use crate::status::{Certificate, SslResult, SslVerdict};
+use crate::{
+    secrets::excerpt,
+    status::{Certificate, SslResult, SslVerdict},
+};
 
 /// The most names of a certificate that are remembered.
 const MOST_NAMES: usize = 20;
@@ -233,7 +235,7 @@ pub(super) fn describe(parsed: &X509Certificate<'_>) -> Certificate {
     let names = parsed.subject_alternative_name().ok().flatten();
     let names = names.iter().flat_map(|extension| &extension.value.general_names);
     let mut names = names.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(clean(name)),
+        GeneralName::DNSName(name) => Some(excerpt(name)),
         _ => None,
     });
     Certificate {
@@ -253,7 +255,7 @@ fn in_words(name: &X509Name<'_>) -> String {
     let own = name.iter_common_name().chain(name.iter_organizational_unit()).next();
     let parts = organisation.into_iter().chain(own);
     let parts: Vec<&str> = parts.filter_map(|part| part.as_str().ok()).collect();
-    clean(&if parts.is_empty() { name.to_string() } else { parts.join(" ") })
+    excerpt(&if parts.is_empty() { name.to_string() } else { parts.join(" ") })
 }
 
 fn key_in_words(parsed: &X509Certificate<'_>) -> String {

@@ -154,7 +154,7 @@ impl Checker {
             Some((own, Err(error))) => Err(Unresolved {
                 reason: format!(
                     "the network's own domain {:?} is no domain name: {error}",
-                    super::clean(own)
+                    crate::secrets::excerpt(own)
                 ),
                 is_certain: true,
             }),

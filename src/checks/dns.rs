@@ -19,12 +19,12 @@ use hickory_resolver::{
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
-    clean,
     health::{InARow, ResolverHealth},
     query::{Manner, send},
     reply::{Addresses, Reply, combine, is_of_the_name, read},
     reserved::reserved,
 };
+use crate::secrets::excerpt;
 
 /// The time that one query may take, its repetitions included.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -339,7 +339,7 @@ pub(super) fn explain(error: &NetError, within: Duration) -> Reply {
         NetError::Proto(_) => return Reply::Unreadable,
         NetError::Timeout => format!("no answer within {} s", within.as_secs()),
         NetError::Io(error) => error.to_string(),
-        other => clean(&other.to_string()),
+        other => excerpt(&other.to_string()),
     })
 }
 

@@ -49,8 +49,3 @@ pub use targets::{Expected, Network, Target};
 pub use tls::RootsError;
 pub use transition::depth;
 pub use verifier::{Verified, Verifier};
-
-/// Text that a stranger wrote, as it may be shown: without a secret, on one line, not too long.
-fn clean(text: &str) -> String {
-    crate::secrets::excerpt(text, 120)
-}

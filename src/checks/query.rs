@@ -16,7 +16,7 @@ use hickory_resolver::{
 };
 use tokio::time::Instant;
 
-use super::clean;
+use crate::secrets::excerpt;
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,7 +84,7 @@ impl ExtendedError {
     fn parse(data: &[u8]) -> Option<Self> {
         let (code, text) = data.split_first_chunk::<2>()?;
         let text = String::from_utf8_lossy(text);
-        Some(Self { code: u16::from_be_bytes(*code), text: clean(text.trim_end_matches('\0')) })
+        Some(Self { code: u16::from_be_bytes(*code), text: excerpt(text.trim_end_matches('\0')) })
     }
 
     /// Whether the signatures are why, where it says that. Not Ready, No Reachable Authority, Network

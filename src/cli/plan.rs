@@ -204,7 +204,7 @@ fn guard_reason(guard: &Guard, now: Timestamp) -> String {
             "the domain table is empty; if that is meant: apply --allow-removals".to_owned()
         }
         Guard::UnreadableRow(row) => format!("its row {row} is no domain name now"),
-        Guard::PerhapsDesired => "the plugin's setting for www. is not known".to_owned(),
+        Guard::Undetermined => "the plugin's setting for www. is not known".to_owned(),
         Guard::ListIncomplete => "Closte's list was not understood in full".to_owned(),
         Guard::StillServing(name) => format!("it still serves {name}"),
         Guard::Grace { until: at } => format!("sync.removal_grace is over in {}", until(*at, now)),

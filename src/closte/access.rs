@@ -11,33 +11,30 @@ use crate::secrets;
 #[derive(Clone)]
 pub struct ApiKey(SecretString);
 
-/// A text that is no [`ApiKey`]. It is not repeated.
+/// Why a text is no [`ApiKey`]. The text is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidApiKey {
-    /// Nothing but white space.
     #[error("it is empty")]
     Empty,
-    /// White space, a control character or anything else that no key has.
     #[error("it contains a space, a line break or a character that no key has")]
     Character,
 }
 
-/// A shorter key may stand in an address by chance.
-const TELLING: usize = 8;
+/// An address may contain a shorter key by chance.
+const SHORTEST_FOUND: usize = 8;
 
 impl ApiKey {
-    /// The key itself, for the calls to Closte only.
+    /// For the calls to Closte only.
     pub(super) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether the text holds the key.
     pub fn is_in(&self, text: &str) -> bool {
-        self.expose().len() >= TELLING && text.contains(self.expose())
+        self.expose().len() >= SHORTEST_FOUND && text.contains(self.expose())
     }
 
-    /// What tells this account from others without holding the key: 32 hexadecimal digits of a
-    /// SHA-256 over the API's address and the key.
+    /// Identifies the account without revealing the key: 32 hexadecimal digits of a SHA-256 over the
+    /// API's address and the key.
     pub fn fingerprint(&self, base: &BaseUrl) -> String {
         let digest = Sha256::new()
             .chain_update("closte-sync account\0")
@@ -80,14 +77,12 @@ impl fmt::Debug for ApiKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppId(String);
 
-/// A text that is no [`AppId`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it must be the app's id, 24 hexadecimal digits")]
 pub struct InvalidAppId;
 
 impl AppId {
-    /// The panel's page for the app's domains, their DNS and their certificates. There is no secret in
-    /// it.
+    /// The panel's page for the app's domains, their DNS and their certificates. It contains no secret.
     pub fn domains_page(&self) -> String {
         format!("https://app.closte.com/sites/domains/{self}")
     }
@@ -112,22 +107,19 @@ impl fmt::Display for AppId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// A text that is no [`BaseUrl`]. It is not repeated: it may hold a password.
+/// Why a text is no [`BaseUrl`]. The text is not repeated: it may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidBaseUrl {
-    /// Not an address at all.
     #[error("it is not a web address, such as https://app.closte.com/api/client")]
     NotAnAddress,
-    /// The key would travel in the open.
+    /// The key would be sent unencrypted.
     #[error("it must begin with https:// (http:// is for a loopback address only)")]
     NotHttps,
-    /// More than scheme, host, port and path.
     #[error("it must not hold a user, a password, a query or a fragment")]
     TooMuch,
 }
 
 impl BaseUrl {
-    /// The address of one call.
     pub(super) fn join(&self, call: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}/{call}", self.0.path().trim_end_matches('/')));
@@ -198,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_joined_whether_it_ends_in_a_slash_or_not() {
+    fn an_address_may_end_in_a_slash() {
         for base in ["https://app.closte.com/api/client", "https://app.closte.com/api/client/"] {
             let base: BaseUrl = base.parse().unwrap();
             assert_eq!(base.to_string(), "https://app.closte.com/api/client");
@@ -216,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_tells_accounts_apart() {
+    fn accounts_have_different_fingerprints() {
         let base: BaseUrl = "https://app.closte.com/api/client".parse().unwrap();
         let other: BaseUrl = "https://localhost/api/client".parse().unwrap();
         let fingerprint = |key: &str, base| key.parse::<ApiKey>().unwrap().fingerprint(base);

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
-use backon::{ExponentialBuilder, Retryable};
 use jiff::{Timestamp, fmt::rfc2822};
+use rand::RngExt as _;
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
     header::{DATE, HeaderMap},
@@ -11,29 +11,31 @@ use reqwest::{
 use super::{
     ApiKey, BaseUrl, Calls, ClosteError, List, Redirect, RetryAfter,
     calls::CallLabels,
+    list::Domains,
     redirect::is_followed,
-    wire::{Answer, Domains, is_web_page},
+    wire::{Answer, is_web_page},
 };
 use crate::{
+    back_off::BackOff,
     domain::{CLOSTES_OWN, DomainName},
-    secrets,
+    secrets::{LONGEST_TEXT, excerpt},
 };
 
 /// The largest answer that is read, in bytes.
 const BODY_LIMIT: usize = 64 << 20;
-/// The most of an answer that is repeated in an error, in characters.
-const EXCERPT: usize = 160;
-/// The most of an answer that an excerpt is taken from, in bytes.
-const LOOKED_AT: usize = 64 << 10;
-/// What the API says to a name that it will not take, and to a call without one.
+/// What the API answers if it refuses a name, and to a call without a name.
 const REFUSAL: &str = "Invalid or empty domain";
-/// A longer `Retry-After` than this is for the next cycle, not for this call.
+/// How often a call is made in all that fails for a reason that may heal.
+const TRIES: u32 = 3;
+/// Between the tries of a call.
+const RETRY: BackOff =
+    BackOff { first: Duration::from_millis(250), longest: Duration::from_millis(750) };
+/// A call with a longer `Retry-After` is left to the next cycle.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// The call for the list: the only GET.
 const LIST: &str = "getdomains";
 
-/// A client of Closte's API. A call that fails for a reason that may heal is made three times in
-/// all, with exponential back-off and jitter.
+/// A client of Closte's API.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -43,27 +45,23 @@ pub struct Client {
     calls: Calls,
 }
 
-/// The calls for a certificate, in the order in which the plugin tries them.
+/// In the order in which the plugin tries them.
 const CERTIFICATE_CALLS: [&str; 4] = ["ssl/install", "installssl", "ssl", "certificate/install"];
 
-/// What came of asking for a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateRequest {
-    /// Calls that Closte does not know: it answers 404 or 405, or shows or leads to a web page.
+    /// Calls that Closte does not have: it answers 404 or 405, or shows or redirects to a web page.
     pub absent: Vec<&'static str>,
-    /// What it said, and to which call; none when it knows none of them.
+    /// What it answered to which call; none if it has none of them.
     pub answer: Result<Option<String>, ClosteError>,
 }
 
-/// What came back of a call.
 struct Received {
     headers: HeaderMap,
     body: Vec<u8>,
-    /// Whether a redirect was followed to it.
-    was_led_on: bool,
+    was_redirected: bool,
 }
 
-/// What the key test found.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyTest {
     /// Closte's clock, by the answer's `Date` header.
@@ -82,7 +80,7 @@ impl Client {
         timeout: Duration,
         concurrency: usize,
     ) -> Result<Self, ClosteError> {
-        // Fails only when one is installed already, which then serves as well.
+        // Fails only if one is installed already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("closte-sync/", env!("CARGO_PKG_VERSION")))
@@ -93,14 +91,14 @@ impl Client {
             .referer(false)
             .redirect(Policy::custom(follow_or_stop));
         if base.is_plain_http() {
-            // Loopback: a proxy would be a detour, and would see the key.
+            // A proxy would see the key.
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| ClosteError::from_transport(&error, timeout))?;
         Ok(Self { http, base, key: Arc::new(key), timeout, calls: Calls::default() })
     }
 
-    /// Has its calls counted there, with those of others.
+    /// Counts the calls in `calls`, together with those of other clients.
     pub fn counted_by(self, calls: Calls) -> Self {
         Self { calls, ..self }
     }
@@ -126,26 +124,26 @@ impl Client {
         let request =
             || self.http.get(self.base.join(LIST)).query(&[("apikey", self.key.expose())]);
         let answer = self.ask(request).await?;
-        if !answer.success.0 {
-            return Err(self.declined(answer));
+        if !answer.success {
+            return Err(self.rejection(answer));
         }
         let list = match answer.domains {
             Domains::List(list) => *list,
-            // An account without a domain, perhaps. Names can be added to it; none is removed.
-            Domains::Null => List { odd: 1, example: Some("null".into()), ..List::default() },
+            // It may mean that there is no domain. Names can be added then; none is removed.
+            Domains::Null => List { unparsed: 1, example: Some("null".into()), ..List::default() },
             Domains::Missing | Domains::NoList(_) => {
                 let why = format!("its `domains` is no list; the answer has {}", answer.keys);
-                return Err(ClosteError::InvalidResponse(clean(&why)));
+                return Err(ClosteError::InvalidResponse(excerpt(&why)));
             }
         };
         Ok(List {
-            example: list.example.map(|example| clean(&example)),
+            example: list.example.map(|example| excerpt(&example)),
             shape: list.shape.within(answer.keys),
             ..list
         })
     }
 
-    /// Adds a name. Harmless where it is there already.
+    /// Adds a name. Harmless if it is there already.
     ///
     /// # Errors
     /// Any [`ClosteError`].
@@ -153,7 +151,6 @@ impl Client {
         self.counted("add", self.change("adddomainalias", name).await)
     }
 
-    /// Removes a name.
     ///
     /// # Errors
     /// Any [`ClosteError`].
@@ -161,11 +158,11 @@ impl Client {
         self.counted("remove", self.change("deletedomainalias", name).await)
     }
 
-    /// Asks whether the key is accepted, changing nothing: the plugin's own test, a call to add
-    /// without a name.
+    /// Tests whether the key is accepted, as the plugin does: by a call to add without a name, which
+    /// changes nothing.
     ///
     /// # Errors
-    /// [`ClosteError::KeyRejected`] when it is not, others when that could not be found out.
+    /// [`ClosteError::KeyRejected`] if it is not, others if the test failed.
     pub async fn test_key(&self) -> Result<KeyTest, ClosteError> {
         self.counted("test_key", self.ask_whether_key_is_accepted().await)
     }
@@ -178,12 +175,12 @@ impl Client {
         if text.starts_with(REFUSAL) {
             Ok(KeyTest { server_time: server_time(&received.headers) })
         } else {
-            Err(ClosteError::KeyRejected(clean(&text)))
+            Err(ClosteError::KeyRejected(excerpt(&text)))
         }
     }
 
-    /// Asks for a certificate: by each call that Closte may know, but for those in `absent`, until
-    /// one is answered. Which of them exists is not documented; the plugin tries the same ones.
+    /// Requests a certificate by each call that is not in `absent`, until one is answered. Which of them
+    /// exists is not documented.
     pub async fn request_certificate(
         &self,
         name: &DomainName,
@@ -210,12 +207,12 @@ impl Client {
         }
         for path in CERTIFICATE_CALLS.iter().filter(|path| !absent.contains(*path)) {
             match self.send(self.http.post(self.base.join(path)).form(&form)).await {
-                // No client of Closte's own makes these calls: a page is no answer to one.
+                // A page does not answer the call: Closte's own clients do not make it.
                 Ok(received) if is_web_page(&received.body) => request.absent.push(path),
                 Ok(received) => {
                     request.answer = match self.parse(&received) {
-                        Ok(answer) if answer.success.0 => Ok(Some(format!("{path}: success"))),
-                        Ok(answer) => Err(self.declined(answer)),
+                        Ok(answer) if answer.success => Ok(Some(format!("{path}: success"))),
+                        Ok(answer) => Err(self.rejection(answer)),
                         Err(error) => Err(error),
                     };
                     return request;
@@ -242,29 +239,27 @@ impl Client {
         let form =
             [("apikey", self.key.expose()), ("domain", name.as_str()), ("wildcard", wildcard)];
         let answer = self.ask(|| self.http.post(self.base.join(path)).form(&form)).await?;
-        if answer.success.0 { Ok(()) } else { Err(self.declined(answer)) }
+        if answer.success { Ok(()) } else { Err(self.rejection(answer)) }
     }
 
-    /// Makes a call, again if that may help, and reads the answer.
+    /// Makes a call, again if it fails and may succeed a moment later.
     async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, ClosteError> {
-        let attempt = async || {
-            let received = self.send(request()).await?;
-            self.parse(&received)
-        };
-        let back_off = ExponentialBuilder::new()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(250))
-            .with_factor(3.0)
-            .with_max_times(2);
-        attempt
-            .retry(back_off)
-            .when(ClosteError::may_heal_at_once)
-            .adjust(|error, delay| match error.retry_after() {
-                Some(wait) if wait > LONGEST_WAIT => None,
-                Some(wait) => delay.map(|delay| delay.max(wait)),
-                None => delay,
-            })
-            .await
+        let mut tries = 1;
+        loop {
+            let error = match self.send(request()).await.and_then(|received| self.parse(&received))
+            {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let asked = error.retry_after().unwrap_or_default();
+            if tries == TRIES || !error.may_heal_soon() || asked > LONGEST_WAIT {
+                return Err(error);
+            }
+            // With jitter, so that calls that failed together are not repeated together.
+            let wait = RETRY.after(tries).mul_f64(rand::rng().random_range(1.0..2.0));
+            tokio::time::sleep(wait.max(asked)).await;
+            tries += 1;
+        }
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Received, ClosteError> {
@@ -274,9 +269,9 @@ impl Client {
         let response = self.http.execute(request).await.map_err(unreachable)?;
         let status = response.status();
         if status.is_success() {
-            let was_led_on = *response.url() != asked_for;
+            let was_redirected = *response.url() != asked_for;
             let headers = response.headers().clone();
-            return Ok(Received { headers, body: self.body(response).await?, was_led_on });
+            return Ok(Received { headers, body: self.body(response).await?, was_redirected });
         }
         let retry_after = RetryAfter::read(response.headers(), Timestamp::now());
         Err(match status {
@@ -292,8 +287,8 @@ impl Client {
             }
             _ if status.is_redirection() => {
                 let why = match Redirect::of(&response, &method) {
-                    Redirect::OtherHost(host) => Redirect::OtherHost(clean(&host)),
-                    Redirect::OtherScheme(scheme) => Redirect::OtherScheme(clean(&scheme)),
+                    Redirect::OtherHost(host) => Redirect::OtherHost(excerpt(&host)),
+                    Redirect::OtherScheme(scheme) => Redirect::OtherScheme(excerpt(&scheme)),
                     other => other,
                 };
                 ClosteError::Redirected { status: status.as_u16(), why }
@@ -322,28 +317,28 @@ impl Client {
     fn parse(&self, received: &Received) -> Result<Answer, ClosteError> {
         let body = &received.body;
         Answer::parse(body).map_err(|error| {
-            let text = String::from_utf8_lossy(body.get(..LOOKED_AT).unwrap_or(body));
+            let text = String::from_utf8_lossy(body.get(..LONGEST_TEXT).unwrap_or(body));
             ClosteError::InvalidResponse(match text.trim() {
                 "" => "it is empty".to_owned(),
-                page if is_web_page(body) && received.was_led_on => format!(
-                    "a redirect on the same host leads to a web page, as to a login page; check \
-                     closte.base_url, and the key by `closte-sync doctor`: {}",
-                    clean(page)
+                page if is_web_page(body) && received.was_redirected => format!(
+                    "a redirect on the same host leads to a web page, such as a login page; check \
+                     closte.base_url, and the key with `closte-sync doctor`: {}",
+                    excerpt(page)
                 ),
                 page if is_web_page(body) => {
-                    format!("a web page instead of JSON: {}", clean(page))
+                    format!("a web page instead of JSON: {}", excerpt(page))
                 }
                 _ if error.is_eof() => "it is cut short".to_owned(),
-                other => format!("{error} in {}", clean(other)),
+                other => format!("{error} in {}", excerpt(other)),
             })
         })
     }
 
-    fn declined(&self, answer: Answer) -> ClosteError {
-        // What it means is judged by what was said, before the key is masked in it.
+    fn rejection(&self, answer: Answer) -> ClosteError {
+        // The meaning is read from the text before secrets are masked in it.
         let text = answer.error_text();
         let lower = text.to_ascii_lowercase();
-        let text = clean(&text);
+        let text = excerpt(&text);
         if lower.starts_with(&REFUSAL.to_ascii_lowercase()) {
             ClosteError::NameRefused(text)
         } else if ["api key", "apikey", "api_key", "unauthor", "not authenticated"]
@@ -357,7 +352,7 @@ impl Client {
     }
 }
 
-/// The last line of defence: whoever asks should know by then.
+/// The last check: such names should have been excluded before.
 fn may_be_sent(name: &DomainName) -> Result<(), ClosteError> {
     if name.is_clostes_own() {
         return Err(ClosteError::NameRefused(CLOSTES_OWN.to_owned()));
@@ -365,12 +360,7 @@ fn may_be_sent(name: &DomainName) -> Result<(), ClosteError> {
     Ok(())
 }
 
-/// Text from Closte as it may be shown: without a secret, on one line, not too long.
-fn clean(text: &str) -> String {
-    secrets::excerpt(text, EXCERPT)
-}
-
-/// The policy sees no method, but only the call for the list is a GET.
+/// The policy does not see the method: the call for the list is a GET, all others are POSTs.
 fn follow_or_stop(attempt: Attempt<'_>) -> Action {
     let is_list = attempt.previous().first().is_some_and(|first| first.path().ends_with(LIST));
     let method = if is_list { Method::GET } else { Method::POST };

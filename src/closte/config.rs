@@ -1,35 +1,24 @@
-//! `[closte]`
-
 use std::{net::IpAddr, time::Duration};
 
 use super::{ApiKey, AppId, BaseUrl};
 use crate::settings::Reader;
 
-/// `timeout` at most: three tries of two calls in a row must be over before the daemon looks as if it
-/// hung.
+/// The longest `timeout`: three tries of two calls in a row must end before the daemon counts as hung.
 const LONGEST_CALL: Duration = Duration::from_secs(60);
 
 /// `[closte]`
 #[derive(Debug, Clone)]
 pub struct ClosteConfig {
-    /// `base_url`
     pub base_url: BaseUrl,
-    /// `api_key`
     pub api_key: Option<ApiKey>,
-    /// `app_id`
     pub app_id: Option<AppId>,
-    /// `public_address`
     pub public_address: Option<IpAddr>,
-    /// `timeout`
     pub timeout: Duration,
-    /// `concurrency`
     pub concurrency: usize,
-    /// `list_interval`
     pub list_interval: Duration,
 }
 
 impl ClosteConfig {
-    /// Reads the section.
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let mut section = reader.section("closte");
         let base_url = section.parse("base_url");
@@ -38,7 +27,7 @@ impl ClosteConfig {
             && ApiKey::is_in(key, &BaseUrl::to_string(url))
         {
             section.problem(
-                "closte.base_url holds the key, which is sent without that: remove it there",
+                "closte.base_url contains the key, which is sent separately: remove it there",
             );
         }
         let app_id = section.optional("app_id");
@@ -62,7 +51,7 @@ impl ClosteConfig {
         self.app_id.as_ref().map(AppId::domains_page)
     }
 
-    /// Whether a text is of the kind of a setting that is for advice only, and so stops nothing.
+    /// Whether a text is valid for a setting that only advice uses, so that an invalid one stops nothing.
     pub fn is_fit(key: &str, text: &str) -> bool {
         match key {
             "closte.app_id" => text.is_empty() || text.parse::<AppId>().is_ok(),
@@ -72,7 +61,6 @@ impl ClosteConfig {
     }
 }
 
-/// What to do where no key is set: it differs where systemd runs the program.
 pub(crate) fn key_is_not_set(is_systemd_service: bool) -> String {
     let remedy = match is_systemd_service {
         true => {

@@ -1,14 +1,15 @@
-//! What is: the client of Closte's API.
+//! The client of Closte's API.
 //!
 //! Closte publishes no reference. What is known was read from the public clients of this API (the
-//! Ultimate Multisite plugin 1.7 to 2.14, Closte's own must-use plugin); where nothing is known,
-//! this client stays on the safe side and says what it could not understand.
+//! Ultimate Multisite plugin 1.7 to 2.14, Closte's own must-use plugin). Answers that are not understood
+//! remove nothing, and are reported.
 
 mod access;
 mod calls;
 mod client;
 mod config;
 mod error;
+mod list;
 mod redirect;
 mod retry_after;
 mod shape;
@@ -20,7 +21,7 @@ pub use client::{CertificateRequest, Client, KeyTest};
 pub use config::ClosteConfig;
 pub(crate) use config::key_is_not_set;
 pub use error::ClosteError;
+pub use list::List;
 pub use redirect::Redirect;
 pub use retry_after::RetryAfter;
 pub use shape::ListShape;
-pub use wire::List;

@@ -1,58 +1,52 @@
 use reqwest::{Method, Response, StatusCode, Url, header::LOCATION, redirect::Attempt};
 use thiserror::Error;
 
-/// The most redirects in a row that are followed.
+/// How many redirects in a row are followed.
 const MOST: usize = 3;
 
 /// Why a redirect was not followed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Redirect {
-    /// Without `Location`.
     #[error(
-        "a redirect that does not say where to; check closte.base_url, and ask Closte's support if \
-         it lasts"
+        "a redirect without a target (Location); check closte.base_url, and ask Closte's support if it \
+         lasts"
     )]
     Nowhere,
-    /// With a `Location` that is no address.
     #[error(
-        "a redirect to something that is no address; check closte.base_url, and ask Closte's \
+        "a redirect whose target is no web address; check closte.base_url, and ask Closte's \
          support if it lasts"
     )]
     NoAddress,
-    /// To another host, which would get the key.
     #[error(
         "a redirect to another host, {0}, which must not get the key; if Closte has moved there, \
          set closte.base_url"
     )]
     OtherHost(String),
-    /// To another port of the same host.
     #[error(
-        "a redirect to port {0} of the same host, where something else may listen; if Closte has \
+        "a redirect to port {0} of the same host, where another program may listen; if Closte has \
          moved there, set closte.base_url"
     )]
     OtherPort(u16),
-    /// From https to http.
     #[error(
-        "a redirect from https to http, where others could read the key; ask whoever runs the \
-         network here, or Closte's support, who in between does that"
+        "a redirect from https to http, where others could read the key; ask the \
+         administrator of this network, or Closte's support, what redirects"
     )]
     Unencrypted,
-    /// To an address of another kind, such as `http` to `https` on loopback.
-    #[error("a redirect to an address of another kind, {0}; check closte.base_url")]
+    /// Such as from `http` to `https` on loopback.
+    #[error("a redirect to an address with another scheme, {0}; check closte.base_url")]
     OtherScheme(String),
-    /// Each leads to the next.
     #[error(
-        "more than {MOST} redirects in a row, which may go round in circles; check closte.base_url, \
+        "more than {MOST} redirects in a row, which may be a loop; check closte.base_url, \
          and ask Closte's support if it lasts"
     )]
     Endless,
-    /// To a page of the same host, which would be asked for without what was sent.
+    /// To the same host, but without the fields that were sent.
     #[error(
-        "a redirect to another page of the same host, as to a login page; check closte.base_url, \
-         and the key by `closte-sync doctor`"
+        "a redirect to another page of the same host, such as a login page; check closte.base_url, \
+         and the key with `closte-sync doctor`"
     )]
     OtherPage,
-    /// A status that only looks like one: 300, 304, 305, 306.
+    /// A status that is no redirect: 300, 304, 305, 306.
     #[error(
         "neither an answer nor a redirect that can be followed; does a cache or a proxy in between \
          answer for Closte?"
@@ -61,9 +55,9 @@ pub enum Redirect {
 }
 
 impl Redirect {
-    /// Why this response was not followed. What it holds of the address came from outside.
+    /// Why a redirect was not followed. Texts in it are not masked.
     pub(super) fn of(response: &Response, method: &Method) -> Self {
-        if !leads_on(response.status()) {
+        if !is_redirect(response.status()) {
             return Self::None;
         }
         let Some(location) = response.headers().get(LOCATION) else {
@@ -77,7 +71,7 @@ impl Redirect {
     }
 }
 
-/// Whether a call is sent on to where it is led: only where it was going anyway, and as it was.
+/// Whether a redirect is followed: only to the same host, with the same method and fields.
 pub(super) fn is_followed(attempt: &Attempt<'_>, method: &Method) -> bool {
     attempt.previous().last().is_some_and(|from| {
         attempt.previous().len() <= MOST
@@ -85,7 +79,7 @@ pub(super) fn is_followed(attempt: &Attempt<'_>, method: &Method) -> bool {
     })
 }
 
-fn leads_on(status: StatusCode) -> bool {
+fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301..=303 | 307 | 308)
 }
 
@@ -107,7 +101,7 @@ fn objection(status: StatusCode, method: &Method, from: &Url, to: &Url) -> Optio
     {
         return Some(Redirect::OtherPort(port));
     }
-    // These make a GET without its fields of a POST: another call, whose answer means nothing.
+    // These make a POST a GET without its fields, which is another call.
     let becomes_another = matches!(status.as_u16(), 301..=303) && *method != Method::GET;
     becomes_another.then_some(Redirect::OtherPage)
 }
@@ -117,21 +111,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_sent_on_only_where_it_was_going_and_as_it_was() {
+    fn a_redirect_is_followed_only_to_the_same_host_with_the_same_method() {
         const LIST: &str = "https://app.closte.com/api/client/getdomains?apikey=KEY";
-        let judge = |method: Method, status: u16, to: &str| {
+        let objection_to = |method: Method, status: u16, to: &str| {
             let (from, status) = (LIST.parse().unwrap(), StatusCode::from_u16(status).unwrap());
             objection(status, &method, &from, &to.parse().unwrap())
         };
         let same_host = "https://APP.closte.com:443/api/v2/getdomains?apikey=KEY";
         for status in [301, 302, 303, 307, 308] {
-            assert_eq!(judge(Method::GET, status, same_host), None);
+            assert_eq!(objection_to(Method::GET, status, same_host), None);
         }
         for status in [307, 308] {
-            assert_eq!(judge(Method::POST, status, same_host), None);
+            assert_eq!(objection_to(Method::POST, status, same_host), None);
         }
         for status in [301, 302, 303] {
-            assert_eq!(judge(Method::POST, status, same_host), Some(Redirect::OtherPage));
+            assert_eq!(objection_to(Method::POST, status, same_host), Some(Redirect::OtherPage));
         }
         let other = |host: &str| Redirect::OtherHost(host.to_owned());
         for (to, why) in [
@@ -145,7 +139,7 @@ mod tests {
             ("mailto:a@b.example", Redirect::OtherScheme("mailto".to_owned())),
             ("data:text/html,KEY", Redirect::OtherScheme("data".to_owned())),
         ] {
-            assert_eq!(judge(Method::GET, 302, to), Some(why), "{to}");
+            assert_eq!(objection_to(Method::GET, 302, to), Some(why), "{to}");
         }
     }
 }

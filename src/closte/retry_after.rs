@@ -5,38 +5,35 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use crate::span::span;
 
-/// The longest that is waited because Closte asked for it: a broken `Retry-After` must not silence
-/// the daemon for years.
+/// The longest wait that Closte can ask for: a wrong `Retry-After` must not stop the daemon for years.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
-/// What is longer than this is not worth a number.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// How long Closte asks to be left alone, and how long it is.
+/// For how long Closte asks not to be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryAfter {
-    /// What it asks for.
     asked: Duration,
 }
 
 impl RetryAfter {
-    /// `Retry-After` in either of its forms (RFC 9110, section 10.2.3). A moment is one by Closte's clock,
-    /// which the answer tells (section 6.6.1); `now` is ours.
+    /// Reads `Retry-After` in either of its forms (RFC 9110, section 10.2.3). A date is by Closte's clock,
+    /// which the answer's `Date` has (section 6.6.1); without it, `now` is used.
     pub(super) fn read(headers: &HeaderMap, now: Timestamp) -> Option<Self> {
         let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         let asked = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-            // Digits only, so what is no number is one too large.
+            // Only a number that is too large does not parse.
             Duration::from_secs(value.parse().unwrap_or(u64::MAX))
         } else {
             let theirs = headers.get(DATE).and_then(|date| moment(date.to_str().ok()?));
-            // The last day of the year 9999 has a date, but no timestamp.
+            // The last day of the year 9999 can be a date, but not a timestamp.
             let now = theirs.unwrap_or(Offset::UTC.to_datetime(now));
-            // A moment that is over asks for nothing.
+            // A date in the past is no wait.
             moment(value)?.duration_since(now).try_into().unwrap_or_default()
         };
         Some(Self { asked })
     }
 
-    /// How long it is left alone: an hour at most.
+    /// At most an hour.
     pub fn wait(self) -> Duration {
         self.asked.min(LONGEST)
     }
@@ -76,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_are_understood_and_what_is_over_is_no_wait() {
+    fn both_forms_are_understood_and_a_date_in_the_past_is_no_wait() {
         let wait = |value: &str| read(value).map(|it| (it.wait().as_secs(), it.to_string()));
         let date = |after: SignedDuration| {
             let at = Timestamp::from_second(1_800_000_000).unwrap() + after;
@@ -92,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_one_by_clostes_clock() {
+    fn a_date_is_by_clostes_clock() {
         let date = |at| rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap();
         let theirs = Timestamp::from_second(1_700_000_000).unwrap();
         let headers = [(DATE, theirs), (RETRY_AFTER, theirs + SignedDuration::from_secs(90))];
@@ -103,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_one_is_bounded_and_said_with_what_was_asked() {
+    fn a_long_wait_is_bounded_and_shown_with_what_was_asked() {
         let bound = "1h, the most that is waited (it asks for ";
         for (value, asked) in [
             ("3601", "1h)"),

@@ -1,5 +1,5 @@
-//! What a list looks like without what is in it: Closte documents no element, so that whoever meets
-//! one that is not understood can report it.
+//! The form of a list without its values, to be reported if a list is not understood: Closte documents
+//! no element.
 
 use std::fmt;
 
@@ -12,23 +12,21 @@ use strum::{Display, EnumCount, EnumIter, IntoEnumIterator as _};
 
 use crate::{domain::DomainName, secrets};
 
-/// The most different keys that are remembered.
+/// How many different keys are kept.
 pub(super) const MOST_KEYS: usize = 24;
-/// The most of a key that is remembered, in characters.
+/// How many characters of a key are kept.
 const KEY_KEPT: usize = 40;
 
-/// The kinds of values that a list is made of, and the names of their keys. No value is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListShape {
-    /// The answer that it came in.
+    /// Those of the answer that the list is in.
     answer: Keys,
-    /// Its elements.
     elements: Kinds,
-    /// The fields of those that are objects.
+    /// Those of all elements that are objects.
     fields: Keys,
-    /// Of a list that is an object: how many elements have a number as their key,
+    /// How many keys of the list are numbers, if it is an object.
     numbered: usize,
-    /// and how many something else.
+    /// How many are not.
     keyed: usize,
 }
 
@@ -36,15 +34,14 @@ pub struct ListShape {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Kinds([usize; JsonKind::COUNT]);
 
-/// The names of an object's keys, and the kinds of their values.
+/// The keys of objects, and the kinds of their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Keys {
     known: Vec<(String, Kinds)>,
-    /// How many values have yet other keys.
+    /// How many values have other keys.
     others: usize,
 }
 
-/// A kind of JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumCount, EnumIter)]
 #[strum(serialize_all = "lowercase")]
 pub(super) enum JsonKind {
@@ -87,7 +84,7 @@ impl Keys {
             known.iter().position(|(known, _)| known == name)
         };
         let at = find(&self.known, key).unwrap_or_else(|| {
-            // A key that is a domain name is a value in truth.
+            // A key that is a domain name is a value.
             let name = match key.parse::<DomainName>() {
                 Ok(_) => "(a domain name)".to_owned(),
                 Err(_) => secrets::mask(key).chars().take(KEY_KEPT).collect(),
@@ -126,12 +123,11 @@ impl ListShape {
         self.numbered + self.keyed > 0
     }
 
-    /// The answer that it came in has these keys.
     pub(super) fn within(self, answer: Keys) -> Self {
         Self { answer, ..self }
     }
 
-    /// The list is an object, and this is one of its keys.
+    /// Adds a key of a list that is an object.
     pub(super) fn add_key(&mut self, key: &str) {
         if key.bytes().all(|byte| byte.is_ascii_digit()) {
             self.numbered += 1;
@@ -187,8 +183,22 @@ impl fmt::Display for ListShape {
     }
 }
 
+/// The methods of a visitor for booleans and numbers, which make `$made` of a kind and a value.
+macro_rules! visit_scalars {
+    ($made:ty, $make:expr) => {
+        visit_scalars! { $made, $make, Boolean visit_bool bool, Number visit_i64 i64,
+            Number visit_u64 u64, Number visit_f64 f64 }
+    };
+    ($made:ty, $make:expr, $($kind:ident $visit:ident $value:ty),*) => {$(
+        fn $visit<E>(self, value: $value) -> Result<$made, E> {
+            Ok($make(JsonKind::$kind, value))
+        }
+    )*};
+}
+pub(super) use visit_scalars;
+
 impl<'de> Deserialize<'de> for JsonKind {
-    /// Passes over the value itself.
+    /// Skips the value itself.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(KindVisitor)
     }
@@ -207,25 +217,11 @@ impl<'de> Visitor<'de> for KindVisitor {
         Ok(JsonKind::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<JsonKind, E> {
-        Ok(JsonKind::Boolean)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<JsonKind, E> {
-        Ok(JsonKind::Number)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<JsonKind, E> {
-        Ok(JsonKind::Number)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<JsonKind, E> {
-        Ok(JsonKind::Number)
-    }
-
     fn visit_str<E>(self, _: &str) -> Result<JsonKind, E> {
         Ok(JsonKind::String)
     }
+
+    visit_scalars!(JsonKind, |kind, _| kind);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<JsonKind, A::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
@@ -240,8 +236,8 @@ impl<'de> Visitor<'de> for KindVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::wire::Answer, *};
-    use crate::closte::wire::Domains;
+    use super::*;
+    use crate::closte::{list::Domains, wire::Answer};
 
     fn shape(answer: &str) -> ListShape {
         let answer = Answer::parse(answer.as_bytes()).unwrap();

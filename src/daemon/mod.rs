@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub use signals::{Signal, signals};
 
 use crate::{
+    back_off::BackOff,
     checks::Scheduler,
     closte::ClosteError,
     events::conditions::Conditions,
@@ -284,12 +285,10 @@ async fn unless_busy(writing: impl Future<Output = Result<(), StateError>>) {
     }
 }
 
-/// The time to the next cycle: the interval, doubled for every failure in a row after the first,
-/// with a jitter of a tenth so that many daemons do not ask at once.
+/// The time to the next cycle, with a jitter of a tenth so that many daemons do not ask together.
 fn pause(interval: Duration, failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
-    let pause = interval.saturating_mul(1 << doublings).min(LONGEST_PAUSE.max(interval));
-    pause.mul_f64(rand::rng().random_range(0.9..1.1))
+    let back_off = BackOff { first: interval, longest: LONGEST_PAUSE.max(interval) };
+    back_off.after(failures).mul_f64(rand::rng().random_range(0.9..1.1))
 }
 
 #[cfg(test)]

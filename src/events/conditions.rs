@@ -5,12 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::events::Event;
+use crate::{back_off::BackOff, events::Event};
 
-/// A condition is repeated after this long, then after twice as long, and so on.
-const FIRST_REPEAT: Duration = Duration::from_secs(60);
-/// The longest time between two repeats.
-const LAST_REPEAT: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long until a condition is repeated.
+const REPEAT: BackOff =
+    BackOff { first: Duration::from_secs(60), longest: Duration::from_secs(6 * 60 * 60) };
 
 /// One line each: its name, for how many seconds it may stand before it is said, and the event that
 /// says that it has ended.
@@ -91,8 +90,7 @@ struct Said {
     /// The name of the event: another one is news.
     name: &'static str,
     at: Instant,
-    /// How long after that it is repeated.
-    wait: Duration,
+    times: u32,
 }
 
 impl Conditions {
@@ -112,18 +110,18 @@ impl Conditions {
     fn raise(&mut self, condition: Condition, mut event: Event, now: Instant) -> Option<Event> {
         let raised = self.0.entry(condition).or_insert(Raised { since: now, said: None });
         let lasted = now.saturating_duration_since(raised.since);
-        let wait = match &raised.said {
+        let times = match &raised.said {
             None if lasted < condition.patience() => return None,
             Some(said) if said.name == event.name() => {
-                if now.saturating_duration_since(said.at) < said.wait {
+                if now.saturating_duration_since(said.at) < REPEAT.after(said.times) {
                     return None;
                 }
-                (said.wait * 2).min(LAST_REPEAT)
+                said.times.saturating_add(1)
             }
-            _ => FIRST_REPEAT,
+            _ => 1,
         };
         event.set_duration(lasted);
-        raised.said = Some(Said { name: event.name(), at: now, wait });
+        raised.said = Some(Said { name: event.name(), at: now, times });
         Some(event)
     }
 

@@ -1,13 +1,13 @@
-//! What to do: pure, without a clock, a socket or a file of its own.
+//! Decides what to do. Pure: it reads no clock, no socket and no file.
 //!
 //! | the name is | at Closte | not at Closte |
 //! | --- | --- | --- |
 //! | desired | in place | **add**, unless *covered*, *refused*, *waiting* after a failure, or *missing* from one list only |
-//! | managed, no longer desired | **remove**, unless *held* by a [`Guard`] or *waiting* | forgotten, in time |
+//! | managed, no longer desired | **remove**, unless *held* by a [`Guard`] or *waiting* | forgotten after a day |
 //! | neither | *unmanaged*: never touched | |
 //!
-//! [`plan`] also says how the ledger changes. That is written down before the first call is made,
-//! so whatever interrupts a cycle, the next one finishes it.
+//! [`plan`] also returns how the ledger changes. That is written before the first call, so the next
+//! cycle finishes what was interrupted.
 
 mod planner;
 
@@ -20,67 +20,66 @@ use jiff::Timestamp;
 use strum::IntoStaticStr;
 
 use crate::{
+    back_off::BackOff,
     domain::{DomainName, Pattern},
-    ledger::{BackOff, Entry, Ledger, RowRef},
+    ledger::{Entry, Ledger, RowRef},
 };
 
-/// What should be at Closte, as one read of the network told.
+/// What should be at Closte, by one read of the network.
 #[derive(Debug, Clone, Default)]
 pub struct Desired {
-    /// Each name and the row that wants it.
     pub names: HashMap<DomainName, RowRef>,
     /// The names of the installation's networks themselves. Never removed.
     pub network_domains: HashSet<DomainName>,
-    /// Rows that are there but are no domain name. A name that such a row held before stays.
-    pub rejected_rows: HashSet<i64>,
-    /// The domains of archived, spam and deleted sites: those of them that are managed are desired.
-    pub asleep: HashMap<DomainName, RowRef>,
-    /// Names that no row wants, but that live sites still have. Those of them that are managed stay.
+    /// Ids of rows that hold no domain name. The name that such a row held before stays.
+    pub invalid_rows: HashSet<i64>,
+    /// Domains of archived, spam and deleted sites: desired if managed.
+    pub inactive: HashMap<DomainName, RowRef>,
+    /// Domains of live sites that no row maps: kept if managed.
     pub carried: HashMap<DomainName, RowRef>,
-    /// The same of sites that have got other rows, or stand in another network. Those of them that are
-    /// managed and that no row desired stay: of the others, somebody took the row away.
+    /// Domains of sites that have other rows, or belong to another network: kept if managed and never
+    /// mapped by a row. If a row mapped one, it was unmapped.
     pub own_domains: HashMap<DomainName, RowRef>,
-    /// Names that may be desired: the plugin's setting, which decides it, is not known.
+    /// Names that the plugin's setting decides about, which is not known.
     pub undetermined: HashSet<DomainName>,
     /// The domain table had no row at all, which is no reason to remove anything.
     pub table_was_empty: bool,
 }
 
 impl Desired {
-    /// The row that wants a name. An archived, spam or deleted site wants what is managed already.
+    /// The row that maps a desired name.
     fn origin(&self, name: &DomainName, ledger: &Ledger) -> Option<RowRef> {
-        let asleep = || self.asleep.get(name).filter(|_| ledger.contains_key(name));
-        self.names.get(name).or_else(asleep).copied()
+        let inactive = || self.inactive.get(name).filter(|_| ledger.contains_key(name));
+        self.names.get(name).or_else(inactive).copied()
     }
 }
 
 /// What Closte lists.
 #[derive(Debug, Clone, Default)]
 pub struct Current {
-    /// The names.
     pub names: HashSet<DomainName>,
     /// Whether every element of the list was understood. If not, nothing is removed.
     pub complete: bool,
 }
 
-/// The rules of the operator.
+/// The operator's settings and arguments that plans depend on.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// `sync.policy = "upsert-only"`: nothing is ever removed.
     pub upsert_only: bool,
-    /// How long a name must have been unwanted before it is removed.
+    /// How long a name must have been undesired before it is removed.
     pub removal_grace: Duration,
-    /// The most of the managed names, in percent, that one cycle may remove.
+    /// How many percent of the managed names one cycle may remove.
     pub max_removal_percent: u8,
     /// Names that are never removed.
     pub keep: Vec<Pattern>,
-    /// Names that are none of our business.
+    /// Names that are neither added nor removed.
     pub exclude: Vec<Pattern>,
-    /// How long a name that failed is left alone.
+    /// How long to wait after a call that failed.
     pub back_off: BackOff,
-    /// `apply --allow-removals`: the operator has seen how many names go, and insists.
+    /// `apply --allow-removals`: lifts the guards against removing many names together.
     pub allow_removals: bool,
-    /// `apply DOMAIN…`: these are tried at once, whatever came of the last attempt.
+    /// `apply DOMAIN…`: tried now, whatever their back-off or refusal.
     pub named: HashSet<DomainName>,
 }
 
@@ -93,65 +92,45 @@ pub struct Plan {
     pub changes: Vec<LedgerChange>,
     /// How many names are desired.
     pub desired: usize,
-    /// How many of them are present.
+    /// How many desired names are current.
     pub in_place: usize,
-    /// How many names are managed, with the changes.
+    /// How many names are managed after the changes.
     pub managed: usize,
 }
 
-/// What becomes of a name.
+/// What to do with a name.
 #[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Decision {
-    /// Desired and not there: add it.
+    /// Desired, not current.
     Add(Reason),
-    /// Managed, no longer desired and there: remove it.
-    Remove {
-        /// Since when no row wants it.
-        undesired_since: Timestamp,
-    },
-    /// It would be removed, had a guard not stopped that.
+    /// Managed, no longer desired, current.
+    Remove { undesired_since: Timestamp },
+    /// A removal that a guard stopped.
     Held(Guard),
-    /// The last call for it failed, and it is not time for the next.
-    Waiting {
-        /// When it will be time.
-        until: Timestamp,
-        /// Why the last call failed.
-        error: String,
-    },
-    /// Closte said yes, and its list does not show it yet.
-    Unconfirmed {
-        /// Until when it may take.
-        until: Timestamp,
-    },
-    /// It was at Closte, and this list lacks it. It is added again when another list does, too.
+    /// The last call failed with this error. The next one is made at `until`.
+    Waiting { until: Timestamp, error: String },
+    /// Closte accepted the call. Its list must show it at `until`.
+    Unconfirmed { until: Timestamp },
+    /// It was at Closte and is not in this list. It is added again if it is missing from the next list
+    /// as well.
     Missing,
-    /// Desired, and a present wildcard already serves it.
-    Covered {
-        /// That wildcard.
-        by: DomainName,
-    },
-    /// Closte will not take it.
-    Refused {
-        /// When Closte is asked again, unless the row changes before.
-        until: Timestamp,
-        /// What Closte said.
-        error: String,
-    },
-    /// Present, never desired: not ours.
+    /// Desired, and a current wildcard already serves it.
+    Covered { by: DomainName },
+    /// Closte will not take it. It is asked again at `until`, or when the row changes.
+    Refused { until: Timestamp, error: String },
+    /// Current, never desired: never touched.
     Unmanaged,
 }
 
 /// Why a name is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// It was never there.
     New,
-    /// It was there, and no longer is.
+    /// It was at Closte, and no longer is.
     Lost,
-    /// Earlier calls did not get it there.
+    /// Earlier calls have not added it.
     Retry {
-        /// How many there were.
         attempts: u32,
     },
 }
@@ -174,32 +153,23 @@ pub enum Guard {
     UpsertOnly,
     /// The domain table was empty, which may be a mistake.
     EmptyTable,
-    /// The row that desired it is still there, and holds something that is no domain name.
+    /// The row that mapped it is still there, and holds something that is no domain name.
     UnreadableRow(i64),
-    /// It may be desired: the plugin's setting, which decides it, is not known.
-    PerhapsDesired,
+    /// The plugin's setting decides about it, and is not known.
+    Undetermined,
     /// Closte's list was not understood in full.
     ListIncomplete,
-    /// A wildcard that still serves a desired name, which is not there itself yet.
+    /// It is a wildcard and serves this desired name, which is not current itself yet.
     StillServing(DomainName),
-    /// `sync.removal_grace` is not over.
-    Grace {
-        /// When it will be.
-        until: Timestamp,
-    },
-    /// Too many names would go at once.
-    TooMany {
-        /// How many.
-        removals: usize,
-        /// Of how many managed ones.
-        managed: usize,
-    },
+    /// `sync.removal_grace` ends at `until`.
+    Grace { until: Timestamp },
+    /// A cycle may not remove this many of the managed names.
+    TooMany { removals: usize, managed: usize },
 }
 
 impl Plan {
-    /// The earliest moment at which another cycle could do more, should nothing change until then;
-    /// none when there is no such moment.
-    pub fn look_again_at(&self, now: Timestamp) -> Option<Timestamp> {
+    /// When a cycle could do more though nothing changes outside; none if never.
+    pub fn replan_at(&self, now: Timestamp) -> Option<Timestamp> {
         let due = |(_, decision): &(DomainName, Decision)| match decision {
             // The next list must show it.
             Decision::Add(_) | Decision::Remove { .. } | Decision::Missing => Some(now),
@@ -213,7 +183,7 @@ impl Plan {
         self.decisions.iter().filter_map(due).min()
     }
 
-    /// Whether both ends agree as far as they ever will: nothing to add, nothing to remove.
+    /// Whether nothing is left to add or remove, now or later.
     pub fn is_settled(&self) -> bool {
         self.decisions.iter().all(|(_, decision)| match decision {
             Decision::Add(_)
@@ -228,7 +198,7 @@ impl Plan {
 }
 
 impl Guard {
-    /// Whether the name stays for good: a rule of the operator or of nature, and no work left.
+    /// Whether the name stays for good, so that no work is left.
     pub fn is_lasting(&self) -> bool {
         matches!(
             self,
@@ -242,45 +212,42 @@ impl Guard {
     }
 }
 
-/// How the ledger's entry for a name changes.
+/// A change of the ledger's entry for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerChange {
-    /// The name.
     pub name: DomainName,
-    /// Its new entry; none when the name is forgotten.
+    /// None when the name is forgotten.
     pub entry: Option<Entry>,
-    /// What there is to say about it.
+    /// What to report about it.
     pub transition: Option<LedgerTransition>,
 }
 
-/// What a change of the ledger means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LedgerTransition {
     /// Seen desired for the first time, and already at Closte.
     Adopted,
-    /// No row wants it any more.
+    /// No row maps it any more.
     Unmapped,
     /// Desired again before it was removed.
     MappedAgain,
-    /// Two of Closte's lists lack it, and nobody here removed it.
+    /// Missing from two of Closte's lists, though this program did not remove it.
     Lost,
-    /// Closte said yes, and its list has not shown it in time.
+    /// Closte accepted the addition, and its list has not shown it in time.
     NotListed,
-    /// Closte said that it removed the name, and its list has not lost it in time.
+    /// Closte accepted the removal, and its list has not lost it in time.
     StillListed,
-    /// Neither desired nor present: no longer managed.
+    /// Neither desired nor current: no longer managed.
     Forgotten,
 }
 
-/// Decides what becomes of every name.
 pub fn plan(
     desired: &Desired,
-    present: &Current,
+    current: &Current,
     ledger: &Ledger,
     policy: &Policy,
     now: Timestamp,
 ) -> Plan {
-    planner::Planner::new(desired, present, ledger, policy, now).plan()
+    planner::Planner::new(desired, current, ledger, policy, now).plan()
 }
 
 #[cfg(test)]

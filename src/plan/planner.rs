@@ -11,26 +11,26 @@ use crate::{
     ledger::{Attempt, Entry, Ledger, Progress, REFUSAL_LASTS, RowRef, later},
 };
 
-/// How long a name that vanished without our doing stays in the ledger. A list that is short for
-/// an hour must not turn a managed name into a unmanaged one.
+/// How long a name that this program did not remove stays in the ledger after it is gone. A list that
+/// is cut short for an hour must not make a managed name unmanaged.
 const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(24);
-/// From how many managed names on `max_removal_percent` counts.
+/// `max_removal_percent` applies from this many managed names.
 const PERCENT_COUNTS_FROM: usize = 10;
 
 /// A plan in the making.
 pub(super) struct Planner<'a> {
     desired: &'a Desired,
-    present: &'a Current,
+    current: &'a Current,
     ledger: &'a Ledger,
     policy: &'a Policy,
     now: Timestamp,
-    /// What the list does not name is really not there.
+    /// A name that the list does not have is not at Closte.
     list_is_sound: bool,
     /// How many desired names are in the ledger.
     known: usize,
-    /// How many names of the ledger are not desired, and not listed or as good as gone.
+    /// How many names of the ledger are not desired, and not listed or removed by an accepted call.
     gone: usize,
-    /// Wildcards that are to go, each with a desired name that they alone serve.
+    /// Wildcards to remove, each with a desired name that only it serves.
     still_serving: HashMap<DomainName, DomainName>,
     plan: Plan,
 }
@@ -38,7 +38,7 @@ pub(super) struct Planner<'a> {
 impl<'a> Planner<'a> {
     pub(super) fn new(
         desired: &'a Desired,
-        present: &'a Current,
+        current: &'a Current,
         ledger: &'a Ledger,
         policy: &'a Policy,
         now: Timestamp,
@@ -50,13 +50,13 @@ impl<'a> Planner<'a> {
         };
         Self {
             desired,
-            present,
+            current,
             ledger,
             policy,
             now,
             // An empty list where names should be is a list that was cut short.
-            list_is_sound: present.complete
-                && !(present.names.is_empty() && ledger.values().any(should_be_listed)),
+            list_is_sound: current.complete
+                && !(current.names.is_empty() && ledger.values().any(should_be_listed)),
             known: 0,
             gone: 0,
             still_serving: HashMap::new(),
@@ -65,44 +65,44 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn plan(mut self) -> Plan {
-        let (desired, present, ledger) = (self.desired, self.present, self.ledger);
+        let (desired, current, ledger) = (self.desired, self.current, self.ledger);
         for (name, origin) in &desired.names {
-            self.wanted_name(name, *origin);
+            self.desired_name(name, *origin);
         }
-        for (name, origin) in &desired.asleep {
+        for (name, origin) in &desired.inactive {
             if !desired.names.contains_key(name) && ledger.contains_key(name) {
                 self.plan.desired += 1;
-                self.wanted_name(name, *origin);
+                self.desired_name(name, *origin);
             }
         }
-        // In most cycles everything was met already, and there is nobody left to look for.
+        // In most cycles all names are in place, and neither loop is needed.
         if self.known < ledger.len() {
             for (name, entry) in ledger {
-                if !self.is_wanted(name) {
-                    self.unwanted_name(name, entry);
+                if !self.is_desired(name) {
+                    self.undesired_name(name, entry);
                 }
             }
         }
-        if self.plan.in_place < present.names.len() {
-            for name in &present.names {
-                if !self.is_wanted(name) && !ledger.contains_key(name) {
+        if self.plan.in_place < current.names.len() {
+            for name in &current.names {
+                if !self.is_desired(name) && !ledger.contains_key(name) {
                     self.decide(name, Decision::Unmanaged);
                 }
             }
         }
-        self.hold_a_surprise();
+        self.hold_mass_removal();
         self.plan.decisions.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         self.plan.changes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         self.plan
     }
 
-    fn is_wanted(&self, name: &DomainName) -> bool {
+    fn is_desired(&self, name: &DomainName) -> bool {
         self.desired.origin(name, self.ledger).is_some()
     }
 
-    fn wanted_name(&mut self, name: &DomainName, origin: RowRef) {
+    fn desired_name(&mut self, name: &DomainName, origin: RowRef) {
         let old = self.ledger.get(name);
-        let listed = self.present.names.contains(name);
+        let listed = self.current.names.contains(name);
         if listed && old.is_some_and(|old| is_settled(old, origin, self.now)) {
             self.known += 1;
             self.plan.in_place += 1;
@@ -117,7 +117,7 @@ impl<'a> Planner<'a> {
         }
         if entry.undesired_since.take().is_some() {
             if matches!(entry.progress, Progress::Accepted(_)) && !listed {
-                // We removed it ourselves.
+                // This program removed it.
                 (entry.present_since, entry.missing_since) = (None, None);
             }
             entry.progress = Progress::Idle;
@@ -147,16 +147,15 @@ impl<'a> Planner<'a> {
         self.change(name, old, entry, transition);
     }
 
-    /// What becomes of a desired name that is not listed, and what there is to say of it.
     fn unlisted_name(
         &mut self,
         name: &DomainName,
         entry: &mut Entry,
     ) -> (Decision, Option<LedgerTransition>) {
-        if let Some(wildcard) = name.covering_wildcard().filter(|w| self.present.names.contains(w))
+        if let Some(wildcard) = name.covering_wildcard().filter(|w| self.current.names.contains(w))
         {
             if self.stays(&wildcard) {
-                // Somebody put the wildcard in its place: nothing is lost.
+                // The wildcard replaced it: it is not lost.
                 if self.list_is_sound {
                     entry.present_since = None;
                 }
@@ -176,15 +175,10 @@ impl<'a> Planner<'a> {
             transition = entry.present_since.take().map(|_| LedgerTransition::Lost);
             entry.covered_by = None;
         }
-        if let Progress::Accepted(attempt) = entry.progress
-            && self.list_is_sound
-            && self.is_time(name, attempt)
-        {
-            let error = "Closte accepted it, but does not list it".to_owned();
-            entry.progress = Progress::Failed(attempt, error);
+        if self.end_acceptance(name, entry, "Closte accepted it, but does not list it") {
             transition = Some(LedgerTransition::NotListed);
         }
-        let decision = match &entry.progress {
+        let decision = self.wait(name, &entry.progress).unwrap_or(match &entry.progress {
             Progress::Refused { at, error }
                 if *at <= later(self.now, CLOCKS_DIFFER)
                     && later_by(*at, REFUSAL_LASTS) > self.now
@@ -192,46 +186,61 @@ impl<'a> Planner<'a> {
             {
                 Decision::Refused { until: later_by(*at, REFUSAL_LASTS), error: error.clone() }
             }
-            Progress::Failed(attempt, error) if !self.is_time(name, *attempt) => {
-                Decision::Waiting { until: attempt.next, error: error.clone() }
-            }
-            Progress::Accepted(attempt) if !self.is_time(name, *attempt) => {
-                Decision::Unconfirmed { until: attempt.next }
-            }
             Progress::Failed(attempt, _) | Progress::Accepted(attempt) => {
                 Decision::Add(Reason::Retry { attempts: attempt.count })
             }
-            Progress::Idle | Progress::Refused { .. }
-                if transition == Some(LedgerTransition::Lost) =>
-            {
-                Decision::Add(Reason::Lost)
-            }
+            _ if transition == Some(LedgerTransition::Lost) => Decision::Add(Reason::Lost),
             Progress::Idle | Progress::Refused { .. } => Decision::Add(Reason::New),
-        };
+        });
         (decision, transition)
     }
 
-    /// Whether the operator named it, to be tried at once.
+    /// Makes a failure of an accepted call that the list should have shown by now. Whether it did is the
+    /// result.
+    fn end_acceptance(&self, name: &DomainName, entry: &mut Entry, error: &str) -> bool {
+        if let Progress::Accepted(attempt) = entry.progress
+            && self.list_is_sound
+            && self.is_time(name, attempt)
+        {
+            entry.progress = Progress::Failed(attempt, error.to_owned());
+            return true;
+        }
+        false
+    }
+
+    /// What the next call for the name waits for, if anything.
+    fn wait(&self, name: &DomainName, progress: &Progress) -> Option<Decision> {
+        match progress {
+            Progress::Failed(attempt, error) if !self.is_time(name, *attempt) => {
+                Some(Decision::Waiting { until: attempt.next, error: error.clone() })
+            }
+            Progress::Accepted(attempt) if !self.is_time(name, *attempt) => {
+                Some(Decision::Unconfirmed { until: attempt.next })
+            }
+            _ => None,
+        }
+    }
+
     fn is_named(&self, name: &DomainName) -> bool {
         self.policy.named.contains(name)
     }
 
-    /// Whether it is time for the next attempt. One that is further ahead than any can be was put there
-    /// by a clock that was ahead itself.
+    /// Whether the next attempt is due. One that is further ahead than the longest back-off was noted
+    /// by a clock that was ahead.
     fn is_time(&self, name: &DomainName, attempt: Attempt) -> bool {
         let latest = later(later(self.now, self.policy.back_off.longest), CLOCKS_DIFFER);
         attempt.next <= self.now || attempt.next > latest || self.is_named(name)
     }
 
-    /// Whether a present name is one that no cycle is going to remove.
+    /// Whether no cycle will remove this current name.
     fn stays(&self, name: &DomainName) -> bool {
-        self.is_wanted(name)
+        self.is_desired(name)
             || !self.ledger.contains_key(name)
             || self.lasting_guard(name).is_some()
     }
 
-    fn unwanted_name(&mut self, name: &DomainName, old: &Entry) {
-        let listed = self.present.names.contains(name);
+    fn undesired_name(&mut self, name: &DomainName, old: &Entry) {
+        let listed = self.current.names.contains(name);
         if matches_any(&self.policy.exclude, name) {
             if listed {
                 self.decide(name, Decision::Held(Guard::Excluded));
@@ -241,7 +250,7 @@ impl<'a> Planner<'a> {
         if listed && self.is_carried(name) {
             let guard = self.lasting_guard(name).unwrap_or(Guard::Carried);
             self.decide(name, Decision::Held(guard));
-            // It stands as it did: nobody unmapped it.
+            // Nobody unmapped it.
             let mut entry = old.clone();
             entry.clamp(self.now);
             entry.present_since.get_or_insert(self.now);
@@ -257,24 +266,20 @@ impl<'a> Planner<'a> {
         let undesired_since = *entry.undesired_since.get_or_insert(self.now);
         if old.undesired_since.is_none() {
             entry.progress = Progress::Idle;
-            // A row may want it all the same, and it will not be removed.
+            // A row may still hold it, and it is not removed.
             transition = (!name.is_clostes_own()).then_some(LedgerTransition::Unmapped);
         }
         if listed {
-            if self.list_is_sound
-                && let Progress::Accepted(attempt) = entry.progress
-                && self.is_time(name, attempt)
-            {
-                let error = "Closte said that it is removed, but still lists it".to_owned();
-                entry.progress = Progress::Failed(attempt, error);
+            let error = "Closte said that it is removed, but still lists it";
+            if self.end_acceptance(name, &mut entry, error) {
                 transition = Some(LedgerTransition::StillListed);
             }
-            let decision = self.surplus_name(name, &entry, undesired_since);
-            if let Decision::Unconfirmed { .. } = decision {
-                // It is as good as gone.
+            let guard = self.guard(name, &entry, undesired_since).map(Decision::Held);
+            let decision = guard.or_else(|| self.wait(name, &entry.progress));
+            if let Some(Decision::Unconfirmed { .. }) = decision {
                 self.gone += 1;
             }
-            self.decide(name, decision);
+            self.decide(name, decision.unwrap_or(Decision::Remove { undesired_since }));
         } else if self.list_is_sound {
             let long_gone = later_by(undesired_since, FORGET_AFTER) <= self.now;
             let removed = matches!(entry.progress, Progress::Accepted(_));
@@ -295,27 +300,7 @@ impl<'a> Planner<'a> {
         self.change(name, Some(old), entry, transition);
     }
 
-    fn surplus_name(
-        &self,
-        name: &DomainName,
-        entry: &Entry,
-        undesired_since: Timestamp,
-    ) -> Decision {
-        if let Some(guard) = self.guard(name, entry, undesired_since) {
-            return Decision::Held(guard);
-        }
-        match &entry.progress {
-            Progress::Failed(attempt, error) if !self.is_time(name, *attempt) => {
-                Decision::Waiting { until: attempt.next, error: error.clone() }
-            }
-            Progress::Accepted(attempt) if !self.is_time(name, *attempt) => {
-                Decision::Unconfirmed { until: attempt.next }
-            }
-            _ => Decision::Remove { undesired_since },
-        }
-    }
-
-    /// The first guard that stops the removal of this name, whatever happens to the others.
+    /// The first guard that stops the removal of this name, regardless of other names.
     fn guard(&self, name: &DomainName, entry: &Entry, undesired_since: Timestamp) -> Option<Guard> {
         if let Some(guard) = self.lasting_guard(name) {
             return Some(guard);
@@ -323,13 +308,12 @@ impl<'a> Planner<'a> {
         if self.desired.table_was_empty && !self.policy.allow_removals {
             return Some(Guard::EmptyTable);
         }
-        if let Some(row) =
-            entry.origin.row_id.filter(|row| self.desired.rejected_rows.contains(row))
+        if let Some(row) = entry.origin.row_id.filter(|row| self.desired.invalid_rows.contains(row))
         {
             return Some(Guard::UnreadableRow(row));
         }
         if self.desired.undetermined.contains(name) {
-            return Some(Guard::PerhapsDesired);
+            return Some(Guard::Undetermined);
         }
         if !self.list_is_sound {
             return Some(Guard::ListIncomplete);
@@ -364,10 +348,10 @@ impl<'a> Planner<'a> {
             || (self.desired.own_domains.contains_key(name) && had_no_row())
     }
 
-    /// Holds all removals when they are more than anybody would expect of one cycle. Those that
-    /// wait for another attempt count too: they were part of the same surprise.
-    fn hold_a_surprise(&mut self) {
-        // What is gone already makes the rest no more.
+    /// Holds all removals when they are too many for one cycle. Those that wait for another attempt
+    /// count too: they began together with the others.
+    fn hold_mass_removal(&mut self) {
+        // The share is of the names that are left.
         let (managed, desired, ledger) = (self.plan.managed - self.gone, self.desired, self.ledger);
         let is_removal = |(name, decision): &(DomainName, Decision)| match decision {
             Decision::Remove { .. } => true,
@@ -407,7 +391,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whether a name that is desired and listed was so before: by far the usual case.
+/// Whether a desired, listed name needs no change: by far the usual case.
 fn is_settled(entry: &Entry, origin: RowRef, now: Timestamp) -> bool {
     entry.origin == origin
         && entry.managed_since <= now

@@ -9,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CycleReport, Reconciler, Shutdown, events::Tally};
 use crate::{
+    back_off::BackOff,
     closte::ClosteError,
     domain::DomainName,
     events::{Event, EventBatch},
-    ledger::{BackOff, Entry, Ledger, REFUSAL_LASTS, later},
+    ledger::{Entry, Ledger, REFUSAL_LASTS, later},
     plan::{Decision, LedgerChange, Reason},
     state::{LedgerId, StateError},
 };

@@ -64,7 +64,7 @@ impl Rules {
                 // What was desired when the setting could be read must not go because it cannot be.
                 None => {
                     let known =
-                        [&desired.names, &desired.asleep, &desired.carried, &desired.own_domains];
+                        [&desired.names, &desired.inactive, &desired.carried, &desired.own_domains];
                     let twins = known.into_iter().flat_map(HashMap::keys);
                     desired.undetermined = twins.filter_map(|name| name.www_twin(false)).collect();
                     return;
@@ -72,8 +72,8 @@ impl Rules {
             },
         };
         let own: HashSet<&DomainName> = network.network_domains.iter().collect();
-        let Desired { names, asleep, carried, own_domains, .. } = desired;
-        for names in [names, asleep, carried, own_domains] {
+        let Desired { names, inactive, carried, own_domains, .. } = desired;
+        for names in [names, inactive, carried, own_domains] {
             let twin =
                 |(name, origin): (&DomainName, &RowRef)| Some((name.www_twin(main_only)?, *origin));
             let twins: Vec<(DomainName, RowRef)> = names.iter().filter_map(twin).collect();
@@ -94,7 +94,7 @@ impl Rules {
                 .iter()
                 .flat_map(with_and_without_www)
                 .collect(),
-            rejected_rows: network.invalid.iter().filter_map(rejected_row).collect(),
+            invalid_rows: network.invalid.iter().filter_map(invalid_row).collect(),
             table_was_empty: network.rows == 0,
             ..Desired::default()
         };
@@ -127,7 +127,7 @@ impl Rules {
         }
         for site in network.sites_without_record.iter().filter(|site| !excluded(&site.domain)) {
             let names = match site.record {
-                Err(NoRecord::Gone) => &mut desired.asleep,
+                Err(NoRecord::Gone) => &mut desired.inactive,
                 Err(reason) if !reason.is_still_desired() => &mut desired.carried,
                 _ => continue,
             };
@@ -147,7 +147,7 @@ fn with_and_without_www(name: &DomainName) -> impl Iterator<Item = DomainName> {
     [Some(name.clone()), bare, name.www_twin(false)].into_iter().flatten()
 }
 
-fn rejected_row(one: &wordpress::InvalidMapping) -> Option<i64> {
+fn invalid_row(one: &wordpress::InvalidMapping) -> Option<i64> {
     match one.origin {
         RowLocation::Row(id) => Some(id),
         RowLocation::Site(_) => None,

@@ -16,7 +16,8 @@ pub(super) fn fingerprint(desired: &Desired, network: &Network, records: &[Recor
         .invalid
         .iter()
         .map(|one| hash(&|hasher| (one.origin, one.blog_id, &one.value).hash(hasher)));
-    let asleep = desired.asleep.keys().map(|name| hash(&|hasher| ("asleep", name).hash(hasher)));
+    let inactive =
+        desired.inactive.keys().map(|name| hash(&|hasher| ("inactive", name).hash(hasher)));
     let own_domains =
         desired.own_domains.keys().map(|name| hash(&|hasher| ("site's", name).hash(hasher)));
     let carried = desired.carried.keys().map(|name| hash(&|hasher| ("carried", name).hash(hasher)));
@@ -29,7 +30,7 @@ pub(super) fn fingerprint(desired: &Desired, network: &Network, records: &[Recor
         .chain(own)
         .chain(invalid)
         .chain(sites_without_record)
-        .chain(asleep)
+        .chain(inactive)
         .chain(carried)
         .chain(own_domains)
         .fold(plugin.wrapping_add(network.rows as u64), u64::wrapping_add)

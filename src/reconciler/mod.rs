@@ -72,7 +72,7 @@ struct LastSeen {
     /// When Closte was asked for its list, by how long the machine had run.
     listed_at: Duration,
     /// When there will be more to do even if nothing changes.
-    look_again_at: Option<Timestamp>,
+    replan_at: Option<Timestamp>,
     /// [`State::data_version`] then: an `apply` beside this process may have left something to see to.
     version: i64,
 }
@@ -232,12 +232,12 @@ impl Reconciler {
         let listed_at = self.clock.machine_runs_for();
         let list = stop.until_forced(ask_for_list(&self.closte)).await??;
         let unparsed_elements = unparsed_elements(&list);
-        let present = Current { complete: list.is_complete(), names: list.names };
+        let current = Current { complete: list.is_complete(), names: list.names };
 
         // Should anything fail from here on, the ledger is read again next time.
         let mut remembered = self.remember(ledger_id).await?;
         let ledger = &mut remembered.ledger;
-        let plan = plan(&desired, &present, ledger, &self.rules.policy, now);
+        let plan = plan(&desired, &current, ledger, &self.rules.policy, now);
         let mut report = CycleReport {
             invalid: invalid.iter().filter(|one| one.clostes_own().is_none()).count(),
             records: records.written,
@@ -247,7 +247,7 @@ impl Reconciler {
             ..CycleReport::of(&plan)
         };
         self.record_changes(ledger_id, &plan, now).await?;
-        let look_again_at = plan.look_again_at(now);
+        let replan_at = plan.replan_at(now);
         for change in plan.changes {
             match change.entry {
                 Some(entry) => ledger.insert(change.name, entry),
@@ -263,7 +263,7 @@ impl Reconciler {
         }
         let version = remembered.version;
         self.ledger = Some(remembered);
-        self.seen = Some(LastSeen { fingerprint, listed_at, look_again_at, version });
+        self.seen = Some(LastSeen { fingerprint, listed_at, replan_at, version });
         let stopped_by = outage.map(CycleError::Closte);
         Ok(CycleOutcome { found: Found::Compared(report), stopped_by })
     }
@@ -299,13 +299,13 @@ impl Reconciler {
             },
             None => Ledger::new(),
         };
-        let present = Current { complete: list.is_complete(), names: list.names };
+        let current = Current { complete: list.is_complete(), names: list.names };
         let desired = rules.desired(&network);
         if let Some(state) = state {
             state.reckon_on(Loop::Cycles, &mut clock).await?;
         }
         let now = clock.now();
-        let plan = plan(&desired, &present, &ledger, &rules.policy, now);
+        let plan = plan(&desired, &current, &ledger, &rules.policy, now);
         let invalid = invalid(&network);
         let records = rules.preview_records(&network, state, now).await?;
         let records_refused = match records.contains(&RecordDecision::Write) {
@@ -323,7 +323,7 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<bool, StateError> {
         Ok(seen.fingerprint == fingerprint
-            && seen.look_again_at.is_none_or(|at| now < at)
+            && seen.replan_at.is_none_or(|at| now < at)
             && self.clock.machine_runs_for().saturating_sub(seen.listed_at)
                 < self.rules.list_interval
             && seen.version == self.state.data_version().await?)

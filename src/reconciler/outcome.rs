@@ -246,7 +246,7 @@ impl MassRemoval {
 }
 
 pub(super) fn unparsed_elements(list: &closte::List) -> Option<(usize, String)> {
-    (!list.is_complete()).then(|| (list.odd, list.example.clone().unwrap_or_default()))
+    (!list.is_complete()).then(|| (list.unparsed, list.example.clone().unwrap_or_default()))
 }
 
 fn closte_event(error: &ClosteError) -> Event {

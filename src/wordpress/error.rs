@@ -97,13 +97,10 @@ pub(super) enum DatabaseError {
     TooMuch(#[from] TooMuch),
 }
 
-/// The most characters of a database's message that are repeated.
-const REASON: usize = 500;
-
 /// The database's own message, without what sqlx adds to it.
 fn sqlx_reason(error: &sqlx::Error) -> String {
     match error {
-        sqlx::Error::Database(error) => secrets::excerpt(error.message(), REASON),
+        sqlx::Error::Database(error) => secrets::excerpt(error.message()),
         sqlx::Error::Io(error) => error.to_string(),
         sqlx::Error::ColumnDecode { .. } => {
             "a row has a value that is not of its column's type; check that this is the network's database"

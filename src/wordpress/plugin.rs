@@ -93,7 +93,7 @@ pub(super) fn read_array(bytes: &[u8], take: &mut Take<'_>) -> Result<(), String
     let values = Values { path: &mut Vec::new(), take };
     let read = PhpDeserializer::new(bytes).deserialize_map(values);
     read.map_err(|error| {
-        let reason = secrets::excerpt(&error.to_string(), 100);
+        let reason = secrets::excerpt(&error.to_string());
         format!("is no serialised PHP array: {reason}")
     })
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use closte_sync::{
     app::{App, Overrides},
+    back_off::BackOff,
     clock::Clock,
-    ledger::BackOff,
     reconciler::Shutdown,
     simulator::{Call, Fault, Simulator, Target},
     state::State,

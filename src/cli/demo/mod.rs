@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     app::{App, Overrides, Settings},
+    back_off::BackOff,
     daemon::{self, Signal},
     domain::DomainName,
-    ledger::BackOff,
     settings::Layers,
     simulator::{Simulator, World},
     state::State,

@@ -175,7 +175,7 @@ fn check_list(list: List) -> [Finding; 2] {
         let found = format!(
             "{names} understood, {} not ({example}): nothing will be removed; please report the \
              line below",
-            list.odd
+            list.unparsed
         );
         Finding { check: "list", result: Verdict::Warning, found }
     };

@@ -30,21 +30,21 @@ fn policy() -> Policy {
     }
 }
 
-/// A case in the making: what is desired, what is present, what is in the ledger.
+/// The input of a plan.
 #[derive(Debug, Clone)]
 struct Case {
     desired: Desired,
-    present: Current,
+    current: Current,
     ledger: Ledger,
     policy: Policy,
     now: Timestamp,
 }
 
 fn case() -> Case {
-    let present = Current { complete: true, ..Current::default() };
+    let current = Current { complete: true, ..Current::default() };
     Case {
         desired: Desired::default(),
-        present,
+        current,
         ledger: Ledger::new(),
         policy: policy(),
         now: now(),
@@ -61,11 +61,11 @@ impl Case {
     }
 
     fn present(mut self, names: &[&str]) -> Self {
-        self.present.names.extend(names.iter().map(|text| name(text)));
+        self.current.names.extend(names.iter().map(|text| name(text)));
         self
     }
 
-    /// Names that were desired and present until `seconds` ago.
+    /// Names that were desired and current until `seconds` ago.
     fn unmapped(mut self, names: &[&str], seconds: i64) -> Self {
         for text in names {
             let mut entry =
@@ -77,7 +77,7 @@ impl Case {
         self.present(names)
     }
 
-    /// Names that are desired, present and known to be.
+    /// Names that are desired and current, and noted so in the ledger.
     fn in_place(mut self, names: &[&str]) -> Self {
         self = self.desired(names).present(names);
         for text in names {
@@ -94,10 +94,10 @@ impl Case {
     }
 
     fn plan(&self) -> Plan {
-        plan(&self.desired, &self.present, &self.ledger, &self.policy, self.now)
+        plan(&self.desired, &self.current, &self.ledger, &self.policy, self.now)
     }
 
-    /// The same case some seconds after a plan, when nothing but the ledger has changed.
+    /// The same case some seconds after a plan whose changes were written.
     fn after(&self, plan: &Plan, seconds: i64) -> Self {
         self.clone().with(|case| {
             case.now += SignedDuration::from_secs(seconds);
@@ -110,7 +110,7 @@ impl Case {
         })
     }
 
-    /// What becomes of the only name that anything becomes of.
+    /// The only decision.
     fn decision(&self) -> Decision {
         let plan = self.plan();
         assert_eq!(plan.decisions.len(), 1, "{:?}", plan.decisions);
@@ -155,11 +155,11 @@ fn a_cycle_with_nothing_to_do_changes_nothing() {
     let plan = case().in_place(&["shop.example", "*.wild.example"]).plan();
     assert_eq!((plan.decisions.len(), plan.changes.len(), plan.in_place), (0, 0, 2));
     assert!(plan.is_settled());
-    assert_eq!(plan.look_again_at(now()), None);
+    assert_eq!(plan.replan_at(now()), None);
 }
 
 #[test]
-fn a_foreign_name_is_left_alone() {
+fn an_unmanaged_name_is_left_alone() {
     let case = case().present(&["mail.example"]).with(|case| {
         case.policy.allow_removals = true;
         case.policy.removal_grace = Duration::ZERO;
@@ -177,7 +177,7 @@ fn what_was_unmapped_is_removed_when_the_grace_is_over() {
 }
 
 #[test]
-fn the_grace_begins_when_the_name_is_first_seen_unwanted() {
+fn the_grace_begins_when_the_name_is_first_seen_undesired() {
     let case = case()
         .unmapped(&["old.example"], 0)
         .with(|case| case.ledger.get_mut(&name("old.example")).unwrap().undesired_since = None);
@@ -185,7 +185,7 @@ fn the_grace_begins_when_the_name_is_first_seen_unwanted() {
     assert_eq!(case.decision(), Decision::Held(Guard::Grace { until }));
     assert_eq!(entry_after(&case.plan(), "old.example").undesired_since, Some(now()));
     assert_eq!(case.plan().changes[0].transition, Some(LedgerTransition::Unmapped));
-    assert_eq!(case.plan().look_again_at(now()), Some(until));
+    assert_eq!(case.plan().replan_at(now()), Some(until));
 }
 
 #[test]
@@ -216,12 +216,12 @@ fn each_guard_holds_a_removal() {
         ),
         (Guard::UpsertOnly, due.clone().with(|case| case.policy.upsert_only = true)),
         (Guard::EmptyTable, due.clone().with(|case| case.desired.table_was_empty = true)),
-        (Guard::UnreadableRow(77), due.clone().with(|case| case.desired.rejected_rows.insert(77))),
+        (Guard::UnreadableRow(77), due.clone().with(|case| case.desired.invalid_rows.insert(77))),
         (
-            Guard::PerhapsDesired,
+            Guard::Undetermined,
             due.clone().with(|case| case.desired.undetermined.insert(name("old.shop.example"))),
         ),
-        (Guard::ListIncomplete, due.clone().with(|case| case.present.complete = false)),
+        (Guard::ListIncomplete, due.clone().with(|case| case.current.complete = false)),
     ] {
         assert_eq!(case.decision(), Decision::Held(guard.clone()), "{guard:?}");
         let insist = case.with(|case| case.policy.allow_removals = true);
@@ -247,15 +247,15 @@ fn a_managed_name_that_a_live_site_still_has_stays_as_it_is() {
     assert_eq!(case.decision(), Decision::Held(Guard::Carried));
     assert_eq!(case.plan().changes, [], "nobody unmapped it");
     assert!(case.plan().is_settled());
-    // It is not desired: neither added where it is unknown, nor again where it is lost.
+    // It is not desired: it is not added if it is unknown, nor again if it is lost.
     let unknown = case.clone().with(|case| case.ledger.clear());
     assert_eq!(unknown.decision(), Decision::Unmanaged);
-    let lost = case.with(|case| case.present.names.clear()).present(&["x.example"]);
+    let lost = case.with(|case| case.current.names.clear()).present(&["x.example"]);
     assert_eq!(lost.of("shared.example"), None);
 }
 
 #[test]
-fn a_sites_own_domain_that_no_row_wanted_stays_though_the_site_has_got_other_rows() {
+fn a_sites_own_domain_that_no_row_mapped_stays_when_the_site_has_other_rows() {
     let case = case().in_place(&["own.example", "mapped.example"]).with(|case| {
         case.desired.names.remove(&name("own.example"));
         case.desired.own_domains.insert(name("own.example"), site());
@@ -272,9 +272,9 @@ fn a_sites_own_domain_that_no_row_wanted_stays_though_the_site_has_got_other_row
 }
 
 #[test]
-fn what_was_wanted_of_an_archived_site_stays_wanted_and_nothing_new_is() {
+fn managed_names_of_an_archived_site_stay_desired_and_new_ones_are_not() {
     let asleep = |case: &mut Case| {
-        case.desired.asleep.insert(name("asleep.example"), site());
+        case.desired.inactive.insert(name("asleep.example"), site());
     };
     let case = case().in_place(&["asleep.example", "a.example"]).with(|case| {
         case.desired.names.remove(&name("asleep.example"));
@@ -282,7 +282,7 @@ fn what_was_wanted_of_an_archived_site_stays_wanted_and_nothing_new_is() {
     });
     let plan = case.plan();
     assert_eq!((plan.decisions.len(), plan.desired, plan.in_place), (0, 2, 2));
-    let lost = case.with(|case| case.present.names.remove(&name("asleep.example")));
+    let lost = case.with(|case| case.current.names.remove(&name("asleep.example")));
     assert_eq!(lost.of("asleep.example"), Some(Decision::Missing));
     let twice = lost.with(|case| {
         let entry = case.ledger.get_mut(&name("asleep.example")).unwrap();
@@ -329,7 +329,7 @@ fn all_of_two_or_more_are_held() {
 #[test]
 fn names_that_are_gone_already_do_not_make_the_rest_more() {
     let gone = many("gone", 20);
-    let case = case().unmapped(&texts(&gone), 300).with(|case| case.present.names.clear());
+    let case = case().unmapped(&texts(&gone), 300).with(|case| case.current.names.clear());
     let two = case.clone().unmapped(&["a.example", "b.example"], 9_000);
     let held = Decision::Held(Guard::TooMany { removals: 2, managed: 2 });
     assert_eq!(two.of("a.example"), Some(held));
@@ -340,7 +340,7 @@ fn names_that_are_gone_already_do_not_make_the_rest_more() {
 }
 
 #[test]
-fn removals_that_wait_for_another_attempt_count_as_part_of_the_surprise() {
+fn removals_that_wait_for_another_attempt_count_towards_the_limit() {
     let (stay, go) = (many("stay", 7), many("go", 4));
     let case = case().in_place(&texts(&stay)).unmapped(&texts(&go), 9_000).with(|case| {
         for name in go.iter().skip(1) {
@@ -374,7 +374,7 @@ fn a_wildcard_goes_only_when_what_it_serves_is_there_itself() {
 }
 
 #[test]
-fn a_wildcard_that_stays_anyway_covers_though_nobody_wants_it() {
+fn an_undesired_wildcard_that_is_kept_covers() {
     let case = case().unmapped(&["*.shop.example"], 9_000).desired(&["www.shop.example"]);
     let case = case.with(|case| case.policy.keep = vec!["*.shop.example".parse().unwrap()]);
     let covered = Decision::Covered { by: name("*.shop.example") };
@@ -421,10 +421,10 @@ fn a_refusal_holds_until_the_row_changes_or_a_week_is_over() {
 #[test]
 fn a_name_that_two_lists_lost_is_added_again() {
     let case = case().in_place(&["shop.example", "other.example"]);
-    let first = case.with(|case| case.present.names.remove(&name("shop.example")));
+    let first = case.with(|case| case.current.names.remove(&name("shop.example")));
     assert_eq!(first.decision(), Decision::Missing);
     let plan = first.plan();
-    assert_eq!((plan.changes[0].transition, plan.look_again_at(now())), (None, Some(now())));
+    assert_eq!((plan.changes[0].transition, plan.replan_at(now())), (None, Some(now())));
     let entry = entry_after(&plan, "shop.example");
     assert_eq!((entry.missing_since, entry.present_since), (Some(now()), Some(ago(9_000))));
 
@@ -440,7 +440,7 @@ fn a_name_that_two_lists_lost_is_added_again() {
 }
 
 #[test]
-fn one_odd_list_asks_for_nothing_again() {
+fn one_empty_list_adds_nothing_again() {
     let names = many("shop", 2_000);
     let served = many("blog", 20).into_iter().map(|name| format!("www.{name}"));
     let served: Vec<String> = served.collect();
@@ -451,25 +451,25 @@ fn one_odd_list_asks_for_nothing_again() {
     }
     let settled = case.after(&case.plan(), 5);
     for complete in [true, false] {
-        let odd = settled.clone().with(|case| {
-            case.present = Current { complete, ..Current::default() };
+        let empty = settled.clone().with(|case| {
+            case.current = Current { complete, ..Current::default() };
         });
-        let plan = odd.plan();
+        let plan = empty.plan();
         assert!(plan.decisions.iter().all(|(_, decision)| *decision == Decision::Missing));
         assert_eq!(plan.decisions.len(), 2_020);
         assert!(plan.changes.iter().all(|change| change.transition.is_none()));
-        let again = odd.after(&plan, 5);
+        let again = empty.after(&plan, 5);
         let added = |(_, decision): &&(DomainName, Decision)| matches!(decision, Decision::Add(_));
         assert_eq!(again.plan().decisions.iter().filter(added).count(), 2_020);
-        let healed = Case { present: settled.present.clone(), ..odd.after(&plan, 5) }.plan();
+        let healed = Case { current: settled.current.clone(), ..empty.after(&plan, 5) }.plan();
         assert_eq!((healed.in_place, healed.decisions.len()), (2_000, 40), "covered and unmanaged");
     }
 }
 
 #[test]
-fn a_name_that_we_removed_is_added_at_once_when_it_is_mapped_again() {
+fn a_name_that_was_removed_is_added_when_it_is_mapped_again() {
     let case = case().unmapped(&["back.example"], 300).desired(&["back.example"]).with(|case| {
-        case.present.names.clear();
+        case.current.names.clear();
         let attempt = Attempt { count: 1, next: now() };
         case.ledger.get_mut(&name("back.example")).unwrap().progress = Progress::Accepted(attempt);
     });
@@ -477,7 +477,7 @@ fn a_name_that_we_removed_is_added_at_once_when_it_is_mapped_again() {
 }
 
 #[test]
-fn a_named_domain_is_tried_at_once_whatever_came_of_the_last_attempt() {
+fn a_named_domain_is_tried_now_whatever_its_last_attempt() {
     let later = Attempt { count: 3, next: now() + SignedDuration::from_secs(600) };
     let retry = Decision::Add(Reason::Retry { attempts: 3 });
     for (progress, expected) in [
@@ -502,7 +502,7 @@ fn a_named_domain_is_tried_at_once_whatever_came_of_the_last_attempt() {
 
     let named = |case: &mut Case| case.policy.named = [name("shop.example")].into();
     let missing = case().in_place(&["shop.example", "other.example"]).with(named);
-    let missing = missing.with(|case| case.present.names.remove(&name("shop.example")));
+    let missing = missing.with(|case| case.current.names.remove(&name("shop.example")));
     assert_eq!(missing.decision(), Decision::Add(Reason::Lost));
     let removal = case().unmapped(&["shop.example"], 9_000).with(named).with(|case| {
         let entry = case.ledger.get_mut(&name("shop.example")).unwrap();
@@ -516,13 +516,13 @@ fn a_named_domain_is_tried_at_once_whatever_came_of_the_last_attempt() {
 #[test]
 fn a_name_that_a_wildcard_replaced_is_not_lost() {
     let case = case().in_place(&["www.shop.example"]).present(&["*.shop.example"]);
-    let case = case.with(|case| case.present.names.remove(&name("www.shop.example")));
+    let case = case.with(|case| case.current.names.remove(&name("www.shop.example")));
     assert!(matches!(case.of("www.shop.example"), Some(Decision::Covered { .. })));
     assert_eq!(case.plan().changes[0].transition, None);
 }
 
 #[test]
-fn closte_is_believed_only_when_its_list_agrees() {
+fn an_accepted_call_counts_only_when_the_list_agrees() {
     let (until, attempt) = (now(), Attempt { count: 1, next: now() });
     let early = |case: &Case| case.clone().with(|case| case.now = ago(1));
     let accepted = |case: &mut Case, text: &str| {
@@ -545,10 +545,10 @@ fn closte_is_believed_only_when_its_list_agrees() {
 }
 
 #[test]
-fn a_managed_name_is_forgotten_when_it_is_surely_gone() {
+fn a_managed_name_is_forgotten_when_it_is_certainly_gone() {
     let gone = |seconds, accepted: bool| {
         case().in_place(&["stay.example"]).unmapped(&["old.example"], seconds).with(|case| {
-            case.present.names.remove(&name("old.example"));
+            case.current.names.remove(&name("old.example"));
             if accepted {
                 let attempt = Attempt { count: 1, next: now() };
                 let entry = case.ledger.get_mut(&name("old.example")).unwrap();
@@ -558,11 +558,11 @@ fn a_managed_name_is_forgotten_when_it_is_surely_gone() {
     };
     let forgets = |case: &Case| case.plan().changes.iter().any(|change| change.entry.is_none());
     assert!(forgets(&gone(300, true)), "removed by us");
-    assert!(!forgets(&gone(300, false)), "missing from one list, perhaps by mistake");
+    assert!(!forgets(&gone(300, false)), "missing from one list");
     assert!(forgets(&gone(90_000, false)), "missing for a day");
-    let cut_short = gone(90_000, true).with(|case| case.present.complete = false);
+    let cut_short = gone(90_000, true).with(|case| case.current.complete = false);
     assert!(!forgets(&cut_short));
-    let empty = gone(90_000, true).with(|case| case.present.names.clear());
+    let empty = gone(90_000, true).with(|case| case.current.names.clear());
     assert!(!forgets(&empty), "an empty list where there were names is no list");
     let last = empty.with(|case| {
         case.desired.names.clear();
@@ -579,8 +579,8 @@ fn a_name_of_clostes_own_that_an_older_version_managed_is_held_for_good() {
     let plan = case.plan();
     assert_eq!(plan.decisions, [(name(OWN), Decision::Held(Guard::ClostesOwn))]);
     assert!(plan.is_settled());
-    // Nothing is said of it: its row is there.
+    // Nothing is reported: its row is there.
     assert_eq!(plan.changes[0].transition, None);
-    // The checks and the requests for certificates leave it alone.
+    // It is not checked, and no certificate is requested for it.
     assert_eq!(entry_after(&plan, OWN).undesired_since, Some(now()));
 }

@@ -14,7 +14,7 @@ prop_compose! {
     fn any_entry()(
         present in any::<bool>(),
         missing in prop::option::of(0i64..100),
-        unwanted in prop::option::of(0i64..200_000),
+        undesired in prop::option::of(0i64..200_000),
         progress in 0..4,
         next in -100i64..100,
         row_id in prop::option::of(1i64..5),
@@ -22,7 +22,7 @@ prop_compose! {
         let mut entry = Entry::new(RowRef { row_id, ..RowRef::default() }, ago(300_000));
         entry.present_since = present.then(|| ago(200_000));
         entry.missing_since = missing.map(ago);
-        entry.undesired_since = unwanted.map(ago);
+        entry.undesired_since = undesired.map(ago);
         let attempt = Attempt { count: 1, next: ago(-next) };
         entry.progress = match progress {
             0 => Progress::Idle,
@@ -54,13 +54,13 @@ prop_compose! {
                 names: desired,
                 network_domains: own,
                 undetermined,
-                asleep,
+                inactive: asleep,
                 carried,
                 own_domains,
                 table_was_empty,
                 ..Desired::default()
             },
-            present: Current { names: present, complete },
+            current: Current { names: present, complete },
             ledger,
             policy: Policy { allow_removals, ..policy() },
             now: now(),
@@ -70,30 +70,30 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn whatever_comes_the_rules_hold(case in any_case()) {
+    fn the_rules_hold_for_any_input(case in any_case()) {
         let plan = case.plan();
         let mut removals = 0;
         for (name, decision) in &plan.decisions {
             if let Decision::Remove { undesired_since } = decision {
                 removals += 1;
-                prop_assert!(case.ledger.contains_key(name), "a unmanaged name");
+                prop_assert!(case.ledger.contains_key(name), "an unmanaged name");
                 prop_assert!(!case.desired.names.contains_key(name));
-                prop_assert!(case.present.names.contains(name));
-                prop_assert!(case.present.complete);
+                prop_assert!(case.current.names.contains(name));
+                prop_assert!(case.current.complete);
                 prop_assert!(!case.desired.network_domains.contains(name));
                 prop_assert!(!case.desired.undetermined.contains(name));
-                prop_assert!(!case.desired.asleep.contains_key(name));
+                prop_assert!(!case.desired.inactive.contains_key(name));
                 prop_assert!(!case.desired.carried.contains_key(name));
                 let had_row = case.ledger[name].origin.row_id.is_some();
                 prop_assert!(had_row || !case.desired.own_domains.contains_key(name));
-                prop_assert!(*undesired_since <= ago(120), "in the blink of an eye");
+                prop_assert!(*undesired_since <= ago(120), "before the grace is over");
                 prop_assert!(!case.desired.table_was_empty || case.policy.allow_removals);
             }
             if let Decision::Add(_) = decision {
-                let is_asleep =
-                    case.desired.asleep.contains_key(name) && case.ledger.contains_key(name);
-                prop_assert!(case.desired.names.contains_key(name) || is_asleep);
-                prop_assert!(!case.present.names.contains(name));
+                let is_inactive =
+                    case.desired.inactive.contains_key(name) && case.ledger.contains_key(name);
+                prop_assert!(case.desired.names.contains_key(name) || is_inactive);
+                prop_assert!(!case.current.names.contains(name));
                 let known = plan.changes.iter().any(|change| change.name == *name)
                     || case.ledger.contains_key(name);
                 prop_assert!(known, "not in the ledger before the call");
@@ -105,14 +105,13 @@ proptest! {
         }
         for change in plan.changes.iter().filter(|change| change.entry.is_none()) {
             prop_assert!(!case.desired.names.contains_key(&change.name));
-            prop_assert!(!case.present.names.contains(&change.name));
+            prop_assert!(!case.current.names.contains(&change.name));
         }
         prop_assert!(plan.decisions.is_sorted_by(|a, b| a.0 < b.0));
         let accounted = plan.in_place + plan.decisions.len();
         prop_assert!(accounted >= case.desired.names.len());
     }
 
-    /// Whatever the clock was when it was noted.
     #[test]
     fn nothing_waits_for_longer_than_it_can(case in any_case(), ahead in -400_000_000i64..400_000_000) {
         let moved = |at: Timestamp| at + SignedDuration::from_secs(ahead);
@@ -150,7 +149,7 @@ proptest! {
             };
             prop_assert!(until <= now() + longest + differ, "{name} waits until {until}");
         }
-        // What it writes down is of no time to come.
+        // Nothing that it notes is in the future.
         for entry in plan.changes.iter().filter_map(|change| change.entry.as_ref()) {
             let times = [entry.present_since, entry.missing_since, entry.undesired_since];
             let mut times = times.into_iter().flatten().chain([entry.managed_since]);
@@ -159,45 +158,45 @@ proptest! {
     }
 
     #[test]
-    fn a_second_look_at_the_same_changes_nothing(case in any_case()) {
+    fn a_second_plan_of_the_same_changes_nothing(case in any_case()) {
         prop_assert_eq!(case.after(&case.plan(), 0).plan().changes, []);
     }
 
-    /// Closte has what is listed all the time; the lists between show only part of it, and are never
-    /// odd twice in a row.
+    /// Closte has all listed names all the time. The lists between show only some of them, but never twice
+    /// in a row.
     #[test]
-    fn a_name_that_lacks_in_one_list_is_neither_added_again_nor_forgotten(
+    fn a_name_missing_from_one_list_is_neither_added_again_nor_forgotten(
         case in any_case(),
-        odd in prop::collection::vec(
+        gaps in prop::collection::vec(
             (prop::collection::hash_set(any_name(), 0..16), any::<bool>()), 1..4
         ),
     ) {
-        let whole = Current { complete: true, ..case.present.clone() };
-        let mut case = case.with(|case| case.present = whole.clone());
-        for (gone, complete) in odd {
+        let whole = Current { complete: true, ..case.current.clone() };
+        let mut case = case.with(|case| case.current = whole.clone());
+        for (gone, complete) in gaps {
             case = case.after(&case.plan(), 1);
             let settled = case.clone();
-            case.present.names.retain(|name| !gone.contains(name));
-            case.present.complete = complete;
+            case.current.names.retain(|name| !gone.contains(name));
+            case.current.complete = complete;
             for (name, decision) in &case.plan().decisions {
                 let wildcard = name.covering_wildcard();
                 let serves = |present: &Current| {
                     wildcard.as_ref().is_some_and(|wildcard| present.names.contains(wildcard))
                 };
-                // A wildcard that is to go itself covers nothing.
+                // A wildcard that is to be removed covers nothing.
                 let is_there = settled.ledger.get(name).is_some_and(|entry| {
                     let listed = entry.present_since.is_some() && whole.names.contains(name);
                     let covered = entry.covered_by.is_some() && serves(&whole);
                     entry.undesired_since.is_none() && (listed || covered)
                 });
-                if is_there && !serves(&case.present) {
+                if is_there && !serves(&case.current) {
                     prop_assert!(!matches!(decision, Decision::Add(_)), "{name} is added again");
                 }
                 let is_removed = matches!(decision, Decision::Remove { .. });
-                let may_be = case.present.complete && case.present.names.contains(name);
-                prop_assert!(may_be || !is_removed, "{name} is removed by an odd list");
+                let may_be = case.current.complete && case.current.names.contains(name);
+                prop_assert!(may_be || !is_removed, "{name} is removed by a list with gaps");
             }
-            case = case.after(&case.plan(), 1).with(|case| case.present = whole.clone());
+            case = case.after(&case.plan(), 1).with(|case| case.current = whole.clone());
             for name in whole.names.iter().filter(|name| case.desired.names.contains_key(*name)) {
                 prop_assert!(case.ledger.contains_key(name), "{name} is forgotten");
                 prop_assert_eq!(case.of(name.as_str()), None, "{} is in place", name);

@@ -29,9 +29,6 @@ const CHARACTER_SET: u8 = 45;
 /// The largest packet that is announced to the server.
 const MOST_SENT: u32 = 16 * 1024 * 1024;
 
-/// The most characters of a plugin's name that are repeated.
-const NAME_KEPT: usize = 64;
-
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Security {
     pub(super) over_socket: bool,
@@ -124,7 +121,7 @@ pub(super) async fn log_in(
                 }
                 if ![NATIVE, CACHING_SHA2, SHA256].contains(&plugin.as_slice()) {
                     let name = String::from_utf8_lossy(&plugin);
-                    return Err(MySqlError::Plugin(secrets::excerpt(&name, NAME_KEPT)));
+                    return Err(MySqlError::Plugin(secrets::excerpt(&name)));
                 }
                 nonce = Nonce::new(data.strip_prefix(&[0]).unwrap_or_default())?;
                 if plugin == SHA256 {

@@ -16,9 +16,6 @@ const BUFFER: usize = 64 * 1024;
 /// A packet of this size is continued in the next one: no answer that is expected is so large.
 const CONTINUED: usize = 0xff_ff_ff;
 
-/// The most characters of a server's message that are repeated.
-const MESSAGE_KEPT: usize = 500;
-
 pub(super) struct Wire {
     channel: BufReader<BufWriter<Box<dyn Channel>>>,
     packet: Vec<u8>,
@@ -123,6 +120,6 @@ pub(super) fn server_error(packet: &[u8]) -> Result<MySqlError, MySqlError> {
         [b'#', _, _, _, _, _, message @ ..] => message,
         message => message,
     };
-    let message = secrets::excerpt(&String::from_utf8_lossy(message), MESSAGE_KEPT);
+    let message = secrets::excerpt(&String::from_utf8_lossy(message));
     Ok(MySqlError::Server { code, message })
 }

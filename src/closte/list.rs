@@ -1,0 +1,367 @@
+//! Closte's list of domains as it sends it.
+
+use std::{collections::HashSet, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::Value;
+
+use super::shape::{JsonKind, ListShape, MOST_KEYS, visit_scalars};
+use crate::{domain::DomainName, secrets};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    pub names: HashSet<DomainName>,
+    /// How many elements are neither a domain name nor another DNS name.
+    pub unparsed: usize,
+    /// The first of them, as it was sent.
+    pub example: Option<String>,
+    pub shape: ListShape,
+}
+
+impl List {
+    /// Whether a name that is not in it is not at Closte.
+    pub fn is_complete(&self) -> bool {
+        self.unparsed == 0
+    }
+}
+
+/// A flag as PHP clients compare it.
+pub(super) fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_i64() == Some(1),
+        Value::String(text) => text == "1" || text.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}
+
+/// The field `domains`. PHP sends an array whose keys have gaps as an object.
+#[derive(Debug, Default)]
+pub(super) enum Domains {
+    #[default]
+    Missing,
+    Null,
+    List(Box<List>),
+    /// Neither an array nor an object.
+    NoList(JsonKind),
+}
+
+impl Domains {
+    pub(super) fn kind(&self) -> JsonKind {
+        match self {
+            Self::Missing | Self::Null => JsonKind::Null,
+            Self::List(list) if list.shape.is_object() => JsonKind::Object,
+            Self::List(_) => JsonKind::Array,
+            Self::NoList(kind) => *kind,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Domains {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DomainsVisitor)
+    }
+}
+
+struct DomainsVisitor;
+
+impl<'de> Visitor<'de> for DomainsVisitor {
+    type Value = Domains;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of domains")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
+        let mut list = List::default();
+        while let Some(element) = elements.next_element::<Element>()? {
+            list.take(element);
+        }
+        Ok(Domains::List(Box::new(list)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
+        let mut list = List::default();
+        while let Some((key, element)) = elements.next_entry::<String, Element>()? {
+            list.shape.add_key(&key);
+            list.take(element);
+        }
+        Ok(Domains::List(Box::new(list)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Domains, E> {
+        Ok(Domains::Null)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Domains, E> {
+        Ok(Domains::NoList(JsonKind::String))
+    }
+
+    visit_scalars!(Domains, |kind, _| Domains::NoList(kind));
+}
+
+impl List {
+    fn take(&mut self, element: Element) {
+        self.shape.add(element.kind, &element.fields, element.other_fields);
+        match element.meaning {
+            Meaning::Name(name) => {
+                self.names.insert(name);
+            }
+            Meaning::OtherName => {}
+            Meaning::Unparsed(example) => {
+                self.unparsed += 1;
+                self.example.get_or_insert(example);
+            }
+        }
+    }
+}
+
+struct Element {
+    meaning: Meaning,
+    kind: JsonKind,
+    /// The first keys of an object.
+    fields: Vec<(String, JsonKind)>,
+    other_fields: usize,
+}
+
+enum Meaning {
+    Name(DomainName),
+    /// A DNS name that cannot be a mapped domain, such as one with an underscore.
+    OtherName,
+    /// Anything else, as it was sent.
+    Unparsed(String),
+}
+
+impl Element {
+    fn new(kind: JsonKind, meaning: Meaning) -> Self {
+        Self { meaning, kind, fields: Vec::new(), other_fields: 0 }
+    }
+
+    fn unparsed(kind: JsonKind, example: impl fmt::Display) -> Self {
+        Self::new(kind, Meaning::Unparsed(example.to_string()))
+    }
+}
+
+impl Meaning {
+    fn of_text(text: &str, wildcard: bool) -> Self {
+        // The API's own rule: a name with the flag begins with `*.`, though it may be listed without.
+        let parsed = if wildcard && !text.trim_start().starts_with("*.") {
+            format!("*.{}", text.trim()).parse()
+        } else {
+            text.parse()
+        };
+        match parsed {
+            Ok(name) => Self::Name(name),
+            Err(_) if is_dns_text(text) => Self::OtherName,
+            Err(_) => Self::Unparsed(format!("{:?}", secrets::mask(text))),
+        }
+    }
+}
+
+fn is_dns_text(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'*'))
+}
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ElementVisitor)
+    }
+}
+
+struct ElementVisitor;
+
+impl<'de> Visitor<'de> for ElementVisitor {
+    type Value = Element;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a domain")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Element, E> {
+        Ok(Element::new(JsonKind::String, Meaning::of_text(text, false)))
+    }
+
+    /// The name is under the first of five keys that the object has. Letter case does not count in keys;
+    /// if two that differ only in case disagree, the element is unparsed.
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Element, A::Error> {
+        const NAME_KEYS: [&str; 5] = ["domain", "name", "hostname", "host", "alias"];
+        let mut element = Element::new(JsonKind::Object, Meaning::OtherName);
+        let mut best: Option<(usize, String)> = None;
+        let mut wildcard: Option<bool> = None;
+        let mut agree = true;
+        while let Some(key) = fields.next_key::<String>()? {
+            let rank = NAME_KEYS.iter().position(|name| key.eq_ignore_ascii_case(name));
+            let kind = if let Some(rank) = rank {
+                let value: Value = fields.next_value()?;
+                let kind = JsonKind::of(&value);
+                if let Value::String(text) = value {
+                    match &best {
+                        Some((known, _)) if *known < rank => {}
+                        Some((known, other)) if *known == rank => {
+                            agree &= other.eq_ignore_ascii_case(&text);
+                        }
+                        _ => best = Some((rank, text)),
+                    }
+                }
+                kind
+            } else if key.eq_ignore_ascii_case("wildcard") {
+                let value: Value = fields.next_value()?;
+                let flag = is_truthy(&value);
+                agree &= wildcard.replace(flag).is_none_or(|other| other == flag);
+                JsonKind::of(&value)
+            } else {
+                fields.next_value()?
+            };
+            if element.fields.len() < MOST_KEYS {
+                element.fields.push((key, kind));
+            } else {
+                element.other_fields += 1;
+            }
+        }
+        element.meaning = match best {
+            Some((_, text)) if agree => Meaning::of_text(&text, wildcard.unwrap_or_default()),
+            _ => {
+                let keys = element.fields.iter().map(|(key, _)| secrets::mask(key));
+                let keys: Vec<String> = keys.collect();
+                let why = if agree { "" } else { ", two of which disagree" };
+                Meaning::Unparsed(format!("an object with the keys {keys:?}{why}"))
+            }
+        };
+        Ok(element)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Element, A::Error> {
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Element::unparsed(JsonKind::Array, "an array"))
+    }
+
+    fn visit_unit<E>(self) -> Result<Element, E> {
+        Ok(Element::unparsed(JsonKind::Null, "null"))
+    }
+
+    visit_scalars!(Element, Element::unparsed);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn list(domains: &str) -> List {
+        match serde_json::from_str(domains).unwrap() {
+            Domains::List(list) => *list,
+            other => panic!("{domains}: {other:?}"),
+        }
+    }
+
+    fn names(list: &List) -> Vec<&str> {
+        let mut names: Vec<_> = list.names.iter().map(DomainName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn every_plausible_element_is_understood() {
+        let list = list(
+            r#"["One.example", {"domain": "two.example", "id": 7, "ssl": {"state": [1]}},
+                {"name": "three.example"}, {"hostname": "four.example"}, {"host": "five.example"},
+                {"alias": "six.example", "wildcard": "0"},
+                {"alias": "no.example", "domain": "seven.example"},
+                {"domain": null, "name": "eight.example"},
+                {"domain": "nine.example", "wildcard": "1"},
+                {"domain": "*.ten.example", "wildcard": true}, "under_score.example", "localhost"]"#,
+        );
+        assert_eq!(
+            names(&list),
+            [
+                "*.nine.example",
+                "*.ten.example",
+                "eight.example",
+                "five.example",
+                "four.example",
+                "one.example",
+                "seven.example",
+                "six.example",
+                "three.example",
+                "two.example"
+            ]
+        );
+        assert!(list.is_complete(), "{list:?}");
+    }
+
+    #[test]
+    fn an_array_with_gaps_is_an_object_in_php() {
+        assert_eq!(
+            names(&list(r#"{"0": "a.example", "2": "b.example"}"#)),
+            ["a.example", "b.example"]
+        );
+    }
+
+    #[test]
+    fn an_unparsed_element_makes_the_list_incomplete_and_hides_no_other() {
+        for element in [
+            "12",
+            "-1",
+            "1.5",
+            "null",
+            "true",
+            "[]",
+            r#"["x.example"]"#,
+            "{}",
+            r#"{"id": 1}"#,
+            r#"{"domain": 3}"#,
+            r#""""#,
+            r#""a b.example""#,
+            r#""https://a.example/""#,
+        ] {
+            let list = list(&format!(r#"["a.example", {element}, "b.example"]"#));
+            assert_eq!(names(&list), ["a.example", "b.example"], "{element}");
+            assert_eq!(list.unparsed, 1, "{element}");
+            assert!(list.example.is_some());
+        }
+    }
+
+    #[test]
+    fn letter_case_does_not_count_in_keys_and_two_that_disagree_are_unparsed() {
+        let list = list(
+            r#"[{"Domain": "one.example"}, {"HOST": "two.example", "WILDCARD": 1},
+                {"Alias": "no.example", "domAIN": "three.example"},
+                {"domain": "four.example", "Domain": "FOUR.example"},
+                {"domain": "five.example", "alias": "x.example", "Alias": "y.example"},
+                {"domain": null, "Domain": "six.example", "wildcard": 0, "Wildcard": "0"}]"#,
+        );
+        let expected = [
+            "*.two.example",
+            "five.example",
+            "four.example",
+            "one.example",
+            "six.example",
+            "three.example",
+        ];
+        assert_eq!(names(&list), expected);
+        assert!(list.is_complete(), "{list:?}");
+        for element in [
+            r#"{"domain": "a.example", "Domain": "b.example"}"#,
+            r#"{"domain": "a.example", "domain": "b.example"}"#,
+            r#"{"name": "x.example", "domain": "a.example", "DOMAIN": "b.example"}"#,
+            r#"{"domain": "a.example", "wildcard": 0, "Wildcard": 1}"#,
+        ] {
+            let list = self::list(&format!("[{element}]"));
+            assert_eq!((list.names.len(), list.unparsed), (0, 1), "{element}");
+            assert!(list.example.unwrap().ends_with(", two of which disagree"), "{element}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_json_list_is_read(texts in prop::collection::vec("\\PC{0,30}", 0..20)) {
+            let list = list(&serde_json::json!(texts).to_string());
+            prop_assert!(list.names.len() + list.unparsed <= texts.len());
+        }
+    }
+}
