@@ -295,7 +295,7 @@ impl Scheduler {
     async fn note_state(&mut self, outcome: Result<(), StateError>) {
         let finding = match outcome {
             Ok(()) => Finding::Clear(Condition::State),
-            Err(error) if error.is_told() => return,
+            Err(error) if error.is_reported() => return,
             Err(error) => {
                 let file = self.state.path().display().to_string();
                 let event = Event::StateFailed { file, error: error.to_string(), for_s: 0 };

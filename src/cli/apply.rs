@@ -20,7 +20,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     let state = State::open(&app.settings().state.path).await?;
     let mut reconciler = app.reconciler(&state)?;
     if !named.is_empty() {
-        let strangers = reconciler.strangers(named).await?;
+        let strangers = reconciler.unknown_names(named).await?;
         if !strangers.is_empty() {
             return Err(CommandError::Strangers(strangers));
         }

@@ -275,7 +275,7 @@ async fn exposition(asked: &Asked) -> Result<String, StateError> {
     // What many ask for at once is made for one after the other: it may be large.
     let _turn = endpoint.turn.lock().await;
     let mut clock = endpoint.clock.clone();
-    state.reckon_on(Loop::Checks, &mut clock).await?;
+    state.restore_clock(Loop::Checks, &mut clock).await?;
     let now = clock.now();
     let ledger = state.current_ledger().await?;
     let status_counts = match ledger {

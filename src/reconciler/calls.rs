@@ -18,16 +18,14 @@ use crate::{
     state::{LedgerId, StateError},
 };
 
-/// After so many calls in a row that look like an outage, the rest of the cycle is left to the
-/// next one.
+/// After this many calls in a row that look like an outage, the rest is left to the next cycle.
 const OUTAGE_AFTER: u32 = 5;
-/// Outcomes that are at hand together are written together, up to so many.
-const RECORD_AT_ONCE: usize = 64;
+/// How many outcomes are recorded together at most.
+const RECORD_TOGETHER: usize = 64;
 
 impl Reconciler {
-    /// Makes the plan's calls, so many at once as the rules allow, and records what came of each.
-    /// Additions first: nothing is taken away before what may replace it is there. The result is why
-    /// calls were left to the next cycle.
+    /// Makes the plan's calls, additions first, and records the outcome of each. Returns why calls were
+    /// left to the next cycle.
     pub(super) async fn carry_out(
         &self,
         ledger_id: LedgerId,
@@ -62,8 +60,8 @@ impl Reconciler {
                 .take_until(enough.cancelled())
                 .map(|call| self.call(call, stop))
                 .buffer_unordered(self.rules.concurrency)
-                .inspect(|outcome| breaker.judge(&outcome.result))
-                .ready_chunks(RECORD_AT_ONCE);
+                .inspect(|outcome| breaker.count(&outcome.result))
+                .ready_chunks(RECORD_TOGETHER);
             let mut outcomes = pin!(outcomes);
             while let Some(outcomes) = outcomes.next().await {
                 done += outcomes.len();
@@ -73,7 +71,7 @@ impl Reconciler {
                     let Some(entry) = ledger.get_mut(&name) else { continue };
                     let back_off = &self.rules.policy.back_off;
                     if let Some(event) = outcome.note(entry, report, back_off, now) {
-                        tally.say(event, outcome.call.was_lost, &mut unrecorded.batch);
+                        tally.add(event, outcome.call.was_lost, &mut unrecorded.batch);
                     }
                     let change =
                         LedgerChange { name, entry: Some(entry.clone()), transition: None };
@@ -83,19 +81,19 @@ impl Reconciler {
                     failure = self.write(ledger_id, &mut unrecorded).await.err();
                 }
                 if failure.is_some() {
-                    // What is in flight is waited for: its answers must not be lost.
+                    // The outcomes of calls in flight are awaited: they must not be lost.
                     enough.cancel();
                 }
                 progress(done, total);
             }
         }
         report.tried = done;
-        unrecorded.batch.logged.extend(tally.sum());
+        unrecorded.batch.logged.extend(tally.summary());
         let written = self.write(ledger_id, &mut unrecorded).await;
         failure.map_or(written, Err).map(|()| breaker.outage)
     }
 
-    /// Writes outcomes down. What cannot be written is logged all the same, and stays.
+    /// Records outcomes. Those that cannot be recorded are logged, and stay in `unrecorded`.
     async fn write(
         &self,
         ledger_id: LedgerId,
@@ -115,32 +113,32 @@ impl Reconciler {
                 Verb::Remove => self.closte.remove(&call.name).await,
             }
         };
-        let result = stop.until_too_late(answer).await.unwrap_or_else(|| Err(stopped_too_soon()));
+        let result = stop.until_too_late(answer).await.unwrap_or_else(|| Err(given_up()));
         CallOutcome { call, result, took: started.elapsed() }
     }
 }
 
-/// Outcomes of calls that are not written down yet.
 #[derive(Default)]
 struct Unrecorded {
     changes: Vec<LedgerChange>,
     batch: EventBatch,
 }
 
-/// What a call comes to that the daemon's end cut off. Whether Closte did it shows in its list.
-pub(super) fn stopped_too_soon() -> ClosteError {
+/// The error of a call that was given up at the end of the daemon. The next list shows whether Closte
+/// did it.
+pub(super) fn given_up() -> ClosteError {
     ClosteError::Unreachable {
         reason: "the daemon was stopped before the answer came".to_owned(),
         timed_out: true,
     }
 }
 
-/// Ends the calls of a cycle when it is clear that the next one would fail as well.
+/// Ends the calls of a cycle during an outage.
 struct Breaker {
-    /// Cancelled when no new call is to begin.
+    /// Cancelled when no new call may begin.
     enough: CancellationToken,
     in_a_row: u32,
-    /// Why it was enough, unless the daemon was stopped.
+    /// Why it ended the calls.
     outage: Option<ClosteError>,
 }
 
@@ -149,7 +147,7 @@ impl Breaker {
         Self { enough: stop.draining().child_token(), in_a_row: 0, outage: None }
     }
 
-    fn judge(&mut self, result: &Result<(), ClosteError>) {
+    fn count(&mut self, result: &Result<(), ClosteError>) {
         match result {
             Err(error) if error.looks_like_an_outage() => self.in_a_row += 1,
             _ => self.in_a_row = 0,
@@ -195,7 +193,7 @@ struct CallOutcome {
 }
 
 impl CallOutcome {
-    /// Notes what came of the call in the name's entry and the report, and says it.
+    /// Notes it in the name's entry and the report.
     fn note(
         &self,
         entry: &mut Entry,
@@ -227,7 +225,7 @@ impl CallOutcome {
                 let asked_again = later(now, REFUSAL_LASTS.unsigned_abs());
                 Some(Event::Refused { domain, blog_id, error: error.clone(), asked_again })
             }
-            // Not the fault of this name, and told once for all of them.
+            // It does not concern this name, and is reported once for all of them.
             (Err(ClosteError::RateLimited { .. }), _) => None,
             (Err(error), verb) => {
                 report.failed += 1;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Reconciler, Shutdown, calls::stopped_too_soon};
+use super::{Reconciler, Shutdown, calls::given_up};
 use crate::{
     closte::{CertificateRequest, ClosteError},
     events::{Event, EventBatch},
@@ -8,34 +8,33 @@ use crate::{
     state::{Asked, LedgerId, MissingCertificate},
 };
 
-/// Closte is asked about one name at most this often.
+/// The time between two requests for one name.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
-/// The most names that it is asked about in one cycle: we are guests there.
+/// How many requests one cycle makes.
 const MOST: u32 = 20;
-/// How long a call that Closte does not know is not tried again.
+/// For how long a call that Closte does not have is not tried again.
 const ABSENT_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Reconciler {
-    /// Asks Closte again for the certificates that should have been there by now, as the checks saw
-    /// it. What Closte says to that breaks no cycle; the result is its wish to be left alone.
+    /// Requests the certificates that the checks have missed for too long. A failure does not fail the
+    /// cycle; a rate limit is returned.
     pub(super) async fn request_certificates(
         &self,
         stop: &Shutdown,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Option<ClosteError>, CycleError> {
-        let (Some(patience), Some(ledger)) =
+        let (Some(after), Some(ledger)) =
             (self.rules.request_certificate_after, self.ledger.as_ref().map(|known| known.id))
         else {
             return Ok(None);
         };
         let now = self.clock.now();
-        let sites_without_record =
-            self.state.lacking_certificates(ledger, patience, PAUSE, MOST, now).await?;
-        if sites_without_record.is_empty() {
+        let missing = self.state.missing_certificates(ledger, after, PAUSE, MOST, now).await?;
+        if missing.is_empty() {
             return Ok(None);
         }
         let mut absent = self.state.absent_calls(ABSENT_LASTS, now).await?;
-        for one in sites_without_record {
+        for one in missing {
             let known: Vec<&str> = absent.iter().map(String::as_str).collect();
             if stop.draining().is_cancelled() {
                 return Err(CycleError::Stopped);
@@ -43,11 +42,11 @@ impl Reconciler {
             let asking = self.closte.request_certificate(&one.name, &known);
             let request = stop.until_too_late(asking).await.unwrap_or_else(|| CertificateRequest {
                 absent: Vec::new(),
-                answer: Err(stopped_too_soon()),
+                answer: Err(given_up()),
             });
             absent.extend(request.absent.iter().map(|path| (*path).to_owned()));
             if request.answer == Ok(None) && request.absent.is_empty() {
-                // There is no call left to ask by. That was told when it was found out.
+                // No call is left. That was reported when it was found out.
                 return Ok(None);
             }
             self.note_request(ledger, &one, &request).await?;
@@ -68,23 +67,14 @@ impl Reconciler {
         request: &CertificateRequest,
     ) -> Result<(), CycleError> {
         let (domain, blog_id) = (one.name.clone(), one.blog_id);
-        let (answer, event) = match &request.answer {
-            Ok(Some(answer)) => {
-                let event = Event::CertificateRequested { domain, blog_id, answer: answer.clone() };
-                (answer.clone(), event)
-            }
-            Ok(None) => {
-                let error = "Closte knows no call for it; it is tried again in a day".to_owned();
-                let event =
-                    Event::CertificateRequestFailed { domain, blog_id, error: error.clone() };
-                (error, event)
-            }
-            Err(error) => {
-                let error = error.to_string();
-                let event =
-                    Event::CertificateRequestFailed { domain, blog_id, error: error.clone() };
-                (error, event)
-            }
+        let answer = match &request.answer {
+            Ok(Some(answer)) => answer.clone(),
+            Ok(None) => "Closte has no call for it; it is tried again in a day".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let event = match &request.answer {
+            Ok(Some(_)) => Event::CertificateRequested { domain, blog_id, answer: answer.clone() },
+            _ => Event::CertificateRequestFailed { domain, blog_id, error: answer.clone() },
         };
         let asked = Asked {
             name: &one.name,

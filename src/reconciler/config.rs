@@ -1,5 +1,3 @@
-//! `[sync]`
-
 use std::{str::FromStr, time::Duration};
 
 use super::Www;
@@ -11,28 +9,18 @@ use crate::{
 /// `[sync]`
 #[derive(Debug, Clone)]
 pub struct SyncConfig {
-    /// `interval`
     pub interval: Duration,
-    /// `policy`
     pub policy: SyncPolicy,
-    /// `removal_grace`
     pub removal_grace: Duration,
-    /// `record_grace`
     pub record_grace: Duration,
-    /// `max_removal_percent`
     pub max_removal_percent: u8,
-    /// `extra_domains`
     pub extra_domains: Vec<DomainName>,
-    /// `exclude`
     pub exclude: Vec<Pattern>,
-    /// `keep`
     pub keep: Vec<Pattern>,
-    /// `www`
     pub www: Www,
 }
 
 impl SyncConfig {
-    /// Reads the section.
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let mut section = reader.section("sync");
         let interval = section.duration("interval", Duration::from_secs(1));
@@ -61,7 +49,6 @@ impl SyncConfig {
 /// `sync.policy`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncPolicy {
-    /// Adds and removes.
     Sync,
     /// Never removes.
     UpsertOnly,
@@ -93,7 +80,6 @@ impl FromStr for Www {
     }
 }
 
-/// One of `extra_domains`.
 struct ExtraDomain(DomainName);
 
 impl FromStr for ExtraDomain {

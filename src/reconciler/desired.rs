@@ -11,47 +11,42 @@ use crate::{
     wordpress::{self, Network, NoRecord, WwwPolicy},
 };
 
-/// What the operator wants, beyond what stands in the network's tables.
+/// The settings and arguments that cycles depend on.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// What may be removed, and when.
     pub policy: Policy,
-    /// Names that are desired though they stand in no table.
+    /// Names that are desired though they are in no table.
     pub extra_domains: Vec<DomainName>,
     /// Whether sites without a domain record get one.
     pub create_records: bool,
-    /// How long a site must have lacked its record.
+    /// How long a site must have been without its record.
     pub record_grace: Duration,
-    /// The domain whose record the operator asks for by name: whatever the grace, and though it was
-    /// taken back.
+    /// `apply --create-record`: written whatever the grace, and though it was deleted before.
     pub record_asked_for: Option<DomainName>,
-    /// How often Closte is asked for its list when nothing calls for it.
+    /// How often Closte's list is read though nothing has changed.
     pub list_interval: Duration,
-    /// How many calls are under way at once.
+    /// How many calls are in flight together.
     pub concurrency: usize,
-    /// Which names are desired with `www.` in front as well.
     pub www: Www,
-    /// How long a name may be without a certificate before Closte is asked for it; never, if none.
+    /// How long a name may be without a certificate before it is requested; never, if none.
     pub request_certificate_after: Option<Duration>,
 }
 
-/// `sync.www`
+/// Which names are desired with `www.` in front as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Www {
-    /// None.
     Off,
-    /// As the plugin's own setting has it.
+    /// By the plugin's own setting.
     Plugin,
-    /// Every name.
     Always,
-    /// Names that can be registered, and none below them.
+    /// Only names that can be registered.
     MainOnly,
 }
 
 impl Rules {
-    /// The `www.` twins of desired names are desired too, if that is so set. A twin that is desired by
-    /// itself, excluded, or a network's own name stays as it is.
-    fn want_twins(&self, network: &Network, desired: &mut Desired) {
+    /// Adds the `www.` twins of desired names by `sync.www`, except those that a row maps, that are
+    /// excluded, or that are the network's own.
+    fn add_twins(&self, network: &Network, desired: &mut Desired) {
         let plugins = || network.plugin.as_ref().ok().and_then(|plugin| plugin.www);
         let main_only = match self.www {
             Www::Off => return,
@@ -61,7 +56,7 @@ impl Rules {
                 Some(WwwPolicy::Never) => return,
                 Some(WwwPolicy::Always) => false,
                 Some(WwwPolicy::MainOnly) => true,
-                // What was desired when the setting could be read must not go because it cannot be.
+                // Twins must not be removed because the setting cannot be read.
                 None => {
                     let known =
                         [&desired.names, &desired.inactive, &desired.carried, &desired.own_domains];
@@ -86,7 +81,6 @@ impl Rules {
         }
     }
 
-    /// What the network and the operator want at Closte.
     pub fn desired(&self, network: &Network) -> Desired {
         let mut desired = Desired {
             network_domains: network
@@ -102,9 +96,9 @@ impl Rules {
         let excluded = |name: &DomainName| {
             self.policy.exclude.iter().any(|p: &Pattern| p.matches(name)) || name.is_clostes_own()
         };
-        let mut want = |name: &DomainName, origin: RowRef| {
+        let mut add = |name: &DomainName, origin: RowRef| {
             if !excluded(name) {
-                // The first row counts where several hold one name: rows come in their order.
+                // If several rows hold one name, the first counts.
                 desired.names.entry(name.clone()).or_insert(origin);
             }
         };
@@ -114,16 +108,16 @@ impl Rules {
                 blog_id: Some(mapping.blog_id),
                 modified: mapping.modified,
             };
-            want(&mapping.domain, origin);
+            add(&mapping.domain, origin);
         }
         let origin = |blog_id| RowRef { blog_id: Some(blog_id), ..RowRef::default() };
         for site in &network.sites_without_record {
             if site.record.err().is_none_or(NoRecord::is_still_desired) {
-                want(&site.domain, origin(site.blog_id));
+                add(&site.domain, origin(site.blog_id));
             }
         }
         for name in &self.extra_domains {
-            want(name, RowRef::default());
+            add(name, RowRef::default());
         }
         for site in network.sites_without_record.iter().filter(|site| !excluded(&site.domain)) {
             let names = match site.record {
@@ -136,12 +130,12 @@ impl Rules {
         for (site, name) in network.without_row.iter().filter(|(_, name)| !excluded(name)) {
             desired.own_domains.entry(name.clone()).or_insert(origin(*site));
         }
-        self.want_twins(network, &mut desired);
+        self.add_twins(network, &mut desired);
         desired
     }
 }
 
-/// A name, and the one that WordPress takes for the same.
+/// A name and its twin, which WordPress treats alike.
 fn with_and_without_www(name: &DomainName) -> impl Iterator<Item = DomainName> {
     let bare = name.as_str().strip_prefix("www.").and_then(|bare| bare.parse().ok());
     [Some(name.clone()), bare, name.www_twin(false)].into_iter().flatten()

@@ -1,5 +1,5 @@
-//! What a cycle has to say. What many names have in common is one line in the log: each of them has its
-//! own event in the state database all the same.
+//! The events of a cycle. What happens to many names is one line in the log, and an event for each name
+//! in the state database.
 
 use crate::{
     domain::DomainName,
@@ -8,12 +8,11 @@ use crate::{
     plan::{LedgerChange, LedgerTransition},
 };
 
-/// Up to so many names have a line each.
+/// Up to this many names have a line each.
 const FEW: usize = 10;
-/// So many are named where there are more.
+/// How many names the one line for all has.
 const EXAMPLES: usize = 3;
 
-/// What there is to say of changes of the ledger.
 pub(super) fn of_changes(changes: &[LedgerChange]) -> EventBatch {
     let with = |transition| move |change: &&LedgerChange| change.transition == Some(transition);
     let some = |transition| changes.iter().filter(with(transition));
@@ -70,25 +69,25 @@ fn of_change(change: &LedgerChange) -> Option<Event> {
     }
 }
 
-/// What has been said of the calls of a cycle.
+/// The events of the calls of a cycle.
 #[derive(Debug)]
 pub(super) struct Tally {
-    /// Many names are added again because Closte lost them: how many of them were.
+    /// How many lost names were added again, if there are too many for a line each.
     restored: Option<u64>,
     failed: Vec<DomainName>,
-    /// Why the last of them failed.
+    /// Of the last call that failed.
     error: String,
 }
 
 impl Tally {
-    /// Of a cycle that adds so many names again because Closte lost them.
+    /// For a cycle that adds `lost` names again.
     pub(super) fn new(lost: usize) -> Self {
         let restored = (lost > FEW).then_some(0);
         Self { restored, failed: Vec::new(), error: String::new() }
     }
 
-    /// Says what came of a call; `was_lost` for a name that is added again because Closte lost it.
-    pub(super) fn say(&mut self, event: Event, was_lost: bool, batch: &mut EventBatch) {
+    /// Adds the event of a call, which may add a lost name again.
+    pub(super) fn add(&mut self, event: Event, was_lost: bool, batch: &mut EventBatch) {
         match (&event, &mut self.restored) {
             (Event::Added { .. }, Some(restored)) if was_lost => {
                 *restored += 1;
@@ -110,15 +109,15 @@ impl Tally {
         }
     }
 
-    /// What was not said of each.
-    pub(super) fn sum(self) -> Vec<Event> {
+    /// The lines that stand for many names.
+    pub(super) fn summary(self) -> Vec<Event> {
         let restored = self.restored.filter(|domains| *domains > 0);
         let restored = restored.map(|domains| Event::DomainsRestored { domains });
         let failed = (self.failed.len() > FEW).then(|| Event::CallsFailed {
             domains: self.failed.len() as u64,
             examples: examples(&self.failed.iter().collect::<Vec<_>>()),
             error: self.error,
-            remedy: "closte-sync status says what Closte said of each".to_owned(),
+            remedy: "closte-sync status shows the error of each".to_owned(),
         });
         restored.into_iter().chain(failed).collect()
     }
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_befalls_many_names_is_one_line_and_an_event_of_each() {
+    fn what_happens_to_many_names_is_one_line_and_an_event_for_each() {
         for (transition, one, many) in [
             (LedgerTransition::Lost, "domain.lost", "sync.domains_lost"),
             (LedgerTransition::NotListed, "domain.not_listed", "sync.domains_not_listed"),
@@ -155,9 +154,9 @@ mod tests {
             assert!(few.logged.len() == 10 && few.unlogged.is_empty());
             assert!(few.logged.iter().all(|event| event.name() == one));
             let batch = of_changes(&changes(transition, 2_000));
-            let [told] = &batch.logged[..] else { panic!("{:?}", batch.logged) };
-            assert_eq!((told.name(), batch.unlogged.len()), (many, 2_000));
-            let detail = told.detail();
+            let [summary] = &batch.logged[..] else { panic!("{:?}", batch.logged) };
+            assert_eq!((summary.name(), batch.unlogged.len()), (many, 2_000));
+            let detail = summary.detail();
             assert_eq!(detail["domains"], 2_000);
             let examples = ["shop0000.example", "shop0001.example", "shop0002.example"];
             assert_eq!(detail["examples"], serde_json::json!(examples));
@@ -165,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_added_again_together_are_told_by_their_number() {
-        let said = |lost: usize| {
+    fn many_names_that_are_added_again_are_counted() {
+        let logged = |lost: usize| {
             let (mut tally, mut batch) = (Tally::new(lost), EventBatch::default());
             for change in changes(LedgerTransition::Lost, lost) {
                 let added =
                     Event::Added { domain: change.name, blog_id: None, attempt: 1, took_ms: 1 };
-                tally.say(added, true, &mut batch);
+                tally.add(added, true, &mut batch);
             }
             let new = Event::Added {
                 domain: "new.example".parse().unwrap(),
@@ -179,15 +178,15 @@ mod tests {
                 attempt: 1,
                 took_ms: 1,
             };
-            tally.say(new, false, &mut batch);
-            (batch.logged.len(), batch.unlogged.len(), tally.sum())
+            tally.add(new, false, &mut batch);
+            (batch.logged.len(), batch.unlogged.len(), tally.summary())
         };
-        assert_eq!(said(10), (11, 0, vec![]));
-        assert_eq!(said(2_000), (1, 2_000, vec![Event::DomainsRestored { domains: 2_000 }]));
+        assert_eq!(logged(10), (11, 0, vec![]));
+        assert_eq!(logged(2_000), (1, 2_000, vec![Event::DomainsRestored { domains: 2_000 }]));
     }
 
     #[test]
-    fn of_many_calls_that_fail_the_first_are_told() {
+    fn of_many_calls_that_fail_the_first_are_logged() {
         let (mut tally, mut batch) = (Tally::new(0), EventBatch::default());
         for change in changes(LedgerTransition::Lost, 2_000) {
             let error = "no room".to_owned();
@@ -199,10 +198,12 @@ mod tests {
                 error,
                 next_attempt,
             };
-            tally.say(failed, false, &mut batch);
+            tally.add(failed, false, &mut batch);
         }
         assert_eq!((batch.logged.len(), batch.unlogged.len()), (10, 1_990));
-        let [Event::CallsFailed { domains: 2_000, error, .. }] = &tally.sum()[..] else { panic!() };
+        let [Event::CallsFailed { domains: 2_000, error, .. }] = &tally.summary()[..] else {
+            panic!()
+        };
         assert_eq!(error, "no room");
     }
 }

@@ -3,7 +3,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::records::RecordDecision;
 use crate::{plan::Desired, wordpress::Network};
 
-/// A hash of all that a cycle acts upon, whatever order it came in.
+/// A hash of everything that a cycle acts on, in any order.
 pub(super) fn fingerprint(desired: &Desired, network: &Network, records: &[RecordDecision]) -> u64 {
     let hash = |item: &dyn Fn(&mut DefaultHasher)| {
         let mut hasher = DefaultHasher::new();

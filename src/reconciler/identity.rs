@@ -1,7 +1,7 @@
-//! Which ledger is the network's.
+//! Finds the ledger of a network.
 //!
-//! A network is known by its id and its domain without regard to letter case. Where its domain has
-//! changed, what it maps tells whether it is the same network: another one may have the same id.
+//! A network is identified by its id and its domain in any letter case. If only the domain differs, its
+//! mappings show whether it is the same network: another one may have the same id.
 
 use std::collections::HashMap;
 
@@ -16,24 +16,21 @@ use crate::{
     wordpress::{Network, SourceError},
 };
 
-/// So many of a ledger's names must still be mapped, in percent, where only the domain is another.
+/// How many percent of a ledger's names must still be mapped if only the domain differs.
 const ENOUGH: usize = 50;
 
-/// The ledger of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Identity {
-    /// It has this one.
     Known(LedgerId),
-    /// It has this one, from when its domain was another.
+    /// The network had another domain.
     Renamed(Known),
-    /// It has none yet.
+    /// It has no ledger yet.
     New,
-    /// It has none, or this one: it maps nothing now that could tell.
+    /// This ledger or none: the network maps nothing now that could show which.
     Undecided(Known),
 }
 
 impl Identity {
-    /// Finds it out, changing nothing.
     pub(super) async fn of(
         network: &Network,
         account: &str,
@@ -48,13 +45,13 @@ impl Identity {
         let (mut best, mut undecided) = (None, None);
         for ledger in known {
             let entries = state.load(ledger.id).await?;
-            let stood_in_rows = entries.values().any(|entry| entry.origin.row_id.is_some());
-            if network.rows == 0 && stood_in_rows {
+            let had_rows = entries.values().any(|entry| entry.origin.row_id.is_some());
+            if network.rows == 0 && had_rows {
                 undecided = Some(ledger);
                 continue;
             }
             let still = mapped.share_of(&entries, &ledger.domain);
-            // The newest of those that fit as well as each other.
+            // Of equally good ones, the newest.
             if still >= ENOUGH && best.as_ref().is_none_or(|(most, _)| still >= *most) {
                 best = Some((still, ledger));
             }
@@ -66,10 +63,8 @@ impl Identity {
         })
     }
 
-    /// The ledger, where there is one.
-    ///
     /// # Errors
-    /// That it cannot be told whose it is.
+    /// [`SourceError::RenamedAndEmpty`] if it is undecided.
     pub(super) fn ledger(self, network: &Network) -> Result<Option<LedgerId>, SourceError> {
         match self {
             Self::Known(id) => Ok(Some(id)),
@@ -85,7 +80,7 @@ fn undecided(known: Known, network: &Network) -> SourceError {
     SourceError::RenamedAndEmpty { from, to }
 }
 
-/// What a network maps, by name and by where it stands.
+/// What a network maps, by name, row and site.
 struct Mapped<'a> {
     domain: String,
     names: HashMap<&'a str, i64>,
@@ -106,20 +101,20 @@ impl<'a> Mapped<'a> {
         }
     }
 
-    /// How many of a ledger's names that stood with sites still do, in percent. A name below the
-    /// network's old domain may have moved below the new one.
+    /// How many percent of a ledger's names that belonged to sites still do. A name below the network's
+    /// old domain may have moved below the new one.
     fn share_of(&self, ledger: &Ledger, old_domain: &str) -> usize {
-        let stood =
+        let had_site =
             |entry: &&Entry| entry.origin.blog_id.is_some() && entry.undesired_since.is_none();
-        let all = ledger.values().filter(stood).count();
+        let all = ledger.values().filter(had_site).count();
         let still = ledger.iter().filter(|(name, entry)| {
-            stood(entry) && (self.has(name, entry) || self.has_moved(name, entry, old_domain))
+            had_site(entry) && (self.has(name, entry) || self.has_moved(name, entry, old_domain))
         });
         (still.count() * 100).checked_div(all).unwrap_or(0)
     }
 
     fn has(&self, name: &DomainName, entry: &Entry) -> bool {
-        // What is desired only because of its twin stands there without its `www.`.
+        // The twin of a mapped name is mapped without `www.`.
         let twin = name.as_str().strip_prefix("www.");
         let mut names = [Some(name.as_str()), twin].into_iter().flatten();
         names.any(|name| self.names.get(name).copied() == entry.origin.blog_id)
@@ -140,7 +135,7 @@ impl<'a> Mapped<'a> {
 }
 
 impl Reconciler {
-    /// The ledger of the network, begun where there is none.
+    /// The ledger of the network; a new one if there is none.
     pub(super) async fn start_ledger(
         &self,
         network: &Network,
@@ -162,7 +157,7 @@ impl Reconciler {
         };
         let interval = match &network.plugin {
             Ok(plugin) => plugin.dns_check_interval,
-            // What cannot be read changes nothing.
+            // A setting that cannot be read stays as it was.
             Err(_) => self.state.network(id).await?.check_interval,
         };
         self.state.note_check_interval(id, interval).await?;

@@ -1,4 +1,4 @@
-//! One cycle: read, plan, carry out, record.
+//! One cycle: reads both ends, plans, makes the calls, records.
 
 mod calls;
 mod certificates;
@@ -12,7 +12,7 @@ mod records;
 mod shutdown;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -41,7 +41,7 @@ use fingerprint::fingerprint;
 use identity::Identity;
 use outcome::unparsed_elements;
 
-/// Keeps Closte's list as the network wants it, cycle by cycle.
+/// Makes Closte's list agree with the network, cycle by cycle.
 #[derive(Debug)]
 pub struct Reconciler {
     source: Source,
@@ -51,33 +51,28 @@ pub struct Reconciler {
     state: State,
     rules: Rules,
     clock: Clock,
-    /// What the last completed cycle saw; none before it.
+    /// Of the last completed cycle.
     seen: Option<LastSeen>,
-    /// The ledger, between cycles; none when it has to be read again.
+    /// None if it must be read again.
     ledger: Option<Remembered>,
-    /// What is remembered of domain records, between cycles; none when it has to be read again.
+    /// None if it must be read again.
     records: Option<records::RecordMemory>,
-    /// Why domain records are not written, as it was told.
-    told_of_records: HashSet<String>,
-    /// Why the plugin's settings cannot be read, as it was told.
-    told_of_plugin: Option<String>,
-    /// Why the connection with the network's database is plain, as it was told.
-    told_of_tls: Option<String>,
+    /// The errors of each topic that the last cycle reported.
+    reported: HashMap<&'static str, HashSet<String>>,
 }
 
 #[derive(Debug)]
 struct LastSeen {
-    /// A hash of all that it acted upon.
+    /// Of everything that it acted on.
     fingerprint: u64,
-    /// When Closte was asked for its list, by how long the machine had run.
+    /// When Closte's list was read, in time since the machine booted.
     listed_at: Duration,
-    /// When there will be more to do even if nothing changes.
     replan_at: Option<Timestamp>,
-    /// [`State::data_version`] then: an `apply` beside this process may have left something to see to.
+    /// [`State::data_version`] then: another process may have left something to do.
     version: i64,
 }
 
-/// The ledger in memory: at 100,000 names, reading it would be half of a cycle.
+/// The ledger in memory: with 100,000 names, reading it takes half of a cycle.
 #[derive(Debug)]
 struct Remembered {
     id: LedgerId,
@@ -89,25 +84,20 @@ struct Remembered {
 /// What a cycle would do.
 #[derive(Debug)]
 pub struct Preview {
-    /// When, as the cycles reckon the time.
+    /// By the clock of the cycles.
     pub now: Timestamp,
-    /// What becomes of each name.
     pub plan: Plan,
-    /// What is never sent to Closte, with the reason.
     pub invalid: Vec<InvalidRow>,
-    /// What becomes of the domain records of sites that have none, in the order of
-    /// [`Network::sites_without_record`].
+    /// In the order of [`Network::sites_without_record`].
     pub records: Vec<RecordDecision>,
-    /// Why domain records that are to be written cannot be.
+    /// Why domain records cannot be written.
     pub records_refused: Option<SourceError>,
-    /// The network.
     pub network: Network,
-    /// How many elements of Closte's list were not understood, with an example.
+    /// How many, and an example.
     pub unparsed_elements: Option<(usize, String)>,
 }
 
 impl Reconciler {
-    /// Joins both ends. Nothing is asked of either before the first cycle.
     pub fn new(
         source: Source,
         closte: closte::Client,
@@ -126,20 +116,17 @@ impl Reconciler {
             seen: None,
             ledger: None,
             records: None,
-            told_of_records: HashSet::new(),
-            told_of_plugin: None,
-            told_of_tls: None,
+            reported: HashMap::new(),
         }
     }
 
-    /// The time now, as the cycles reckon it.
+    /// The time by the clock of the cycles.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// One cycle. `progress` is told how many calls of how many are done, and 0 of 0 now and then
-    /// while there is something else to wait for. When `stop` says so, calls in flight are finished
-    /// and recorded, and no new one is begun.
+    /// Runs one cycle. `progress` is called with how many calls of how many are done, and with 0 of 0
+    /// while the cycle waits for something else.
     pub async fn cycle(
         &mut self,
         stop: &Shutdown,
@@ -172,7 +159,7 @@ impl Reconciler {
         Ok(outcome)
     }
 
-    /// Another process may be in the middle of a long cycle, or stopped in one.
+    /// Waits while another process is in a cycle.
     async fn wait_for_turn(
         &self,
         progress: &(dyn Fn(usize, usize) + Sync),
@@ -185,7 +172,7 @@ impl Reconciler {
             let finding = match &locked {
                 Some(_) => Finding::Clear(Condition::OtherCycle),
                 None => {
-                    let remedy = "let the closte-sync apply that runs beside it finish, or stop it";
+                    let remedy = "wait until the other closte-sync apply ends, or stop it";
                     let event = Event::Waits { remedy: remedy.to_owned(), for_s: 0 };
                     Finding::Raise(Condition::OtherCycle, event)
                 }
@@ -199,7 +186,7 @@ impl Reconciler {
         }
     }
 
-    /// What is remembered is as it was before the clock jumped.
+    /// Forgets the times in memory if the clock has jumped.
     async fn follow_the_clock(&mut self) -> Result<(), StateError> {
         if self.state.follow_clock(Loop::Cycles, &mut self.clock).await? {
             (self.seen, self.ledger, self.records) = (None, None, None);
@@ -217,10 +204,9 @@ impl Reconciler {
         let decisions = self.decide_records(&network, now).await?;
         let desired = self.rules.desired(&network);
         let fingerprint = fingerprint(&desired, &network, &decisions);
-        self.report_plugin(&network, now).await?;
-        self.report_tls(&network, now).await?;
+        self.report_network(&network, now).await?;
         if let Some(seen) = &self.seen
-            && self.nothing_calls_for_more(seen, fingerprint, now).await?
+            && self.is_unchanged_since(seen, fingerprint, now).await?
         {
             return Ok(CycleOutcome { found: Found::Unchanged, stopped_by: None });
         }
@@ -234,7 +220,7 @@ impl Reconciler {
         let unparsed_elements = unparsed_elements(&list);
         let current = Current { complete: list.is_complete(), names: list.names };
 
-        // Should anything fail from here on, the ledger is read again next time.
+        // If anything fails from here on, the next cycle reads the ledger again.
         let mut remembered = self.remember(ledger_id).await?;
         let ledger = &mut remembered.ledger;
         let plan = plan(&desired, &current, ledger, &self.rules.policy, now);
@@ -246,7 +232,9 @@ impl Reconciler {
             unparsed_elements,
             ..CycleReport::of(&plan)
         };
-        self.record_changes(ledger_id, &plan, now).await?;
+        // Before the first call to Closte.
+        let events = events::of_changes(&plan.changes);
+        self.state.record(ledger_id, &plan.changes, &events, now).await?;
         let replan_at = plan.replan_at(now);
         for change in plan.changes {
             match change.entry {
@@ -268,7 +256,7 @@ impl Reconciler {
         Ok(CycleOutcome { found: Found::Compared(report), stopped_by })
     }
 
-    /// The ledger as it is in the state database now.
+    /// The ledger as it is in the state database.
     async fn remember(&mut self, id: LedgerId) -> Result<Remembered, StateError> {
         let version = self.state.data_version().await?;
         match self.ledger.take() {
@@ -277,7 +265,7 @@ impl Reconciler {
         }
     }
 
-    /// What a cycle would do, changing nothing anywhere. Without a state there is no ledger yet.
+    /// What a cycle would do. It changes nothing. Without a state, there is no ledger yet.
     ///
     /// # Errors
     /// Any [`CycleError`].
@@ -302,7 +290,7 @@ impl Reconciler {
         let current = Current { complete: list.is_complete(), names: list.names };
         let desired = rules.desired(&network);
         if let Some(state) = state {
-            state.reckon_on(Loop::Cycles, &mut clock).await?;
+            state.restore_clock(Loop::Cycles, &mut clock).await?;
         }
         let now = clock.now();
         let plan = plan(&desired, &current, &ledger, &rules.policy, now);
@@ -315,8 +303,8 @@ impl Reconciler {
         Ok(Preview { now, plan, invalid, records, records_refused, unparsed_elements, network })
     }
 
-    /// Whether nothing calls for more than the last cycle did.
-    async fn nothing_calls_for_more(
+    /// Whether there is nothing to do that the last cycle did not do.
+    async fn is_unchanged_since(
         &self,
         seen: &LastSeen,
         fingerprint: u64,
@@ -329,11 +317,11 @@ impl Reconciler {
             && seen.version == self.state.data_version().await?)
     }
 
-    /// Those of these names that the network does not want, and that are not managed either.
+    /// Those of these names that are neither desired nor managed.
     ///
     /// # Errors
     /// Any [`CycleError`].
-    pub async fn strangers(&self, names: &[DomainName]) -> Result<Vec<DomainName>, CycleError> {
+    pub async fn unknown_names(&self, names: &[DomainName]) -> Result<Vec<DomainName>, CycleError> {
         let network = self.source.read().await?;
         let desired = self.rules.desired(&network).names;
         let identity = Identity::of(&network, &self.account, &self.state).await?;
@@ -345,46 +333,44 @@ impl Reconciler {
         Ok(names.iter().filter(|name| !is_known(name)).cloned().collect())
     }
 
-    /// Settings that cannot be read change nothing, and are told once.
-    async fn report_plugin(&mut self, network: &Network, now: Timestamp) -> Result<(), StateError> {
-        let unread = network.plugin.as_ref().err().or(network.closte_integration.as_ref().err());
-        if self.told_of_plugin.as_ref() == unread {
-            return Ok(());
-        }
-        let event = unread.map(|error| Event::PluginUnread { error: error.clone() });
-        self.state.emit(&EventBatch::of(event), now).await?;
-        self.told_of_plugin = unread.cloned();
-        Ok(())
-    }
-
-    /// A connection that goes on without TLS is told once, as PHP tells it never.
-    async fn report_tls(&mut self, network: &Network, now: Timestamp) -> Result<(), StateError> {
-        if self.told_of_tls == network.tls_failed {
-            return Ok(());
-        }
-        let event = |error: &String| Event::TlsFailed {
-            error: error.clone(),
-            remedy: wordpress::TLS_REMEDY.to_owned(),
-        };
-        let events = EventBatch::of(network.tls_failed.iter().map(event));
-        self.state.emit(&events, now).await?;
-        self.told_of_tls = network.tls_failed.clone();
-        Ok(())
-    }
-
-    /// Writes down what the plan changes, before the first call to Closte.
-    async fn record_changes(
-        &self,
-        ledger: LedgerId,
-        plan: &Plan,
+    /// Reports settings that cannot be read, and a connection without TLS.
+    async fn report_network(
+        &mut self,
+        network: &Network,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        self.state.record(ledger, &plan.changes, &events::of_changes(&plan.changes), now).await
+        let unread = network.plugin.as_ref().err().or(network.closte_integration.as_ref().err());
+        let event = |error: &String| (error.clone(), Event::PluginUnread { error: error.clone() });
+        self.report("plugin", unread.map(event), now).await?;
+        let remedy = || wordpress::TLS_REMEDY.to_owned();
+        let event = |error: &String| {
+            (error.clone(), Event::TlsFailed { error: error.clone(), remedy: remedy() })
+        };
+        self.report("tls", network.tls_failed.as_ref().map(event), now).await
+    }
+
+    /// Emits an event for each error of a topic that the cycle before did not report.
+    async fn report(
+        &mut self,
+        topic: &'static str,
+        found: impl IntoIterator<Item = (String, Event)>,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let known = self.reported.entry(topic).or_default();
+        let (mut errors, mut batch) = (HashSet::new(), EventBatch::default());
+        for (error, event) in found {
+            if !known.contains(&error) {
+                batch.logged.push(event);
+            }
+            errors.insert(error);
+        }
+        self.state.emit(&batch, now).await?;
+        *known = errors;
+        Ok(())
     }
 }
 
-/// Asks for the list. Closte gives no reason that a program could read when it declines, so the
-/// key is tested then.
+/// Tests the key if Closte rejects the call for the list, because its answer does not say why.
 async fn ask_for_list(closte: &closte::Client) -> Result<closte::List, ClosteError> {
     match closte.list().await {
         Err(ClosteError::Rejected(reason)) => {

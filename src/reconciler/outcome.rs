@@ -1,4 +1,4 @@
-//! What a cycle came to, as data: everybody else only reads it.
+//! The outcome of a cycle as data, for all who depend on it.
 
 use std::{path::Path, time::Duration};
 
@@ -15,68 +15,57 @@ use crate::{
     wordpress::SourceError,
 };
 
-/// The next list shows whether Closte did what it said, and is asked for after this long.
+/// How soon the list is read again that shows whether Closte did what it accepted.
 const LIST_AGAIN: Duration = Duration::from_secs(3);
 
-/// What a cycle came to.
 #[derive(Debug)]
 pub struct CycleOutcome {
-    /// What it found and did.
     pub found: Found,
-    /// Why it did not do all that there was to do.
+    /// Why it did not do everything that there was to do.
     pub stopped_by: Option<CycleError>,
 }
 
-/// What a cycle found and did.
 #[derive(Debug)]
 pub enum Found {
-    /// It was broken off before both ends were compared.
+    /// It was stopped before both ends were compared.
     Nothing,
-    /// What it acts upon is as it was, so nothing was asked of Closte.
+    /// Nothing that it acts on has changed, so no call was made.
     Unchanged,
     /// Both ends were compared.
     Compared(CycleReport),
 }
 
-/// Why a cycle was broken off. Nothing is lost by it: the next one starts from what is there.
+/// Why a cycle was stopped. The next one does the rest.
 #[derive(Debug, Error)]
 pub enum CycleError {
-    /// The network could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Closte could not be asked.
     #[error(transparent)]
     Closte(#[from] ClosteError),
-    /// The state could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A fault of this program.
-    #[error("a cycle was broken off by a fault of closte-sync itself ({0}); please report this")]
+    /// A panic.
+    #[error("a cycle was stopped by a fault of closte-sync itself ({0}); please report this")]
     Fault(String),
-    /// The daemon was told to stop.
+    /// The daemon is draining.
     #[error("stopped before the cycle was done; the next one goes on from here")]
     Stopped,
 }
 
-/// How a cycle went, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum CycleResult {
-    /// All that could be done was done.
     Ok,
-    /// The network could not be read.
     #[strum(serialize = "wordpress_failed")]
     WordPressFailed,
-    /// Closte could not be asked for all that there was to ask.
     ClosteFailed,
-    /// The state database could not be read or written, or the program has a fault.
+    /// The state database failed, or the program has a fault.
     StateFailed,
-    /// It was told to stop, which says nothing.
+    /// Neither a success nor a failure.
     Stopped,
 }
 
 impl CycleResult {
-    /// The word for it.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -89,19 +78,17 @@ impl From<CycleError> for CycleOutcome {
 }
 
 impl CycleOutcome {
-    /// How it went, in a word.
     pub fn result(&self) -> CycleResult {
         match &self.stopped_by {
             None => CycleResult::Ok,
             Some(CycleError::Source(_)) => CycleResult::WordPressFailed,
             Some(CycleError::Closte(_)) => CycleResult::ClosteFailed,
-            // Whatever panics in a cycle but the reading of the network, works on the state.
+            // A panic in a cycle is most likely in the work on the state.
             Some(CycleError::State(_) | CycleError::Fault(_)) => CycleResult::StateFailed,
             Some(CycleError::Stopped) => CycleResult::Stopped,
         }
     }
 
-    /// What it found and did, where it compared both ends.
     pub fn report(&self) -> Option<&CycleReport> {
         match &self.found {
             Found::Compared(report) => Some(report),
@@ -117,7 +104,7 @@ impl CycleOutcome {
         }
     }
 
-    /// Whether it cannot show that an outage is over: names still wait, and none was asked for again.
+    /// Whether an outage may go on: names wait after failed calls, and no call was made.
     pub fn shows_no_end_of_outage(&self) -> bool {
         self.stopped_by.is_none()
             && match &self.found {
@@ -126,7 +113,7 @@ impl CycleOutcome {
             }
     }
 
-    /// How long Closte asked to be left alone.
+    /// For how long Closte asks not to be called.
     pub fn retry_after(&self) -> Option<Duration> {
         match &self.stopped_by {
             Some(CycleError::Closte(error)) => error.retry_after(),
@@ -134,14 +121,13 @@ impl CycleOutcome {
         }
     }
 
-    /// How soon Closte's list has something to show that this cycle waits for.
+    /// How soon the list must be read again to see what this cycle did.
     pub fn list_again_after(&self) -> Option<Duration> {
         let report = self.report().filter(|_| self.stopped_by.is_none())?;
         (report.added + report.removed + report.missing > 0).then_some(LIST_AGAIN)
     }
 
-    /// What it found of the conditions that cycles can be in, with this state database. Of the others it
-    /// knows nothing.
+    /// The conditions that it raises and clears.
     pub fn findings(&self, state_file: &Path) -> Vec<Finding> {
         let mut findings = match &self.stopped_by {
             None => vec![Finding::Clear(Condition::WordPress), Finding::Clear(Condition::State)],
@@ -153,7 +139,7 @@ impl CycleOutcome {
                 Finding::Clear(Condition::WordPress),
                 Finding::Raise(Condition::Closte, closte_event(error)),
             ],
-            Some(CycleError::State(error)) if error.is_told() => Vec::new(),
+            Some(CycleError::State(error)) if error.is_reported() => Vec::new(),
             Some(error @ (CycleError::State(_) | CycleError::Fault(_))) => {
                 let file = state_file.display().to_string();
                 let event = Event::StateFailed { file, error: error.to_string(), for_s: 0 };
@@ -164,7 +150,7 @@ impl CycleOutcome {
         if let Found::Compared(report) = &self.found {
             findings.push(match &self.stopped_by {
                 None => Finding::Clear(Condition::Closte),
-                // What was found and done is written down, even where Closte failed.
+                // What was found and done is recorded, even if Closte failed.
                 Some(_) => Finding::Clear(Condition::State),
             });
             findings.extend(report.findings());
@@ -172,75 +158,67 @@ impl CycleOutcome {
         findings
     }
 
-    /// Whether both ends agree as far as they ever will.
+    /// Whether no work is left for later cycles.
     pub fn is_settled(&self) -> bool {
         self.stopped_by.is_none() && self.report().is_none_or(CycleReport::is_settled)
     }
 }
 
-/// What a cycle that compared both ends found and did.
+/// The figures of a cycle that compared both ends.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct CycleReport {
-    /// How many names are desired.
     pub desired: usize,
-    /// How many of them are at Closte under their own name, as of its list.
+    /// Desired names in Closte's list, as of its beginning.
     pub in_place: usize,
-    /// How many a wildcard at Closte serves.
+    /// Desired names that a wildcard at Closte serves.
     pub covered: usize,
-    /// How many names at Closte are not ours.
     pub unmanaged: usize,
-    /// How many names were added.
     pub added: usize,
-    /// How many names were removed.
     pub removed: usize,
-    /// How many calls failed, or wait for another attempt.
+    /// Calls that failed, or wait for another attempt.
     pub failed: usize,
-    /// How many names were at Closte, and are missing from this list: the next one decides.
+    /// Names that were at Closte and are missing from this list: the next one decides.
     pub missing: usize,
-    /// How many calls Closte said yes to, and its list does not show it yet.
+    /// Accepted calls that the list does not show yet.
     pub unconfirmed: usize,
-    /// How many names Closte will not take.
     pub refused: usize,
-    /// How many removals a guard stopped that will not stop them for good.
+    /// Removals that a guard holds for now.
     pub held: usize,
-    /// How many rows are no domain name.
+    /// Rows that are no domain name.
     pub invalid: usize,
-    /// How many domain records were written.
+    /// Domain records that were written.
     pub records: usize,
-    /// How many are written when `sync.record_grace` is over.
+    /// Domain records that wait for `sync.record_grace`.
     pub records_waiting: usize,
-    /// Why the domain record that was asked for was not written.
+    /// Why the domain record of `apply --create-record` was not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_refused: Option<String>,
-    /// Removals that only a person can let through.
+    /// Removals that only a person can release.
     #[serde(skip)]
     pub mass_removal: Option<MassRemoval>,
-    /// How many elements of Closte's list were not understood, with an example.
+    /// How many elements of Closte's list were not understood, and an example.
     #[serde(skip)]
     pub unparsed_elements: Option<(usize, String)>,
-    /// How many names were asked to be added or removed, with whatever success.
+    /// Calls that were made.
     #[serde(skip)]
     pub tried: usize,
 }
 
-/// Removals that a cycle held because they would surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MassRemoval {
-    /// How many names would go.
+    /// How many names would be removed.
     pub domains: usize,
-    /// How many are managed.
     pub managed: usize,
-    /// Whether the reason is that the domain table has no row at all.
+    /// Whether they are held because the domain table has no row.
     pub empty_table: bool,
 }
 
 impl MassRemoval {
-    /// Why the removals are held, in words.
     pub fn reason(&self) -> &'static str {
         if self.empty_table {
             "the domain table is empty"
         } else {
-            "more would go at once than sync.max_removal_percent allows, or all"
+            "more names would be removed than sync.max_removal_percent allows, or all"
         }
     }
 }
@@ -273,7 +251,7 @@ impl CycleReport {
                     domains: mass_removal.domains as u64,
                     managed: mass_removal.managed as u64,
                     reason: mass_removal.reason().to_owned(),
-                    remedy: "if it is meant: closte-sync apply --allow-removals".to_owned(),
+                    remedy: "if it is intended, run closte-sync apply --allow-removals".to_owned(),
                     for_s: 0,
                 };
                 Finding::Raise(Condition::Removals, event)
@@ -301,29 +279,19 @@ impl CycleReport {
                 Decision::Covered { .. } => report.covered += 1,
                 Decision::Refused { .. } => report.refused += 1,
                 Decision::Unmanaged => report.unmanaged += 1,
-                Decision::Held(guard) if guard.is_lasting() => {}
                 Decision::Held(guard) => {
-                    report.held += 1;
-                    match guard {
-                        Guard::EmptyTable => empty_table += 1,
-                        Guard::TooMany { removals, managed } => {
-                            report.mass_removal = Some(MassRemoval {
-                                domains: *removals,
-                                managed: *managed,
-                                empty_table: false,
-                            });
-                        }
-                        _ => {}
+                    report.held += usize::from(!guard.is_lasting());
+                    empty_table += usize::from(*guard == Guard::EmptyTable);
+                    if let Guard::TooMany { removals: domains, managed } = *guard {
+                        let removal = MassRemoval { domains, managed, empty_table: false };
+                        report.mass_removal = Some(removal);
                     }
                 }
             }
         }
         if empty_table > 0 {
-            report.mass_removal = Some(MassRemoval {
-                domains: empty_table,
-                managed: plan.managed,
-                empty_table: true,
-            });
+            let (domains, managed) = (empty_table, plan.managed);
+            report.mass_removal = Some(MassRemoval { domains, managed, empty_table: true });
         }
         report
     }

@@ -4,10 +4,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::CycleError;
 
-/// How long a call in flight may still take once the end was asked for.
+/// How long a call in flight may take after [`Shutdown::force`].
 const LAST_CALL: Duration = Duration::from_secs(8);
 
-/// How a cycle is told to stop.
+/// Asks a cycle to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     draining: CancellationToken,
@@ -15,23 +15,23 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// No new call is begun; those in flight have the time that they need.
+    /// Begins no new call. Those in flight end in their own time.
     pub fn drain(&self) {
         self.draining.cancel();
     }
 
-    /// No new call is begun, and those in flight must end soon: the process is to end.
+    /// Begins no new call. Those in flight must end soon, because the process ends.
     pub fn force(&self) {
         self.draining.cancel();
         self.force.cancel();
     }
 
-    /// Cancelled when no new call is to begin.
+    /// Cancelled when no new call may begin.
     pub fn draining(&self) -> &CancellationToken {
         &self.draining
     }
 
-    /// Waits for what may as well be done another time.
+    /// Waits for work that can be done another time.
     pub(super) async fn until_drain<T>(
         &self,
         work: impl Future<Output = T>,
@@ -39,8 +39,7 @@ impl Shutdown {
         self.draining.run_until_cancelled(work).await.ok_or(CycleError::Stopped)
     }
 
-    /// Waits for a call that changes nothing, but whose answer may be that Closte wants to be left
-    /// alone.
+    /// Waits for a call that changes nothing, but may be answered with `Retry-After`.
     pub(super) async fn until_forced<T>(
         &self,
         call: impl Future<Output = T>,
@@ -48,7 +47,7 @@ impl Shutdown {
         self.force.run_until_cancelled(call).await.ok_or(CycleError::Stopped)
     }
 
-    /// Waits for a call whose outcome must be noted; none when there was no more time for it.
+    /// Waits for a call whose outcome must be recorded; none if it was given up.
     pub(super) async fn until_too_late<T>(&self, call: impl Future<Output = T>) -> Option<T> {
         let too_late = async {
             self.force.cancelled().await;

@@ -5,44 +5,36 @@ use jiff::Timestamp;
 use super::{LedgerId, State, StateError, columns::At};
 use crate::{clock::CLOCKS_DIFFER, domain::DomainName, events::EventBatch, ledger::later};
 
-/// A name that has been without a certificate for too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingCertificate {
-    /// The name.
     pub name: DomainName,
-    /// The site.
     pub blog_id: Option<i64>,
 }
 
-/// Closte was asked for a certificate.
+/// A request to Closte for a certificate.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// For which name.
     pub name: &'a DomainName,
-    /// What it said.
     pub answer: &'a str,
-    /// The calls that it does not know,
+    /// Calls that Closte does not have.
     pub absent: &'a [&'static str],
-    /// and how long they are not tried again.
+    /// For how long they are not tried again.
     pub absent_lasts: Duration,
 }
 
 impl State {
-    /// Names at Closte whose DNS has been right without a certificate for `patience`, and which
-    /// Closte was not asked about within `pause`; up to `most`.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
-    pub async fn lacking_certificates(
+    /// Up to `most` names at Closte whose DNS has been right without a certificate for `after`, and whose
+    /// last request is older than `pause`.
+    pub async fn missing_certificates(
         &self,
         ledger: LedgerId,
-        patience: Duration,
+        after: Duration,
         pause: Duration,
         most: u32,
         now: Timestamp,
     ) -> Result<Vec<MissingCertificate>, StateError> {
         let before = |wait: Duration| At(now.checked_sub(wait).unwrap_or(Timestamp::MIN));
-        let sites_without_record = sqlx::query_as!(
+        let missing = sqlx::query_as!(
             MissingCertificate,
             r#"SELECT s.domain AS "name: DomainName", m.blog_id FROM domain_status s
                JOIN managed m ON m.ledger_id = s.ledger_id AND m.domain = s.domain
@@ -52,20 +44,16 @@ impl State {
                AND (r.asked_at IS NULL OR r.asked_at <= ? OR r.asked_at > ?)
                ORDER BY s.lacks_certificate_since LIMIT ?"#,
             ledger,
-            before(patience),
+            before(after),
             before(pause),
-            // By a clock that was ahead then.
+            // Noted by a clock that was ahead.
             At(later(now, CLOCKS_DIFFER)),
             most,
         );
-        Ok(sites_without_record.fetch_all(&self.pool).await?)
+        Ok(missing.fetch_all(&self.pool).await?)
     }
 
-    /// Writes down what came of asking for a certificate and what there is to say of it, all or nothing; and
-    /// logs that, whatever becomes of the writing.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records a request for a certificate.
     pub async fn certificate_requested(
         &self,
         ledger: LedgerId,
@@ -96,10 +84,7 @@ impl State {
         Ok(recording.commit().await?)
     }
 
-    /// The calls that are not to be tried before some time after `now`, which is no later than `lasts`.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// The calls that must not be tried yet, for `lasts` at most.
     pub async fn absent_calls(
         &self,
         lasts: Duration,

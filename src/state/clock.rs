@@ -9,29 +9,23 @@ use crate::{
     ledger::later,
 };
 
-/// Who waits: each has tables of its own.
+/// The loop that a clock belongs to. Each has tables of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Loop {
-    /// Of the cycles, the daemon's and those of `apply`: one at a clock.
+    /// Those of the daemon and of `apply`.
     Cycles,
-    /// Of the checks.
     Checks,
 }
 
 impl State {
-    /// Lets `clock` go on as it did when it was reckoned last, by whichever process; and where the machine's
-    /// clock has jumped since, follows it: what waits goes on as if no time had passed thereby. Whether the
-    /// time is another than before is the result.
+    /// Sets `clock` to the stored clock of the loop. If the machine's clock has jumped since, both follow
+    /// it, and all stored times are shifted by the jump. Returns whether the time has changed.
     ///
-    /// Since the machine booted, nobody can tell how long it was off: no more counts for a grace than it
-    /// has run.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// After a boot it is not known how long the machine was off, so that time counts for no grace.
     pub async fn follow_clock(&self, whose: Loop, clock: &mut Clock) -> Result<bool, StateError> {
         let before = clock.boot().clone();
-        if self.reckon_on(whose, clock).await? {
+        if self.restore_clock(whose, clock).await? {
             let Some(jump) = clock.jump() else { return Ok(*clock.boot() != before) };
             self.skip(whose, &jump).await?;
             clock.follow(jump.boot);
@@ -48,19 +42,15 @@ impl State {
         {
             shift_graces(&mut transaction, whose, millis(seen, now)).await?;
         }
-        reckon(&mut transaction, whose, clock.boot()).await?;
+        store_clock(&mut transaction, whose, clock.boot()).await?;
         transaction.commit().await?;
         Ok(true)
     }
 
-    /// Lets `clock` go on as it did when it was reckoned last. If that was before the machine booted, or never,
-    /// the result is false.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
-    pub async fn reckon_on(&self, whose: Loop, clock: &mut Clock) -> Result<bool, StateError> {
+    /// Sets `clock` to the stored clock of the loop. Returns false if there is none of this boot.
+    pub async fn restore_clock(&self, whose: Loop, clock: &mut Clock) -> Result<bool, StateError> {
         let booted_at = sqlx::query_scalar!(
-            r#"SELECT booted_at AS "booted_at: At" FROM reckoning WHERE loop = ? AND boot = ?"#,
+            r#"SELECT booted_at AS "booted_at: At" FROM loop_clock WHERE loop = ? AND boot = ?"#,
             <&str>::from(whose),
             clock.boot().id,
         );
@@ -71,14 +61,14 @@ impl State {
 
     async fn skip(&self, whose: Loop, jump: &Jump) -> Result<(), StateError> {
         let event = Event::ClockJumped { from: jump.from, to: jump.to, by_s: jump.by().as_secs() };
-        // It is said once.
+        // Only one of the loops reports it.
         let batch = EventBatch::of((whose == Loop::Cycles).then_some(event));
         let mut recording = self.recording(&batch, jump.to).await?;
         let connection = recording.connection();
         let by = millis(jump.from, jump.to);
         shift_graces(connection, whose, by).await?;
         shift_other_waits(connection, whose, by).await?;
-        reckon(connection, whose, &jump.boot).await?;
+        store_clock(connection, whose, &jump.boot).await?;
         Ok(recording.commit().await?)
     }
 }
@@ -87,7 +77,7 @@ fn millis(from: Timestamp, to: Timestamp) -> i64 {
     to.as_millisecond().saturating_sub(from.as_millisecond())
 }
 
-/// Shifts how long something has lasted already, before it has consequences.
+/// Shifts the times since which something has lasted.
 async fn shift_graces(connection: &mut SqliteConnection, whose: Loop, by: i64) -> sqlx::Result<()> {
     match whose {
         Loop::Cycles => {
@@ -98,11 +88,11 @@ async fn shift_graces(connection: &mut SqliteConnection, whose: Loop, by: i64) -
             )
             .execute(&mut *connection)
             .await?;
-            sqlx::query!("UPDATE lacking_record SET since = since + ?", by)
+            sqlx::query!("UPDATE missing_record SET since = since + ?", by)
                 .execute(connection)
                 .await?;
         }
-        // How long answers have differed counts anew.
+        // The time since which answers have differed is measured anew.
         Loop::Checks => {
             sqlx::query!(
                 "UPDATE domain_status SET dns_since = dns_since + ?1, ssl_since = ssl_since + ?1,
@@ -120,7 +110,7 @@ async fn shift_graces(connection: &mut SqliteConnection, whose: Loop, by: i64) -
     Ok(())
 }
 
-/// Shifts what else waits.
+/// Shifts the times until which something waits.
 async fn shift_other_waits(
     connection: &mut SqliteConnection,
     whose: Loop,
@@ -151,10 +141,13 @@ async fn shift_other_waits(
     Ok(())
 }
 
-/// Notes what the time is reckoned from.
-async fn reckon(connection: &mut SqliteConnection, whose: Loop, boot: &Boot) -> sqlx::Result<()> {
+async fn store_clock(
+    connection: &mut SqliteConnection,
+    whose: Loop,
+    boot: &Boot,
+) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT OR REPLACE INTO reckoning (loop, boot, booted_at) VALUES (?, ?, ?)",
+        "INSERT OR REPLACE INTO loop_clock (loop, boot, booted_at) VALUES (?, ?, ?)",
         <&str>::from(whose),
         boot.id,
         At(boot.at),
@@ -174,7 +167,7 @@ mod tests {
     use crate::{
         ledger::{Attempt, Entry, Progress, RowRef},
         plan::LedgerChange,
-        state::{Asked, Lack, LedgerId},
+        state::{Asked, LedgerId, MissingRecord},
     };
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -187,7 +180,7 @@ mod tests {
         clock: Clock,
     }
 
-    /// With a name that was unmapped an hour before the last cycle, and one that waits.
+    /// With a name that was unmapped an hour before the last cycle, and one that waits for its next call.
     async fn place() -> Place {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(&folder.path().join("state.db")).await.unwrap();
@@ -196,8 +189,8 @@ mod tests {
         let now = clock.now();
         let ledger = state.begin_ledger(1, "agency.example", "key", now).await.unwrap();
         let ago = now - HOUR;
-        let mut unwanted = Entry::new(RowRef::default(), ago);
-        unwanted.undesired_since = Some(ago);
+        let mut undesired = Entry::new(RowRef::default(), ago);
+        undesired.undesired_since = Some(ago);
         let mut failed = Entry::new(RowRef::default(), ago);
         let next = now + HOUR;
         failed.progress = Progress::Failed(Attempt { count: 1, next }, "no".to_owned());
@@ -206,17 +199,17 @@ mod tests {
             entry: Some(entry),
             transition: None,
         };
-        let changes = [change("unwanted.example", unwanted), change("failed.example", failed)];
+        let changes = [change("undesired.example", undesired), change("failed.example", failed)];
         state.record(ledger, &changes, &EventBatch::default(), now).await.unwrap();
-        let lack = Lack { state: String::new(), since: ago, reads: 1 };
-        state.note_lacking(1, &[(7, &lack)], &[]).await.unwrap();
+        let missing = MissingRecord { state: String::new(), since: ago, reads: 1 };
+        state.note_missing_records(1, &[(7, &missing)], &[]).await.unwrap();
         state.cycle_completed(ledger, &"", now).await.unwrap();
         Place { _folder: folder, state, ledger, clock }
     }
 
     impl Place {
-        /// For how many hours a name has been unwanted, a site has lacked its record, and a name is
-        /// still left alone.
+        /// For how many hours a name has been undesired, a record has been missing, and a name still
+        /// waits.
         async fn waits(&self) -> [i64; 3] {
             let ledger = self.state.load(self.ledger).await.unwrap();
             let entry = |name: &str| &ledger[&name.parse().unwrap()];
@@ -225,25 +218,24 @@ mod tests {
             let now = self.clock.now();
             let hours = |wait: SignedDuration| (wait.as_secs() + 1_800).div_euclid(3_600);
             [
-                hours(now.duration_since(entry("unwanted.example").undesired_since.unwrap())),
-                hours(now.duration_since(notes.sites_without_record[&7].since)),
+                hours(now.duration_since(entry("undesired.example").undesired_since.unwrap())),
+                hours(now.duration_since(notes.missing[&7].since)),
                 hours(attempt.next.duration_since(now)),
             ]
         }
 
-        /// The same as that of a process that begins now.
         async fn follow(&mut self) -> bool {
             self.state.follow_clock(Loop::Cycles, &mut self.clock).await.unwrap()
         }
 
         async fn boot_anew(&mut self) {
-            let anew = "UPDATE reckoning SET boot = 'another', booted_at = 0";
+            let anew = "UPDATE loop_clock SET boot = 'another', booted_at = 0";
             sqlx::query(anew).execute(&self.state.pool).await.unwrap();
         }
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_set_shortens_and_prolongs_no_wait() {
+    async fn a_clock_that_is_set_changes_no_wait() {
         let mut place = place().await;
         assert!(!place.follow().await);
         let waits = place.waits().await;
@@ -257,11 +249,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_that_begins_knows_how_much_time_has_passed_since_the_one_before() {
+    async fn a_new_process_knows_how_much_time_has_passed_since_the_last_one() {
         let mut place = place().await;
         place.clock.advance(Duration::from_secs(10 * 3_600));
         place.clock.set_clock(DAYS);
-        // As it starts with the clock that it finds.
+        // A process starts with the machine's clock.
         let jump = place.clock.jump().unwrap();
         place.clock.follow(jump.boot);
         assert!(place.follow().await);
@@ -276,12 +268,15 @@ mod tests {
         place.boot_anew().await;
         place.clock.set_clock(DAYS * 3_000);
         assert!(place.follow().await);
-        let [unwanted, lacks, _] = place.waits().await;
-        assert!(unwanted == lacks && (most..=most + 1).contains(&unwanted), "{unwanted} {most}");
+        let [undesired, missing, _] = place.waits().await;
+        assert!(
+            undesired == missing && (most..=most + 1).contains(&undesired),
+            "{undesired} {most}"
+        );
     }
 
     #[tokio::test]
-    async fn after_a_quick_boot_all_counts() {
+    async fn a_quick_boot_changes_no_wait() {
         let mut place = place().await;
         let waits = place.waits().await;
         place.boot_anew().await;
@@ -294,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_refused_or_asked_waits_as_if_the_clock_had_not_jumped() {
+    async fn refusals_and_requests_wait_as_if_the_clock_had_not_jumped() {
         let Place { _folder, state, ledger, mut clock } = place().await;
         let now = clock.now();
         let name = "failed.example".parse().unwrap();
@@ -327,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_are_looked_at_as_if_the_clock_had_not_jumped() {
+    async fn names_are_checked_as_if_the_clock_had_not_jumped() {
         for (latest, becomes) in [
             (
                 r#"{"dns":{"history":{"mixed_since":"2026-01-01T00:00:00Z"}}}"#,
@@ -365,22 +360,22 @@ mod tests {
             let query = "SELECT latest FROM domain_status";
             let all: Vec<String> = sqlx::query_scalar(query).fetch_all(&state.pool).await.unwrap();
             assert_eq!(all, [becomes]);
-            let told = state.events(None, None, 100).await.unwrap();
-            let is_told = told.iter().any(|one| one.event == "daemon.clock_jumped");
-            assert!(!is_told, "the cycles tell it");
+            let events = state.events(None, None, 100).await.unwrap();
+            let is_reported = events.iter().any(|one| one.event == "daemon.clock_jumped");
+            assert!(!is_reported, "the cycles report it");
         }
     }
 
     #[tokio::test]
-    async fn what_was_asked_by_a_clock_that_was_ahead_is_asked_again() {
+    async fn a_request_noted_by_a_clock_that_was_ahead_is_made_again() {
         let Place { _folder, state, ledger, clock } = place().await;
         let (now, wait) = (clock.now(), Duration::from_secs(3_600));
         state.sync_schedule(ledger, wait, now).await.unwrap();
-        for sites_without_record in [
+        for statement in [
             "UPDATE managed SET present_since = 1",
             "UPDATE domain_status SET lacks_certificate_since = 1 WHERE domain = 'failed.example'",
         ] {
-            sqlx::query(sites_without_record).execute(&state.pool).await.unwrap();
+            sqlx::query(statement).execute(&state.pool).await.unwrap();
         }
         let name = "failed.example".parse().unwrap();
         for (asked_at, is_put_off) in [(now, true), (now + DAYS * 3_000, false)] {
@@ -389,9 +384,8 @@ mod tests {
                 .certificate_requested(ledger, asked, &EventBatch::default(), asked_at)
                 .await
                 .unwrap();
-            let sites_without_record =
-                state.lacking_certificates(ledger, wait, wait, 9, now).await.unwrap();
-            assert_eq!(sites_without_record.is_empty(), is_put_off);
+            let missing = state.missing_certificates(ledger, wait, wait, 9, now).await.unwrap();
+            assert_eq!(missing.is_empty(), is_put_off);
             assert_eq!(state.absent_calls(wait, now).await.unwrap().is_empty(), !is_put_off);
         }
     }

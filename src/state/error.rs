@@ -74,8 +74,8 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// Whether [`State::attend`](super::State::attend) tells of it, so that nobody else has to.
-    pub fn is_told(&self) -> bool {
+    /// Whether [`State::attend`](super::State::attend) reports it.
+    pub fn is_reported(&self) -> bool {
         matches!(self, Self::Deleted(_) | Self::Replaced)
     }
 }

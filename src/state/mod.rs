@@ -42,7 +42,7 @@ pub use events::{LastCycle, Recorded};
 pub use ledger::{InvalidRow, Known, LedgerId};
 pub use lock::{FileLock, RunningDaemon};
 use place::{Place, is_sound};
-pub use records::{Lack, RecordNotes, Written};
+pub use records::{MissingRecord, RecordNotes, Written};
 pub use status::{CheckedDomain, NetworkInfo, StatusUpdate};
 pub use status_counts::StatusCount;
 

@@ -9,37 +9,37 @@ use crate::{
     events::{Event, EventBatch},
 };
 
-/// How long a site has lacked its domain record.
+/// A domain record that a site does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lack {
-    /// All of the site and its network that the record depends on, in words.
+pub struct MissingRecord {
+    /// Everything of the site and its network that the record depends on.
     pub state: String,
-    /// Since when it has been in this state without a record.
+    /// Since when it has been missing in this state.
     pub since: Timestamp,
-    /// In how many reads it was seen so.
+    /// In how many reads it was missing.
     pub reads: u32,
 }
 
-/// A domain record that was there once.
+/// A domain record that was written once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// When it was written, or missed for the first time if somebody else had written it.
+    /// When it was written, or first found missing if another program wrote it.
     pub at: Timestamp,
-    /// Whether it was seen to be there. If not, it was begun at least.
+    /// Whether it was seen in the table. If not, writing it was begun.
     pub is_sure: bool,
 }
 
 /// What is remembered of a network's domain records.
 #[derive(Debug, Clone, Default)]
 pub struct RecordNotes {
-    /// The sites that lack theirs.
-    pub sites_without_record: HashMap<i64, Lack>,
-    /// Those that were there, by site and domain.
+    /// By site.
+    pub missing: HashMap<i64, MissingRecord>,
+    /// By site and domain.
     pub written: HashMap<(i64, DomainName), Written>,
 }
 
 impl RecordNotes {
-    /// Somebody has taken these back.
+    /// Notes records that somebody has deleted.
     pub fn take_back(&mut self, sites: Vec<(i64, DomainName)>, now: Timestamp) {
         for site in sites {
             self.written.entry(site).or_insert(Written { at: now, is_sure: true });
@@ -57,17 +57,16 @@ struct Line<'a> {
 }
 
 impl State {
-    /// What is remembered of the domain records of a network.
-    ///
-    /// # Errors
-    /// Any [`StateError`]; [`StateError::Damaged`] when a name makes no sense.
     pub async fn record_notes(&self, network: i64) -> Result<RecordNotes, StateError> {
-        let sites_without_record = sqlx::query!(
+        let missing = sqlx::query!(
             r#"SELECT blog_id, state, since AS "since: At", reads AS "reads: u32"
-               FROM lacking_record WHERE network_id = ?"#,
+               FROM missing_record WHERE network_id = ?"#,
             network,
         )
-        .map(|row| (row.blog_id, Lack { state: row.state, since: row.since.0, reads: row.reads }))
+        .map(|row| {
+            let (state, since, reads) = (row.state, row.since.0, row.reads);
+            (row.blog_id, MissingRecord { state, since, reads })
+        })
         .fetch_all(&self.pool)
         .await?;
         let written = sqlx::query!(
@@ -80,19 +79,16 @@ impl State {
         .fetch_all(&self.pool)
         .await?;
         Ok(RecordNotes {
-            sites_without_record: sites_without_record.into_iter().collect(),
+            missing: missing.into_iter().collect(),
             written: written.into_iter().collect(),
         })
     }
 
-    /// Notes how long sites have lacked their records; `ended` lack them no longer.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
-    pub async fn note_lacking(
+    /// Records the missing records that have changed, by site; those of `ended` are no longer missing.
+    pub async fn note_missing_records(
         &self,
         network: i64,
-        changed: &[(i64, &Lack)],
+        changed: &[(i64, &MissingRecord)],
         ended: &[i64],
     ) -> Result<(), StateError> {
         if changed.is_empty() && ended.is_empty() {
@@ -100,16 +96,16 @@ impl State {
         }
         let lines: Vec<Line<'_>> = changed
             .iter()
-            .map(|(blog_id, lack)| Line {
+            .map(|(blog_id, MissingRecord { state, since, reads })| Line {
                 blog_id: *blog_id,
-                state: &lack.state,
-                since: lack.since,
-                reads: lack.reads,
+                state,
+                since: *since,
+                reads: *reads,
             })
             .collect();
         let mut transaction = self.pool.begin().await?;
         sqlx::query!(
-            "INSERT OR REPLACE INTO lacking_record (network_id, blog_id, state, since, reads)
+            "INSERT OR REPLACE INTO missing_record (network_id, blog_id, state, since, reads)
              SELECT ?, value->>'blog_id', value->>'state', value->>'since', value->>'reads'
              FROM json_each(?)",
             network,
@@ -118,7 +114,7 @@ impl State {
         .execute(&mut *transaction)
         .await?;
         sqlx::query!(
-            "DELETE FROM lacking_record
+            "DELETE FROM missing_record
              WHERE network_id = ? AND blog_id IN (SELECT value FROM json_each(?))",
             network,
             json(&ended),
@@ -130,9 +126,6 @@ impl State {
 
     /// Those of these sites without a record that had one when the ledger was written last: somebody has
     /// deleted it since.
-    ///
-    /// # Errors
-    /// Any [`StateError`]; [`StateError::Damaged`] when a name makes no sense.
     pub async fn taken_back(
         &self,
         network: i64,
@@ -141,7 +134,7 @@ impl State {
         if sites.is_empty() {
             return Ok(Vec::new());
         }
-        // In this order: there are many managed names, and few such sites.
+        // In this order, because there are many managed names and few such sites.
         let taken_back = sqlx::query!(
             r#"SELECT blog_id AS "blog_id!", managed.domain AS "domain: DomainName"
                FROM json_each(?) site CROSS JOIN ledger CROSS JOIN managed
@@ -154,10 +147,7 @@ impl State {
         Ok(taken_back.fetch_all(&self.pool).await?)
     }
 
-    /// Notes the domain records that somebody has taken back.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records that somebody has deleted these domain records.
     pub async fn note_taken_back(
         &self,
         network: i64,
@@ -170,7 +160,7 @@ impl State {
         self.note_written(network, json(&sites), true, now).await
     }
 
-    /// Notes domain records, a list of sites and domains. One that was noted before keeps its note.
+    /// Notes domain records, given as a JSON list of sites and domains. Older notes stay.
     async fn note_written(
         &self,
         network: i64,
@@ -191,10 +181,7 @@ impl State {
         Ok(())
     }
 
-    /// Notes that the domain records of these sites are about to be written.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records that writing the domain records of these sites begins.
     pub async fn begin_records(
         &self,
         network: i64,
@@ -204,11 +191,7 @@ impl State {
         self.note_written(network, json(&sites), false, now).await
     }
 
-    /// Notes which of these domain records were written and which were not, and tells of those that
-    /// were.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records which of these domain records were written and which were not.
     pub async fn end_records(
         &self,
         network: i64,

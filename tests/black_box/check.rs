@@ -99,7 +99,7 @@ async fn advice_says_itself_why_a_name_is_not_at_closte() {
         let why = "(Invalid or empty domain: b.example). Does another account have it?";
         assert!(refused.ends_with(why), "{refused}");
         let failed = of(&all, "c.example");
-        let why = "(Closte said no: quota is used up); it is tried again in ";
+        let why = "(Closte rejected the call: quota is used up); it is tried again in ";
         assert!(failed.contains(why), "{failed}");
     }
 }

@@ -49,7 +49,7 @@ async fn names_are_added_listed_and_removed() {
 }
 
 #[tokio::test]
-async fn lists_of_objects_are_understood_and_odd_elements_admitted() {
+async fn lists_of_objects_are_understood_and_unparsed_elements_counted() {
     let closte = Simulator::start(KEY).await.unwrap();
     closte.put(["a.example", "*.b.example"]);
     let client = client(&closte);
@@ -80,7 +80,7 @@ async fn every_kind_of_failure_is_told_apart_and_none_holds_the_key() {
     closte.refuse("bad.example");
     let client = client(&closte);
     let body = |text: &str| Fault::Body(text.to_owned());
-    let is_not_understood = |error: &ClosteError| matches!(error, ClosteError::InvalidResponse(_));
+    let is_invalid = |error: &ClosteError| matches!(error, ClosteError::InvalidResponse(_));
     type Check = fn(&ClosteError) -> bool;
     let cases: [(Fault, Check); 14] = [
         (Fault::Status(401), |error| matches!(error, ClosteError::KeyRejected(_))),
@@ -96,11 +96,11 @@ async fn every_kind_of_failure_is_told_apart_and_none_holds_the_key() {
         (Fault::Redirect("http://127.0.0.1:9/elsewhere".to_owned()), |error| {
             matches!(error, ClosteError::Redirected { why: Redirect::OtherPort(9), .. })
         }),
-        (body("<html><h1>Log in</h1>"), is_not_understood),
-        (body(""), is_not_understood),
-        (body(r#"{"success": true, "domains": ["a.exa"#), is_not_understood),
-        (body("[1, 2]"), is_not_understood),
-        (body("\"yes\""), is_not_understood),
+        (body("<html><h1>Log in</h1>"), is_invalid),
+        (body(""), is_invalid),
+        (body(r#"{"success": true, "domains": ["a.exa"#), is_invalid),
+        (body("[1, 2]"), is_invalid),
+        (body("\"yes\""), is_invalid),
         (
             Fault::Failure("bad key {apikey} given".to_owned()),
             |error| matches!(error, ClosteError::Rejected(text) if text == "bad key *** given"),
@@ -238,7 +238,7 @@ async fn answering(response: impl Into<String>) -> String {
 }
 
 #[tokio::test]
-async fn an_odd_redirect_is_told_as_what_it_is() {
+async fn a_redirect_that_is_not_followed_is_reported_with_the_reason() {
     let other = |host: &str| Redirect::OtherHost(host.to_owned());
     let cases: [(&str, Redirect); 14] = [
         ("302 Found", Redirect::Nowhere),
@@ -277,7 +277,7 @@ async fn a_redirect_to_a_login_page_is_told_and_changes_no_call_into_another() {
         closte.fail(Target::Only(call), Fault::Redirect("/login".to_owned()));
     }
     let error = client.list().await.unwrap_err().to_string();
-    assert!(error.contains("on the same host leads to a web page, as to a login page"), "{error}");
+    assert!(error.contains("on the same host leads to a web page, such as a login page"), "{error}");
     let error = client.add(&name("a.example")).await.unwrap_err();
     assert_eq!(error, ClosteError::Redirected { status: 302, why: Redirect::OtherPage });
     // As a GET without its fields, "Invalid or empty domain" would be said of no name at all.

@@ -128,13 +128,13 @@ async fn it_tells_life_readiness_and_figures() {
     })
     .await;
     let (_, ready) = get(&format!("{at}/readyz")).await;
-    assert!(ready.contains("out of order (HTTP 503)"), "{ready}");
+    assert!(ready.contains("is failing (HTTP 503)"), "{ready}");
     assert_eq!(get(&format!("{at}/healthz")).await.0, StatusCode::OK, "it is alive all the same");
     let metrics = get(&format!("{at}/metrics")).await.1;
     let failed = r#"closte_sync_cycles_total{outcome="closte_failed"}"#;
     assert!(value(&metrics, failed).is_some_and(|number| number >= 1.0), "{metrics}");
-    let out_of_order = r#"closte_sync_api_calls_total{call="list",outcome="out_of_order"}"#;
-    assert!(value(&metrics, out_of_order).is_some(), "{metrics}");
+    let server_error = r#"closte_sync_api_calls_total{call="list",outcome="server_error"}"#;
+    assert!(value(&metrics, server_error).is_some(), "{metrics}");
     assert_eq!(get(&format!("{at}/elsewhere")).await.0, StatusCode::NOT_FOUND);
 }
 

@@ -211,7 +211,7 @@ async fn a_deleted_record_of_the_plugin_is_not_replaced() {
     assert_eq!(decisions(&program).await, [taken_back(5), taken_back(6)]);
     assert_eq!(closte.domains().len(), 3, "their sites still exist");
     let plan = program.run(&["plan"]).await;
-    assert!(plan.status == 0 && plan.out.contains("somebody took it back"), "{plan:?}");
+    assert!(plan.status == 0 && plan.out.contains("somebody deleted it"), "{plan:?}");
     program.run(&["apply", "--create-record", "alpha.network.example"]).await;
     assert_eq!(recorded(&network).await, [alpha()]);
 }

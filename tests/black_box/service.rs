@@ -42,7 +42,7 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
     hears("STATUS=2 of 2 desired domains are served by Closte").await;
     hears("WATCHDOG=1").await;
     closte.fail(Target::Only(Call::List), Fault::Status(503));
-    hears("STATUS=The last cycle was broken off: Closte is out of order (HTTP 503)").await;
+    hears("STATUS=The last cycle was broken off: Closte is failing (HTTP 503)").await;
     closte.heal();
     hears("STATUS=2 of 2 desired domains are served by Closte").await;
     daemon.signal("-HUP");

@@ -21,7 +21,7 @@ async fn on_machine(names: &[&str]) -> (Network, Simulator, Program, FakeClock) 
 async fn boot(program: &Program) {
     let options = SqliteConnectOptions::new().filename(program.state_path());
     let mut connection = options.connect().await.unwrap();
-    connection.execute("UPDATE reckoning SET boot = 'another'").await.unwrap();
+    connection.execute("UPDATE loop_clock SET boot = 'another'").await.unwrap();
 }
 
 async fn status(program: &Program) -> Vec<Value> {

@@ -1,13 +1,13 @@
-//! The domain records that sites lack: which are written, which are not yet, and which never.
+//! Missing domain records: which are written now, later or never.
 //!
 //! | the site | its record |
 //! | --- | --- |
-//! | would have none from the plugin, or that is not known | never: [`NoRecord`] says why |
+//! | would get none from the plugin, or that is not known | never: [`NoRecord`] says why |
 //! | its domain matches `sync.exclude` | never |
-//! | the operator asks for it by name | **written** |
+//! | `apply --create-record` names it | **written** |
 //! | `wordpress.create_domain_records` is off | not written |
-//! | its record was there once, whoever wrote it, and somebody took it back | not written |
-//! | has not lacked it, in the same state, for `sync.record_grace` and [`READS`] reads | not yet |
+//! | it had a record, which somebody deleted | not written |
+//! | its record has not been missing, in the same state, for `sync.record_grace` and [`READS`] reads | not yet |
 //! | any other | **written** |
 
 use std::{
@@ -21,29 +21,25 @@ use strum::IntoStaticStr;
 use super::{Reconciler, Rules, Shutdown};
 use crate::{
     domain::DomainName,
-    events::{Event, EventBatch},
+    events::Event,
     ledger::later,
     span::span_between,
-    state::{Lack, RecordNotes, State, StateError, Written},
+    state::{MissingRecord, RecordNotes, State, StateError, Written},
     wordpress::{Network, NoRecord, Site},
 };
 
-/// In so many reads a site must have lacked its record: a rename by hand takes more than a moment.
+/// How many reads a record must be missing in: a rename by hand takes some time.
 const READS: u32 = 3;
-/// So many records are begun before the first of them is written.
+/// How many records are written together.
 const BATCH: usize = 100;
 
-/// What becomes of the record of a site that has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum RecordDecision {
-    /// It is written.
     Write,
-    /// It is written when the site has been without it for long enough.
+    /// Not before `until`, and not before so many more reads.
     NotYet {
-        /// Not before.
         until: Timestamp,
-        /// Nor before so many more reads.
         reads: u32,
     },
     /// The plugin would not have written it, or that is not known.
@@ -52,26 +48,26 @@ pub enum RecordDecision {
     Excluded,
     /// `wordpress.create_domain_records` is off.
     SwitchedOff,
-    /// It was there once.
+    /// It was there, and somebody deleted it.
     TakenBack(Written),
 }
 
-/// What a decision rests on, beside the site.
+/// What a decision depends on, besides the site.
 #[derive(Debug, Clone, Copy)]
 struct Circumstances<'a> {
     is_excluded: bool,
-    /// The operator asks for it by name.
+    /// `apply --create-record` names it.
     is_asked_for: bool,
     is_switched_on: bool,
     written: Option<Written>,
     /// With the read that the decision is for.
-    lack: Option<&'a Lack>,
+    missing: Option<&'a MissingRecord>,
     grace: Duration,
     now: Timestamp,
 }
 
 impl RecordDecision {
-    /// Why the record is not written, in words; empty where it is.
+    /// Why the record is not written; empty if it is.
     pub fn reason(self, network: &Network, now: Timestamp) -> String {
         match self {
             Self::Write => String::new(),
@@ -85,17 +81,14 @@ impl RecordDecision {
             Self::Excluded => "it matches sync.exclude".to_owned(),
             Self::SwitchedOff => "wordpress.create_domain_records is off".to_owned(),
             Self::TakenBack(Written { at, is_sure: true }) => format!(
-                "it had one ({at:.0}), and somebody took it back; if it is to have it again: apply \
-                 --create-record"
+                "it had one ({at:.0}), and somebody deleted it; to write it again, run apply --create-record"
             ),
             Self::TakenBack(Written { at, is_sure: false }) => format!(
-                "its writing was begun {at:.0} and it is not there; if it is to have it: apply \
-                 --create-record"
+                "writing it was begun {at:.0} and it is not there; to write it, run apply --create-record"
             ),
         }
     }
 
-    /// A stable word for programs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Never(reason) => reason.as_str(),
@@ -120,7 +113,7 @@ fn decide(record: Result<(), NoRecord>, it: Circumstances<'_>) -> RecordDecision
     if let Some(written) = it.written {
         return RecordDecision::TakenBack(written);
     }
-    let (since, reads) = it.lack.map_or((it.now, 1), |lack| (lack.since, lack.reads));
+    let (since, reads) = it.missing.map_or((it.now, 1), |missing| (missing.since, missing.reads));
     let (until, reads) = (later(since, it.grace), READS.saturating_sub(reads));
     if until > it.now || reads > 0 {
         return RecordDecision::NotYet { until, reads };
@@ -128,32 +121,27 @@ fn decide(record: Result<(), NoRecord>, it: Circumstances<'_>) -> RecordDecision
     RecordDecision::Write
 }
 
-/// How long each site has lacked its record, with one more read.
+/// The records that are missing in this read as well.
 fn one_more_read(
     network: &Network,
-    known: &HashMap<i64, Lack>,
+    known: &HashMap<i64, MissingRecord>,
     now: Timestamp,
-) -> HashMap<i64, Lack> {
-    let lack = |site: &Site| {
+) -> HashMap<i64, MissingRecord> {
+    let missing = |site: &Site| {
         let Site { blog_id, domain, path, record: Ok(()) } = site else { return None };
         let (of_domain, of_path) = (&network.domain, &network.path);
         let state = format!("{domain} {path} in {of_domain} {of_path}");
-        let lack = match known.get(blog_id).filter(|known| known.state == state) {
-            Some(known) => Lack {
-                state,
-                // A clock that was set back must not make it wait for longer.
-                since: known.since.min(now),
-                reads: (known.reads + 1).min(READS),
-            },
-            None => Lack { state, since: now, reads: 1 },
-        };
-        Some((*blog_id, lack))
+        let known = known.get(blog_id).filter(|known| known.state == state);
+        // A clock that was set back must not prolong the wait.
+        let since = known.map_or(now, |known| known.since.min(now));
+        let reads = known.map_or(1, |known| (known.reads + 1).min(READS));
+        Some((*blog_id, MissingRecord { state, since, reads }))
     };
-    network.sites_without_record.iter().filter_map(lack).collect()
+    network.sites_without_record.iter().filter_map(missing).collect()
 }
 
 impl Rules {
-    /// What becomes of the records of all sites that have none, in their order.
+    /// In the order of [`Network::sites_without_record`].
     pub(super) fn decide_records(
         &self,
         network: &Network,
@@ -168,7 +156,7 @@ impl Rules {
                 is_asked_for: asked == Some(&site.domain),
                 is_switched_on: self.create_records,
                 written: if notes.written.is_empty() { None } else { of_site() },
-                lack: notes.sites_without_record.get(&site.blog_id),
+                missing: notes.missing.get(&site.blog_id),
                 grace: self.record_grace,
                 now,
             };
@@ -177,7 +165,7 @@ impl Rules {
         network.sites_without_record.iter().map(decide_one).collect()
     }
 
-    /// Why the record that the operator asks for is not written, if so.
+    /// Why the record of `apply --create-record` is not written, if it is not.
     fn why_not(
         &self,
         network: &Network,
@@ -198,8 +186,7 @@ impl Rules {
         Some("no site without a domain record has this domain".to_owned())
     }
 
-    /// The same as [`Self::decide_records`], when the network has just been read once more; nothing is
-    /// noted.
+    /// [`Self::decide_records`] for a network that was just read. Nothing is recorded.
     pub(super) async fn preview_records(
         &self,
         network: &Network,
@@ -212,64 +199,63 @@ impl Rules {
             let taken_back = state.taken_back(network.id, &sites(network, |_| true)).await?;
             notes.take_back(taken_back, now);
         }
-        notes.sites_without_record = one_more_read(network, &notes.sites_without_record, now);
+        notes.missing = one_more_read(network, &notes.missing, now);
         Ok(self.decide_records(network, &notes, now))
     }
 }
 
-/// The sites without a record that are of interest.
-fn sites(network: &Network, is_of_interest: impl Fn(i64) -> bool) -> Vec<(i64, &DomainName)> {
-    let sites = network.sites_without_record.iter().filter(|site| is_of_interest(site.blog_id));
+/// Those of the sites without a record that pass the filter.
+fn sites(network: &Network, filter: impl Fn(i64) -> bool) -> Vec<(i64, &DomainName)> {
+    let sites = network.sites_without_record.iter().filter(|site| filter(site.blog_id));
     sites.map(|site| (site.blog_id, &site.domain)).collect()
 }
 
-/// The notes in memory: at 100,000 sites, reading them would be half of a cycle.
+/// The notes in memory: with 100,000 sites, reading them takes half of a cycle.
 #[derive(Debug)]
 pub(super) struct RecordMemory {
     network: i64,
     notes: RecordNotes,
-    /// The sites that had no record in the read before, whatever the reason.
+    /// The sites that had no record in the read before, for any reason.
     without: HashSet<i64>,
     /// [`State::data_version`] when they were read.
     version: i64,
 }
 
-/// What came of the records of a cycle.
+/// How many records a cycle wrote.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// How many were written.
     pub(super) written: usize,
     /// How many wait for the end of `sync.record_grace`.
     pub(super) waiting: usize,
-    /// Why the one that was asked for was not written.
+    /// Why the record of `apply --create-record` was not written.
     pub(super) refused: Option<String>,
 }
 
 impl Reconciler {
-    /// Notes that the network was read once more, and decides.
+    /// Records that the network was read once more, and decides.
     pub(super) async fn decide_records(
         &mut self,
         network: &Network,
         now: Timestamp,
     ) -> Result<Vec<RecordDecision>, StateError> {
         let mut memory = self.remember_records(network, now).await?;
-        // The ledger still knows of a record that was there in the read before.
+        // The ledger still has the row of a record that was there in the read before.
         let new = sites(network, |site| !memory.without.contains(&site));
         let taken_back = self.state.taken_back(network.id, &new).await?;
         self.state.note_taken_back(network.id, &taken_back, now).await?;
         memory.notes.take_back(taken_back, now);
         memory.without = network.sites_without_record.iter().map(|site| site.blog_id).collect();
-        let sites_without_record = one_more_read(network, &memory.notes.sites_without_record, now);
-        let known = &memory.notes.sites_without_record;
-        let changed: Vec<(i64, &Lack)> = sites_without_record
+        let missing = one_more_read(network, &memory.notes.missing, now);
+        let known = &memory.notes.missing;
+        let changed: Vec<(i64, &MissingRecord)> = missing
             .iter()
-            .filter(|(site, lack)| known.get(site) != Some(lack))
-            .map(|(site, lack)| (*site, lack))
+            .filter(|(site, record)| known.get(site) != Some(record))
+            .map(|(site, record)| (*site, record))
             .collect();
         let ended: Vec<i64> =
-            known.keys().filter(|site| !sites_without_record.contains_key(site)).copied().collect();
-        self.state.note_lacking(network.id, &changed, &ended).await?;
-        memory.notes.sites_without_record = sites_without_record;
+            known.keys().filter(|site| !missing.contains_key(site)).copied().collect();
+        self.state.note_missing_records(network.id, &changed, &ended).await?;
+        memory.notes.missing = missing;
         let decisions = self.rules.decide_records(network, &memory.notes, now);
         self.records = Some(memory);
         Ok(decisions)
@@ -281,14 +267,13 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<RecordMemory, StateError> {
         let version = self.state.data_version().await?;
-        match self.records.take() {
-            Some(known) if known.network == network.id && known.version == version => {
-                return Ok(known);
-            }
-            _ => {}
+        let is_current =
+            |known: &RecordMemory| known.network == network.id && known.version == version;
+        if let Some(known) = self.records.take().filter(is_current) {
+            return Ok(known);
         }
         let mut notes = self.state.record_notes(network.id).await?;
-        // What a crash kept from being told.
+        // Records that were written before a crash, and not reported.
         let is_there = |(site, domain): &(i64, DomainName)| {
             network.mappings.iter().any(|row| row.blog_id == *site && row.domain == *domain)
         };
@@ -305,8 +290,8 @@ impl Reconciler {
         Ok(RecordMemory { network: network.id, notes, without: HashSet::new(), version })
     }
 
-    /// Writes the records that were decided upon. Their names are desired whether it works or not, so
-    /// a failure is told once and stops nothing.
+    /// Writes records. Their names are desired whether this works or not, so a failure is reported and
+    /// stops nothing.
     pub(super) async fn create_records(
         &mut self,
         network: &Network,
@@ -325,7 +310,7 @@ impl Reconciler {
         };
         let asked_for = self.rules.record_asked_for.as_ref();
         let (mut failure, mut asked_is_written) = (None, false);
-        // What is written is read again in the next cycle, however this one ends.
+        // The next cycle reads the notes again if any record is written.
         let memory = self.records.take();
         let is_known = |site: i64, domain: &DomainName| {
             let mut notes = memory.iter().map(|memory| &memory.notes.written);
@@ -336,7 +321,7 @@ impl Reconciler {
                 break;
             }
             let sites: Vec<_> = batch.iter().map(|site| (site.blog_id, &site.domain)).collect();
-            // First the note, then the record: a crash between them cannot write it twice.
+            // First the note, then the record: after a crash between them it is not written again.
             self.state.begin_records(network.id, &sites, now).await?;
             let written =
                 match stop.until_too_late(self.source.create_records(network, batch)).await {
@@ -353,7 +338,7 @@ impl Reconciler {
             let is_written = |(site, _): &(i64, &DomainName)| written.contains(site);
             let (written, mut not_written): (Vec<_>, Vec<_>) =
                 sites.into_iter().partition(is_written);
-            // What was written once before stays so.
+            // The note of a record that was written before stays.
             not_written.retain(|(site, domain)| !is_known(*site, domain));
             asked_is_written |= written.iter().any(|(_, domain)| Some(*domain) == asked_for);
             self.state.end_records(network.id, &written, &not_written, now).await?;
@@ -364,16 +349,17 @@ impl Reconciler {
         }
         self.records = memory.filter(|_| to_write.is_empty());
         if asked_for.is_some() && !asked_is_written {
-            let reason = || failure.clone().unwrap_or("its site has changed meanwhile".to_owned());
+            let reason =
+                || failure.clone().unwrap_or("its site has changed in the meantime".to_owned());
             records.refused.get_or_insert_with(reason);
         }
         let not_written = to_write.len() - records.written;
-        self.tell_of_records(network, not_written, failure, now).await?;
+        self.report_records(network, not_written, failure, now).await?;
         Ok(records)
     }
 
-    /// Tells why records are not written that somebody could have written: once, until it changes.
-    async fn tell_of_records(
+    /// Reports why records are not written that a person can make possible.
+    async fn report_records(
         &mut self,
         network: &Network,
         not_written: usize,
@@ -394,14 +380,10 @@ impl Reconciler {
             }
         }
         reasons.extend(failure.map(|error| (not_written, error)));
-        let new = reasons.iter().filter(|(_, error)| !self.told_of_records.contains(error));
-        let event = |(sites, error): &(usize, String)| Event::RecordsNotCreated {
-            sites: *sites as u64,
-            error: error.clone(),
+        let event = |(sites, error): (usize, String)| {
+            (error.clone(), Event::RecordsNotCreated { sites: sites as u64, error })
         };
-        let events = EventBatch::of(new.map(event));
-        self.told_of_records = reasons.into_iter().map(|(_, error)| error).collect();
-        self.state.emit(&events, now).await
+        self.report("records", reasons.into_iter().map(event), now).await
     }
 }
 

@@ -11,44 +11,48 @@ fn ago(seconds: i64) -> Timestamp {
     now() - SignedDuration::from_secs(seconds)
 }
 
-fn lack(seconds: i64, reads: u32) -> Lack {
-    Lack { state: String::new(), since: ago(seconds), reads }
+fn missing(seconds: i64, reads: u32) -> MissingRecord {
+    MissingRecord { state: String::new(), since: ago(seconds), reads }
 }
 
-fn it(lack: &Lack) -> Circumstances<'_> {
+fn it(missing: &MissingRecord) -> Circumstances<'_> {
     Circumstances {
         is_excluded: false,
         is_asked_for: false,
         is_switched_on: true,
         written: None,
-        lack: Some(lack),
+        missing: Some(missing),
         grace: Duration::from_secs(120),
         now: now(),
     }
 }
 
 #[test]
-fn a_record_is_written_when_its_site_has_lacked_it_for_long_enough_and_nothing_forbids_it() {
+fn a_record_is_written_when_it_has_been_missing_for_long_enough_and_nothing_forbids_it() {
     let before = Written { at: ago(900), is_sure: true };
     let written = Some(before);
     let not_yet = |seconds, reads| RecordDecision::NotYet {
         until: now() + SignedDuration::from_secs(seconds),
         reads,
     };
-    let (long, short, blink) = (lack(120, 3), lack(119, 3), lack(999, 2));
+    let (long, short, blink) = (missing(120, 3), missing(119, 3), missing(999, 2));
     let never = RecordDecision::Never(NoRecord::SharedDomain);
     for (number, (record, it, decision)) in [
         (Ok(()), it(&long), RecordDecision::Write),
         (Ok(()), it(&short), not_yet(1, 0)),
         (Ok(()), it(&blink), not_yet(-879, 1)),
-        (Ok(()), Circumstances { grace: Duration::ZERO, ..it(&lack(0, 3)) }, RecordDecision::Write),
-        (Ok(()), Circumstances { grace: Duration::ZERO, ..it(&lack(0, 1)) }, not_yet(0, 2)),
-        (Ok(()), Circumstances { lack: None, ..it(&long) }, not_yet(120, 2)),
+        (
+            Ok(()),
+            Circumstances { grace: Duration::ZERO, ..it(&missing(0, 3)) },
+            RecordDecision::Write,
+        ),
+        (Ok(()), Circumstances { grace: Duration::ZERO, ..it(&missing(0, 1)) }, not_yet(0, 2)),
+        (Ok(()), Circumstances { missing: None, ..it(&long) }, not_yet(120, 2)),
         (Ok(()), Circumstances { written, ..it(&long) }, RecordDecision::TakenBack(before)),
         (Ok(()), Circumstances { is_switched_on: false, ..it(&long) }, RecordDecision::SwitchedOff),
         (Ok(()), Circumstances { is_excluded: true, ..it(&long) }, RecordDecision::Excluded),
         (Err(NoRecord::SharedDomain), it(&long), never),
-        // By name: at once, again, and though it is switched off; never against the plugin's rule.
+        // By name: now, again, and though it is switched off, but never against the plugin's rule.
         (Ok(()), Circumstances { is_asked_for: true, ..it(&blink) }, RecordDecision::Write),
         (Ok(()), Circumstances { is_asked_for: true, written, ..it(&long) }, RecordDecision::Write),
         (
@@ -91,7 +95,7 @@ fn network(path: &str, record: Result<(), NoRecord>) -> Network {
 }
 
 #[test]
-fn reads_count_as_long_as_nothing_of_the_site_or_its_network_changes() {
+fn reads_count_while_the_site_and_its_network_do_not_change() {
     let here = network("/", Ok(()));
     let first = one_more_read(&here, &HashMap::new(), ago(60));
     let second = one_more_read(&here, &first, ago(30));
@@ -108,24 +112,24 @@ fn reads_count_as_long_as_nothing_of_the_site_or_its_network_changes() {
 
 proptest! {
     #[test]
-    fn nothing_but_the_operators_own_word_hastens_a_record(
+    fn only_the_operator_hastens_a_record(
         record in prop::sample::select(vec![Ok(()), Err(NoRecord::Gone), Err(NoRecord::OtherPath), Err(NoRecord::BaseDomainsUnknown)]),
         (is_excluded, is_asked_for, is_switched_on) in any::<(bool, bool, bool)>(),
         taken_back in any::<bool>(),
         grace in 0u64..300,
-        sites_without_record in prop::option::of((0i64..400, 0u32..6)),
+        waits in prop::option::of((0i64..400, 0u32..6)),
     ) {
-        let lack = sites_without_record.map(|(seconds, reads)| lack(seconds, reads));
+        let missing = waits.map(|(seconds, reads)| missing(seconds, reads));
         let it = Circumstances {
             is_excluded,
             is_asked_for,
             is_switched_on,
             written: taken_back.then_some(Written { at: ago(1), is_sure: false }),
-            lack: lack.as_ref(),
+            missing: missing.as_ref(),
             grace: Duration::from_secs(grace),
             now: now(),
         };
-        let waited = sites_without_record.is_some_and(|(seconds, reads)| seconds >= grace as i64 && reads >= 3);
+        let waited = waits.is_some_and(|(seconds, reads)| seconds >= grace as i64 && reads >= 3);
         let is_due = is_switched_on && !taken_back && waited;
         let is_written = record.is_ok() && !is_excluded && (is_asked_for || is_due);
         prop_assert_eq!(decide(record, it) == RecordDecision::Write, is_written);
