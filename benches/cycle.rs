@@ -1,106 +1,197 @@
-//! How fast and how small: a cycle at 100,000 domains with nothing to do, against the same work by
-//! the tools of the shell; the daemon's memory and idle time; 10,000 additions.
+//! How fast and how small: cycles with nothing to do against the same work by the tools of the shell,
+//! adoption, restart and the end of the daemon, and its memory, at 100,000 and 1,000,000 domains.
 //!
-//! `cargo bench --bench cycle`. It needs what the tests need, and curl.
+//! `cargo bench --bench cycle` prints README's table. Numbers of domains as arguments measure others;
+//! `-- names` measures other kinds of names. It needs what the tests need, and curl.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(missing_docs, unreachable_pub, dead_code, unused_imports)]
+#![allow(unreachable_pub, dead_code, unused_imports)]
 
 #[path = "../tests/black_box/support/mod.rs"]
 mod support;
 
 use std::{
-    fs,
+    env, fs,
     process::Command,
     time::{Duration, Instant},
 };
 
-use closte_sync::simulator::{Call, Simulator};
-use support::{KEY, Network, Program, eventually};
+use closte_sync::simulator::{Call, Fault, Simulator, Target};
+use support::{Daemon, KEY, Network, Program};
 
-const DOMAINS: usize = 100_000;
-const ROUNDS: usize = 7;
+/// Each figure is the median of so many.
+const ROUNDS: usize = 5;
+
+/// What the names look like.
+#[derive(Clone, Copy, Debug)]
+enum Names {
+    Numbered,
+    Random,
+    LongPrefix,
+    OneDomain,
+    International,
+}
+
+impl Names {
+    fn name(self, number: usize) -> String {
+        // An odd factor makes another number of each.
+        let mixed = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        match self {
+            Self::Numbered => format!("customer-{number}.example"),
+            Self::Random => format!("{mixed:016x}.example"),
+            Self::LongPrefix => format!("{}-{number}.example", "a".repeat(50)),
+            Self::OneDomain => format!("{mixed:x}.customers.agency.example"),
+            Self::International => {
+                idna::domain_to_ascii(&format!("bücher-{number}.example")).unwrap()
+            }
+        }
+    }
+}
 
 #[tokio::main]
 async fn main() {
+    let arguments: Vec<String> = env::args().skip(1).filter(|one| one != "--bench").collect();
+    if arguments == ["names"] {
+        for names in [Names::Random, Names::LongPrefix, Names::OneDomain, Names::International] {
+            println!("{names:?}");
+            measure(100_000, names).await;
+        }
+        return;
+    }
+    let numbers: Vec<usize> = arguments.iter().map(|number| number.parse().unwrap()).collect();
+    for domains in if numbers.is_empty() { vec![100_000, 1_000_000] } else { numbers } {
+        measure(domains, Names::Numbered).await;
+    }
+    println!("resident at 100 domains: {} MiB", at_a_hundred_domains().await);
+    println!("10,000 additions: {}", additions().await);
+}
+
+async fn measure(domains: usize, names: Names) {
+    let network = network_of(domains, names).await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.fail(Target::Only(Call::List), Fault::Body(list_of(domains, names)));
+    // Every cycle asks for the list.
+    let program = Program::new(&network, &closte)
+        .with("CLOSTE_SYNC__WORDPRESS__MAX_ROWS", "3000000")
+        .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "100ms")
+        .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "60s")
+        .with("CLOSTE_SYNC__LOG__FILTER", "debug");
+
+    let daemon = program.start_daemon();
+    until("the list is asked for", || closte.count(Call::List) > 0).await;
+    let end_of_adoption = end(daemon).await;
+
+    let daemon = program.start_daemon();
+    let adoption = cycles(&daemon, 1).await[0];
+    let adoption_peak = memory(&daemon, "VmHWM");
+    let cycle = median(cycles(&daemon, ROUNDS + 1).await.split_off(1));
+    let (resident, peak) = (memory(&daemon, "VmRSS"), memory(&daemon, "VmHWM"));
+    end(daemon).await;
+
+    let daemon = program.start_daemon();
+    let restart = cycles(&daemon, 1).await[0];
+    let restart_peak = memory(&daemon, "VmHWM");
+    end(daemon).await;
+
+    let quiet_program = program.clone().with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    let daemon = quiet_program.start_daemon();
+    let quiet = median(took(&daemon, "unchanged=true", ROUNDS).await);
+    end(daemon).await;
+
+    let mut tools = Vec::new();
+    for _ in 0..ROUNDS {
+        tools.push(by_the_tools(&network, &closte, domains).await);
+    }
+    let tools = median(tools);
+    println!("{domains} domains");
+    println!("  mariadb, curl, sort and comm: {tools:?}");
+    let times = cycle.as_secs_f64() / tools.as_secs_f64();
+    println!("  no-op cycle with the list: {cycle:?}, {times:.2} times the tools");
+    println!("  no-op cycle without the list: {quiet:?}");
+    println!("  first adoption: {adoption:?}, restart: {restart:?}");
+    println!("  SIGTERM in the middle of adoption: {end_of_adoption:?}");
+    println!(
+        "  memory: {resident} MiB between cycles; at the peak {adoption_peak} of adoption, {peak} of \
+         cycles, {restart_peak} of restart"
+    );
+}
+
+/// A network with two of these domains a site.
+async fn network_of(domains: usize, names: Names) -> Network {
     let network = Network::mariadb().await;
     network
         .sql(&format!(
             "DELETE FROM wp_wu_domain_mappings; DELETE FROM wp_blogs WHERE site_id = 1;
              INSERT INTO wp_blogs (blog_id, site_id, domain)
-               SELECT seq, 1, CONCAT('site', seq, '.agency.example') FROM seq_1000_to_{0};
-             INSERT INTO wp_wu_domain_mappings (blog_id, domain, date_created, date_modified)
-               SELECT 1000 + seq MOD ({0} - 999), CONCAT('customer-', seq, '.example'), NOW(), NOW()
-               FROM seq_1_to_{1};
-             ANALYZE TABLE wp_blogs, wp_wu_domain_mappings",
-            DOMAINS / 2 - 1,
-            DOMAINS
+               SELECT seq, 1, CONCAT('site', seq, '.agency.example') FROM seq_1000_to_{}",
+            1_000 + domains / 2
         ))
         .await;
-    let closte = Simulator::start(KEY).await.unwrap();
-    closte.put((1..=DOMAINS).map(|number| format!("customer-{number}.example")));
-    let program = Program::new(&network, &closte).with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    let numbers: Vec<usize> = (1..=domains).collect();
+    for some in numbers.chunks(10_000) {
+        let row = |number: &usize| {
+            format!("({}, '{}', NOW(), NOW())", 1_000 + number / 2, names.name(*number))
+        };
+        let rows: Vec<String> = some.iter().map(row).collect();
+        let columns = "blog_id, domain, date_created, date_modified";
+        let values = rows.join(",");
+        network
+            .sql(&format!("INSERT INTO wp_wu_domain_mappings ({columns}) VALUES {values}"))
+            .await;
+    }
+    network.sql("ANALYZE TABLE wp_blogs, wp_wu_domain_mappings").await;
+    network
+}
 
-    let first = Instant::now();
-    let adopted = program.run(&["apply"]).await;
-    println!("first cycle, adopting {DOMAINS} names: {:?}", first.elapsed());
-    print!("  {}", adopted.out);
+/// Closte's answer, in another order than the rows.
+fn list_of(domains: usize, names: Names) -> String {
+    // A factor that has no divisor in common with either number.
+    let number = |index: usize| index * 7_919 % domains + 1;
+    let names: Vec<String> =
+        (0..domains).map(|index| format!("\"{}\"", names.name(number(index)))).collect();
+    format!("{{\"success\":true,\"domains\":[{}]}}", names.join(","))
+}
 
-    // Every cycle asks for the list again.
-    let daemon = program
-        .clone()
-        .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "100ms")
-        .with("CLOSTE_SYNC__LOG__FILTER", "debug")
-        .start_daemon();
-    let cycles = || -> Vec<Duration> {
+/// How long the first cycles of a daemon took that compared both ends.
+async fn cycles(daemon: &Daemon, number: usize) -> Vec<Duration> {
+    took(daemon, "unchanged=false", number).await
+}
+
+async fn took(daemon: &Daemon, which: &str, number: usize) -> Vec<Duration> {
+    let found = || -> Vec<Duration> {
         let log = daemon.log();
-        let lines = log.lines().filter(|line| line.contains("sync.cycle unchanged=false"));
-        lines
-            .map(|line| Duration::from_millis(line.rsplit_once('=').unwrap().1.parse().unwrap()))
-            .collect()
+        let (_, log) = log.rsplit_once("-- start").unwrap();
+        let lines = log.lines().filter(|line| line.contains("sync.cycle ") && line.contains(which));
+        let millis = |line: &str| line.rsplit_once('=').unwrap().1.parse().unwrap();
+        lines.map(|line| Duration::from_millis(millis(line))).take(number).collect()
     };
-    eventually("cycles", async || cycles().len() > ROUNDS).await;
-    let cycle = median(cycles().split_off(1));
-    daemon.kill();
+    until(
+        &format!("{number} cycles in {}", daemon.log().lines().last().unwrap_or_default()),
+        || found().len() == number,
+    )
+    .await;
+    found()
+}
 
-    let (mut shell, mut apply) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        shell.push(by_the_shell(&network, &closte).await);
-        let start = Instant::now();
-        let applied = program.run(&["apply"]).await;
-        apply.push(start.elapsed());
-        assert!(applied.out.starts_with("0 added, 0 removed; 100000 of 100000"), "{applied:?}");
+/// Asks again and again until it is so: a million domains take their time.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let (shell, apply) = (median(shell), median(apply));
-    let times = |ours: Duration| ours.as_secs_f64() / shell.as_secs_f64();
-    println!("mariadb + curl + sort/comm: {shell:?}");
-    println!("a cycle of the daemon: {cycle:?}, {:.2} times that", times(cycle));
-    println!("`closte-sync apply` from start to end: {apply:?}, {:.2} times that", times(apply));
+}
 
-    println!("daemon with {DOMAINS} domains: {}", daemon_footprint(&program, &closte).await);
-    let small = Network::with_domains(&[]).await;
-    for number in 0..100 {
-        small.map(&format!("shop{number}.example")).await;
-    }
-    let few = Simulator::start(KEY).await.unwrap();
-    let program = Program::new(&small, &few).with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
-    println!("daemon with 100 domains: {}", daemon_footprint(&program, &few).await);
-
-    let empty = Simulator::start(KEY).await.unwrap();
-    network.sql("DELETE FROM wp_wu_domain_mappings WHERE id > 10000; DELETE FROM wp_blogs").await;
-    let program = Program::new(&network, &empty);
+/// Ends the daemon as systemd does, and returns how long that took.
+async fn end(mut daemon: Daemon) -> Duration {
     let start = Instant::now();
-    program.run(&["apply"]).await;
-    println!(
-        "10,000 additions: {:?} on {} connections, {} at once",
-        start.elapsed(),
-        empty.connections(),
-        empty.most_in_flight()
-    );
+    daemon.signal("-TERM");
+    daemon.ends().await;
+    start.elapsed()
 }
 
 /// The same knowledge by the tools of the shell: what is desired, what is there, what differs.
-async fn by_the_shell(network: &Network, closte: &Simulator) -> Duration {
+async fn by_the_tools(network: &Network, closte: &Simulator, domains: usize) -> Duration {
     let socket = network.socket_url().rsplit_once('=').unwrap().1.to_owned();
     let database = network.url.rsplit_once('/').unwrap().1.to_owned();
     let script = format!(
@@ -109,8 +200,8 @@ async fn by_the_shell(network: &Network, closte: &Simulator) -> Duration {
            -e 'SELECT id,blog_id,domain,active,stage FROM wp_wu_domain_mappings' >rows
          curl -s '{}/getdomains?apikey={KEY}' >list.json
          cut -f3 rows | sort >desired
-         tr ',' '\\n' <list.json | grep -o '[a-z0-9*.-]*\\.example' | sort >present
-         comm -3 desired present | wc -l; rm -r $PWD",
+         tr ',' '\\n' <list.json | grep -o '[a-z0-9*.-]*\\.example' | sort >current
+         comm -12 desired current | wc -l; rm -r $PWD",
         closte.base_url()
     );
     let start = Instant::now();
@@ -118,45 +209,37 @@ async fn by_the_shell(network: &Network, closte: &Simulator) -> Duration {
         tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &script]).output());
     let output = output.await.unwrap().unwrap();
     let took = start.elapsed();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "0", "{output:?}");
+    let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    assert_eq!(found, domains.to_string(), "{output:?}");
     took
 }
 
-/// Resident memory after some cycles and at its peak, and the processor time of a quiet one.
-async fn daemon_footprint(program: &Program, closte: &Simulator) -> String {
-    let daemon = program.clone().with("CLOSTE_SYNC__LOG__FILTER", "debug").start_daemon();
-    let quiet = |times| {
-        let daemon = &daemon;
-        async move {
-            eventually("quiet", async || {
-                daemon.log().matches("sync.cycle unchanged=true").count() >= times
-            })
-            .await
-        }
-    };
-    quiet(2).await;
-    let (before, lists) = (cpu_ticks(daemon.id()), closte.count(Call::List));
-    quiet(7).await;
-    let ticks = cpu_ticks(daemon.id()) - before;
-    assert!(closte.count(Call::List) - lists <= 5, "the cycles were not quiet");
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
-    let field = |name: &str| -> u64 {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-    };
-    format!(
-        "{} MiB resident, {} MiB at its peak; {} ms of processor time in five cycles",
-        field("VmRSS"),
-        field("VmHWM"),
-        ticks * 10
-    )
+async fn at_a_hundred_domains() -> u64 {
+    let network = Network::with_domains(&[]).await;
+    for number in 0..100 {
+        network.map(&format!("shop{number}.example")).await;
+    }
+    let closte = Simulator::start(KEY).await.unwrap();
+    let program = Program::new(&network, &closte).with("CLOSTE_SYNC__LOG__FILTER", "debug");
+    let daemon = program.start_daemon();
+    took(&daemon, "unchanged=true", ROUNDS).await;
+    memory(&daemon, "VmRSS")
 }
 
-/// User and system time in hundredths of a second (proc(5)).
-fn cpu_ticks(process: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+async fn additions() -> String {
+    let network = network_of(10_000, Names::Numbered).await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    let start = Instant::now();
+    Program::new(&network, &closte).run(&["apply"]).await;
+    let (took, connections) = (start.elapsed(), closte.connections());
+    format!("{took:?} on {connections} connections, {} at once", closte.most_in_flight())
+}
+
+/// A figure of proc(5) in MiB.
+fn memory(daemon: &Daemon, figure: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with(figure)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

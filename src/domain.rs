@@ -1,6 +1,6 @@
 //! [`DomainName`]: parsed once, trusted everywhere.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{borrow::Borrow, fmt, net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -28,6 +28,19 @@ pub const CLOSTES_OWN: &str = "it is one of Closte's own names, which are never 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct DomainName(Box<str>);
+
+/// A [`DomainName`] that is kept somewhere else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainRef<'a>(&'a str);
+
+/// What [`parse`] makes of bytes.
+#[derive(Debug)]
+pub enum Parsed<'a> {
+    /// They are the name as it stands.
+    Canonical(DomainRef<'a>),
+    /// The name is written otherwise.
+    Normalised(DomainName),
+}
 
 /// Why a text is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -76,11 +89,50 @@ pub enum InvalidDomain {
     NotText,
 }
 
+/// Parses the bytes of a database column. The errors are those of [`str::parse`], and
+/// [`InvalidDomain::NotText`] when they are not UTF-8. Costs no allocation for a name that is written
+/// as we write it, as most are.
+pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, InvalidDomain> {
+    let text = std::str::from_utf8(bytes).map_err(|_| InvalidDomain::NotText)?;
+    if is_canonical(text) {
+        return Ok(Parsed::Canonical(DomainRef(text)));
+    }
+    text.parse().map(Parsed::Normalised)
+}
+
+/// Whether the full parser would return this text as it is. It is asked about what begins with `xn--`.
+fn is_canonical(text: &str) -> bool {
+    let host = text.strip_prefix("*.").unwrap_or(text);
+    let (mut length, mut last, mut is_number, mut has_dot) = (0, b'-', true, false);
+    for byte in host.bytes() {
+        match byte {
+            b'.' if length == 0 || last == b'-' => return false,
+            b'.' => (length, is_number, has_dot) = (0, true, true),
+            b'-' if length == 0 || last == b'-' => return false,
+            b'a'..=b'z' | b'-' => (length, is_number) = (length + 1, false),
+            b'0'..=b'9' => length += 1,
+            _ => return false,
+        }
+        if length > MAX_LABEL {
+            return false;
+        }
+        last = byte;
+    }
+    has_dot && length > 0 && last != b'-' && !is_number && text.len() <= MAX_NAME
+}
+
+impl Parsed<'_> {
+    pub fn name(&self) -> DomainRef<'_> {
+        match self {
+            Self::Canonical(name) => *name,
+            Self::Normalised(name) => name.to_ref(),
+        }
+    }
+}
+
 impl DomainName {
-    /// Parses the bytes of a database column. The errors are those of [`str::parse`], and
-    /// [`InvalidDomain::NotText`] when they are not UTF-8.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidDomain> {
-        std::str::from_utf8(bytes).map_err(|_| InvalidDomain::NotText)?.parse()
+        Ok(parse(bytes)?.name().to_name())
     }
 
     /// The name in lower-case ASCII, with its `*.` if it has one.
@@ -88,36 +140,71 @@ impl DomainName {
         &self.0
     }
 
-    /// Whether the name begins with `*.`.
+    pub fn to_ref(&self) -> DomainRef<'_> {
+        DomainRef(&self.0)
+    }
+
     pub fn is_wildcard(&self) -> bool {
+        self.to_ref().is_wildcard()
+    }
+
+    pub fn is_clostes_own(&self) -> bool {
+        self.to_ref().is_clostes_own()
+    }
+
+    pub fn www_twin(&self, main_only: bool) -> Option<Self> {
+        self.to_ref().www_twin(main_only)
+    }
+
+    pub fn covering_wildcard(&self) -> Option<Self> {
+        self.to_ref().covering_wildcard()
+    }
+}
+
+impl<'a> DomainRef<'a> {
+    /// A name that is known to be one, because it was one when it was stored.
+    pub(crate) fn trusted(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    pub fn to_name(self) -> DomainName {
+        DomainName(self.0.into())
+    }
+
+    /// Whether the name begins with `*.`.
+    pub fn is_wildcard(self) -> bool {
         self.0.starts_with("*.")
     }
 
     /// Whether it is `closte.com` or a name below it, such as an app's own `app-….closte.com`.
-    pub fn is_clostes_own(&self) -> bool {
+    pub fn is_clostes_own(self) -> bool {
         self.0.strip_suffix("closte.com").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
     /// The name with `www.` in front; none for a wildcard, for a name that has it already, and where
     /// DNS could not carry it. With `main_only`, also none for a name that cannot be registered
     /// itself, such as `blog.shop.co.uk` (by the public suffix list, <https://publicsuffix.org>).
-    pub fn www_twin(&self, main_only: bool) -> Option<Self> {
+    pub fn www_twin(self, main_only: bool) -> Option<DomainName> {
         if self.is_wildcard() || self.0.starts_with("www.") {
             return None;
         }
-        if main_only && psl::domain_str(&self.0) != Some(&*self.0) {
+        if main_only && psl::domain_str(self.0) != Some(self.0) {
             return None;
         }
         let twin = format!("www.{}", self.0);
-        (twin.len() <= MAX_NAME).then(|| Self(twin.into()))
+        (twin.len() <= MAX_NAME).then(|| DomainName(twin.into()))
     }
 
     /// The wildcard that would serve this name: `*.shop.example` for `www.shop.example`. A wildcard
     /// stands for one label, as in a certificate (RFC 6125, section 6.4.3), so a wildcard itself
     /// has none, and neither has a name of two labels: nobody can hold `*.example`.
-    pub fn covering_wildcard(&self) -> Option<Self> {
+    pub fn covering_wildcard(self) -> Option<DomainName> {
         let (_, parent) = self.0.split_once('.').filter(|_| !self.is_wildcard())?;
-        parent.contains('.').then(|| Self(format!("*.{parent}").into()))
+        parent.contains('.').then(|| DomainName(format!("*.{parent}").into()))
     }
 }
 
@@ -205,6 +292,30 @@ impl fmt::Display for DomainName {
     }
 }
 
+impl fmt::Display for DomainRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+impl fmt::Debug for DomainRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'a> From<&'a DomainName> for DomainRef<'a> {
+    fn from(name: &'a DomainName) -> Self {
+        name.to_ref()
+    }
+}
+
+impl Borrow<str> for DomainName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Debug for DomainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -233,11 +344,12 @@ pub struct Pattern(DomainName);
 
 impl Pattern {
     /// Whether the name is one of those that the pattern means.
-    pub fn matches(&self, name: &DomainName) -> bool {
+    pub fn matches<'a>(&self, name: impl Into<DomainRef<'a>>) -> bool {
+        let name = name.into();
         match self.0.0.strip_prefix('*') {
             // With its dot: `.shop.example` ends no other domain's name.
             Some(below) => name.0.ends_with(below),
-            None => self.0 == *name,
+            None => self.0.to_ref() == name,
         }
     }
 }
@@ -262,7 +374,7 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> Result<String, InvalidDomain> {
+    fn parsed(text: &str) -> Result<String, InvalidDomain> {
         text.parse::<DomainName>().map(String::from)
     }
 
@@ -281,7 +393,7 @@ mod tests {
             ("r3---sn-abc.example", "r3---sn-abc.example"),
             ("1.2.3.example", "1.2.3.example"),
         ] {
-            assert_eq!(parse(text).as_deref(), Ok(name), "{text:?}");
+            assert_eq!(parsed(text).as_deref(), Ok(name), "{text:?}");
         }
     }
 
@@ -324,9 +436,9 @@ mod tests {
             ("xn--99999999.example", Unicode),
             ("shop／x.example", Character('/')),
         ] {
-            assert_eq!(parse(text), Err(reason), "{text:?}");
+            assert_eq!(parsed(text), Err(reason), "{text:?}");
         }
-        assert_eq!(DomainName::from_bytes(b"caf\xe9.example"), Err(NotText));
+        assert!(matches!(parse(b"caf\xe9.example"), Err(NotText)));
     }
 
     #[test]
@@ -353,7 +465,8 @@ mod tests {
     #[test]
     fn a_pattern_matches_at_any_depth_and_no_neighbour() {
         let matches = |pattern: &str, name: &str| {
-            pattern.parse::<Pattern>().unwrap().matches(&name.parse().unwrap())
+            let name: DomainName = name.parse().unwrap();
+            pattern.parse::<Pattern>().unwrap().matches(&name)
         };
         assert!(matches("shop.example", "shop.example"));
         assert!(!matches("shop.example", "www.shop.example"));
@@ -384,12 +497,20 @@ mod tests {
         #[test]
         fn any_host_name_parses(labels in prop::collection::vec("[a-z]([a-z0-9]{0,8}[a-z0-9])?", 2..6)) {
             let text = labels.join(".");
-            prop_assert_eq!(parse(&text), Ok(text));
+            prop_assert_eq!(parsed(&text), Ok(text));
         }
 
         #[test]
         fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = DomainName::from_bytes(&bytes);
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn what_needs_no_full_parser_is_what_it_returns_as_it_is(
+            text in "(\\*\\.)?[a-z0-9.-]{1,70}|[a-c1.-]{1,9}|[*a-zA-Zä.]{1,9}|([a-z]{60}\\.){3,5}com",
+        ) {
+            let same = text.parse::<DomainName>().is_ok_and(|name| name.as_str() == text);
+            prop_assert_eq!(is_canonical(&text), same && !text.contains("--"));
         }
     }
 }

@@ -1,14 +1,41 @@
 //! What is remembered of each managed name. Plain data: [`crate::plan`] reads and changes it,
 //! [`crate::state`] stores it.
 
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, iter, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{back_off::BackOff, domain::DomainName};
+use crate::{
+    back_off::BackOff,
+    domain::{DomainName, DomainRef},
+    names::{NameList, NameMap},
+};
 
 /// Every *managed* name: one that was seen desired, and so may be removed one day.
-pub type Ledger = HashMap<DomainName, Entry>;
+///
+/// Nearly all of them are settled, and cost neither an allocation nor an [`Entry`] each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    settled: NameMap<Settled>,
+    /// The names that are not settled.
+    others: BTreeMap<DomainName, Entry>,
+}
+
+/// The entry of a name that is desired, listed, and has no call outstanding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    origin: CompactRowRef,
+    /// As in [`Entry`], but in Unix milliseconds.
+    managed_since: i64,
+    present_since: i64,
+}
+
+/// An entry of the ledger as it is kept.
+#[derive(Debug, Clone, Copy)]
+pub enum EntryRef<'a> {
+    Settled(&'a Settled),
+    Other(&'a Entry),
+}
 
 /// The row of the network's tables that maps a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,6 +46,26 @@ pub struct RowRef {
     pub blog_id: Option<i64>,
     /// When the row was last written, in Unix seconds by WordPress's clock.
     pub modified: Option<i64>,
+}
+
+/// The same as [`RowRef`] in half of the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CompactRowRef([i64; 3]);
+
+/// Stands for none. WordPress counts its ids from 1, and time from 1970.
+const NONE: i64 = i64::MIN;
+
+impl From<RowRef> for CompactRowRef {
+    fn from(row: RowRef) -> Self {
+        Self([row.row_id, row.blog_id, row.modified].map(|number| number.unwrap_or(NONE)))
+    }
+}
+
+impl From<CompactRowRef> for RowRef {
+    fn from(CompactRowRef(numbers): CompactRowRef) -> Self {
+        let [row_id, blog_id, modified] = numbers.map(|number| (number != NONE).then_some(number));
+        Self { row_id, blog_id, modified }
+    }
 }
 
 /// A table of the network, and the id of a row in it.
@@ -143,6 +190,155 @@ impl Entry {
     fn next_attempt(&self, back_off: &BackOff, now: Timestamp) -> Attempt {
         let count = self.attempts().saturating_add(1);
         Attempt { count, next: later(now, back_off.after(count)) }
+    }
+}
+
+impl Settled {
+    /// A name that is seen desired for the first time, and is listed.
+    pub fn adopted(origin: CompactRowRef, now: Timestamp) -> Self {
+        let now = now.as_millisecond();
+        Self { origin, managed_since: now, present_since: now }
+    }
+
+    /// None where the entry says more than that the name is settled.
+    fn of(entry: &Entry) -> Option<Self> {
+        let Entry {
+            origin,
+            managed_since,
+            present_since,
+            missing_since: None,
+            undesired_since: None,
+            covered_by: None,
+            progress: Progress::Idle,
+        } = entry
+        else {
+            return None;
+        };
+        let present_since = (*present_since)?.as_millisecond();
+        let managed_since = managed_since.as_millisecond();
+        Some(Self { origin: (*origin).into(), managed_since, present_since })
+    }
+
+    pub fn entry(&self) -> Entry {
+        // They were made of timestamps.
+        let at = |millis| Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
+        let entry = Entry::new(self.origin.into(), at(self.managed_since));
+        Entry { present_since: Some(at(self.present_since)), ..entry }
+    }
+
+    /// Whether it is the entry of this row, and no clock that was ahead has written it.
+    pub fn is_of(&self, origin: CompactRowRef, now: Timestamp) -> bool {
+        self.origin == origin && self.managed_since.max(self.present_since) <= now.as_millisecond()
+    }
+}
+
+impl EntryRef<'_> {
+    pub fn entry(self) -> Entry {
+        match self {
+            Self::Settled(settled) => settled.entry(),
+            Self::Other(entry) => entry.clone(),
+        }
+    }
+}
+
+impl Ledger {
+    pub fn len(&self) -> usize {
+        self.settled.len() + self.others.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn get(&self, name: &str) -> Option<EntryRef<'_>> {
+        let other = self.others.get(name).map(EntryRef::Other);
+        other.or_else(|| self.settled.get(name).map(EntryRef::Settled))
+    }
+
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The entry of a name that is not settled: of one that a call is made for.
+    pub fn get_mut(&mut self, name: &DomainName) -> Option<&mut Entry> {
+        self.others.get_mut(name)
+    }
+
+    /// In alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = (DomainRef<'_>, EntryRef<'_>)> {
+        let mut settled = self.settled.iter().peekable();
+        let mut others = self.others.iter().map(|(name, entry)| (name.to_ref(), entry)).peekable();
+        iter::from_fn(move || match (settled.peek(), others.peek()) {
+            (Some((name, _)), Some((other, _))) if other < name => take(&mut others),
+            (None, _) => take(&mut others),
+            _ => settled.next().map(|(name, entry)| (name, EntryRef::Settled(entry))),
+        })
+    }
+
+    /// Takes in names that are desired and listed, and that it does not have.
+    pub fn adopt(&mut self, names: &NameMap<CompactRowRef>, now: Timestamp) {
+        let settled = |origin: &CompactRowRef| Some(Settled::adopted(*origin, now));
+        self.settle(names.iter().map(|(name, origin)| (name, settled(origin))));
+    }
+
+    /// Gives names another entry, or none. The changes are in alphabetical order.
+    pub fn change(&mut self, changes: Vec<(DomainName, Option<Entry>)>) {
+        let settled = |(name, entry): &(DomainName, Option<Entry>)| {
+            let settled = entry.as_ref().and_then(Settled::of);
+            (settled.is_some() || self.settled.contains(name.as_str())).then_some(settled)
+        };
+        let settled: Vec<_> = changes.iter().map(settled).collect();
+        let changed = changes.iter().zip(&settled);
+        let changed = changed.filter_map(|((name, _), settled)| Some((name.to_ref(), (*settled)?)));
+        self.settle(changed);
+        for ((name, entry), settled) in changes.into_iter().zip(settled) {
+            match entry.filter(|_| settled.flatten().is_none()) {
+                Some(entry) => self.others.insert(name, entry),
+                None => self.others.remove(&name),
+            };
+        }
+    }
+
+    fn settle<'a>(&mut self, names: impl Iterator<Item = (DomainRef<'a>, Option<Settled>)>) {
+        let mut names = names.peekable();
+        if names.peek().is_some() {
+            self.settled = std::mem::take(&mut self.settled).merged(names);
+        }
+    }
+}
+
+fn take<'a>(
+    others: &mut impl Iterator<Item = (DomainRef<'a>, &'a Entry)>,
+) -> Option<(DomainRef<'a>, EntryRef<'a>)> {
+    others.next().map(|(name, entry)| (name, EntryRef::Other(entry)))
+}
+
+/// A ledger in the making.
+#[derive(Debug, Default)]
+pub struct LedgerBuilder {
+    settled: NameList<Settled>,
+    others: BTreeMap<DomainName, Entry>,
+}
+
+impl LedgerBuilder {
+    /// Each name once.
+    pub fn push(&mut self, name: DomainRef<'_>, entry: Entry) {
+        match Settled::of(&entry) {
+            Some(entry) => self.settled.push(name, entry),
+            None => drop(self.others.insert(name.to_name(), entry)),
+        }
+    }
+
+    pub fn build(self) -> Ledger {
+        Ledger { settled: self.settled.sorted(), others: self.others }
+    }
+}
+
+impl FromIterator<(DomainName, Entry)> for Ledger {
+    fn from_iter<I: IntoIterator<Item = (DomainName, Entry)>>(entries: I) -> Self {
+        let mut ledger = LedgerBuilder::default();
+        entries.into_iter().for_each(|(name, entry)| ledger.push(name.to_ref(), entry));
+        ledger.build()
     }
 }
 

@@ -19,6 +19,7 @@ pub mod events;
 pub mod http;
 pub mod ledger;
 pub mod listing;
+pub mod names;
 mod panics;
 pub mod plan;
 pub mod reconciler;

@@ -7,9 +7,10 @@ use reqwest::{
     header::{DATE, HeaderMap},
     redirect::{Action, Attempt, Policy},
 };
+use tokio::task::spawn_blocking;
 
 use super::{
-    ApiKey, BaseUrl, Calls, ClosteError, List, Redirect, RetryAfter,
+    ApiKey, BaseUrl, Calls, ClosteError, List, Redirect, RetryAfter, body,
     calls::CallLabels,
     list::Domains,
     redirect::is_followed,
@@ -21,8 +22,10 @@ use crate::{
     secrets::{LONGEST_TEXT, excerpt},
 };
 
-/// The largest answer that is read, in bytes.
-const BODY_LIMIT: usize = 64 << 20;
+/// The largest answer that is read, except for the list, in bytes.
+const BODY_LIMIT: usize = 1 << 20;
+/// How many pieces of a list may have arrived and wait to be parsed.
+const PIECES_WAITING: usize = 4;
 /// What the API answers if it refuses a name, and to a call without a name.
 const REFUSAL: &str = "Invalid or empty domain";
 /// How often a call is made in all that fails for a reason that may heal.
@@ -123,7 +126,12 @@ impl Client {
     async fn ask_for_list(&self) -> Result<List, ClosteError> {
         let request =
             || self.http.get(self.base.join(LIST)).query(&[("apikey", self.key.expose())]);
-        let answer = self.ask(request).await?;
+        let answer = self
+            .retry(async || {
+                let (response, was_redirected) = self.respond(request()).await?;
+                self.read_list(response, was_redirected).await
+            })
+            .await?;
         if !answer.success {
             return Err(self.rejection(answer));
         }
@@ -238,16 +246,21 @@ impl Client {
         let wildcard = if name.is_wildcard() { "1" } else { "0" };
         let form =
             [("apikey", self.key.expose()), ("domain", name.as_str()), ("wildcard", wildcard)];
-        let answer = self.ask(|| self.http.post(self.base.join(path)).form(&form)).await?;
+        let attempt = async || {
+            self.parse(&self.send(self.http.post(self.base.join(path)).form(&form)).await?)
+        };
+        let answer = self.retry(attempt).await?;
         if answer.success { Ok(()) } else { Err(self.rejection(answer)) }
     }
 
     /// Makes a call, again if it fails and may succeed a moment later.
-    async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, ClosteError> {
+    async fn retry(
+        &self,
+        attempt: impl AsyncFn() -> Result<Answer, ClosteError>,
+    ) -> Result<Answer, ClosteError> {
         let mut tries = 1;
         loop {
-            let error = match self.send(request()).await.and_then(|received| self.parse(&received))
-            {
+            let error = match attempt().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -263,6 +276,13 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Received, ClosteError> {
+        let (response, was_redirected) = self.respond(request).await?;
+        let headers = response.headers().clone();
+        Ok(Received { headers, body: self.body(response).await?, was_redirected })
+    }
+
+    /// Makes a call once. The result is the answer, and whether a redirect was followed to it.
+    async fn respond(&self, request: RequestBuilder) -> Result<(Response, bool), ClosteError> {
         let unreachable = |error: reqwest::Error| ClosteError::from_transport(&error, self.timeout);
         let request = request.build().map_err(unreachable)?;
         let (method, asked_for) = (request.method().clone(), request.url().clone());
@@ -270,8 +290,7 @@ impl Client {
         let status = response.status();
         if status.is_success() {
             let was_redirected = *response.url() != asked_for;
-            let headers = response.headers().clone();
-            return Ok(Received { headers, body: self.body(response).await?, was_redirected });
+            return Ok((response, was_redirected));
         }
         let retry_after = RetryAfter::read(response.headers(), Timestamp::now());
         Err(match status {
@@ -314,23 +333,38 @@ impl Client {
         }
     }
 
+    /// Parses a list while it arrives.
+    async fn read_list(
+        &self,
+        mut response: Response,
+        was_redirected: bool,
+    ) -> Result<Answer, ClosteError> {
+        let (pieces, body) = body::channel(PIECES_WAITING);
+        let parsing = spawn_blocking(|| Answer::read(body));
+        let mut start = Vec::new();
+        while let Some(piece) = response
+            .chunk()
+            .await
+            .map_err(|error| ClosteError::from_transport(&error, self.timeout))?
+        {
+            let missing = LONGEST_TEXT.saturating_sub(start.len());
+            start.extend(piece.iter().take(missing));
+            if pieces.send(piece).await.is_err() {
+                // What is wrong with it is known.
+                break;
+            }
+        }
+        drop(pieces);
+        match parsing.await {
+            Ok(answer) => answer.map_err(|error| unreadable(&error, &start, was_redirected)),
+            Err(panic) => Err(ClosteError::InvalidResponse(panic.to_string())),
+        }
+    }
+
     fn parse(&self, received: &Received) -> Result<Answer, ClosteError> {
-        let body = &received.body;
-        Answer::parse(body).map_err(|error| {
-            let text = String::from_utf8_lossy(body.get(..LONGEST_TEXT).unwrap_or(body));
-            ClosteError::InvalidResponse(match text.trim() {
-                "" => "it is empty".to_owned(),
-                page if is_web_page(body) && received.was_redirected => format!(
-                    "a redirect on the same host leads to a web page, such as a login page; check \
-                     closte.base_url, and the key with `closte-sync doctor`: {}",
-                    excerpt(page)
-                ),
-                page if is_web_page(body) => {
-                    format!("a web page instead of JSON: {}", excerpt(page))
-                }
-                _ if error.is_eof() => "it is cut short".to_owned(),
-                other => format!("{error} in {}", excerpt(other)),
-            })
+        let Received { body, was_redirected, .. } = received;
+        Answer::read(&**body).map_err(|error| {
+            unreadable(&error, body.get(..LONGEST_TEXT).unwrap_or(body), *was_redirected)
         })
     }
 
@@ -350,6 +384,21 @@ impl Client {
             ClosteError::Rejected(text)
         }
     }
+}
+
+/// What is wrong with an answer that begins with `start`.
+fn unreadable(error: &serde_json::Error, start: &[u8], was_redirected: bool) -> ClosteError {
+    ClosteError::InvalidResponse(match String::from_utf8_lossy(start).trim() {
+        "" => "it is empty".to_owned(),
+        page if is_web_page(start) && was_redirected => format!(
+            "a redirect on the same host leads to a web page, such as a login page; check \
+             closte.base_url, and the key with `closte-sync doctor`: {}",
+            excerpt(page)
+        ),
+        page if is_web_page(start) => format!("a web page instead of JSON: {}", excerpt(page)),
+        _ if error.is_eof() => "it is cut short".to_owned(),
+        other => format!("{} in {}", excerpt(&error.to_string()), excerpt(other)),
+    })
 }
 
 /// The last check: such names should have been excluded before.

@@ -1,19 +1,23 @@
 //! Closte's list of domains as it sends it.
 
-use std::{collections::HashSet, fmt};
+use std::{cell::Cell, fmt};
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    Deserializer,
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 
-use super::shape::{JsonKind, ListShape, MOST_KEYS, visit_scalars};
-use crate::{domain::DomainName, secrets};
+use super::shape::{JsonKind, ListShape, visit_scalars};
+use crate::{domain, names::NameList, secrets};
+
+/// The most elements of a list that are read.
+const MOST_ELEMENTS: usize = 2_000_000;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct List {
-    pub names: HashSet<DomainName>,
+    /// In the order of the list.
+    pub names: NameList<()>,
     /// How many elements are neither a domain name nor another DNS name.
     pub unparsed: usize,
     /// The first of them, as it was sent.
@@ -60,15 +64,28 @@ impl Domains {
     }
 }
 
-impl<'de> Deserialize<'de> for Domains {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DomainsVisitor)
+/// Reads the field. It counts from 0 after each element how many bytes were read.
+pub(super) struct DomainsSeed<'a>(pub(super) &'a Cell<usize>);
+
+impl DomainsSeed<'_> {
+    fn end_element<E: Error>(&self, count: usize) -> Result<(), E> {
+        self.0.set(0);
+        match count > MOST_ELEMENTS {
+            true => Err(E::custom(format!("a list of more than {MOST_ELEMENTS} elements"))),
+            false => Ok(()),
+        }
     }
 }
 
-struct DomainsVisitor;
+impl<'de> DeserializeSeed<'de> for DomainsSeed<'_> {
+    type Value = Domains;
 
-impl<'de> Visitor<'de> for DomainsVisitor {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Domains, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for DomainsSeed<'_> {
     type Value = Domains;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,18 +93,21 @@ impl<'de> Visitor<'de> for DomainsVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
-        let mut list = List::default();
-        while let Some(element) = elements.next_element::<Element>()? {
-            list.take(element);
+        let (mut list, mut count) = (List::default(), 0);
+        while elements.next_element_seed(ElementSeed(&mut list))?.is_some() {
+            count += 1;
+            self.end_element(count)?;
         }
         Ok(Domains::List(Box::new(list)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
-        let mut list = List::default();
-        while let Some((key, element)) = elements.next_entry::<String, Element>()? {
+        let (mut list, mut count) = (List::default(), 0);
+        while let Some(key) = elements.next_key::<String>()? {
             list.shape.add_key(&key);
-            list.take(element);
+            elements.next_value_seed(ElementSeed(&mut list))?;
+            count += 1;
+            self.end_element(count)?;
         }
         Ok(Domains::List(Box::new(list)))
     }
@@ -100,63 +120,27 @@ impl<'de> Visitor<'de> for DomainsVisitor {
         Ok(Domains::NoList(JsonKind::String))
     }
 
-    visit_scalars!(Domains, |kind, _| Domains::NoList(kind));
+    visit_scalars!(Domains, |_: Self, kind, _| Domains::NoList(kind));
 }
 
 impl List {
-    fn take(&mut self, element: Element) {
-        self.shape.add(element.kind, &element.fields, element.other_fields);
-        match element.meaning {
-            Meaning::Name(name) => {
-                self.names.insert(name);
-            }
-            Meaning::OtherName => {}
-            Meaning::Unparsed(example) => {
-                self.unparsed += 1;
-                self.example.get_or_insert(example);
-            }
+    fn add_text(&mut self, text: &str, wildcard: bool) {
+        // The API's own rule: a name with the flag begins with `*.`, though it may be listed without.
+        if wildcard && !text.trim_start().starts_with("*.") {
+            return self.add_text(&format!("*.{}", text.trim()), false);
+        }
+        match domain::parse(text.as_bytes()) {
+            Ok(name) => self.names.push(name.name(), ()),
+            // A DNS name that cannot be a mapped domain, such as one with an underscore.
+            Err(_) if is_dns_text(text) => {}
+            Err(_) => self.add_unparsed(|_| format!("{:?}", secrets::mask(text))),
         }
     }
-}
 
-struct Element {
-    meaning: Meaning,
-    kind: JsonKind,
-    /// The first keys of an object.
-    fields: Vec<(String, JsonKind)>,
-    other_fields: usize,
-}
-
-enum Meaning {
-    Name(DomainName),
-    /// A DNS name that cannot be a mapped domain, such as one with an underscore.
-    OtherName,
-    /// Anything else, as it was sent.
-    Unparsed(String),
-}
-
-impl Element {
-    fn new(kind: JsonKind, meaning: Meaning) -> Self {
-        Self { meaning, kind, fields: Vec::new(), other_fields: 0 }
-    }
-
-    fn unparsed(kind: JsonKind, example: impl fmt::Display) -> Self {
-        Self::new(kind, Meaning::Unparsed(example.to_string()))
-    }
-}
-
-impl Meaning {
-    fn of_text(text: &str, wildcard: bool) -> Self {
-        // The API's own rule: a name with the flag begins with `*.`, though it may be listed without.
-        let parsed = if wildcard && !text.trim_start().starts_with("*.") {
-            format!("*.{}", text.trim()).parse()
-        } else {
-            text.parse()
-        };
-        match parsed {
-            Ok(name) => Self::Name(name),
-            Err(_) if is_dns_text(text) => Self::OtherName,
-            Err(_) => Self::Unparsed(format!("{:?}", secrets::mask(text))),
+    fn add_unparsed(&mut self, example: impl FnOnce(&Self) -> String) {
+        self.unparsed += 1;
+        if self.example.is_none() {
+            self.example = Some(example(self));
         }
     }
 }
@@ -166,33 +150,46 @@ fn is_dns_text(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'*'))
 }
 
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ElementVisitor)
+/// Reads one element into the list.
+struct ElementSeed<'a>(&'a mut List);
+
+impl ElementSeed<'_> {
+    fn add_unparsed(self, kind: JsonKind, example: impl fmt::Display) {
+        self.0.shape.add(kind);
+        self.0.add_unparsed(|_| example.to_string());
     }
 }
 
-struct ElementVisitor;
+impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
+    type Value = ();
 
-impl<'de> Visitor<'de> for ElementVisitor {
-    type Value = Element;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ElementSeed<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a domain")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Element, E> {
-        Ok(Element::new(JsonKind::String, Meaning::of_text(text, false)))
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.shape.add(JsonKind::String);
+        self.0.add_text(text, false);
+        Ok(())
     }
 
     /// The name is under the first of five keys that the object has. Letter case does not count in keys;
     /// if two that differ only in case disagree, the element is unparsed.
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Element, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         const NAME_KEYS: [&str; 5] = ["domain", "name", "hostname", "host", "alias"];
-        let mut element = Element::new(JsonKind::Object, Meaning::OtherName);
+        let Self(list) = self;
         let mut best: Option<(usize, String)> = None;
         let mut wildcard: Option<bool> = None;
         let mut agree = true;
+        let mut keys = Vec::new();
         while let Some(key) = fields.next_key::<String>()? {
             let rank = NAME_KEYS.iter().position(|name| key.eq_ignore_ascii_case(name));
             let kind = if let Some(rank) = rank {
@@ -216,34 +213,34 @@ impl<'de> Visitor<'de> for ElementVisitor {
             } else {
                 fields.next_value()?
             };
-            if element.fields.len() < MOST_KEYS {
-                element.fields.push((key, kind));
-            } else {
-                element.other_fields += 1;
+            keys.push(list.shape.add_field(&key, kind));
+        }
+        list.shape.add(JsonKind::Object);
+        match best {
+            Some((_, text)) if agree => list.add_text(&text, wildcard.unwrap_or_default()),
+            _ => {
+                let why = if agree { "" } else { ", two of which disagree" };
+                list.add_unparsed(|list| {
+                    let keys: Vec<&str> = keys.iter().map(|key| list.shape.field(*key)).collect();
+                    format!("an object with the keys {keys:?}{why}")
+                });
             }
         }
-        element.meaning = match best {
-            Some((_, text)) if agree => Meaning::of_text(&text, wildcard.unwrap_or_default()),
-            _ => {
-                let keys = element.fields.iter().map(|(key, _)| secrets::mask(key));
-                let keys: Vec<String> = keys.collect();
-                let why = if agree { "" } else { ", two of which disagree" };
-                Meaning::Unparsed(format!("an object with the keys {keys:?}{why}"))
-            }
-        };
-        Ok(element)
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Element, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Element::unparsed(JsonKind::Array, "an array"))
+        self.add_unparsed(JsonKind::Array, "an array");
+        Ok(())
     }
 
-    fn visit_unit<E>(self) -> Result<Element, E> {
-        Ok(Element::unparsed(JsonKind::Null, "null"))
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.add_unparsed(JsonKind::Null, "null");
+        Ok(())
     }
 
-    visit_scalars!(Element, Element::unparsed);
+    visit_scalars!((), Self::add_unparsed);
 }
 
 #[cfg(test)]
@@ -253,14 +250,15 @@ mod tests {
     use super::*;
 
     fn list(domains: &str) -> List {
-        match serde_json::from_str(domains).unwrap() {
+        let mut deserializer = serde_json::Deserializer::from_str(domains);
+        match DomainsSeed(&Cell::new(0)).deserialize(&mut deserializer).unwrap() {
             Domains::List(list) => *list,
             other => panic!("{domains}: {other:?}"),
         }
     }
 
     fn names(list: &List) -> Vec<&str> {
-        let mut names: Vec<_> = list.names.iter().map(DomainName::as_str).collect();
+        let mut names: Vec<_> = list.names.iter().map(|(name, ())| name.as_str()).collect();
         names.sort_unstable();
         names
     }

@@ -5,6 +5,7 @@
 //! remove nothing, and are reported.
 
 mod access;
+mod body;
 mod calls;
 mod client;
 mod config;

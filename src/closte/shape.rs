@@ -13,7 +13,7 @@ use strum::{Display, EnumCount, EnumIter, IntoEnumIterator as _};
 use crate::{domain::DomainName, secrets};
 
 /// How many different keys are kept.
-pub(super) const MOST_KEYS: usize = 24;
+const MOST_KEYS: usize = 24;
 /// How many characters of a key are kept.
 const KEY_KEPT: usize = 40;
 
@@ -79,7 +79,7 @@ impl Kinds {
 }
 
 impl Keys {
-    pub(super) fn add(&mut self, key: &str, kind: JsonKind) {
+    pub(super) fn add(&mut self, key: &str, kind: JsonKind) -> usize {
         let find = |known: &[(String, Kinds)], name: &str| {
             known.iter().position(|(known, _)| known == name)
         };
@@ -102,6 +102,7 @@ impl Keys {
             Some((_, kinds)) => kinds.add(kind),
             None => self.others += 1,
         }
+        at
     }
 
     fn is_empty(&self) -> bool {
@@ -110,12 +111,18 @@ impl Keys {
 }
 
 impl ListShape {
-    pub(super) fn add(&mut self, kind: JsonKind, fields: &[(String, JsonKind)], others: usize) {
-        self.elements.add(kind);
-        for (key, kind) in fields {
-            self.fields.add(key, *kind);
-        }
-        self.fields.others += others;
+    pub(super) fn add(&mut self, element: JsonKind) {
+        self.elements.add(element);
+    }
+
+    /// Adds a field of an element, and returns the number of its key for [`Self::field`].
+    pub(super) fn add_field(&mut self, key: &str, kind: JsonKind) -> usize {
+        self.fields.add(key, kind)
+    }
+
+    /// The key of a field.
+    pub(super) fn field(&self, number: usize) -> &str {
+        self.fields.known.get(number).map_or("…", |(name, _)| name)
     }
 
     /// Whether it came as an object, and was not empty.
@@ -191,7 +198,7 @@ macro_rules! visit_scalars {
     };
     ($made:ty, $make:expr, $($kind:ident $visit:ident $value:ty),*) => {$(
         fn $visit<E>(self, value: $value) -> Result<$made, E> {
-            Ok($make(JsonKind::$kind, value))
+            Ok($make(self, JsonKind::$kind, value))
         }
     )*};
 }
@@ -221,7 +228,7 @@ impl<'de> Visitor<'de> for KindVisitor {
         Ok(JsonKind::String)
     }
 
-    visit_scalars!(JsonKind, |kind, _| kind);
+    visit_scalars!(JsonKind, |_: Self, kind, _| kind);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<JsonKind, A::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
@@ -240,7 +247,7 @@ mod tests {
     use crate::closte::{list::Domains, wire::Answer};
 
     fn shape(answer: &str) -> ListShape {
-        let answer = Answer::parse(answer.as_bytes()).unwrap();
+        let answer = Answer::read(answer.as_bytes()).unwrap();
         match answer.domains {
             Domains::List(list) => list.shape.within(answer.keys),
             other => panic!("{other:?}"),

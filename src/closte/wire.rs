@@ -1,17 +1,25 @@
 //! The answers of Closte's API as it sends them.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    cell::Cell,
+    collections::HashSet,
+    fmt,
+    io::{self, BufReader, Read},
+};
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
+    Deserializer,
+    de::{DeserializeSeed, Error as _, MapAccess, Visitor},
 };
 use serde_json::Value;
 
 use super::{
-    list::{Domains, is_truthy},
+    list::{Domains, DomainsSeed, is_truthy},
     shape::{JsonKind, Keys},
 };
+
+/// The most that is read for one element of the list, and for everything outside it, in bytes.
+const ELEMENT_LIMIT: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -23,15 +31,18 @@ pub(super) struct Answer {
     pub(super) keys: Keys,
 }
 
-impl<'de> Deserialize<'de> for Answer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(AnswerVisitor)
+/// Reads an answer. The bytes since the last element are counted.
+struct AnswerSeed<'a>(&'a Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for AnswerSeed<'_> {
+    type Value = Answer;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Answer, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct AnswerVisitor;
-
-impl<'de> Visitor<'de> for AnswerVisitor {
+impl<'de> Visitor<'de> for AnswerSeed<'_> {
     type Value = Answer;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,7 +62,7 @@ impl<'de> Visitor<'de> for AnswerVisitor {
             }
             let kind = match key.as_str() {
                 "domains" => {
-                    answer.domains = fields.next_value()?;
+                    answer.domains = fields.next_value_seed(DomainsSeed(self.0))?;
                     answer.domains.kind()
                 }
                 "success" | "error" | "message" => {
@@ -73,13 +84,19 @@ impl<'de> Visitor<'de> for AnswerVisitor {
 }
 
 impl Answer {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
-        let body = begin(body);
-        if body.first().is_some_and(|byte| *byte != b'{') {
-            // serde would take an array for an object without its keys, and `[1]` for success.
-            return Err(serde_json::Error::custom("not a JSON object"));
-        }
-        serde_json::from_slice(body)
+    /// Parses an answer while it arrives: a list of a million names is never in memory as text.
+    pub(super) fn read(body: impl Read) -> Result<Self, serde_json::Error> {
+        let read = Cell::new(0);
+        let mut body = BufReader::new(Limited { body, read: &read });
+        // PHP files saved by Windows editors send a byte order mark first.
+        let mut start = Vec::new();
+        body.by_ref().take(3).read_to_end(&mut start).map_err(serde_json::Error::io)?;
+        let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
+        let body = BufReader::new(start.chain(body));
+        let mut deserializer = serde_json::Deserializer::from_reader(body);
+        let answer = AnswerSeed(&read).deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(answer)
     }
 
     /// The reason that Closte gave, unmasked.
@@ -92,14 +109,31 @@ impl Answer {
     }
 }
 
-/// Whether the answer is HTML or XML.
-pub(super) fn is_web_page(body: &[u8]) -> bool {
-    begin(body).first() == Some(&b'<')
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A body of which no element may be larger than [`ELEMENT_LIMIT`].
+struct Limited<'a, R> {
+    body: R,
+    /// How many bytes were read since the last element.
+    read: &'a Cell<usize>,
 }
 
-/// The answer without what may be in front of it: PHP files saved by Windows editors send a byte order mark first.
-fn begin(body: &[u8]) -> &[u8] {
-    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start()
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.body.read(buffer)?;
+        self.read.set(self.read.get() + length);
+        if self.read.get() > ELEMENT_LIMIT {
+            let limit = format!("a part of it is larger than {} KiB", ELEMENT_LIMIT >> 10);
+            return Err(io::Error::other(limit));
+        }
+        Ok(length)
+    }
+}
+
+/// Whether the answer is HTML or XML.
+pub(super) fn is_web_page(body: &[u8]) -> bool {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    body.trim_ascii_start().first() == Some(&b'<')
 }
 
 #[cfg(test)]
@@ -112,7 +146,7 @@ mod tests {
     fn a_key_twice_in_an_answer_is_an_error() {
         for twice in [r#""domains": ["a.example"]"#, r#""success": true"#] {
             let body = format!(r#"{{"success": true, "domains": [], {twice}}}"#);
-            let error = Answer::parse(body.as_bytes()).unwrap_err().to_string();
+            let error = Answer::read(body.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with("duplicate field"), "{error}");
         }
     }
@@ -120,7 +154,7 @@ mod tests {
     #[test]
     fn success_is_loose_as_in_php() {
         let success = |value: &str| {
-            Answer::parse(format!(r#"{{"success": {value}}}"#).as_bytes()).unwrap().success
+            Answer::read(format!(r#"{{"success": {value}}}"#).as_bytes()).unwrap().success
         };
         assert!(["true", "1", r#""1""#, r#""true""#].into_iter().all(success));
         assert!(!["false", "0", "null", r#""0""#, r#""""#, "[]", "2"].into_iter().any(success));
@@ -129,7 +163,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Answer::parse(&bytes);
+            let _ = Answer::read(&*bytes);
         }
     }
 }

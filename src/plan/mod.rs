@@ -11,53 +11,51 @@
 
 mod planner;
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use jiff::Timestamp;
 use strum::IntoStaticStr;
 
 use crate::{
     back_off::BackOff,
-    domain::{DomainName, Pattern},
-    ledger::{Entry, Ledger, RowRef},
+    domain::{DomainName, DomainRef, Pattern},
+    ledger::{CompactRowRef, Entry, Ledger},
+    names::{NameMap, NameSet},
 };
 
 /// What should be at Closte, by one read of the network.
 #[derive(Debug, Clone, Default)]
 pub struct Desired {
-    pub names: HashMap<DomainName, RowRef>,
+    pub names: NameMap<CompactRowRef>,
     /// The names of the installation's networks themselves. Never removed.
     pub network_domains: HashSet<DomainName>,
     /// Ids of rows that hold no domain name. The name that such a row held before stays.
     pub invalid_rows: HashSet<i64>,
     /// Domains of archived, spam and deleted sites: desired if managed.
-    pub inactive: HashMap<DomainName, RowRef>,
+    pub inactive: NameMap<CompactRowRef>,
     /// Domains of live sites that no row maps: kept if managed.
-    pub carried: HashMap<DomainName, RowRef>,
+    pub carried: NameMap<CompactRowRef>,
     /// Domains of sites that have other rows, or belong to another network: kept if managed and never
     /// mapped by a row. If a row mapped one, it was unmapped.
-    pub own_domains: HashMap<DomainName, RowRef>,
+    pub own_domains: NameMap<CompactRowRef>,
     /// Names that the plugin's setting decides about, which is not known.
-    pub undetermined: HashSet<DomainName>,
+    pub undetermined: NameSet,
     /// The domain table had no row at all, which is no reason to remove anything.
     pub table_was_empty: bool,
 }
 
 impl Desired {
     /// The row that maps a desired name.
-    fn origin(&self, name: &DomainName, ledger: &Ledger) -> Option<RowRef> {
-        let inactive = || self.inactive.get(name).filter(|_| ledger.contains_key(name));
-        self.names.get(name).or_else(inactive).copied()
+    fn origin(&self, name: DomainRef<'_>, is_managed: bool) -> Option<CompactRowRef> {
+        let inactive = || self.inactive.get(name.as_str()).filter(|_| is_managed);
+        self.names.get(name.as_str()).or_else(inactive).copied()
     }
 }
 
 /// What Closte lists.
 #[derive(Debug, Clone, Default)]
 pub struct Current {
-    pub names: HashSet<DomainName>,
+    pub names: NameSet,
     /// Whether every element of the list was understood. If not, nothing is removed.
     pub complete: bool,
 }
@@ -88,7 +86,10 @@ pub struct Policy {
 pub struct Plan {
     /// Every name that is not simply in place, sorted.
     pub decisions: Vec<(DomainName, Decision)>,
-    /// What to write into the ledger before the first call, sorted.
+    /// Names that are seen desired for the first time, and that Closte lists already, each with its row:
+    /// they are managed from now on.
+    pub adopted: NameMap<CompactRowRef>,
+    /// What else to write into the ledger before the first call, sorted.
     pub changes: Vec<LedgerChange>,
     /// How many names are desired.
     pub desired: usize,
@@ -224,8 +225,6 @@ pub struct LedgerChange {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LedgerTransition {
-    /// Seen desired for the first time, and already at Closte.
-    Adopted,
     /// No row maps it any more.
     Unmapped,
     /// Desired again before it was removed.

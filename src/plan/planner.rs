@@ -7,8 +7,11 @@ use super::{
 };
 use crate::{
     clock::CLOCKS_DIFFER,
-    domain::{DomainName, Pattern},
-    ledger::{Attempt, Entry, Ledger, Progress, REFUSAL_LASTS, RowRef, later},
+    domain::{DomainName, DomainRef, Pattern},
+    ledger::{
+        Attempt, CompactRowRef, Entry, EntryRef, Ledger, Progress, REFUSAL_LASTS, RowRef, later,
+    },
+    names::NameList,
 };
 
 /// How long a name that this program did not remove stays in the ledger after it is gone. A list that
@@ -26,12 +29,11 @@ pub(super) struct Planner<'a> {
     now: Timestamp,
     /// A name that the list does not have is not at Closte.
     list_is_sound: bool,
-    /// How many desired names are in the ledger.
-    known: usize,
     /// How many names of the ledger are not desired, and not listed or removed by an accepted call.
     gone: usize,
     /// Wildcards to remove, each with a desired name that only it serves.
     still_serving: HashMap<DomainName, DomainName>,
+    adopted: NameList<CompactRowRef>,
     plan: Plan,
 }
 
@@ -56,65 +58,84 @@ impl<'a> Planner<'a> {
             now,
             // An empty list where names should be is a list that was cut short.
             list_is_sound: current.complete
-                && !(current.names.is_empty() && ledger.values().any(should_be_listed)),
-            known: 0,
+                && !(current.names.is_empty()
+                    && ledger.iter().any(|(_, entry)| should_be_listed(&entry.entry()))),
             gone: 0,
             still_serving: HashMap::new(),
-            plan: Plan { desired: desired.names.len(), managed: ledger.len(), ..Plan::default() },
+            adopted: NameList::default(),
+            plan: Plan { managed: ledger.len(), ..Plan::default() },
         }
     }
 
+    /// Goes through desired, listed and managed names side by side, in alphabetical order.
     pub(super) fn plan(mut self) -> Plan {
-        let (desired, current, ledger) = (self.desired, self.current, self.ledger);
-        for (name, origin) in &desired.names {
-            self.desired_name(name, *origin);
-        }
-        for (name, origin) in &desired.inactive {
-            if !desired.names.contains_key(name) && ledger.contains_key(name) {
-                self.plan.desired += 1;
-                self.desired_name(name, *origin);
+        let mut desired = self.desired.names.iter().peekable();
+        let mut current = self.current.names.iter().peekable();
+        let mut ledger = self.ledger.iter().peekable();
+        let mut undesired = Vec::new();
+        loop {
+            let next = [
+                desired.peek().map(|(name, _)| *name),
+                current.peek().map(|(name, _)| *name),
+                ledger.peek().map(|(name, _)| *name),
+            ];
+            let Some(name) = next.into_iter().flatten().min() else { break };
+            let origin = desired.next_if(|(other, _)| *other == name).map(|(_, origin)| *origin);
+            let listed = current.next_if(|(other, _)| *other == name).is_some();
+            let old = ledger.next_if(|(other, _)| *other == name).map(|(_, entry)| entry);
+            match (origin.or_else(|| self.desired.origin(name, old.is_some())), old) {
+                (Some(origin), old) => self.desired_name(name, origin, listed, old),
+                (None, Some(old)) => undesired.push((name, listed, old)),
+                (None, None) => self.decide(name, Decision::Unmanaged),
             }
         }
-        // In most cycles all names are in place, and neither loop is needed.
-        if self.known < ledger.len() {
-            for (name, entry) in ledger {
-                if !self.is_desired(name) {
-                    self.undesired_name(name, entry);
-                }
-            }
-        }
-        if self.plan.in_place < current.names.len() {
-            for name in &current.names {
-                if !self.is_desired(name) && !ledger.contains_key(name) {
-                    self.decide(name, Decision::Unmanaged);
-                }
-            }
+        // Whether a wildcard may go depends on the names that it covers.
+        for (name, listed, old) in undesired {
+            self.undesired_name(name, listed, &old.entry());
         }
         self.hold_mass_removal();
+        self.plan.adopted = self.adopted.sorted();
         self.plan.decisions.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         self.plan.changes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         self.plan
     }
 
-    fn is_desired(&self, name: &DomainName) -> bool {
-        self.desired.origin(name, self.ledger).is_some()
+    fn is_desired(&self, name: DomainRef<'_>) -> bool {
+        self.desired.origin(name, self.ledger.contains(name.as_str())).is_some()
     }
 
-    fn desired_name(&mut self, name: &DomainName, origin: RowRef) {
-        let old = self.ledger.get(name);
-        let listed = self.current.names.contains(name);
-        if listed && old.is_some_and(|old| is_settled(old, origin, self.now)) {
-            self.known += 1;
-            self.plan.in_place += 1;
-            return;
+    fn is_listed(&self, name: &DomainName) -> bool {
+        self.current.names.contains(name.as_str())
+    }
+
+    fn desired_name(
+        &mut self,
+        name: DomainRef<'_>,
+        origin: CompactRowRef,
+        listed: bool,
+        old: Option<EntryRef<'_>>,
+    ) {
+        self.plan.desired += 1;
+        match old {
+            // By far the usual case.
+            Some(EntryRef::Settled(old)) if listed && old.is_of(origin, self.now) => {
+                self.plan.in_place += 1;
+                return;
+            }
+            Some(_) => {}
+            None => {
+                self.plan.managed += 1;
+                if listed {
+                    self.plan.in_place += 1;
+                    self.adopted.push(name, origin);
+                    return;
+                }
+            }
         }
-        let mut entry = old.cloned().unwrap_or_else(|| Entry::new(origin, self.now));
+        let (origin, old) = (RowRef::from(origin), old.map(EntryRef::entry));
+        let mut entry = old.clone().unwrap_or_else(|| Entry::new(origin, self.now));
         entry.clamp(self.now);
         let mut transition = None;
-        match old {
-            Some(_) => self.known += 1,
-            None => self.plan.managed += 1,
-        }
         if entry.undesired_since.take().is_some() {
             if matches!(entry.progress, Progress::Accepted(_)) && !listed {
                 // This program removed it.
@@ -136,25 +157,21 @@ impl<'a> Planner<'a> {
             entry.missing_since = None;
             entry.covered_by = None;
             entry.progress = Progress::Idle;
-            if old.is_none() {
-                transition = Some(LedgerTransition::Adopted);
-            }
         } else {
             let (decision, found) = self.unlisted_name(name, &mut entry);
             transition = found.or(transition);
             self.decide(name, decision);
         }
-        self.change(name, old, entry, transition);
+        self.change(name, old.as_ref(), entry, transition);
     }
 
     fn unlisted_name(
         &mut self,
-        name: &DomainName,
+        name: DomainRef<'_>,
         entry: &mut Entry,
     ) -> (Decision, Option<LedgerTransition>) {
-        if let Some(wildcard) = name.covering_wildcard().filter(|w| self.current.names.contains(w))
-        {
-            if self.stays(&wildcard) {
+        if let Some(wildcard) = name.covering_wildcard().filter(|one| self.is_listed(one)) {
+            if self.stays(wildcard.to_ref()) {
                 // The wildcard replaced it: it is not lost.
                 if self.list_is_sound {
                     entry.present_since = None;
@@ -164,7 +181,7 @@ impl<'a> Planner<'a> {
                 return (Decision::Covered { by: wildcard }, None);
             }
             entry.covered_by = None;
-            self.still_serving.insert(wildcard, name.clone());
+            self.still_serving.insert(wildcard, name.to_name());
         }
         let mut transition = None;
         if entry.present_since.is_some() || entry.covered_by.is_some() {
@@ -197,7 +214,7 @@ impl<'a> Planner<'a> {
 
     /// Makes a failure of an accepted call that the list should have shown by now. Whether it did is the
     /// result.
-    fn end_acceptance(&self, name: &DomainName, entry: &mut Entry, error: &str) -> bool {
+    fn end_acceptance(&self, name: DomainRef<'_>, entry: &mut Entry, error: &str) -> bool {
         if let Progress::Accepted(attempt) = entry.progress
             && self.list_is_sound
             && self.is_time(name, attempt)
@@ -209,7 +226,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What the next call for the name waits for, if anything.
-    fn wait(&self, name: &DomainName, progress: &Progress) -> Option<Decision> {
+    fn wait(&self, name: DomainRef<'_>, progress: &Progress) -> Option<Decision> {
         match progress {
             Progress::Failed(attempt, error) if !self.is_time(name, *attempt) => {
                 Some(Decision::Waiting { until: attempt.next, error: error.clone() })
@@ -221,26 +238,25 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn is_named(&self, name: &DomainName) -> bool {
-        self.policy.named.contains(name)
+    fn is_named(&self, name: DomainRef<'_>) -> bool {
+        self.policy.named.contains(name.as_str())
     }
 
     /// Whether the next attempt is due. One that is further ahead than the longest back-off was noted
     /// by a clock that was ahead.
-    fn is_time(&self, name: &DomainName, attempt: Attempt) -> bool {
+    fn is_time(&self, name: DomainRef<'_>, attempt: Attempt) -> bool {
         let latest = later(later(self.now, self.policy.back_off.longest), CLOCKS_DIFFER);
         attempt.next <= self.now || attempt.next > latest || self.is_named(name)
     }
 
     /// Whether no cycle will remove this current name.
-    fn stays(&self, name: &DomainName) -> bool {
+    fn stays(&self, name: DomainRef<'_>) -> bool {
         self.is_desired(name)
-            || !self.ledger.contains_key(name)
+            || !self.ledger.contains(name.as_str())
             || self.lasting_guard(name).is_some()
     }
 
-    fn undesired_name(&mut self, name: &DomainName, old: &Entry) {
-        let listed = self.current.names.contains(name);
+    fn undesired_name(&mut self, name: DomainRef<'_>, listed: bool, old: &Entry) {
         if matches_any(&self.policy.exclude, name) {
             if listed {
                 self.decide(name, Decision::Held(Guard::Excluded));
@@ -286,7 +302,7 @@ impl<'a> Planner<'a> {
             if removed || (long_gone && !self.desired.table_was_empty) {
                 self.plan.managed -= 1;
                 self.plan.changes.push(LedgerChange {
-                    name: name.clone(),
+                    name: name.to_name(),
                     entry: None,
                     transition: Some(LedgerTransition::Forgotten),
                 });
@@ -301,7 +317,12 @@ impl<'a> Planner<'a> {
     }
 
     /// The first guard that stops the removal of this name, regardless of other names.
-    fn guard(&self, name: &DomainName, entry: &Entry, undesired_since: Timestamp) -> Option<Guard> {
+    fn guard(
+        &self,
+        name: DomainRef<'_>,
+        entry: &Entry,
+        undesired_since: Timestamp,
+    ) -> Option<Guard> {
         if let Some(guard) = self.lasting_guard(name) {
             return Some(guard);
         }
@@ -312,25 +333,25 @@ impl<'a> Planner<'a> {
         {
             return Some(Guard::UnreadableRow(row));
         }
-        if self.desired.undetermined.contains(name) {
+        if self.desired.undetermined.contains(name.as_str()) {
             return Some(Guard::Undetermined);
         }
         if !self.list_is_sound {
             return Some(Guard::ListIncomplete);
         }
-        if let Some(served) = self.still_serving.get(name) {
+        if let Some(served) = self.still_serving.get(name.as_str()) {
             return Some(Guard::StillServing(served.clone()));
         }
         let until = later(undesired_since, self.policy.removal_grace);
         (until > self.now).then_some(Guard::Grace { until })
     }
 
-    fn lasting_guard(&self, name: &DomainName) -> Option<Guard> {
+    fn lasting_guard(&self, name: DomainRef<'_>) -> Option<Guard> {
         if matches_any(&self.policy.exclude, name) {
             Some(Guard::Excluded)
         } else if name.is_clostes_own() {
             Some(Guard::ClostesOwn)
-        } else if self.desired.network_domains.contains(name) {
+        } else if self.desired.network_domains.contains(name.as_str()) {
             Some(Guard::OwnName)
         } else if self.is_carried(name) {
             Some(Guard::Carried)
@@ -342,20 +363,24 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether a site still has a name that nobody unmapped.
-    fn is_carried(&self, name: &DomainName) -> bool {
-        let had_no_row = || self.ledger.get(name).is_some_and(|it| it.origin.row_id.is_none());
-        self.desired.carried.contains_key(name)
-            || (self.desired.own_domains.contains_key(name) && had_no_row())
+    fn is_carried(&self, name: DomainRef<'_>) -> bool {
+        let had_no_row = |old: EntryRef<'_>| old.entry().origin.row_id.is_none();
+        self.desired.carried.contains(name.as_str())
+            || (self.desired.own_domains.contains(name.as_str())
+                && self.ledger.get(name.as_str()).is_some_and(had_no_row))
     }
 
     /// Holds all removals when they are too many for one cycle. Those that wait for another attempt
     /// count too: they began together with the others.
     fn hold_mass_removal(&mut self) {
         // The share is of the names that are left.
-        let (managed, desired, ledger) = (self.plan.managed - self.gone, self.desired, self.ledger);
+        let managed = self.plan.managed - self.gone;
+        let (desired, ledger) = (self.desired, self.ledger);
         let is_removal = |(name, decision): &(DomainName, Decision)| match decision {
             Decision::Remove { .. } => true,
-            Decision::Waiting { .. } => desired.origin(name, ledger).is_none(),
+            Decision::Waiting { .. } => {
+                desired.origin(name.to_ref(), ledger.contains(name.as_str())).is_none()
+            }
             _ => false,
         };
         let removals = self.plan.decisions.iter().filter(|one| is_removal(one)).count();
@@ -370,20 +395,20 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn decide(&mut self, name: &DomainName, decision: Decision) {
-        self.plan.decisions.push((name.clone(), decision));
+    fn decide(&mut self, name: DomainRef<'_>, decision: Decision) {
+        self.plan.decisions.push((name.to_name(), decision));
     }
 
     fn change(
         &mut self,
-        name: &DomainName,
+        name: DomainRef<'_>,
         old: Option<&Entry>,
         entry: Entry,
         transition: Option<LedgerTransition>,
     ) {
         if old != Some(&entry) {
             self.plan.changes.push(LedgerChange {
-                name: name.clone(),
+                name: name.to_name(),
                 entry: Some(entry),
                 transition,
             });
@@ -391,18 +416,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whether a desired, listed name needs no change: by far the usual case.
-fn is_settled(entry: &Entry, origin: RowRef, now: Timestamp) -> bool {
-    entry.origin == origin
-        && entry.managed_since <= now
-        && entry.progress == Progress::Idle
-        && entry.present_since.is_some_and(|since| since <= now)
-        && entry.missing_since.is_none()
-        && entry.undesired_since.is_none()
-        && entry.covered_by.is_none()
-}
-
-fn matches_any(patterns: &[Pattern], name: &DomainName) -> bool {
+fn matches_any(patterns: &[Pattern], name: DomainRef<'_>) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
 

@@ -14,6 +14,7 @@ use crate::{
     domain::DomainName,
     events::{Event, EventBatch},
     ledger::{Entry, Ledger, REFUSAL_LASTS, later},
+    names::NameMap,
     plan::{Decision, LedgerChange, Reason},
     state::{LedgerId, StateError},
 };
@@ -100,7 +101,7 @@ impl Reconciler {
         unrecorded: &mut Unrecorded,
     ) -> Result<(), StateError> {
         let Unrecorded { changes, batch } = unrecorded;
-        self.state.record(ledger_id, changes, batch, self.clock.now()).await?;
+        self.state.record(ledger_id, &NameMap::default(), changes, batch, self.clock.now()).await?;
         *unrecorded = Unrecorded::default();
         Ok(())
     }

@@ -1,11 +1,9 @@
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use crate::{
-    domain::{CLOSTES_OWN, DomainName, Pattern},
-    ledger::{RowLocation, RowRef},
+    domain::{CLOSTES_OWN, DomainName, DomainRef},
+    ledger::{CompactRowRef, RowLocation, RowRef},
+    names::NameList,
     plan::{Desired, Policy},
     state::InvalidRow,
     wordpress::{self, Network, NoRecord, WwwPolicy},
@@ -43,46 +41,102 @@ pub enum Www {
     MainOnly,
 }
 
-impl Rules {
-    /// Adds the `www.` twins of desired names by `sync.www`, except those that a row maps, that are
-    /// excluded, or that are the network's own.
-    fn add_twins(&self, network: &Network, desired: &mut Desired) {
-        let plugins = || network.plugin.as_ref().ok().and_then(|plugin| plugin.www);
-        let main_only = match self.www {
-            Www::Off => return,
-            Www::Always => false,
-            Www::MainOnly => true,
-            Www::Plugin => match plugins() {
-                Some(WwwPolicy::Never) => return,
-                Some(WwwPolicy::Always) => false,
-                Some(WwwPolicy::MainOnly) => true,
-                // Twins must not be removed because the setting cannot be read.
-                None => {
-                    let known =
-                        [&desired.names, &desired.inactive, &desired.carried, &desired.own_domains];
-                    let twins = known.into_iter().flat_map(HashMap::keys);
-                    desired.undetermined = twins.filter_map(|name| name.www_twin(false)).collect();
-                    return;
-                }
-            },
-        };
-        let own: HashSet<&DomainName> = network.network_domains.iter().collect();
-        let Desired { names, inactive, carried, own_domains, .. } = desired;
-        for names in [names, inactive, carried, own_domains] {
-            let twin =
-                |(name, origin): (&DomainName, &RowRef)| Some((name.www_twin(main_only)?, *origin));
-            let twins: Vec<(DomainName, RowRef)> = names.iter().filter_map(twin).collect();
-            for (name, origin) in twins {
-                let excluded = self.policy.exclude.iter().any(|pattern| pattern.matches(&name));
-                if !excluded && !own.contains(&name) {
-                    names.entry(name).or_insert(origin);
+/// Which desired names have a `www.` twin that is desired too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Twins {
+    OfNone,
+    OfAll,
+    /// Of names that can be registered.
+    OfMain,
+    /// The plugin's setting, which decides it, is not known.
+    Unknown,
+}
+
+impl Twins {
+    /// The twins of these names, each with the row of its name.
+    fn of(self, names: &NameList<CompactRowRef>) -> NameList<CompactRowRef> {
+        let mut twins = NameList::default();
+        if self != Self::OfNone {
+            for (name, origin) in names.iter() {
+                if let Some(twin) = name.www_twin(self == Self::OfMain) {
+                    twins.push(twin.to_ref(), *origin);
                 }
             }
         }
+        twins
+    }
+}
+
+impl Rules {
+    fn twins(&self, network: &Network) -> Twins {
+        match self.www {
+            Www::Off => Twins::OfNone,
+            Www::Always => Twins::OfAll,
+            Www::MainOnly => Twins::OfMain,
+            Www::Plugin => match network.plugin.as_ref().ok().and_then(|plugin| plugin.www) {
+                Some(WwwPolicy::Never) => Twins::OfNone,
+                Some(WwwPolicy::Always) => Twins::OfAll,
+                Some(WwwPolicy::MainOnly) => Twins::OfMain,
+                None => Twins::Unknown,
+            },
+        }
+    }
+
+    fn is_excluded(&self, name: DomainRef<'_>) -> bool {
+        self.policy.exclude.iter().any(|pattern| pattern.matches(name))
     }
 
     pub fn desired(&self, network: &Network) -> Desired {
-        let mut desired = Desired {
+        let of_site = |blog_id| RowRef { blog_id: Some(blog_id), ..RowRef::default() };
+        let [mut names, mut inactive, mut carried, mut own_domains] =
+            [const { NameList::new() }; 4];
+        let want = |names: &mut NameList<CompactRowRef>, name: DomainRef<'_>, origin| {
+            if !self.is_excluded(name) && !name.is_clostes_own() {
+                names.push(name, origin);
+            }
+        };
+        // The first row counts where several hold one name: rows come in their order.
+        for (name, origin) in network.mapped.iter() {
+            want(&mut names, name, *origin);
+        }
+        for site in &network.sites_without_record {
+            let names = match site.record {
+                Err(NoRecord::Gone) => &mut inactive,
+                Err(reason) if !reason.is_still_desired() => &mut carried,
+                _ => &mut names,
+            };
+            want(names, site.domain.to_ref(), of_site(site.blog_id).into());
+        }
+        for name in &self.extra_domains {
+            want(&mut names, name.to_ref(), RowRef::default().into());
+        }
+        for (name, blog_id) in network.other_sites.iter() {
+            want(&mut own_domains, name, of_site(*blog_id).into());
+        }
+
+        let twins = self.twins(network);
+        let own: HashSet<&str> = network.network_domains.iter().map(DomainName::as_str).collect();
+        let mut undetermined = NameList::new();
+        // A twin that is desired by itself, excluded, or a network's own name stays as it is.
+        let with_twins = |mut names: NameList<CompactRowRef>| {
+            for (twin, origin) in twins.of(&names).iter() {
+                if twins == Twins::Unknown {
+                    // What was desired when the setting could be read must not go because it cannot be.
+                    undetermined.push(twin, ());
+                } else if !self.is_excluded(twin) && !own.contains(twin.as_str()) {
+                    names.push(twin, *origin);
+                }
+            }
+            names.sorted()
+        };
+        let [names, inactive, carried, own_domains] =
+            [names, inactive, carried, own_domains].map(with_twins);
+        Desired {
+            names,
+            inactive,
+            carried,
+            own_domains,
+            undetermined: undetermined.sorted(),
             network_domains: network
                 .network_domains
                 .iter()
@@ -90,48 +144,7 @@ impl Rules {
                 .collect(),
             invalid_rows: network.invalid.iter().filter_map(invalid_row).collect(),
             table_was_empty: network.rows == 0,
-            ..Desired::default()
-        };
-        desired.names.reserve(network.mappings.len());
-        let excluded = |name: &DomainName| {
-            self.policy.exclude.iter().any(|p: &Pattern| p.matches(name)) || name.is_clostes_own()
-        };
-        let mut add = |name: &DomainName, origin: RowRef| {
-            if !excluded(name) {
-                // If several rows hold one name, the first counts.
-                desired.names.entry(name.clone()).or_insert(origin);
-            }
-        };
-        for mapping in &network.mappings {
-            let origin = RowRef {
-                row_id: Some(mapping.row_id),
-                blog_id: Some(mapping.blog_id),
-                modified: mapping.modified,
-            };
-            add(&mapping.domain, origin);
         }
-        let origin = |blog_id| RowRef { blog_id: Some(blog_id), ..RowRef::default() };
-        for site in &network.sites_without_record {
-            if site.record.err().is_none_or(NoRecord::is_still_desired) {
-                add(&site.domain, origin(site.blog_id));
-            }
-        }
-        for name in &self.extra_domains {
-            add(name, RowRef::default());
-        }
-        for site in network.sites_without_record.iter().filter(|site| !excluded(&site.domain)) {
-            let names = match site.record {
-                Err(NoRecord::Gone) => &mut desired.inactive,
-                Err(reason) if !reason.is_still_desired() => &mut desired.carried,
-                _ => continue,
-            };
-            names.entry(site.domain.clone()).or_insert(origin(site.blog_id));
-        }
-        for (site, name) in network.without_row.iter().filter(|(_, name)| !excluded(name)) {
-            desired.own_domains.entry(name.clone()).or_insert(origin(*site));
-        }
-        self.add_twins(network, &mut desired);
-        desired
     }
 }
 
@@ -156,7 +169,7 @@ pub(super) fn invalid(network: &Network) -> Vec<InvalidRow> {
         value: one.value.clone(),
         reason: one.reason.to_string(),
     };
-    let own = |origin: RowLocation, blog_id: i64, name: &DomainName| {
+    let own = |name: DomainRef<'_>, origin: RowLocation, blog_id: i64| {
         name.is_clostes_own().then(|| InvalidRow {
             origin,
             blog_id,
@@ -165,12 +178,10 @@ pub(super) fn invalid(network: &Network) -> Vec<InvalidRow> {
         })
     };
     let rows = network
-        .mappings
-        .iter()
-        .filter_map(|row| own(RowLocation::Row(row.row_id), row.blog_id, &row.domain));
-    let sites = network
-        .sites_without_record
-        .iter()
-        .filter_map(|site| own(RowLocation::Site(site.blog_id), site.blog_id, &site.domain));
+        .mappings()
+        .filter_map(|row| own(row.domain, RowLocation::Row(row.row_id), row.blog_id));
+    let sites = network.sites_without_record.iter().filter_map(|site| {
+        own(site.domain.to_ref(), RowLocation::Site(site.blog_id), site.blog_id)
+    });
     network.invalid.iter().map(one).chain(rows).chain(sites).collect()
 }

@@ -13,7 +13,8 @@ const FEW: usize = 10;
 /// How many names the one line for all has.
 const EXAMPLES: usize = 3;
 
-pub(super) fn of_changes(changes: &[LedgerChange]) -> EventBatch {
+/// The events of changes of the ledger, and of so many names that it adopts.
+pub(super) fn of_changes(adopted: usize, changes: &[LedgerChange]) -> EventBatch {
     let with = |transition| move |change: &&LedgerChange| change.transition == Some(transition);
     let some = |transition| changes.iter().filter(with(transition));
     let mut batch = EventBatch::default();
@@ -48,9 +49,8 @@ pub(super) fn of_changes(changes: &[LedgerChange]) -> EventBatch {
             _ => Event::DomainsLost { domains, examples, remedy },
         });
     }
-    let adopted = some(LedgerTransition::Adopted).count() as u64;
     if adopted > 0 {
-        batch.logged.push(Event::Adopted { domains: adopted });
+        batch.logged.push(Event::Adopted { domains: adopted as u64 });
     }
     batch
 }
@@ -65,7 +65,7 @@ fn of_change(change: &LedgerChange) -> Option<Event> {
         LedgerTransition::Lost => Some(Event::Lost { domain, blog_id }),
         LedgerTransition::NotListed => Some(Event::NotListed { domain, blog_id, attempt }),
         LedgerTransition::StillListed => Some(Event::StillListed { domain, blog_id, attempt }),
-        LedgerTransition::Adopted | LedgerTransition::Forgotten => None,
+        LedgerTransition::Forgotten => None,
     }
 }
 
@@ -150,10 +150,10 @@ mod tests {
             (LedgerTransition::NotListed, "domain.not_listed", "sync.domains_not_listed"),
             (LedgerTransition::StillListed, "domain.still_listed", "sync.domains_still_listed"),
         ] {
-            let few = of_changes(&changes(transition, 10));
+            let few = of_changes(0, &changes(transition, 10));
             assert!(few.logged.len() == 10 && few.unlogged.is_empty());
             assert!(few.logged.iter().all(|event| event.name() == one));
-            let batch = of_changes(&changes(transition, 2_000));
+            let batch = of_changes(0, &changes(transition, 2_000));
             let [summary] = &batch.logged[..] else { panic!("{:?}", batch.logged) };
             assert_eq!((summary.name(), batch.unlogged.len()), (many, 2_000));
             let detail = summary.detail();

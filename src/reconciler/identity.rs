@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{CycleError, Reconciler};
 use crate::{
-    domain::DomainName,
+    domain::DomainRef,
     ledger::{Entry, Ledger},
     secrets,
     state::{Known, LedgerId, State, StateError},
@@ -45,7 +45,7 @@ impl Identity {
         let (mut best, mut undecided) = (None, None);
         for ledger in known {
             let entries = state.load(ledger.id).await?;
-            let had_rows = entries.values().any(|entry| entry.origin.row_id.is_some());
+            let had_rows = entries.iter().any(|(_, one)| one.entry().origin.row_id.is_some());
             if network.rows == 0 && had_rows {
                 undecided = Some(ledger);
                 continue;
@@ -83,44 +83,48 @@ fn undecided(known: Known, network: &Network) -> SourceError {
 /// What a network maps, by name, row and site.
 struct Mapped<'a> {
     domain: String,
-    names: HashMap<&'a str, i64>,
-    rows: HashMap<i64, &'a DomainName>,
-    sites: HashMap<i64, &'a DomainName>,
+    names: HashMap<&'a str, Option<i64>>,
+    rows: HashMap<i64, DomainRef<'a>>,
+    sites: HashMap<i64, DomainRef<'a>>,
 }
 
 impl<'a> Mapped<'a> {
     fn of(network: &'a Network) -> Self {
-        let (rows, sites) = (&network.mappings, &network.sites_without_record);
-        let of_rows = rows.iter().map(|mapping| (mapping.domain.as_str(), mapping.blog_id));
-        let of_sites = sites.iter().map(|site| (site.domain.as_str(), site.blog_id));
+        let sites =
+            network.sites_without_record.iter().map(|site| (site.domain.to_ref(), site.blog_id));
+        let of_rows = network.mappings().map(|row| (row.domain.as_str(), Some(row.blog_id)));
+        let of_sites = sites.clone().map(|(name, site)| (name.as_str(), Some(site)));
         Self {
             domain: network.domain.to_ascii_lowercase(),
             names: of_rows.chain(of_sites).collect(),
-            rows: rows.iter().map(|mapping| (mapping.row_id, &mapping.domain)).collect(),
-            sites: sites.iter().map(|site| (site.blog_id, &site.domain)).collect(),
+            rows: network.mappings().map(|row| (row.row_id, row.domain)).collect(),
+            sites: sites.map(|(name, site)| (site, name)).collect(),
         }
     }
 
     /// How many percent of a ledger's names that belonged to sites still do. A name below the network's
     /// old domain may have moved below the new one.
     fn share_of(&self, ledger: &Ledger, old_domain: &str) -> usize {
-        let had_site =
-            |entry: &&Entry| entry.origin.blog_id.is_some() && entry.undesired_since.is_none();
-        let all = ledger.values().filter(had_site).count();
-        let still = ledger.iter().filter(|(name, entry)| {
-            had_site(entry) && (self.has(name, entry) || self.has_moved(name, entry, old_domain))
-        });
-        (still.count() * 100).checked_div(all).unwrap_or(0)
+        let (mut all, mut still) = (0_usize, 0);
+        for (name, entry) in ledger.iter() {
+            let entry = entry.entry();
+            if entry.origin.blog_id.is_some() && entry.undesired_since.is_none() {
+                all += 1;
+                let is_here = self.has(name, &entry) || self.has_moved(name, &entry, old_domain);
+                still += usize::from(is_here);
+            }
+        }
+        (still * 100).checked_div(all).unwrap_or(0)
     }
 
-    fn has(&self, name: &DomainName, entry: &Entry) -> bool {
+    fn has(&self, name: DomainRef<'_>, entry: &Entry) -> bool {
         // The twin of a mapped name is mapped without `www.`.
         let twin = name.as_str().strip_prefix("www.");
         let mut names = [Some(name.as_str()), twin].into_iter().flatten();
-        names.any(|name| self.names.get(name).copied() == entry.origin.blog_id)
+        names.any(|name| self.names.get(name).is_some_and(|site| *site == entry.origin.blog_id))
     }
 
-    fn has_moved(&self, name: &DomainName, entry: &Entry, old_domain: &str) -> bool {
+    fn has_moved(&self, name: DomainRef<'_>, entry: &Entry, old_domain: &str) -> bool {
         let below = name.as_str().strip_suffix(old_domain);
         let Some(below) = below.filter(|below| below.is_empty() || below.ends_with('.')) else {
             return false;

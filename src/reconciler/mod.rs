@@ -16,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
@@ -200,13 +201,23 @@ impl Reconciler {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<CycleOutcome, CycleError> {
         let now = self.clock.now();
-        let network = stop.until_drain(self.source.read()).await??;
+        // Both ends take their time: where the list is needed anyway, they are read together.
+        let read = async {
+            match self.list_is_due(now).await? {
+                true => {
+                    let (network, list) =
+                        join(self.source.read(), ask_for_list(&self.closte)).await;
+                    Ok::<_, CycleError>((network?, Some(list)))
+                }
+                false => Ok((self.source.read().await?, None)),
+            }
+        };
+        let mut listed_at = self.clock.machine_runs_for();
+        let (network, list) = stop.until_drain(read).await??;
         let decisions = self.decide_records(&network, now).await?;
-        let desired = self.rules.desired(&network);
-        let fingerprint = fingerprint(&desired, &network, &decisions);
+        let fingerprint = fingerprint(&network, &decisions);
         self.report_network(&network, now).await?;
-        if let Some(seen) = &self.seen
-            && self.is_unchanged_since(seen, fingerprint, now).await?
+        if list.is_none() && self.seen.as_ref().is_some_and(|seen| seen.fingerprint == fingerprint)
         {
             return Ok(CycleOutcome { found: Found::Unchanged, stopped_by: None });
         }
@@ -215,15 +226,23 @@ impl Reconciler {
         let invalid = invalid(&network);
         self.state.note_invalid(ledger_id, &invalid, now).await?;
         let records = self.create_records(&network, &decisions, stop, now).await?;
-        let listed_at = self.clock.machine_runs_for();
-        let list = stop.until_forced(ask_for_list(&self.closte)).await??;
+        let desired = self.rules.desired(&network);
+        drop(network);
+        let list = match list {
+            Some(list) => list?,
+            None => {
+                listed_at = self.clock.machine_runs_for();
+                stop.until_forced(ask_for_list(&self.closte)).await??
+            }
+        };
         let unparsed_elements = unparsed_elements(&list);
-        let current = Current { complete: list.is_complete(), names: list.names };
+        let current = Current { complete: list.is_complete(), names: list.names.sorted() };
 
         // If anything fails from here on, the next cycle reads the ledger again.
         let mut remembered = self.remember(ledger_id).await?;
         let ledger = &mut remembered.ledger;
         let plan = plan(&desired, &current, ledger, &self.rules.policy, now);
+        drop((desired, current));
         let mut report = CycleReport {
             invalid: invalid.iter().filter(|one| one.clostes_own().is_none()).count(),
             records: records.written,
@@ -233,15 +252,11 @@ impl Reconciler {
             ..CycleReport::of(&plan)
         };
         // Before the first call to Closte.
-        let events = events::of_changes(&plan.changes);
-        self.state.record(ledger_id, &plan.changes, &events, now).await?;
+        let events = events::of_changes(plan.adopted.len(), &plan.changes);
+        self.state.record(ledger_id, &plan.adopted, &plan.changes, &events, now).await?;
         let replan_at = plan.replan_at(now);
-        for change in plan.changes {
-            match change.entry {
-                Some(entry) => ledger.insert(change.name, entry),
-                None => ledger.remove(&change.name),
-            };
-        }
+        ledger.adopt(&plan.adopted, now);
+        ledger.change(plan.changes.into_iter().map(|change| (change.name, change.entry)).collect());
 
         let outage =
             self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
@@ -283,11 +298,11 @@ impl Reconciler {
         let ledger = match state {
             Some(state) => match Identity::of(&network, account, state).await?.ledger(&network)? {
                 Some(id) => state.load(id).await?,
-                None => Ledger::new(),
+                None => Ledger::default(),
             },
-            None => Ledger::new(),
+            None => Ledger::default(),
         };
-        let current = Current { complete: list.is_complete(), names: list.names };
+        let current = Current { complete: list.is_complete(), names: list.names.sorted() };
         let desired = rules.desired(&network);
         if let Some(state) = state {
             state.restore_clock(Loop::Cycles, &mut clock).await?;
@@ -303,18 +318,13 @@ impl Reconciler {
         Ok(Preview { now, plan, invalid, records, records_refused, unparsed_elements, network })
     }
 
-    /// Whether there is nothing to do that the last cycle did not do.
-    async fn is_unchanged_since(
-        &self,
-        seen: &LastSeen,
-        fingerprint: u64,
-        now: Timestamp,
-    ) -> Result<bool, StateError> {
-        Ok(seen.fingerprint == fingerprint
-            && seen.replan_at.is_none_or(|at| now < at)
-            && self.clock.machine_runs_for().saturating_sub(seen.listed_at)
-                < self.rules.list_interval
-            && seen.version == self.state.data_version().await?)
+    /// Whether Closte's list is needed even if the network is as the last cycle saw it.
+    async fn list_is_due(&self, now: Timestamp) -> Result<bool, StateError> {
+        let Some(seen) = &self.seen else { return Ok(true) };
+        let age = self.clock.machine_runs_for().saturating_sub(seen.listed_at);
+        Ok(seen.replan_at.is_some_and(|at| at <= now)
+            || age >= self.rules.list_interval
+            || seen.version != self.state.data_version().await?)
     }
 
     /// Those of these names that are neither desired nor managed.
@@ -327,9 +337,10 @@ impl Reconciler {
         let identity = Identity::of(&network, &self.account, &self.state).await?;
         let ledger = match identity.ledger(&network)? {
             Some(id) => self.state.load(id).await?,
-            None => Ledger::new(),
+            None => Ledger::default(),
         };
-        let is_known = |name: &&DomainName| desired.contains_key(name) || ledger.contains_key(name);
+        let is_known =
+            |name: &&DomainName| desired.contains(name.as_str()) || ledger.contains(name.as_str());
         Ok(names.iter().filter(|name| !is_known(name)).cloned().collect())
     }
 

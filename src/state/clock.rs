@@ -166,6 +166,7 @@ mod tests {
     use super::*;
     use crate::{
         ledger::{Attempt, Entry, Progress, RowRef},
+        names::NameMap,
         plan::LedgerChange,
         state::{Asked, LedgerId, MissingRecord},
     };
@@ -200,7 +201,10 @@ mod tests {
             transition: None,
         };
         let changes = [change("undesired.example", undesired), change("failed.example", failed)];
-        state.record(ledger, &changes, &EventBatch::default(), now).await.unwrap();
+        state
+            .record(ledger, &NameMap::default(), &changes, &EventBatch::default(), now)
+            .await
+            .unwrap();
         let missing = MissingRecord { state: String::new(), since: ago, reads: 1 };
         state.note_missing_records(1, &[(7, &missing)], &[]).await.unwrap();
         state.cycle_completed(ledger, &"", now).await.unwrap();
@@ -212,7 +216,7 @@ mod tests {
         /// waits.
         async fn waits(&self) -> [i64; 3] {
             let ledger = self.state.load(self.ledger).await.unwrap();
-            let entry = |name: &str| &ledger[&name.parse().unwrap()];
+            let entry = |name: &str| ledger.get(name).unwrap().entry();
             let Progress::Failed(attempt, _) = &entry("failed.example").progress else { panic!() };
             let notes = self.state.record_notes(1).await.unwrap();
             let now = self.clock.now();

@@ -1,27 +1,29 @@
 use std::{borrow::Cow, collections::HashMap, sync::atomic::Ordering};
 
-use futures_util::TryStreamExt;
 use jiff::{
     Timestamp,
     fmt::serde::timestamp::millisecond::{optional, required},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
     State, StateError,
     columns::{At, Kind, Text},
 };
 use crate::{
-    domain::DomainName,
+    domain::{self, DomainName, DomainRef},
     events::{Event, EventBatch},
-    ledger::{Attempt, Entry, Ledger, Progress, RowLocation, RowRef},
+    ledger::{Attempt, CompactRowRef, Entry, Ledger, LedgerBuilder, Progress, RowLocation, RowRef},
+    names::NameMap,
     plan::LedgerChange,
     secrets,
 };
 
 /// How many entries travel together.
 pub(super) const BATCH: usize = 2_000;
+/// How many rows one statement inserts.
+const ROWS: usize = 500;
 
 /// The ledger of one network and one Closte account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
@@ -179,27 +181,36 @@ impl State {
     /// # Errors
     /// Any [`StateError`]; [`StateError::Damaged`] when an entry makes no sense.
     pub async fn load(&self, id: LedgerId) -> Result<Ledger, StateError> {
-        // A row at a time through the driver would take several times as long.
-        let mut batches = with_columns!(
-            query_scalar,
-            "SELECT json_group_array(json_array(",
-            r#")) AS "batch!: String"
-               FROM (SELECT *, row_number() OVER () AS number FROM managed WHERE ledger_id = ?)
-               GROUP BY number / ?"#,
-            id,
-            BATCH as i64,
-        )
-        .fetch(&self.pool);
-        let mut ledger = Ledger::new();
-        while let Some(batch) = batches.try_next().await? {
+        let mut ledger = LedgerBuilder::default();
+        let mut last = String::new();
+        loop {
+            // A row at a time through the driver would take several times as long.
+            let batch = with_columns!(
+                query_scalar,
+                "SELECT json_group_array(json_array(",
+                r#")) AS "batch!: String" FROM (
+                       SELECT * FROM managed WHERE ledger_id = ? AND domain > ?
+                       ORDER BY domain LIMIT ?)"#,
+                id,
+                last,
+                BATCH as i64,
+            )
+            .fetch_one(&self.pool)
+            .await?;
             let lines: Vec<Line<'_>> = serde_json::from_str(&batch)
                 .map_err(|error| StateError::Damaged(format!("the ledger: {error}")))?;
+            let is_last = lines.len() < BATCH;
             for line in lines {
-                let (name, entry) = line.read().map_err(StateError::Damaged)?;
-                ledger.insert(name, entry);
+                last.replace_range(.., &line.domain);
+                let entry = line.entry().map_err(StateError::Damaged)?;
+                let name = domain::parse(last.as_bytes())
+                    .map_err(|error| StateError::Damaged(format!("{last:?}: {error}")))?;
+                ledger.push(name.name(), entry);
+            }
+            if is_last {
+                return Ok(ledger.build());
             }
         }
-        Ok(ledger)
     }
 
     /// Writes changes of the ledger and what there is to say of them, all or nothing, and logs what there
@@ -210,19 +221,22 @@ impl State {
     pub async fn record(
         &self,
         id: LedgerId,
+        adopted: &NameMap<CompactRowRef>,
         changes: &[LedgerChange],
         batch: &EventBatch,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        if changes.is_empty() && batch.is_empty() {
+        if adopted.is_empty() && changes.is_empty() && batch.is_empty() {
             return Ok(());
         }
         let mut recording = self.recording(batch, now).await?;
+        let mut names = adopted.iter();
+        while write_adopted(recording.connection(), id, names.by_ref().take(ROWS), now).await? {}
         for batch in changes.chunks(BATCH) {
             write_entries(recording.connection(), id, batch).await?;
         }
         recording.commit().await?;
-        if !changes.is_empty() {
+        if !(adopted.is_empty() && changes.is_empty()) {
             self.changes.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -311,6 +325,7 @@ fn label(network_id: i64, domain: &str) -> String {
 /// them apart or puts them together.
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
+    #[serde(borrow)]
     domain: Cow<'a, str>,
     row_id: Option<i64>,
     blog_id: Option<i64>,
@@ -324,6 +339,7 @@ struct Line<'a> {
     #[serde(with = "optional")]
     undesired_since: Option<Timestamp>,
     covered_by: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     progress: Cow<'a, str>,
     attempts: u32,
     #[serde(with = "optional")]
@@ -360,7 +376,7 @@ impl<'a> Line<'a> {
     }
 
     /// The entry again, or what is wrong with it.
-    fn read(self) -> Result<(DomainName, Entry), String> {
+    fn entry(self) -> Result<Entry, String> {
         let name = |text: Cow<'_, str>| -> Result<DomainName, String> {
             text.parse().map_err(|error| format!("{text:?}: {error}"))
         };
@@ -372,7 +388,7 @@ impl<'a> Line<'a> {
             self.error.as_deref(),
         )
         .map_err(|error| format!("the entry of {}: {error}", self.domain))?;
-        let entry = Entry {
+        Ok(Entry {
             origin: RowRef {
                 row_id: self.row_id,
                 blog_id: self.blog_id,
@@ -384,8 +400,7 @@ impl<'a> Line<'a> {
             undesired_since: self.undesired_since,
             covered_by: self.covered_by.map(name).transpose()?,
             progress,
-        };
-        Ok((name(self.domain)?, entry))
+        })
     }
 }
 
@@ -412,6 +427,32 @@ pub(super) fn progress(
         }
         other => return Err(format!("unknown progress {other:?}")),
     })
+}
+
+/// Writes names that are desired and listed, and that the ledger does not have. The result is whether
+/// there were any.
+async fn write_adopted(
+    connection: &mut SqliteConnection,
+    id: LedgerId,
+    names: impl Iterator<Item = (DomainRef<'_>, &CompactRowRef)>,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let mut names = names.peekable();
+    if names.peek().is_none() {
+        return Ok(false);
+    }
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO managed (ledger_id, domain, row_id, blog_id, row_modified, managed_since,
+             present_since, progress) ",
+    );
+    insert.push_values(names, |mut values, (name, origin)| {
+        let RowRef { row_id, blog_id, modified } = (*origin).into();
+        values.push_bind(id).push_bind(name.as_str());
+        values.push_bind(row_id).push_bind(blog_id).push_bind(modified);
+        values.push_bind(At(now)).push_bind(At(now)).push("'idle'");
+    });
+    insert.build().execute(connection).await?;
+    Ok(true)
 }
 
 async fn write_entries(

@@ -144,7 +144,7 @@ fn expected_entries(version: i64) -> Ledger {
     let attempt = |count| Attempt { count, next: at(9000) };
     let refused = Progress::Refused { at: at(5000), error: "never".to_owned() };
     let failed = Progress::Failed(attempt(2), "no".to_owned());
-    Ledger::from([
+    Ledger::from_iter([
         (
             name("idle.example"),
             Entry {
@@ -289,7 +289,11 @@ async fn ledgers_that_differed_in_case_only_become_one() {
         let [one] = &known[..] else { panic!("{version}: {known:?}") };
         let ledger = state.load(one.id).await.unwrap();
         assert_eq!(ledger.len(), 5, "{version}");
-        assert_eq!(ledger[&name("idle.example")].managed_since, at(1100), "the newest counts");
+        assert_eq!(
+            ledger.get("idle.example").unwrap().entry().managed_since,
+            at(1100),
+            "the newest counts"
+        );
         assert_eq!(state.ledgers(2, "key").await.unwrap().len(), 1, "{version}");
     }
 }

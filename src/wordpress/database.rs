@@ -2,15 +2,13 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::{
-    AssertSqlSafe, ColumnIndex, ConnectOptions, Connection as _, Database, Decode, Executor, MySql,
-    Row, Sqlite, SqliteConnection, sqlite::SqliteConnectOptions,
+    AssertSqlSafe, ConnectOptions, Connection as _, Executor, Row, SqliteConnection,
+    sqlite::SqliteConnectOptions,
 };
 
 use super::{
-    budget::{Budget, TooMuch},
-    error::DatabaseError,
-    location::Location,
-    mysql::MySqlConnection,
+    budget::Budget, error::DatabaseError, location::Location, mysql::MySqlConnection,
+    raw_row::RawRow,
 };
 
 /// A connection to the network's database for one read or write: opening one every few seconds costs
@@ -19,16 +17,6 @@ pub(super) enum Connection {
     /// Its relay enforces the budget.
     MySql(MySqlConnection),
     Sqlite(SqliteConnection, Budget),
-}
-
-/// The columns of every query, so that one function reads them all.
-pub(super) struct RawRow<'r> {
-    pub(super) id: i64,
-    pub(super) blog_id: i64,
-    /// Bytes: a value that is no text must not stop the rows after it.
-    pub(super) domain: &'r [u8],
-    pub(super) modified: Option<i64>,
-    pub(super) path: &'r [u8],
 }
 
 impl Connection {
@@ -88,21 +76,25 @@ impl Connection {
         mut take: impl FnMut(RawRow<'_>),
     ) -> Result<(), DatabaseError> {
         match self {
-            Self::MySql(connection) => {
-                let take = |row: RawRow<'_>| {
-                    take(row);
-                    Ok(())
-                };
-                let read = each::<MySql>(&mut connection.sqlx, sql, take).await;
-                read.map_err(|error| connection.reason(error))
-            }
+            Self::MySql(connection) => connection.each(sql, take).await,
             Self::Sqlite(connection, budget) => {
-                let take = |row: RawRow<'_>| {
+                let mut rows = connection.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
+                while let Some(row) = rows.try_next().await? {
+                    // Unchecked: values may be of other types than their columns.
+                    let bytes = |column: usize| -> sqlx::Result<&[u8]> {
+                        Ok(row.try_get_unchecked::<Option<&[u8]>, _>(column)?.unwrap_or_default())
+                    };
+                    let row = RawRow {
+                        id: row.try_get_unchecked(0)?,
+                        blog_id: row.try_get_unchecked(1)?,
+                        domain: bytes(2)?,
+                        extra: bytes(3)?,
+                        path: bytes(4)?,
+                    };
                     budget.take(row.domain.len() + row.path.len())?;
                     take(row);
-                    Ok(())
-                };
-                each::<Sqlite>(connection, sql, take).await
+                }
+                Ok(())
             }
         }
     }
@@ -132,15 +124,6 @@ impl Connection {
         }
     }
 
-    /// An SQL expression for a column in Unix seconds.
-    pub(super) fn unix_seconds(&self, column: &str) -> String {
-        match self {
-            // UNIX_TIMESTAMP depends on time zones. Zero dates become NULL.
-            Self::MySql(_) => format!("TIMESTAMPDIFF(SECOND, '1970-01-01', {column})"),
-            Self::Sqlite(..) => format!("CAST(strftime('%s', {column}) AS INTEGER)"),
-        }
-    }
-
     /// An SQL expression for the current time in UTC, as WordPress stores it.
     pub(super) fn now(&self) -> &'static str {
         match self {
@@ -156,31 +139,4 @@ impl Connection {
             Self::Sqlite(connection, _) => drop(connection.close().await),
         }
     }
-}
-
-async fn each<DB>(
-    connection: &mut DB::Connection,
-    sql: &str,
-    mut take: impl FnMut(RawRow<'_>) -> Result<(), TooMuch>,
-) -> Result<(), DatabaseError>
-where
-    DB: Database,
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    usize: ColumnIndex<DB::Row>,
-    for<'r> i64: Decode<'r, DB>,
-    for<'r> Option<i64>: Decode<'r, DB>,
-    for<'r> Option<&'r [u8]>: Decode<'r, DB>,
-{
-    let mut rows = connection.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
-    while let Some(row) = rows.try_next().await? {
-        // Unchecked: in SQLite and old schemas, values may be of other types than their columns.
-        take(RawRow {
-            id: row.try_get_unchecked(0)?,
-            blog_id: row.try_get_unchecked(1)?,
-            domain: row.try_get_unchecked::<Option<&[u8]>, _>(2)?.unwrap_or_default(),
-            modified: row.try_get_unchecked(3)?,
-            path: row.try_get_unchecked::<Option<&[u8]>, _>(4)?.unwrap_or_default(),
-        })?;
-    }
-    Ok(())
 }

@@ -93,6 +93,10 @@ pub(super) enum DatabaseError {
     MySql(#[from] MySqlError),
     #[error("{}", sqlx_reason(.0))]
     Sqlx(#[from] sqlx::Error),
+    #[error(
+        "a row has a value that is not of its column's type; check that this is the network's database"
+    )]
+    WrongType,
     #[error(transparent)]
     TooMuch(#[from] TooMuch),
 }
@@ -102,10 +106,7 @@ fn sqlx_reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => secrets::excerpt(error.message()),
         sqlx::Error::Io(error) => error.to_string(),
-        sqlx::Error::ColumnDecode { .. } => {
-            "a row has a value that is not of its column's type; check that this is the network's database"
-                .to_owned()
-        }
+        sqlx::Error::ColumnDecode { .. } => DatabaseError::WrongType.to_string(),
         _ => "the database sends no valid answer; check its own log".to_owned(),
     }
 }
@@ -128,7 +129,9 @@ impl DatabaseErrorKind {
         match error {
             DatabaseError::MySql(MySqlError::Io(_)) => Self::Unreachable,
             DatabaseError::MySql(MySqlError::Server { code, .. }) => Self::of_mysql(*code),
-            DatabaseError::MySql(_) | DatabaseError::TooMuch(_) => Self::Other,
+            DatabaseError::MySql(_) | DatabaseError::WrongType | DatabaseError::TooMuch(_) => {
+                Self::Other
+            }
             DatabaseError::Sqlx(error) => Self::of_sqlx(error),
         }
     }

@@ -16,14 +16,16 @@ mod location;
 mod mysql;
 mod php;
 mod plugin;
+mod raw_row;
 mod records;
 mod sites;
 mod source;
 mod wp_config_file;
 
 use crate::{
-    domain::{DomainName, InvalidDomain},
-    ledger::RowLocation,
+    domain::{DomainName, DomainRef, InvalidDomain},
+    ledger::{CompactRowRef, RowLocation, RowRef},
+    names::NameList,
 };
 
 pub use budget::MOST_ROWS;
@@ -55,14 +57,14 @@ pub struct Network {
     /// The domains of all networks of the installation and of their main sites, and
     /// `DOMAIN_CURRENT_SITE`.
     pub network_domains: Vec<DomainName>,
-    /// The valid rows of the domain table, ordered by id.
-    pub mappings: Vec<Mapping>,
+    /// The valid rows of the domain table, ordered by id: see [`Self::mappings`].
+    pub mapped: NameList<CompactRowRef>,
     pub sites_without_record: Vec<Site>,
     /// The number of sites without a record on the network's own domain, which never get one.
     pub on_own_domain: usize,
-    /// The ids and domains of the other sites of the installation (those with records, and those of other
-    /// networks) whose own domain is in no row of the domain table.
-    pub without_row: Vec<(i64, DomainName)>,
+    /// The own domains and ids of the other sites of the installation: those that have records, and those
+    /// of other networks.
+    pub other_sites: NameList<i64>,
     pub invalid: Vec<InvalidMapping>,
     /// The number of rows of the domain table, valid or not.
     pub rows: usize,
@@ -76,13 +78,23 @@ pub struct Network {
 }
 
 /// A row of the domain table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping<'a> {
     pub row_id: i64,
     pub blog_id: i64,
-    pub domain: DomainName,
+    pub domain: DomainRef<'a>,
     /// Unix seconds of the last write; none for NULL and zero dates.
     pub modified: Option<i64>,
+}
+
+impl Network {
+    /// The valid rows of the domain table, ordered by id.
+    pub fn mappings(&self) -> impl Iterator<Item = Mapping<'_>> + Clone {
+        self.mapped.iter().filter_map(|(domain, row)| {
+            let RowRef { row_id, blog_id, modified } = (*row).into();
+            Some(Mapping { row_id: row_id?, blog_id: blog_id?, domain, modified })
+        })
+    }
 }
 
 /// A value in a domain column that is no domain name.

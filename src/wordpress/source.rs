@@ -1,27 +1,25 @@
-use std::{
-    collections::{HashMap, HashSet},
-    panic::AssertUnwindSafe,
-    time::Duration,
-};
+use std::{collections::HashMap, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt as _;
+use jiff::{civil::DateTime, tz::Offset};
 use tokio::time::timeout;
 
 use super::{
-    CurrentSite, DatabaseUrl, InvalidMapping, Mapping, Network, PluginSettings, SourceError,
-    TablePrefix,
+    CurrentSite, DatabaseUrl, InvalidMapping, Network, PluginSettings, SourceError, TablePrefix,
     budget::{Budget, MOST_ROWS},
     choice::{Chosen, NetworkChoice},
-    database::{Connection, RawRow},
+    database::Connection,
     error::{DatabaseError, DatabaseErrorKind},
     forms::{self, BaseDomains},
     location::{Location, quoted},
     plugin::{self, closte_integration},
-    sites::{Blog, NetworkRow, SiteFacts, Sorted},
+    raw_row::RawRow,
+    sites::{Blog, NetworkRow, SiteFacts, SiteSorter, Sorted},
 };
 use crate::{
-    domain::{DomainName, InvalidDomain},
-    ledger::RowLocation,
+    domain::{self, InvalidDomain},
+    ledger::{CompactRowRef, RowLocation, RowRef},
+    names::NameList,
     secrets,
 };
 
@@ -158,8 +156,6 @@ impl Source {
         let integrations = self.network_option(connection, id, plugin::INTEGRATIONS).await;
         let bases = self.base_domains(connection, chosen).await;
         let mut table = self.domain_table(connection, chosen).await?;
-        // Sorted here: with 100,000 rows, a join on the server takes three times as long.
-        let blogs = self.blogs(connection).await?;
         let main_sites = self.main_sites(connection).await?;
         let facts = SiteFacts {
             network,
@@ -167,11 +163,11 @@ impl Source {
             current_site: &self.current_site,
             main_sites: &main_sites,
             bases: bases.as_ref().ok(),
-            mappings: &table.mappings,
+            mappings: &table.mapped,
             recorded: &table.recorded,
         };
-        let Sorted { sites_without_record, on_own_domain, without_row, invalid, network_domains } =
-            facts.sort_out(&blogs);
+        let Sorted { sites_without_record, on_own_domain, other_sites, invalid, network_domains } =
+            self.sites(connection, facts).await?;
         for (blog_id, value, reason) in invalid {
             table.reject(RowLocation::Site(blog_id), blog_id, &value, reason);
         }
@@ -180,10 +176,10 @@ impl Source {
             domain: network.domain.clone(),
             path: network.path.clone(),
             network_domains,
-            mappings: table.mappings,
+            mapped: table.mapped,
             sites_without_record,
             on_own_domain,
-            without_row,
+            other_sites,
             invalid: table.invalid,
             rows: table.rows,
             plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
@@ -199,29 +195,38 @@ impl Source {
         network: Chosen,
     ) -> Result<DomainTable, SourceError> {
         let table = self.plugin_table("domain_mappings", network);
-        let modified = connection.unix_seconds("date_modified");
-        let columns = format!("id, blog_id, domain, {modified}, NULL");
+        let columns = "id, blog_id, domain, date_modified, NULL";
         let mut read = DomainTable::default();
-        self.query(connection, &table, &columns, "ORDER BY id", |row| read.take(&row)).await?;
+        self.query(connection, &table, columns, "ORDER BY id", |row| read.take(&row)).await?;
+        read.recorded.sort_unstable();
+        read.recorded.dedup();
         Ok(read)
     }
 
     /// All sites of the installation.
-    async fn blogs(&self, connection: &mut Connection) -> Result<Vec<Blog>, SourceError> {
+    async fn sites(
+        &self,
+        connection: &mut Connection,
+        facts: SiteFacts<'_>,
+    ) -> Result<Sorted, SourceError> {
         let table = self.prefix.table("blogs");
-        let columns = format!("blog_id, site_id, domain, {}, path", is_gone(""));
-        let mut blogs = Vec::new();
+        let flags = "CONCAT_WS(',', archived, spam, deleted)";
+        let columns = format!("blog_id, site_id, domain, {flags}, path");
+        let mut sorter = SiteSorter::new(facts);
         let take = |row: RawRow<'_>| {
-            blogs.push(Blog {
+            sorter.push(Blog {
                 id: row.id,
                 network: row.blog_id,
-                domain: row.domain.into(),
-                path: row.path.into(),
-                is_gone: row.modified != Some(0),
+                domain: row.domain,
+                path: row.path,
+                is_gone: row
+                    .extra
+                    .split(|byte| *byte == b',')
+                    .any(|flag| !matches!(flag, b"" | b"0")),
             });
         };
         self.query(connection, &table, &columns, "ORDER BY blog_id", take).await?;
-        Ok(blogs)
+        Ok(sorter.finish())
     }
 
     /// The main site of each network for which WordPress has stored one.
@@ -409,23 +414,22 @@ impl Source {
 #[derive(Default)]
 struct DomainTable {
     rows: usize,
-    mappings: Vec<Mapping>,
+    mapped: NameList<CompactRowRef>,
     invalid: Vec<InvalidMapping>,
     /// The sites that have a row, valid or not.
-    recorded: HashSet<i64>,
+    recorded: Vec<i64>,
 }
 
 impl DomainTable {
     fn take(&mut self, row: &RawRow<'_>) {
         self.rows += 1;
-        self.recorded.insert(row.blog_id);
-        match DomainName::from_bytes(row.domain) {
-            Ok(domain) => self.mappings.push(Mapping {
-                row_id: row.id,
-                blog_id: row.blog_id,
-                domain,
-                modified: row.modified,
-            }),
+        self.recorded.push(row.blog_id);
+        match domain::parse(row.domain) {
+            Ok(domain) => {
+                let (row_id, blog_id) = (Some(row.id), Some(row.blog_id));
+                let origin = RowRef { row_id, blog_id, modified: unix_seconds(row.extra) };
+                self.mapped.push(domain.name(), origin.into());
+            }
             Err(reason) => self.reject(RowLocation::Row(row.id), row.blog_id, row.domain, reason),
         }
     }
@@ -434,6 +438,12 @@ impl DomainTable {
         let value = secrets::mask(&lossy(value)).chars().take(VALUE_KEPT).collect();
         self.invalid.push(InvalidMapping { origin, blog_id, value, reason });
     }
+}
+
+/// The Unix time of a date as WordPress stores it, in UTC; none for a zero date.
+fn unix_seconds(date: &[u8]) -> Option<i64> {
+    let date: DateTime = std::str::from_utf8(date).ok()?.parse().ok()?;
+    Some(Offset::UTC.to_timestamp(date).ok()?.as_second())
 }
 
 /// An SQL expression that is not 0 if a site is archived, spam or deleted. It compares texts: in old

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use closte_sync::{
-    closte::{Client, ClosteError, Redirect},
+    closte::{Client, ClosteError, List, Redirect},
     domain::DomainName,
     simulator::{Call, Fault, Shape, Simulator, Target},
 };
@@ -17,6 +17,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 const KEY: &str = "m4rker-key/with+odd=characters";
+
+fn names(list: &List) -> Vec<String> {
+    list.names.clone().sorted().iter().map(|(name, ())| name.to_string()).collect()
+}
 
 fn name(text: &str) -> DomainName {
     text.parse().unwrap()
@@ -40,7 +44,7 @@ async fn names_are_added_listed_and_removed() {
     assert_eq!(closte.domains(), ["*.wild.example", "shop.example"]);
     let list = client.list().await.unwrap();
     assert!(list.is_complete());
-    assert_eq!(list.names, [name("shop.example"), name("*.wild.example")].into());
+    assert_eq!(names(&list), ["*.wild.example", "shop.example"]);
     client.remove(&name("*.wild.example")).await.unwrap();
     assert_eq!(closte.domains(), ["shop.example"]);
     let flags: Vec<_> =
@@ -55,7 +59,7 @@ async fn lists_of_objects_are_understood_and_unparsed_elements_counted() {
     let client = client(&closte);
     closte.set_shape(Shape::Objects("hostname"));
     let list = client.list().await.unwrap();
-    assert_eq!(list.names, [name("a.example"), name("*.b.example")].into());
+    assert_eq!(names(&list), ["*.b.example", "a.example"]);
     closte.set_shape(Shape::With(vec![json!(7), json!({"id": 1})]));
     let list = client.list().await.unwrap();
     assert_eq!((list.names.len(), list.unparsed), (2, 2));
@@ -216,7 +220,7 @@ async fn a_redirect_is_followed_on_the_same_host_and_nowhere_else() {
         closte.fail(Target::Only(Call::Unknown), Fault::Redirect(list));
     };
     to(&closte);
-    assert_eq!(client.list().await.unwrap().names, [name("a.example")].into());
+    assert_eq!(names(&client.list().await.unwrap()), ["a.example"]);
     to(&elsewhere);
     let error = client.list().await.unwrap_err().to_string();
     assert!(error.contains("a redirect to port "), "{error}");
@@ -277,7 +281,10 @@ async fn a_redirect_to_a_login_page_is_told_and_changes_no_call_into_another() {
         closte.fail(Target::Only(call), Fault::Redirect("/login".to_owned()));
     }
     let error = client.list().await.unwrap_err().to_string();
-    assert!(error.contains("on the same host leads to a web page, such as a login page"), "{error}");
+    assert!(
+        error.contains("on the same host leads to a web page, such as a login page"),
+        "{error}"
+    );
     let error = client.add(&name("a.example")).await.unwrap_err();
     assert_eq!(error, ClosteError::Redirected { status: 302, why: Redirect::OtherPage });
     // As a GET without its fields, "Invalid or empty domain" would be said of no name at all.
@@ -299,9 +306,24 @@ async fn a_huge_retry_after_is_bounded_and_said_with_its_bound() {
 #[tokio::test]
 async fn an_answer_without_end_is_not_read_to_it() {
     let closte = Simulator::start(KEY).await.unwrap();
-    closte.fail(Target::Everything, Fault::Body("x".repeat((64 << 20) + 1)));
-    let error = client(&closte).list().await.unwrap_err().to_string();
-    assert!(error.contains("larger than 64 MiB"), "{error}");
+    let client = client(&closte);
+    let endless = "x".repeat(2 << 20);
+    for start in [r#"{"success": true, "domains": ["a.example", ""#, r#"{"other": ""#, "["] {
+        closte.heal();
+        closte.fail(Target::Everything, Fault::Body(format!("{start}{endless}")));
+        let error = client.list().await.unwrap_err().to_string();
+        let is_read = !start.starts_with('[');
+        assert_eq!(error.contains("a part of it is larger than 1024 KiB"), is_read, "{error}");
+        let error = client.add(&name("a.example")).await.unwrap_err().to_string();
+        assert!(error.contains("larger than 1 MiB"), "{error}");
+    }
+    // The limit is one of elements: together they may be larger.
+    let names: Vec<String> = (0..200_000).map(|number| format!("{number}.example")).collect();
+    let list = json!({"success": true, "domains": names}).to_string();
+    assert!(list.len() > 2 << 20);
+    closte.heal();
+    closte.fail(Target::Everything, Fault::Body(list));
+    assert_eq!(client.list().await.unwrap().names.len(), names.len());
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ fn wp_config(network: &Network, more: &str) -> String {
 }
 
 fn names(read: &Read) -> Vec<&str> {
-    read.mappings.iter().map(|mapping| mapping.domain.as_str()).collect()
+    read.mappings().map(|mapping| mapping.domain.as_str()).collect()
 }
 
 #[tokio::test]

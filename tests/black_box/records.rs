@@ -28,8 +28,8 @@ async fn network(more: &str) -> (Network, Simulator, Program) {
 /// The sites whose record was written.
 async fn recorded(network: &Network) -> Vec<(i64, String)> {
     let read = network.source(None).read().await.unwrap();
-    let rows = read.mappings.into_iter().filter(|row| row.blog_id != 99);
-    rows.map(|row| (row.blog_id, row.domain.into())).collect()
+    let rows = read.mappings().filter(|row| row.blog_id != 99);
+    rows.map(|row| (row.blog_id, row.domain.to_string())).collect()
 }
 
 /// Enough cycles to write a record, and one more.

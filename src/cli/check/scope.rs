@@ -63,7 +63,8 @@ impl Scope {
                 Ok(network) => {
                     if needs_names {
                         let desired = app.rules().desired(&network).names;
-                        scope.names = desired.into_keys().map(unrecorded).collect();
+                        scope.names =
+                            desired.iter().map(|(name, _)| unrecorded(name.to_name())).collect();
                     }
                     scope.own_domain = Some(network.domain);
                 }

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     app::Settings,
     clock::Clock,
-    domain::{CLOSTES_OWN, DomainName},
-    ledger::{Entry, Ledger},
+    domain::{CLOSTES_OWN, DomainName, DomainRef},
+    ledger::{EntryRef, Ledger},
     state::{CheckedDomain, FileLock, State},
 };
 
@@ -39,23 +39,26 @@ pub(super) async fn execute(
         return Ok(exit::OK);
     };
     let last_cycle = state.last_cycle().await?;
-    let (mut ledger, mut invalid, checked) = match last_cycle.ledger {
+    let (ledger, mut invalid, checked) = match last_cycle.ledger {
         Some(id) => {
             (state.load(id).await?, state.invalid(id).await?, state.desired(id, only).await?)
         }
-        None => (Ledger::new(), Vec::new(), Vec::new()),
+        None => (Ledger::default(), Vec::new(), Vec::new()),
     };
     if !only.is_empty() {
-        ledger.retain(|name, _| only.contains(name));
         invalid.clear();
     }
     let mut checked: HashMap<DomainName, CheckedDomain> =
         checked.into_iter().map(|one| (one.name.clone(), one)).collect();
-    let row = |(name, entry): (DomainName, Entry)| {
-        let checked = checked.remove(&name);
-        Row { name, entry, checked }
+    let row = |(name, entry): (DomainRef<'_>, EntryRef<'_>)| Row {
+        name: name.to_name(),
+        entry: entry.entry(),
+        checked: checked.remove(name.as_str()),
     };
-    let mut rows: Vec<Row> = ledger.into_iter().map(row).collect();
+    let is_meant =
+        |name: DomainRef<'_>| only.is_empty() || only.iter().any(|one| one.to_ref() == name);
+    let ledger = ledger.iter().filter(|(name, _)| is_meant(*name));
+    let mut rows: Vec<Row> = ledger.map(row).collect();
     rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
 
     let now = Clock::default().now();

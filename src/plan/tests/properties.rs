@@ -112,6 +112,80 @@ proptest! {
         prop_assert!(accounted >= case.desired.names.len());
     }
 
+    /// The plan goes through sorted names side by side. Name by name it decides as plain sets say, and as
+    /// it does where the name is alone with the wildcard that serves it or the name that it serves.
+    #[test]
+    fn many_names_are_decided_as_each_alone_is(case in any_case()) {
+        let case = case.with(|case| {
+            case.policy.allow_removals = true;
+            case.current.names.insert(name("filler.example"));
+        });
+        let whole = case.plan();
+        let Desired { names, inactive, .. } = &case.desired;
+        let all = names.keys().chain(inactive.keys()).chain(&case.current.names).chain(case.ledger.keys());
+        let all: HashSet<&DomainName> = all.collect();
+        let (mut desired, mut in_place, mut managed) = (0, 0, 0);
+        for one in all {
+            let decision = whole.decisions.iter().find(|(name, _)| name == one);
+            let decision = decision.map(|(_, decision)| decision);
+            let (is_listed, is_managed) =
+                (case.current.names.contains(one), case.ledger.contains_key(one));
+            let is_desired =
+                names.contains_key(one) || (inactive.contains_key(one) && is_managed);
+            desired += usize::from(is_desired);
+            in_place += usize::from(is_desired && is_listed);
+            let is_forgotten = |change: &LedgerChange| change.name == *one && change.entry.is_none();
+            managed += usize::from(is_desired || is_managed);
+            managed -= usize::from(whole.changes.iter().any(is_forgotten));
+            let is_right = match (is_desired, is_listed, is_managed) {
+                (true, true, _) | (false, false, _) => decision.is_none(),
+                (true, false, _) => matches!(
+                    decision,
+                    Some(
+                        Decision::Add(_)
+                            | Decision::Waiting { .. }
+                            | Decision::Unconfirmed { .. }
+                            | Decision::Missing
+                            | Decision::Covered { .. }
+                            | Decision::Refused { .. }
+                    )
+                ),
+                (false, true, true) => matches!(
+                    decision,
+                    Some(
+                        Decision::Remove { .. }
+                            | Decision::Held(_)
+                            | Decision::Waiting { .. }
+                            | Decision::Unconfirmed { .. }
+                    )
+                ),
+                (false, true, false) => decision == Some(&Decision::Unmanaged),
+            };
+            prop_assert!(is_right, "{one}: {decision:?}");
+            prop_assert_eq!(
+                whole.adopted.contains(one.as_str()), is_desired && is_listed && !is_managed
+            );
+
+            let alone = case.clone().with(|case| {
+                let is_kept = |other: &DomainName| {
+                    other == one
+                        || other.covering_wildcard().as_ref() == Some(one)
+                        || one.covering_wildcard().as_ref() == Some(other)
+                        || *other == name("filler.example")
+                };
+                case.desired.names.retain(|name, _| is_kept(name));
+                case.desired.inactive.retain(|name, _| is_kept(name));
+                case.current.names.retain(is_kept);
+                case.ledger.retain(|name, _| is_kept(name));
+            });
+            let of_alone = alone.of(one.as_str());
+            prop_assert_eq!(of_alone.as_ref(), decision, "{}", one);
+            let change = |plan: &Plan| plan.changes.iter().find(|change| change.name == *one).cloned();
+            prop_assert_eq!(change(&alone.plan()), change(&whole));
+        }
+        prop_assert_eq!((whole.desired, whole.in_place, whole.managed), (desired, in_place, managed));
+    }
+
     #[test]
     fn nothing_waits_for_longer_than_it_can(case in any_case(), ahead in -400_000_000i64..400_000_000) {
         let moved = |at: Timestamp| at + SignedDuration::from_secs(ahead);

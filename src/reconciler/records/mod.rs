@@ -177,7 +177,7 @@ impl Rules {
         if let Some((_, decision)) = of_sites.find(|(site, _)| site.domain == *asked) {
             return (*decision != RecordDecision::Write).then(|| decision.reason(network, now));
         }
-        if let Some(row) = network.mappings.iter().find(|row| row.domain == *asked) {
+        if let Some(row) = network.mappings().find(|row| row.domain == asked.to_ref()) {
             return Some(format!("the domain table has it, for site {}", row.blog_id));
         }
         if network.network_domains.contains(asked) {
@@ -275,7 +275,7 @@ impl Reconciler {
         let mut notes = self.state.record_notes(network.id).await?;
         // Records that were written before a crash, and not reported.
         let is_there = |(site, domain): &(i64, DomainName)| {
-            network.mappings.iter().any(|row| row.blog_id == *site && row.domain == *domain)
+            network.mappings().any(|row| row.blog_id == *site && row.domain == domain.to_ref())
         };
         let begun = notes.written.iter_mut().filter(|(_, written)| !written.is_sure);
         let found: Vec<_> = begun.filter(|(key, _)| is_there(key)).collect();

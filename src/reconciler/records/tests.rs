@@ -2,6 +2,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::names::NameList;
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
@@ -81,10 +82,10 @@ fn network(path: &str, record: Result<(), NoRecord>) -> Network {
         domain: "network.example".to_owned(),
         path: path.to_owned(),
         network_domains: Vec::new(),
-        mappings: Vec::new(),
+        mapped: NameList::new(),
         sites_without_record: vec![Site { blog_id: 2, domain, path: "/".to_owned(), record }],
         on_own_domain: 0,
-        without_row: Vec::new(),
+        other_sites: NameList::new(),
         invalid: Vec::new(),
         rows: 0,
         plugin: Ok(Default::default()),

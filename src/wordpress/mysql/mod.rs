@@ -18,7 +18,8 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use futures_util::TryStreamExt as _;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use tokio::{
     net::{TcpStream, UnixStream},
     time::timeout,
@@ -29,10 +30,11 @@ use error::MySqlError;
 pub use options::InvalidOption;
 pub(super) use options::{Address, Charset, DEFAULT_SOCKETS, MySqlOptions, SslMode};
 
-use super::{budget::Budget, error::DatabaseError};
+use super::{budget::Budget, error::DatabaseError, raw_row::RawRow};
 use greeting::Greeting;
 use login::Security;
-use wire::{Channel, Wire};
+use values::ProtocolReader;
+use wire::{Channel, Wire, split_packet};
 
 const TLS_LIMIT: Duration = Duration::from_secs(4);
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -49,6 +51,22 @@ pub(super) struct MySqlConnection {
 
 /// Why the relay has closed the connection, if it has.
 type RelayError = Arc<Mutex<Option<DatabaseError>>>;
+
+fn raw_row(packet: &[u8]) -> Result<RawRow<'_>, DatabaseError> {
+    let mut values = ProtocolReader::new(packet);
+    Ok(RawRow {
+        id: integer(values.text()?)?,
+        blog_id: integer(values.text()?)?,
+        domain: values.text()?.unwrap_or_default(),
+        extra: values.text()?.unwrap_or_default(),
+        path: values.text()?.unwrap_or_default(),
+    })
+}
+
+fn integer(text: Option<&[u8]>) -> Result<i64, DatabaseError> {
+    let text = text.and_then(|text| std::str::from_utf8(text).ok());
+    text.and_then(|text| text.parse().ok()).ok_or(DatabaseError::WrongType)
+}
 
 impl MySqlConnection {
     pub(super) async fn open(
@@ -82,6 +100,31 @@ impl MySqlConnection {
             Ok(_) => Ok(connection),
             Err(error) => Err(connection.reason(error)),
         }
+    }
+
+    /// Calls `take` with each row of a query.
+    pub(super) async fn each(
+        &mut self,
+        sql: &str,
+        take: impl FnMut(RawRow<'_>),
+    ) -> Result<(), DatabaseError> {
+        self.each_of_batches(sql, take).await.map_err(|error| self.reason(error))
+    }
+
+    async fn each_of_batches(
+        &mut self,
+        sql: &str,
+        mut take: impl FnMut(RawRow<'_>),
+    ) -> Result<(), DatabaseError> {
+        let mut batches = self.sqlx.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
+        while let Some(batch) = batches.try_next().await? {
+            let mut packets: &[u8] = batch.try_get_unchecked(0)?;
+            while let Some((packet, _, rest)) = split_packet(packets) {
+                take(raw_row(packet)?);
+                packets = rest;
+            }
+        }
+        Ok(())
     }
 
     /// The relay's error if there is one, as it is the cause of sqlx's.

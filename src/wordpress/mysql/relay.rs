@@ -1,7 +1,8 @@
 //! The relay between sqlx and the server. It passes on only packets of a valid form and size.
 //!
 //! sqlx connects to it over a socket without a file (Linux's abstract namespace), which only this
-//! process may use, without a password. Only statements of the text protocol are passed on.
+//! process may use, without a password. Only statements of the text protocol are passed on. Rows are
+//! passed on in batches of one value each: a row at a time, sqlx needs more time than the server.
 
 use std::{path::Path, process};
 
@@ -14,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::{
     MySqlError, greeting,
     values::{ProtocolReader, check_column},
-    wire::{Wire, is_error, server_error},
+    wire::{Wire, framed, is_error, server_error, split_packet},
 };
 use crate::wordpress::{budget::Budget, error::DatabaseError};
 
@@ -26,6 +27,11 @@ const MOST_COLUMNS: u64 = 16;
 const MORE_RESULTS: u64 = 0x0008;
 /// The protocol's OK packet, without details.
 const OK: [u8; 7] = [0; 7];
+/// The end of a list of columns or rows.
+const END: [u8; 5] = [0xfe, 0, 0, 0, 0];
+/// The description of a column of bytes: no names but the catalogue's, then the character set (none), the
+/// type (BLOB), and neither flags nor decimals.
+const BATCH_COLUMN: [u8; 22] = *b"\x03def\0\0\0\0\0\x0c\x3f\0\xff\xff\xff\0\xfc\0\0\0\0\0";
 
 /// Returns a connection of sqlx and its other end.
 pub(super) async fn connect() -> Result<(MySqlConnection, Wire), DatabaseError> {
@@ -97,33 +103,56 @@ async fn answer(
     server: &mut Wire,
     budget: &mut Budget,
 ) -> Result<(), DatabaseError> {
-    let Some(First::Columns(columns)) = pass(client, server, check_first).await? else {
-        return Ok(());
+    let columns = match receive(client, server, check_first).await? {
+        Some(First::Columns(columns)) => columns,
+        Some(First::Done(packet)) => return Ok(client.queue(&packet).await?),
+        None => return Ok(()),
     };
     for _ in 0..columns {
-        if pass(client, server, check_column).await?.is_none() {
+        if receive(client, server, check_column).await?.is_none() {
             return Ok(());
         }
     }
-    if pass(client, server, check_end).await?.is_none() {
+    if receive(client, server, check_end).await?.is_none() {
         return Ok(());
     }
+    for packet in [&[1], &BATCH_COLUMN[..], &END] {
+        client.queue(packet).await?;
+    }
     loop {
+        let (arrived, sequence) = server.arrived();
+        let rows = whole_rows(arrived, sequence, columns, budget)?;
+        queue_batch(client, arrived.get(..rows.bytes).unwrap_or_default()).await?;
+        server.skip_packets(rows.bytes, rows.next);
         let check = |packet: &[u8]| {
             if is_end(packet) {
                 return check_end(packet).map(|()| None);
             }
-            check_row(packet, columns).map(|()| Some(packet.len()))
+            check_row(packet, columns).map(|()| Some(framed(packet)))
         };
-        match pass(client, server, check).await? {
-            Some(Some(size)) => budget.take(size)?,
-            Some(None) | None => return Ok(()),
+        match receive(client, server, check).await? {
+            Some(Some(row)) => {
+                budget.take(row.len())?;
+                queue_batch(client, &row).await?;
+            }
+            Some(None) => return Ok(client.queue(&END).await?),
+            None => return Ok(()),
         }
     }
 }
 
-/// Checks one packet and passes it on. Returns none if it is an error, which ends an answer.
-async fn pass<T>(
+/// Queues rows, with the headers of their packets, as one value.
+async fn queue_batch(client: &mut Wire, rows: &[u8]) -> Result<(), MySqlError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // A value that begins with 0xfe would be the end of the rows for sqlx.
+    let [low, middle, high, ..] = rows.len().to_le_bytes();
+    client.queue(&[&[0xfd, low, middle, high], rows].concat()).await
+}
+
+/// Receives and checks one packet. Returns none if it is an error, which is passed on and ends an answer.
+async fn receive<T>(
     client: &mut Wire,
     server: &mut Wire,
     check: impl FnOnce(&[u8]) -> Result<T, MySqlError>,
@@ -133,9 +162,7 @@ async fn pass<T>(
     }
     let packet = server.receive().await?;
     if !is_error(packet) {
-        let checked = check(packet)?;
-        client.queue(packet).await?;
-        return Ok(Some(checked));
+        return check(packet).map(Some);
     }
     match server_error(packet)? {
         MySqlError::Server { code, message } => {
@@ -151,8 +178,8 @@ async fn pass<T>(
 
 /// The first packet of an answer.
 enum First {
-    /// Nothing follows.
-    Done,
+    /// Nothing follows this packet.
+    Done(Vec<u8>),
     /// That many columns follow.
     Columns(u64),
 }
@@ -163,7 +190,7 @@ fn check_first(packet: &[u8]) -> Result<First, MySqlError> {
         0 => {
             let (_rows, _id) = (values.number()?, values.number()?);
             check_status(values.integer(2)?)?;
-            Ok(First::Done)
+            Ok(First::Done(packet.to_vec()))
         }
         columns if columns <= MOST_COLUMNS && values.is_at_end() => Ok(First::Columns(columns)),
         _ => Err(MySqlError::Protocol("it sends more columns than it was asked for")),
@@ -189,6 +216,34 @@ fn check_status(status: u64) -> Result<(), MySqlError> {
         0 => Ok(()),
         _ => Err(MySqlError::Protocol("it sends more results than it was asked for")),
     }
+}
+
+/// Rows at the beginning of what has arrived.
+struct WholeRows {
+    bytes: usize,
+    /// The number of the packet after them.
+    next: u8,
+}
+
+/// Finds and checks the rows that have arrived whole. Everything else is left to [`receive`].
+fn whole_rows(
+    arrived: &[u8],
+    sequence: u8,
+    columns: u64,
+    budget: &mut Budget,
+) -> Result<WholeRows, DatabaseError> {
+    let mut rows = WholeRows { bytes: 0, next: sequence };
+    let mut packets = arrived;
+    while let Some((packet, number, rest)) = split_packet(packets) {
+        if number != rows.next || packet.is_empty() || is_error(packet) || is_end(packet) {
+            break;
+        }
+        check_row(packet, columns)?;
+        budget.take(packet.len())?;
+        rows = WholeRows { bytes: arrived.len() - rest.len(), next: number.wrapping_add(1) };
+        packets = rest;
+    }
+    Ok(rows)
 }
 
 fn check_row(packet: &[u8], columns: u64) -> Result<(), MySqlError> {

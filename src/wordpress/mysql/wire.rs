@@ -1,7 +1,10 @@
 //! Packets on a connection: <https://mariadb.com/kb/en/0-packet/>.
 
+use std::pin::Pin;
+
 use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter,
+    AsyncBufRead as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+    BufWriter,
 };
 
 use super::{MySqlError, values::ProtocolReader};
@@ -96,6 +99,17 @@ impl Wire {
         Ok(())
     }
 
+    /// What has arrived of the next packets, and the number of the first of them.
+    pub(super) fn arrived(&self) -> (&[u8], u8) {
+        (self.channel.buffer(), self.sequence)
+    }
+
+    /// Skips packets of [`Self::arrived`]. `next` is the number of the one after them.
+    pub(super) fn skip_packets(&mut self, bytes: usize, next: u8) {
+        Pin::new(&mut self.channel).consume(bytes);
+        self.sequence = next;
+    }
+
     pub(super) async fn flush(&mut self) -> Result<(), MySqlError> {
         Ok(self.channel.flush().await?)
     }
@@ -104,6 +118,20 @@ impl Wire {
         self.queue(payload).await?;
         self.flush().await
     }
+}
+
+/// The first packet of these bytes, its number, and what follows; none if it is not complete, or huge.
+pub(super) fn split_packet(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
+    let (&[low, middle, high, number], rest) = bytes.split_first_chunk()?;
+    let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
+    let (packet, rest) = rest.split_at_checked(length).filter(|_| length < CONTINUED)?;
+    Some((packet, number, rest))
+}
+
+/// A packet with a header, for [`split_packet`].
+pub(super) fn framed(packet: &[u8]) -> Vec<u8> {
+    let [low, middle, high, ..] = packet.len().to_le_bytes();
+    [&[low, middle, high, 0], packet].concat()
 }
 
 pub(super) fn is_error(packet: &[u8]) -> bool {

@@ -8,8 +8,12 @@ use std::collections::{HashMap, HashSet};
 use strum::IntoStaticStr;
 use thiserror::Error;
 
-use super::{Mapping, Network, forms::BaseDomains};
-use crate::domain::{DomainName, InvalidDomain};
+use super::{Network, forms::BaseDomains};
+use crate::{
+    domain::{self, DomainName, DomainRef, InvalidDomain},
+    ledger::CompactRowRef,
+    names::NameList,
+};
 
 /// The width of the domain table's column; that of the `blogs` table is wider.
 const LONGEST_RECORD: usize = 191;
@@ -120,13 +124,13 @@ pub(super) struct NetworkRow {
 }
 
 /// A row of the `blogs` table.
-#[derive(Debug, Clone)]
-pub(super) struct Blog {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blog<'a> {
     pub(super) id: i64,
     pub(super) network: i64,
     /// As stored: it may be no text.
-    pub(super) domain: Box<[u8]>,
-    pub(super) path: Box<[u8]>,
+    pub(super) domain: &'a [u8],
+    pub(super) path: &'a [u8],
     /// Archived, spam or deleted.
     pub(super) is_gone: bool,
 }
@@ -142,9 +146,9 @@ pub(super) struct SiteFacts<'a> {
     pub(super) main_sites: &'a HashMap<i64, i64>,
     /// None if they are not known.
     pub(super) bases: Option<&'a BaseDomains>,
-    pub(super) mappings: &'a [Mapping],
-    /// The sites that have a row, valid or not.
-    pub(super) recorded: &'a HashSet<i64>,
+    pub(super) mappings: &'a NameList<CompactRowRef>,
+    /// The sites that have a row, valid or not, in the order of their ids.
+    pub(super) recorded: &'a [i64],
 }
 
 #[derive(Debug, Default)]
@@ -152,92 +156,117 @@ pub(super) struct Sorted {
     pub(super) sites_without_record: Vec<Site>,
     /// The number of further sites without a record, on the network's own domain.
     pub(super) on_own_domain: usize,
-    /// See [`Network::without_row`].
-    pub(super) without_row: Vec<(i64, DomainName)>,
+    /// See [`Network::other_sites`].
+    pub(super) other_sites: NameList<i64>,
     pub(super) invalid: Vec<(i64, Box<[u8]>, InvalidDomain)>,
     pub(super) network_domains: Vec<DomainName>,
 }
 
-impl SiteFacts<'_> {
-    pub(super) fn sort_out(&self, blogs: &[Blog]) -> Sorted {
-        let names = self.own_domains().filter_map(|name| name.parse().ok());
-        let mut sorted = Sorted { network_domains: names.collect(), ..Sorted::default() };
-        let is_main = |blog: &&Blog| {
-            self.main_sites.get(&blog.network) == Some(&blog.id) || self.has_networks_address(blog)
-        };
-        let mains: HashSet<i64> = blogs.iter().filter(is_main).map(|blog| blog.id).collect();
-        let mut main_is_known = false;
-        for blog in blogs.iter().filter(|blog| mains.contains(&blog.id)) {
-            main_is_known |= blog.network == self.network.id && self.has_networks_address(blog);
-            sorted.network_domains.extend(DomainName::from_bytes(&blog.domain));
-        }
+/// Sorts sites as they are read.
+pub(super) struct SiteSorter<'a> {
+    facts: SiteFacts<'a>,
+    sorted: Sorted,
+    candidates: Vec<Candidate>,
+    main_is_known: bool,
+}
 
-        let mapped: HashSet<&DomainName> = self.mappings.iter().map(|row| &row.domain).collect();
-        let mut candidates = Vec::new();
-        for blog in blogs {
-            if blog.network != self.network.id || self.recorded.contains(&blog.id) {
-                let name = DomainName::from_bytes(&blog.domain).ok();
-                let is_own = blog.domain.eq_ignore_ascii_case(self.network.domain.as_bytes());
-                let name = name.filter(|name| !is_own && !mapped.contains(name));
-                sorted.without_row.extend(name.map(|name| (blog.id, name)));
-                continue;
-            }
-            if blog.domain.eq_ignore_ascii_case(self.network.domain.as_bytes()) {
-                sorted.on_own_domain += 1;
-                continue;
-            }
-            match DomainName::from_bytes(&blog.domain) {
-                Ok(domain) => candidates.push((blog, domain)),
-                Err(_) if blog.is_gone => {}
-                Err(reason) => sorted.invalid.push((blog.id, blog.domain.clone(), reason)),
-            }
+/// A site of the network that has no row, and is not on the network's own domain.
+struct Candidate {
+    blog_id: i64,
+    domain: DomainName,
+    path: String,
+    is_gone: bool,
+    is_main: bool,
+    /// Whether the domain table can hold its domain.
+    fits: bool,
+}
+
+impl<'a> SiteSorter<'a> {
+    pub(super) fn new(facts: SiteFacts<'a>) -> Self {
+        let network_domains = facts.own_domains().filter_map(|name| name.parse().ok()).collect();
+        let sorted = Sorted { network_domains, ..Sorted::default() };
+        Self { facts, sorted, candidates: Vec::new(), main_is_known: false }
+    }
+
+    pub(super) fn push(&mut self, blog: Blog<'_>) {
+        let Self { facts, sorted, .. } = self;
+        let domain = domain::parse(blog.domain);
+        let is_at_its_networks = facts.has_networks_address(&blog);
+        let is_main = is_at_its_networks || facts.main_sites.get(&blog.network) == Some(&blog.id);
+        let is_of_network = blog.network == facts.network.id;
+        self.main_is_known |= is_of_network && is_at_its_networks;
+        if let (true, Ok(domain)) = (is_main, &domain) {
+            sorted.network_domains.push(domain.name().to_name());
         }
+        let is_own = blog.domain.eq_ignore_ascii_case(facts.network.domain.as_bytes());
+        let needs_record = is_of_network && facts.recorded.binary_search(&blog.id).is_err();
+        match domain {
+            _ if is_own => sorted.on_own_domain += usize::from(needs_record),
+            Ok(domain) if needs_record => self.candidates.push(Candidate {
+                blog_id: blog.id,
+                domain: domain.name().to_name(),
+                path: String::from_utf8_lossy(blog.path).into_owned(),
+                is_gone: blog.is_gone,
+                is_main,
+                fits: fits_a_record(blog.domain, domain.name()),
+            }),
+            Ok(domain) => sorted.other_sites.push(domain.name(), blog.id),
+            Err(_) if blog.is_gone || !needs_record => {}
+            Err(reason) => sorted.invalid.push((blog.id, blog.domain.into(), reason)),
+        }
+    }
+
+    pub(super) fn finish(self) -> Sorted {
+        let Self { facts, mut sorted, candidates, main_is_known } = self;
         if candidates.is_empty() {
             return sorted;
         }
-        let holders = Holders::of(&candidates, blogs, self.mappings);
+        let holders = Holders::of(&candidates, &sorted.other_sites, facts.mappings);
         // One that is no domain name, such as `localhost`, is compared as text.
         let as_name = |text: &str| text.parse::<DomainName>().map(String::from);
-        let own = self.own_domains().map(|text| as_name(text).unwrap_or(text.to_lowercase()));
+        let own = facts.own_domains().map(|text| as_name(text).unwrap_or(text.to_lowercase()));
         let own: HashSet<String> = own.map(|name| bare(&name).to_owned()).collect();
-        let evaluate = |(blog, domain): &(&Blog, DomainName)| {
-            Err(if blog.is_gone {
+        let evaluate = |site: &Candidate| {
+            Err(if site.is_gone {
                 NoRecord::Gone
-            } else if own.contains(bare(domain.as_str())) {
+            } else if own.contains(bare(site.domain.as_str())) {
                 NoRecord::NetworkDomain
-            } else if mains.contains(&blog.id) {
+            } else if site.is_main {
                 NoRecord::MainSite
-            } else if !is_same_path(&blog.path, self.network.path.as_bytes()) {
+            } else if !is_same_path(site.path.as_bytes(), facts.network.path.as_bytes()) {
                 NoRecord::OtherPath
             } else {
-                return self.evaluate_domain(blog, domain, holders.get(domain), main_is_known);
+                return facts.evaluate_domain(site, holders.get(&site.domain), main_is_known);
             })
         };
         let records: Vec<_> = candidates.iter().map(evaluate).collect();
-        let site = |((blog, domain), record): ((&Blog, DomainName), _)| {
-            let path = String::from_utf8_lossy(&blog.path).into_owned();
-            Site { blog_id: blog.id, domain, path, record }
+        let site = |(Candidate { blog_id, domain, path, .. }, record)| Site {
+            blog_id,
+            domain,
+            path,
+            record,
         };
         sorted.sites_without_record = candidates.into_iter().zip(records).map(site).collect();
         sorted
     }
+}
 
+impl SiteFacts<'_> {
     fn evaluate_domain(
         &self,
-        blog: &Blog,
-        domain: &DomainName,
+        site: &Candidate,
         held: Held,
         main_is_known: bool,
     ) -> Result<(), NoRecord> {
         let reason = if held.sites > 1 {
             NoRecord::SharedDomain
-        } else if self.bases.is_some_and(|bases| bases.contains(bare(domain.as_str()))) {
+        } else if self.bases.is_some_and(|bases| bases.contains(bare(site.domain.as_str()))) {
             NoRecord::BaseDomain
         } else if held.rows > 0 {
             NoRecord::HasRowElsewhere
         } else if held.twins > 0 {
             NoRecord::TwinElsewhere
-        } else if !fits_a_record(&blog.domain, domain) {
+        } else if !site.fits {
             NoRecord::DoesNotFit
         } else if !main_is_known {
             NoRecord::MainSiteUnknown
@@ -252,14 +281,14 @@ impl SiteFacts<'_> {
     }
 
     /// Whether a site has the domain and the path of its network.
-    fn has_networks_address(&self, blog: &Blog) -> bool {
-        let domain = bare_bytes(&blog.domain);
+    fn has_networks_address(&self, blog: &Blog<'_>) -> bool {
+        let domain = bare_bytes(blog.domain);
         let is_there = |name: &str| bare_bytes(name.as_bytes()).eq_ignore_ascii_case(domain);
         let found = self.networks.binary_search_by_key(&blog.network, |network| network.id);
         found.ok().and_then(|index| self.networks.get(index)).is_some_and(|network| {
             let is_current =
                 || network.id == self.network.id && self.current_site_name().is_some_and(is_there);
-            is_same_path(&blog.path, network.path.as_bytes())
+            is_same_path(blog.path, network.path.as_bytes())
                 && (is_there(&network.domain) || is_current())
         })
     }
@@ -290,20 +319,24 @@ struct Held {
 struct Holders<'a>(HashMap<&'a str, [Held; 2]>);
 
 impl<'a> Holders<'a> {
-    fn of(candidates: &'a [(&Blog, DomainName)], blogs: &[Blog], mappings: &[Mapping]) -> Self {
-        let names =
-            candidates.iter().map(|(_, domain)| (bare(domain.as_str()), Default::default()));
-        let mut holders = Self(names.collect());
-        for name in blogs.iter().filter_map(|blog| DomainName::from_bytes(&blog.domain).ok()) {
-            holders.count(&name, |held| held.sites += 1);
+    fn of(
+        candidates: &'a [Candidate],
+        others: &'a NameList<i64>,
+        mappings: &NameList<CompactRowRef>,
+    ) -> Self {
+        let names = candidates.iter().map(|site| site.domain.to_ref());
+        let mut holders =
+            Self(names.clone().map(|name| (bare(name.as_str()), Default::default())).collect());
+        for name in names.chain(others.iter().map(|(name, _)| name)) {
+            holders.count(name, |held| held.sites += 1);
         }
-        for mapping in mappings {
-            holders.count(&mapping.domain, |held| held.rows += 1);
+        for (name, _) in mappings.iter() {
+            holders.count(name, |held| held.rows += 1);
         }
         holders
     }
 
-    fn count(&mut self, name: &DomainName, add: impl Fn(&mut Held)) {
+    fn count(&mut self, name: DomainRef<'_>, add: impl Fn(&mut Held)) {
         if let Some([without, with]) = self.0.get_mut(bare(name.as_str())) {
             let (same, twin) = if has_www(name) { (with, without) } else { (without, with) };
             add(same);
@@ -313,7 +346,7 @@ impl<'a> Holders<'a> {
 
     fn get(&self, name: &DomainName) -> Held {
         let [without, with] = self.0.get(bare(name.as_str())).copied().unwrap_or_default();
-        if has_www(name) { with } else { without }
+        if has_www(name.to_ref()) { with } else { without }
     }
 }
 
@@ -329,7 +362,7 @@ fn bare_bytes(name: &[u8]) -> &[u8] {
     }
 }
 
-fn has_www(name: &DomainName) -> bool {
+fn has_www(name: DomainRef<'_>) -> bool {
     name.as_str().starts_with("www.")
 }
 
@@ -344,7 +377,7 @@ fn without_slashes(path: &[u8]) -> &[u8] {
 }
 
 /// Whether the plugin accepts the domain as it is stored: no wildcard, and not too long.
-fn fits_a_record(stored: &[u8], domain: &DomainName) -> bool {
+fn fits_a_record(stored: &[u8], domain: DomainRef<'_>) -> bool {
     let last = domain.as_str().rsplit('.').next().unwrap_or_default();
     stored.eq_ignore_ascii_case(domain.as_str().as_bytes())
         && !domain.is_wildcard()
