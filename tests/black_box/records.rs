@@ -366,7 +366,7 @@ async fn a_crash_between_the_note_and_the_record_writes_no_second_record() {
     cycles(&program).await;
     assert_eq!(recorded(&network).await, []);
     let plan = program.run(&["plan"]).await;
-    assert!(plan.out.contains("its writing was begun"), "{plan:?}");
+    assert!(plan.out.contains("writing it was begun"), "{plan:?}");
     // It was written nevertheless, which is reported once.
     network
         .sql("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (5, 'alpha.network.example')")
