@@ -133,7 +133,7 @@ impl Scheduler {
 
     /// Records what was seen, and finds out what to look at next.
     async fn step(&mut self, work: &mut Work, stop: &CancellationToken) -> Result<(), StateError> {
-        self.state.attend().await?;
+        self.state.check_file().await?;
         self.follow_the_clock(work).await?;
         self.record(work).await?;
         let Some(ledger) = self.sync_schedule().await? else {

@@ -152,16 +152,10 @@ impl Client {
     }
 
     /// Adds a name. Harmless if it is there already.
-    ///
-    /// # Errors
-    /// Any [`ClosteError`].
     pub async fn add(&self, name: &DomainName) -> Result<(), ClosteError> {
         self.counted("add", self.change("adddomainalias", name).await)
     }
 
-    ///
-    /// # Errors
-    /// Any [`ClosteError`].
     pub async fn remove(&self, name: &DomainName) -> Result<(), ClosteError> {
         self.counted("remove", self.change("deletedomainalias", name).await)
     }

@@ -241,7 +241,7 @@ async fn unbroken(cycle: impl Future<Output = CycleOutcome>) -> CycleOutcome {
 
 /// Makes sure that the state database and the lock beside it are still those at their names.
 async fn hold(state: &State, lock: &FileLock) -> Result<(), StateError> {
-    state.attend().await?;
+    state.check_file().await?;
     lock.keep(state)
 }
 

@@ -281,9 +281,6 @@ impl Reconciler {
     }
 
     /// What a cycle would do. It changes nothing. Without a state, there is no ledger yet.
-    ///
-    /// # Errors
-    /// Any [`CycleError`].
     pub async fn preview(
         source: &Source,
         closte: &closte::Client,
@@ -328,9 +325,6 @@ impl Reconciler {
     }
 
     /// Those of these names that are neither desired nor managed.
-    ///
-    /// # Errors
-    /// Any [`CycleError`].
     pub async fn unknown_names(&self, names: &[DomainName]) -> Result<Vec<DomainName>, CycleError> {
         let network = self.source.read().await?;
         let desired = self.rules.desired(&network).names;

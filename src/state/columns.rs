@@ -1,5 +1,4 @@
-//! What the columns of the state database become in Rust. A value that makes no sense is an error, never a
-//! default.
+//! The Rust types of columns of the state database. An invalid value is an error, never a default.
 
 use std::time::Duration;
 
@@ -17,23 +16,23 @@ use crate::{domain::DomainName, ledger::RowLocation};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At(pub(super) Timestamp);
 
-/// A point in time, as in RFC 3339.
+/// A point in time, by RFC 3339.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment(pub(super) Timestamp);
 
-/// Which of the network's tables something stands in: makes a location of its id there.
+/// A table of the network: makes a location of an id in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind(pub(super) fn(i64) -> RowLocation);
 
-/// A text that is there, though its column may be NULL.
+/// A text that must not be NULL, though its column may be.
 #[derive(Debug, Clone)]
 pub(super) struct Text(pub(super) String);
 
-/// A length of time, in milliseconds.
+/// A duration in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Millis(pub(super) Duration);
 
-/// A value that is kept as another one that SQLite knows.
+/// Reads types from the types that SQLite has.
 macro_rules! kept_as {
     ($kept:ty, $($name:ident = |$value:ident| $read:expr,)*) => {$(
         impl Type<Sqlite> for $name {
@@ -44,7 +43,7 @@ macro_rules! kept_as {
 
         impl Decode<'_, Sqlite> for $name {
             fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
-                // SQLite makes an empty text or 0 of it.
+                // SQLite would read it as an empty text or 0.
                 if value.is_null() {
                     return Err("a value is missing".into());
                 }

@@ -1,5 +1,3 @@
-//! `[state]`
-
 use std::{path::PathBuf, str::FromStr};
 
 use crate::settings::{Layers, Reader};
@@ -7,12 +5,10 @@ use crate::settings::{Layers, Reader};
 /// `[state]`
 #[derive(Debug, Clone)]
 pub struct StateConfig {
-    /// The file of `url`.
     pub path: PathBuf,
 }
 
 impl StateConfig {
-    /// Reads the section.
     pub fn read(reader: &mut Reader, layers: &Layers) -> Option<Self> {
         let mut section = reader.section("state");
         let path = match section.optional("url")? {
@@ -23,9 +19,9 @@ impl StateConfig {
         Some(Self { path })
     }
 
-    /// What it is whatever is wrong with other settings. Where it is wrong itself, it is the default.
+    /// Reads the section though other settings are wrong. If it is wrong itself, it is the default.
     pub fn read_alone(layers: &Layers) -> Self {
-        // Where a file is broken, what is beside it still counts.
+        // If a file cannot be read, the environment and arguments still count.
         let without_files = || {
             let (environment, overrides) = (layers.environment.clone(), layers.overrides.clone());
             Layers { environment, overrides, ..Layers::default() }.read()
@@ -44,7 +40,7 @@ impl FromStr for StateUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let path = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         match path {
-            // An address of another make may hold a password, and would be shown as a path.
+            // The address of another database may contain a password, and would be shown as a path.
             Some(path) if !path.is_empty() && !path.contains("://") => {
                 Ok(Self(PathBuf::from(path)))
             }

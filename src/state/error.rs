@@ -2,79 +2,70 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Why the state database cannot be used. Nothing was changed in it. As with [`std::io::Error`], whoever
-/// named the file says which one it is.
+/// Why the state database cannot be used. Nothing was changed in it. As with [`std::io::Error`], the
+/// caller adds the path.
 #[derive(Debug, Error)]
 pub enum StateError {
-    /// Its folder cannot be made.
-    #[error("cannot make the folder {} for the state database ({source}); make it, or set state.url", folder.display())]
-    NoFolder {
-        /// The folder.
-        folder: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It cannot be opened: what SQLite or the system said.
+    #[error("cannot create the folder {} for the state database ({source}); create it, or set state.url", folder.display())]
+    NoFolder { folder: PathBuf, source: io::Error },
+    /// With the message of SQLite or the system.
     #[error(
         "cannot open the state database ({0}); check that this user may read and write it and its folder (root may), or set state.url"
     )]
     NotWritable(String),
-    /// It is no SQLite database, no longer one, or holds what makes no sense.
+    /// It is no SQLite database, or contains invalid values.
     #[error(
-        "the state database is damaged ({0}); restore it from a backup, or move it away to begin anew: what is at Closte then counts as unmanaged unless it is desired"
+        "the state database is damaged ({0}); restore it from a backup, or move it away to start with a new one, in which names at Closte are unmanaged unless they are desired"
     )]
     Damaged(String),
-    /// A newer version of this program wrote it.
     #[error(
         "the state database was written by a newer version of closte-sync; install that version"
     )]
     Newer,
-    /// An older version of this program wrote it, and it is open for reading only.
+    /// It is open for reading only, and its schema is older.
     #[error(
         "the state database was written by an older version of closte-sync; `closte-sync run` or `apply` brings it up to date"
     )]
     Older,
-    /// A daemon uses it: its process, as it noted it.
+    /// With the process that the daemon noted.
     #[error("another closte-sync daemon{} runs with the state database; stop it first, or give this one a state.url of its own", process(.0))]
     DaemonRuns(Option<u32>),
-    /// Another process held it for too long.
+    /// Another process has locked it for longer than SQLite waits.
     #[error(
         "another process keeps the state database locked: another closte-sync, or a backup of the file? Try again, or stop it"
     )]
     Locked,
-    /// There is no room for more: what SQLite said.
-    #[error("the disk with the state database is full ({0}): make room there")]
+    /// With SQLite's message.
+    #[error("the disk with the state database is full ({0}): free some space on it")]
     Full(String),
-    /// The system could not read or write it.
+    /// An I/O error.
     #[error(
         "the state database cannot be read or written ({detail}, SQLite's code {code}): is the disk full or broken, or a limit reached?"
     )]
     Disk {
-        /// What SQLite said.
         detail: String,
-        /// SQLite's extended result code, which says in what it failed.
+        /// SQLite's extended result code.
         code: i32,
     },
-    /// It has another name as well.
+    /// It has a hard link.
     #[error(
-        "the state database has a second name (a hard link), by which another daemon could take it for its own; remove one of them (find / -samefile finds both)"
+        "the state database has a second name (a hard link), under which another daemon could use it; remove one of them (find / -samefile finds both)"
     )]
     SecondName,
-    /// It is no longer there, and could not be written anew: why not.
+    /// With the reason why it could not be restored.
     #[error("the state database was deleted ({0})")]
     Deleted(String),
-    /// Another file is at its name.
+    /// Another file is at its path.
     #[error(
         "the state database was replaced while the daemon ran; restart the daemon, which then works with the file that is there now"
     )]
     Replaced,
-    /// Anything else that SQLite says.
     #[error("the state database cannot be used: {0}")]
     Other(String),
 }
 
 impl StateError {
-    /// Whether [`State::attend`](super::State::attend) reports it.
+    /// Whether [`State::check_file`](super::State::check_file) reports it.
     pub fn is_reported(&self) -> bool {
         matches!(self, Self::Deleted(_) | Self::Replaced)
     }

@@ -10,44 +10,38 @@ use crate::{
     secrets,
 };
 
-/// For so many days on which cycles were completed events are kept, and for today.
+/// For how many days with completed cycles events are kept, besides today.
 const DAYS_KEPT: i64 = 30;
 
-/// An event as it was written down.
+/// A recorded event.
 #[derive(Debug, Clone, Serialize)]
 pub struct Recorded {
-    /// Grows with time.
+    /// Later events have greater ones.
     #[serde(skip)]
     pub id: i64,
-    /// When it happened.
     pub at: Timestamp,
     /// `ERROR`, `WARN` or `INFO`.
     pub level: String,
     /// Its stable name.
     pub event: String,
-    /// The domain that it is about.
     pub domain: Option<String>,
-    /// Its other fields.
+    /// The other fields.
     #[serde(flatten)]
     pub detail: Map<String, Value>,
 }
 
-/// How the cycles go.
+/// The last completed cycle, and the failure of a later one.
 #[derive(Debug, Clone, Default)]
 pub struct LastCycle {
-    /// The ledger of the last cycle that was completed.
     pub ledger: Option<LedgerId>,
-    /// When that ended.
     pub completed_at: Option<Timestamp>,
-    /// Its figures, a JSON object.
+    /// Its [report](crate::reconciler::CycleReport), a JSON object.
     pub summary: Option<String>,
-    /// Why the newest cycle was broken off, and when, if it was.
     pub failure: Option<(Timestamp, String)>,
 }
 
-/// Drops the events of the days that are too long ago.
 async fn drop_old(connection: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<()> {
-    // Today gets a new number: the days are in the order of the events.
+    // Today gets a new id, so that ids are in the order of the events.
     sqlx::query!(
         "INSERT OR REPLACE INTO event_day (day, last_event)
          SELECT ?, coalesce(max(id), 0) FROM event",
@@ -67,7 +61,7 @@ async fn drop_old(connection: &mut SqliteConnection, now: Timestamp) -> sqlx::Re
     Ok(())
 }
 
-/// An older version wrote texts of a database down as they were.
+/// Masks events of older versions, which recorded texts of a database unmasked.
 fn masked(mut detail: Map<String, Value>) -> Map<String, Value> {
     for value in detail.values_mut() {
         if let Value::String(text) = value {
@@ -78,7 +72,7 @@ fn masked(mut detail: Map<String, Value>) -> Map<String, Value> {
 }
 
 impl State {
-    /// Begins to write facts that these events tell of.
+    /// Begins a transaction that writes facts and the events that report them.
     pub(super) async fn recording<'a>(
         &'a self,
         batch: &'a EventBatch,
@@ -87,10 +81,7 @@ impl State {
         Ok(self.recorder.begin(&self.pool, batch, now).await?)
     }
 
-    /// Writes down what happened, and logs it, whatever becomes of the writing.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records events, and logs them even if that fails.
     pub async fn emit(&self, batch: &EventBatch, now: Timestamp) -> Result<(), StateError> {
         if batch.is_empty() {
             return Ok(());
@@ -98,10 +89,7 @@ impl State {
         Ok(self.recording(batch, now).await?.commit().await?)
     }
 
-    /// Notes that a cycle was completed, and drops the events that are too old.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records a completed cycle, and deletes events that are too old.
     pub async fn cycle_completed(
         &self,
         ledger: LedgerId,
@@ -122,11 +110,7 @@ impl State {
         Ok(transaction.commit().await?)
     }
 
-    /// Notes that a cycle was broken off and what there is to say of it, all or nothing; and logs that,
-    /// whatever becomes of the writing.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records a failed cycle with its events.
     pub async fn cycle_failed(
         &self,
         error: &str,
@@ -145,10 +129,6 @@ impl State {
         Ok(recording.commit().await?)
     }
 
-    /// How the cycles go.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
     pub async fn last_cycle(&self) -> Result<LastCycle, StateError> {
         let cycle = sqlx::query!(
             r#"SELECT ledger_id AS "ledger_id: LedgerId", completed_at AS "completed_at: At", summary,
@@ -165,16 +145,13 @@ impl State {
     }
 
     /// Up to `most` events, oldest first: the newest of all, or those after the event `after`.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
     pub async fn events(
         &self,
         domain: Option<&DomainName>,
         after: Option<i64>,
         most: u32,
     ) -> Result<Vec<Recorded>, StateError> {
-        // The newest come first where there is no `after`: they are what is asked for.
+        // Without `after`, the newest come first.
         let order = if after.is_some() { 1 } else { -1 };
         let rows = sqlx::query!(
             r#"SELECT id, at AS "at: At", level, name, domain, detail FROM event
@@ -295,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_recorded_is_logged_but_for_what_something_else_stands_for() {
+    async fn recorded_events_are_logged_except_those_that_a_summary_stands_for() {
         let (_folder, state, _) = state().await;
         let (log, _guard) = Log::start();
         state.emit(&batch(), Timestamp::now()).await.unwrap();
@@ -305,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_recorded_is_logged_once_and_recorded_when_it_can() {
+    async fn events_that_cannot_be_recorded_are_logged_once_and_recorded_later() {
         let (_folder, state, mut other) = state().await;
         let (log, _guard) = Log::start();
         other.execute(FAIL).await.unwrap();
@@ -315,7 +292,7 @@ mod tests {
         assert_eq!(log.take(), ["ledger.started"], "it is not repeated at every cycle");
         assert_eq!(state.ledgers(1, "key").await.unwrap(), []);
         state.emit(&batch(), Timestamp::now()).await.unwrap_err();
-        assert_eq!(log.take().len(), 3, "nothing else stands for it now");
+        assert_eq!(log.take().len(), 3, "no summary is recorded");
 
         other.execute("DROP TRIGGER fail").await.unwrap();
         state.begin_ledger(1, "agency.example", "key", Timestamp::now()).await.unwrap();
@@ -327,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_given_up_in_the_middle_of_writing_is_logged() {
+    async fn events_whose_recording_is_cancelled_are_logged() {
         let (_folder, state, mut other) = state().await;
         let (log, _guard) = Log::start();
         other.execute("BEGIN IMMEDIATE").await.unwrap();

@@ -20,7 +20,7 @@ use crate::{
     secrets,
 };
 
-/// How many entries travel together.
+/// How many entries one statement reads or writes.
 pub(super) const BATCH: usize = 2_000;
 /// How many rows one statement inserts.
 const ROWS: usize = 500;
@@ -30,10 +30,8 @@ const ROWS: usize = 500;
 #[sqlx(transparent)]
 pub struct LedgerId(i64);
 
-/// A ledger of a network's id and an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
-    /// The ledger.
     pub id: LedgerId,
     /// The network's domain, in lower case.
     pub domain: String,
@@ -43,23 +41,20 @@ pub struct Known {
 /// Closte's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidRow {
-    /// Where it stands.
     pub origin: RowLocation,
-    /// The site.
     pub blog_id: i64,
-    /// What stands there.
     pub value: String,
     /// Why it is not sent.
     pub reason: String,
 }
 
 impl InvalidRow {
-    /// The name, where it is one after all, but one of Closte's own.
+    /// The name, if it is one of Closte's own.
     pub fn clostes_own(&self) -> Option<DomainName> {
         self.value.parse().ok().filter(DomainName::is_clostes_own)
     }
 
-    /// The screen where it is corrected.
+    /// The screen of WordPress in which it is corrected.
     pub fn screen(&self) -> &'static str {
         match self.origin {
             RowLocation::Row(_) => "Network Admin > Ultimate Multisite > Domains",
@@ -80,8 +75,8 @@ impl InvalidRow {
     }
 }
 
-/// A query with the columns of `managed` between two parts of it, in the order of [`Line`]. The table's key
-/// is `ledger_id` besides.
+/// A query with the columns of `managed` except `ledger_id` between two parts of it, in the order of
+/// [`Line`].
 macro_rules! with_columns {
     ($query:ident, $before:literal, $after:literal, $($arg:expr),* $(,)?) => {
         sqlx::$query!(
@@ -95,11 +90,8 @@ macro_rules! with_columns {
 }
 
 impl State {
-    /// The ledgers of the networks with this id and of this account, the oldest first. They belong to
-    /// different networks, or to one whose domain has changed.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// The ledgers of this network id and account, the oldest first: of different networks, or of one
+    /// whose domain has changed.
     pub async fn ledgers(&self, network_id: i64, account: &str) -> Result<Vec<Known>, StateError> {
         let known = sqlx::query!(
             r#"SELECT id AS "id!: LedgerId", domain AS "domain!: Text" FROM ledger
@@ -111,11 +103,7 @@ impl State {
         Ok(known.fetch_all(&self.pool).await?)
     }
 
-    /// Begins a ledger of a network and an account, and tells that. The network's domain is in lower
-    /// case.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// `domain` is in lower case.
     pub async fn begin_ledger(
         &self,
         network_id: i64,
@@ -123,7 +111,7 @@ impl State {
         account: &str,
         now: Timestamp,
     ) -> Result<LedgerId, StateError> {
-        // By ledgers of other accounts, and of other networks with this id.
+        // In ledgers of other accounts, and of other networks with this id.
         let left_behind = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!: u64" FROM managed JOIN ledger ON ledger.id = ledger_id
                WHERE network_id = ?"#,
@@ -132,8 +120,8 @@ impl State {
         .fetch_one(&self.pool)
         .await?;
         let network = label(network_id, domain);
-        let told = secrets::mask(&network);
-        let batch = EventBatch::of([Event::LedgerStarted { network: told, left_behind }]);
+        let masked = secrets::mask(&network);
+        let batch = EventBatch::of([Event::LedgerStarted { network: masked, left_behind }]);
         let mut recording = self.recording(&batch, now).await?;
         let id = sqlx::query_scalar!(
             r#"INSERT INTO ledger (network, network_id, domain, account, started_at)
@@ -150,10 +138,7 @@ impl State {
         Ok(id)
     }
 
-    /// The network of a ledger has another domain now, in lower case: notes and tells that.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records that the network of a ledger has another domain now, in lower case.
     pub async fn rename_network(
         &self,
         known: &Known,
@@ -162,8 +147,8 @@ impl State {
         now: Timestamp,
     ) -> Result<(), StateError> {
         let (from, to) = (label(network_id, &known.domain), label(network_id, domain));
-        let [from, told] = [&from, &to].map(|label| secrets::mask(label));
-        let batch = EventBatch::of([Event::NetworkRenamed { from, to: told }]);
+        let [from, masked] = [&from, &to].map(|label| secrets::mask(label));
+        let batch = EventBatch::of([Event::NetworkRenamed { from, to: masked }]);
         let mut recording = self.recording(&batch, now).await?;
         sqlx::query!(
             "UPDATE ledger SET network = ?, domain = ? WHERE id = ?",
@@ -176,15 +161,11 @@ impl State {
         Ok(recording.commit().await?)
     }
 
-    /// Every managed name.
-    ///
-    /// # Errors
-    /// Any [`StateError`]; [`StateError::Damaged`] when an entry makes no sense.
     pub async fn load(&self, id: LedgerId) -> Result<Ledger, StateError> {
         let mut ledger = LedgerBuilder::default();
         let mut last = String::new();
         loop {
-            // A row at a time through the driver would take several times as long.
+            // Reading single rows through the driver takes several times as long.
             let batch = with_columns!(
                 query_scalar,
                 "SELECT json_group_array(json_array(",
@@ -213,11 +194,8 @@ impl State {
         }
     }
 
-    /// Writes changes of the ledger and what there is to say of them, all or nothing, and logs what there
-    /// is to say, whatever becomes of that.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Writes changes of the ledger with their events in one transaction. The events are logged even if
+    /// it fails.
     pub async fn record(
         &self,
         id: LedgerId,
@@ -242,10 +220,7 @@ impl State {
         Ok(())
     }
 
-    /// What was invalid when it was noted last: rows, then sites, by their numbers.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// The recorded invalid rows, then sites, by id.
     pub async fn invalid(&self, id: LedgerId) -> Result<Vec<InvalidRow>, StateError> {
         let invalid = sqlx::query!(
             r#"SELECT kind AS "kind: Kind", id, blog_id, value, reason FROM invalid_row
@@ -261,10 +236,7 @@ impl State {
         Ok(invalid.fetch_all(&self.pool).await?)
     }
 
-    /// Notes what is invalid now, and tells what was not invalid, or not in this way, before.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records what is invalid now, and reports what is new.
     pub async fn note_invalid(
         &self,
         id: LedgerId,
@@ -316,13 +288,11 @@ impl State {
     }
 }
 
-/// How a network is called.
 fn label(network_id: i64, domain: &str) -> String {
     format!("{domain} ({network_id})")
 }
 
-/// An entry on its way in or out: thousands of them travel in one JSON text, in which SQLite takes
-/// them apart or puts them together.
+/// An entry in the JSON text that SQLite reads or writes many of them in.
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
     #[serde(borrow)]
@@ -375,7 +345,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The entry again, or what is wrong with it.
+    /// The error says what is wrong with the columns.
     fn entry(self) -> Result<Entry, String> {
         let name = |text: Cow<'_, str>| -> Result<DomainName, String> {
             text.parse().map_err(|error| format!("{text:?}: {error}"))
@@ -404,7 +374,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// How the call for a name stands, or why the columns make no sense.
+/// The error says what is wrong with the columns.
 pub(super) fn progress(
     word: &str,
     attempts: u32,
@@ -496,7 +466,7 @@ async fn write_entries(
     Ok(())
 }
 
-/// These plain structs always become JSON.
+/// Serialising a plain struct does not fail.
 pub(super) fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

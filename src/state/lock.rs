@@ -9,14 +9,13 @@ use std::{
 
 use super::{
     State, StateError, not_writable,
-    place::{FileId, canonical},
+    place::{Fate, FileId, canonical},
 };
 
-/// An advisory lock on a file beside the state database. The system drops it with the process,
-/// however that ends.
+/// An advisory lock on a file beside the state database. The system releases it when the process ends.
 #[derive(Debug)]
 pub struct FileLock {
-    /// The state database.
+    /// The path of the state database.
     state: PathBuf,
     held: Mutex<Held>,
 }
@@ -24,43 +23,32 @@ pub struct FileLock {
 #[derive(Debug)]
 struct Held {
     file: File,
-    /// The database that the file says the daemon works with.
+    /// The database that is written in the file.
     noted: Option<FileId>,
 }
 
-/// A daemon that runs with a state database.
+/// A daemon that uses a state database.
 #[derive(Debug, Clone, Copy)]
 pub struct RunningDaemon {
-    /// When it showed last that it is alive.
+    /// Of [`FileLock::beat`].
     pub last_beat: SystemTime,
-    /// Whether the database that it works with is at its name; as far as it noted that.
-    pub file: TheFile,
-}
-
-/// What is at the name of the database that a daemon works with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TheFile {
-    /// That database.
-    InPlace,
-    /// Nothing.
-    Deleted,
-    /// Another file.
-    Replaced,
+    /// [`Fate::InPlace`] if it is not known.
+    pub file: Fate,
 }
 
 impl RunningDaemon {
-    /// What is wrong with the database at this path, with which it runs.
+    /// What is wrong with its database, which has this path.
     pub fn trouble(&self, path: &Path) -> Option<String> {
         let path = path.display();
         match self.file {
-            TheFile::InPlace => None,
-            TheFile::Deleted => Some(format!(
-                "the state database {path} was deleted: the daemon writes it anew, unless its log says \
-                 why it cannot; do not restart it before"
+            Fate::InPlace => None,
+            Fate::Deleted => Some(format!(
+                "the state database {path} was deleted: the daemon restores it, unless its log says why \
+                 it cannot; do not restart it before that"
             )),
-            TheFile::Replaced => Some(format!(
-                "the state database {path} was replaced while the daemon runs, which does nothing any \
-                 more: restart it"
+            Fate::Replaced => Some(format!(
+                "the state database {path} was replaced, and the daemon does nothing any more: restart \
+                 the daemon"
             )),
         }
     }
@@ -74,10 +62,10 @@ impl FileLock {
         Ok(Self { state: state.to_owned(), held: Mutex::new(held) })
     }
 
-    /// Makes sure that the locked file is still the one at its name, and locks that if it is not.
+    /// Locks the lock file again if it was deleted or replaced.
     ///
     /// # Errors
-    /// [`StateError::DaemonRuns`] where another daemon was quicker.
+    /// [`StateError::DaemonRuns`] if another daemon has locked it.
     pub fn keep(&self, state: &State) -> Result<(), StateError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let ours = FileId::of(&held.file.metadata().map_err(not_writable)?);
@@ -92,19 +80,13 @@ impl FileLock {
         Ok(())
     }
 
-    /// Shows that whoever holds it is alive: [`FileLock::daemon`].
-    ///
-    /// # Errors
-    /// What the system says, where the file is another user's.
+    /// Shows [`FileLock::daemon`] that the process is alive.
     pub fn beat(&self) -> io::Result<()> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.file.set_modified(SystemTime::now())
     }
 
-    /// The daemon with this state database; none where no daemon runs. Nothing is made to find out.
-    ///
-    /// # Errors
-    /// What the system says, where this user may not look.
+    /// The daemon that uses this state database. Creates no file.
     pub fn daemon(state: &Path) -> io::Result<Option<RunningDaemon>> {
         let open = || {
             let state = canonical(state)?;
@@ -120,13 +102,13 @@ impl FileLock {
         }
         let last_beat = file.metadata()?.modified()?;
         let mut text = String::new();
-        // A daemon that could not write into it says nothing of its database.
+        // It is empty if the daemon could not write to it.
         let _ = file.read_to_string(&mut text);
         let file = match (noted_database(&text), FileId::at(&state)?) {
-            (None, _) => TheFile::InPlace,
-            (Some(_), None) => TheFile::Deleted,
-            (noted, found) if noted == found => TheFile::InPlace,
-            _ => TheFile::Replaced,
+            (None, _) => Fate::InPlace,
+            (Some(_), None) => Fate::Deleted,
+            (noted, found) if noted == found => Fate::InPlace,
+            _ => Fate::Replaced,
         };
         Ok(Some(RunningDaemon { last_beat, file }))
     }
@@ -149,8 +131,8 @@ impl FileLock {
 }
 
 impl Held {
-    /// Writes down whose lock it is, and with which database. That is a courtesy: the file may be
-    /// somebody else's, and the lock holds all the same.
+    /// Writes the process and its database to the file, which may belong to another user. The lock holds
+    /// even if that fails.
     fn note(&mut self) {
         let file = &mut self.file;
         let mut write = || {
@@ -177,7 +159,7 @@ fn lock_daemons_file(state: &Path) -> Result<File, StateError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
-            // The number is a courtesy: without it the message is as true.
+            // The message names the process if it can be read.
             let _ = file.read_to_string(&mut text);
             let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
             Err(StateError::DaemonRuns(pid))
@@ -193,8 +175,7 @@ fn path(state: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Opens the lock file, or makes it. One that another user made can only be read, which is enough
-/// to lock it.
+/// Opens or creates a lock file. One of another user can only be read, which is enough to lock it.
 fn open(state: &Path, suffix: &str) -> Result<File, StateError> {
     let path = path(state, suffix);
     OpenOptions::new()

@@ -1,5 +1,4 @@
-//! What is remembered over a restart: the ledger, attempts, invalid rows and events, in one
-//! SQLite file. Its schema is in `migrations/`.
+//! The state database: one SQLite file, whose schema is in `migrations/`.
 
 mod certificates;
 mod clock;
@@ -41,6 +40,7 @@ pub use error::StateError;
 pub use events::{LastCycle, Recorded};
 pub use ledger::{InvalidRow, Known, LedgerId};
 pub use lock::{FileLock, RunningDaemon};
+pub use place::Fate;
 use place::{Place, is_sound};
 pub use records::{MissingRecord, RecordNotes, Written};
 pub use status::{CheckedDomain, NetworkInfo, StatusUpdate};
@@ -53,18 +53,15 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 pub struct State {
     pool: SqlitePool,
     path: PathBuf,
-    /// How often this process changed a ledger.
+    /// How often this process has changed a ledger.
     changes: Arc<AtomicU64>,
     recorder: Arc<Recorder>,
     place: Arc<Place>,
 }
 
 impl State {
-    /// Opens the file, makes it where there is none, and brings its schema up to date.
-    ///
-    /// # Errors
-    /// Any [`StateError`]: a file that is damaged, not writable or from a newer version is never
-    /// replaced.
+    /// Opens or creates the file, and migrates its schema. A file that is damaged, not writable or from a
+    /// newer version is never replaced.
     pub async fn open(path: &Path) -> Result<Self, StateError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
@@ -73,26 +70,23 @@ impl State {
         let path = &place::canonical(path).map_err(not_writable)?;
         check_name(path)?;
         if !path.exists() && FileLock::daemon(path).is_ok_and(|daemon| daemon.is_some()) {
-            let detail = "the daemon that runs with it writes it anew: try again";
+            let detail = "the daemon that uses it restores it: try again";
             return Err(StateError::Deleted(detail.to_owned()));
         }
         let options = options(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // What is written before a call to Closte must outlast a power cut during it.
+            // What is written before a call to Closte must survive a power cut during it.
             .synchronous(SqliteSynchronous::Full);
         let state = Self::connect(path, options.clone()).await?;
-        // From now on a file that is not there is one that was deleted.
+        // From now on, a missing file was deleted.
         state.pool.set_connect_options(options.create_if_missing(false));
         MIGRATIONS.run(&state.pool).await?;
         state.check_writable().await?;
         Ok(state)
     }
 
-    /// Opens the file for reading only; none when there is no such file.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Opens the file for reading only; none if there is no such file.
     pub async fn open_existing(path: &Path) -> Result<Option<Self>, StateError> {
         match path.try_exists() {
             Ok(true) => {}
@@ -101,8 +95,8 @@ impl State {
         }
         check_name(path)?;
         let state = match Self::connect(path, options(path).read_only(true)).await {
-            // Somebody else's file at rest: SQLite would make its helper files even to read, unless
-            // it is told that nothing changes.
+            // SQLite creates helper files even to read, which a file of another user may not allow, unless
+            // it knows that nothing changes.
             Err(StateError::NotWritable(_)) => {
                 Self::connect(path, options(path).immutable(true)).await?
             }
@@ -124,11 +118,10 @@ impl State {
     async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<Self, StateError> {
         let place = Arc::new(Place::default());
         let pool = SqlitePoolOptions::new()
-            // One writer is all that SQLite has; a second connection would only wait for it. It stays
-            // the same one, so that it can tell when another process has written.
+            // SQLite has one writer at a time, so a second connection would only wait. It stays open,
+            // because only the same connection can tell when another process has written.
             .max_connections(1)
             .idle_timeout(None)
-            // Waiting for it is no news.
             .acquire_slow_threshold(Duration::MAX)
             .max_lifetime(None)
             .after_connect({
@@ -136,7 +129,7 @@ impl State {
                 move |connection, _| {
                     let (place, path) = (place.clone(), path.clone());
                     Box::pin(async move {
-                        // It is opened by the first read. What is wrong with it shows in others.
+                        // The first read opens the file. Its errors show in later reads.
                         let _ = sqlx::query("PRAGMA schema_version").execute(connection).await;
                         place.note_connection(&path)
                     })
@@ -157,66 +150,56 @@ impl State {
         if verdict == "ok" { Ok(state) } else { Err(StateError::Damaged(verdict)) }
     }
 
-    /// Finds a read-only file now rather than in the middle of a cycle.
+    /// Detects a read-only file before a cycle.
     async fn check_writable(&self) -> Result<(), StateError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query!("UPDATE last_cycle SET id = id").execute(&mut *transaction).await?;
         Ok(transaction.rollback().await?)
     }
 
-    /// Makes this process the only daemon on the file, until the lock is dropped.
+    /// Makes this process the only daemon on the file until the lock is dropped.
     ///
     /// # Errors
-    /// [`StateError::DaemonRuns`] when there is one already.
+    /// [`StateError::DaemonRuns`] if there is one already.
     pub fn lock_for_daemon(&self) -> Result<FileLock, StateError> {
         FileLock::for_daemon(&self.path, self.place.database())
     }
 
-    /// The file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether a daemon runs with the file.
+    /// Whether a daemon uses the file.
     pub fn has_daemon(&self) -> bool {
         FileLock::daemon(&self.path).is_ok_and(|daemon| daemon.is_some())
     }
 
-    /// Waits until no other process is in the middle of a cycle on the file, and keeps others out
-    /// until the lock is dropped.
-    ///
-    /// # Errors
-    /// [`StateError::NotWritable`] when the lock file cannot be made.
+    /// Waits until no other process runs a cycle on the file, and locks them out until the lock is
+    /// dropped.
     pub async fn lock_for_cycle(&self) -> Result<FileLock, StateError> {
         FileLock::for_cycle(&self.path).await
     }
 
     /// A number that changes whenever another process writes to the file, and only then.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
     pub async fn data_version(&self) -> Result<i64, StateError> {
         // https://sqlite.org/pragma.html#pragma_data_version
         let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.pool).await?;
-        // That of one connection says nothing to another.
+        // Versions of different connections cannot be compared.
         Ok((i64::from(self.place.connections()) << 32) + version)
     }
 
     /// A number that changes whenever a ledger may have changed, in this process or another.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
     pub async fn ledger_version(&self) -> Result<(i64, u64), StateError> {
         Ok((self.data_version().await?, self.changes.load(Ordering::Relaxed)))
     }
 
-    /// Closes the file, so that nothing is left in its write-ahead log.
+    /// Closes the file and empties its write-ahead log.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-/// A file with two names has two locks, and SQLite would write two logs beside it.
+/// A file with two paths has two lock files, and SQLite would write two logs beside it.
 fn check_name(path: &Path) -> Result<(), StateError> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() && found.nlink() > 1 => Err(StateError::SecondName),
@@ -232,7 +215,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(Duration::from_secs(10))
-        // Elsewhere there may be no folder that can be written, as in a container.
+        // There may be no writable folder for temporary files, as in a container.
         .pragma("temp_store", "memory")
         .disable_statement_logging()
 }

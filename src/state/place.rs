@@ -1,9 +1,8 @@
-//! Which file the state database is, whatever becomes of its name.
+//! Detects that the file of the state database was deleted or replaced.
 //!
-//! SQLite goes on with a file that has lost its name, and nobody else sees what it writes there. So the
-//! name is compared with the file before every cycle and every step of the checks. Between that and the
-//! next time, a cycle may write into a file without a name: that is not lost where the file was deleted,
-//! and is where it was replaced.
+//! SQLite goes on writing to a file that no longer has a path, and no other process sees it. So the file
+//! at the path is compared with the open one before every cycle and every step of the checks. What is
+//! written in between is lost if the file was replaced, but not if it was deleted.
 
 use std::{
     fs::{self, File},
@@ -23,7 +22,7 @@ use crate::{
     events::{Event, EventBatch},
 };
 
-/// What stands behind the name of a file, whatever else has that name later.
+/// Identifies a file independently of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileId {
     pub(super) device: u64,
@@ -31,7 +30,7 @@ pub(super) struct FileId {
 }
 
 impl FileId {
-    /// What has this name now.
+    /// The file at a path.
     pub(super) fn at(path: &Path) -> io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(found) => Ok(Some(Self::of(&found))),
@@ -45,14 +44,14 @@ impl FileId {
     }
 }
 
-/// The files beside the database that SQLite has by their names.
+/// The files beside the database that SQLite finds by their path.
 const HELPERS: [&str; 2] = ["-wal", "-shm"];
 
-/// The files that this process has open, and what was told of their fate.
+/// The files that this process has open.
 #[derive(Debug, Default)]
 pub(super) struct Place {
     files: Mutex<Files>,
-    /// Held by the loop that looks after the file: what it found is told before another one looks.
+    /// Held by the loop that examines the file, until it has reported the result.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -60,20 +59,20 @@ pub(super) struct Place {
 struct Files {
     database: Option<FileId>,
     helpers: [Option<FileId>; 2],
-    /// How many connections there were.
+    /// How many were opened.
     connections: u32,
     fate: Fate,
     conditions: Conditions,
 }
 
-/// What became of the file.
+/// What has happened to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Fate {
+pub enum Fate {
     #[default]
     InPlace,
-    /// Deleted, and not written anew yet.
+    /// Not restored yet.
     Deleted,
-    /// For good: what is at its name belongs to somebody else.
+    /// The file at its path is left alone.
     Replaced,
 }
 
@@ -82,18 +81,18 @@ impl Place {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The database that this process works with.
+    /// The database that this process has open.
     pub(super) fn database(&self) -> Option<FileId> {
         self.files().database
     }
 
-    /// How many connections there were, the open one included.
+    /// How many connections were opened.
     pub(super) fn connections(&self) -> u32 {
         self.files().connections
     }
 
-    /// Notes the files that a new connection has opened. A connection that has got another database
-    /// than those before it must not be used.
+    /// Notes the files that a new connection has opened. It must not be used if the database is not the
+    /// one of earlier connections.
     pub(super) fn note_connection(&self, path: &Path) -> sqlx::Result<()> {
         let found = FileId::at(path)?;
         let mut files = self.files();
@@ -106,8 +105,8 @@ impl Place {
         Ok(())
     }
 
-    /// Takes the names of our own helper files away: SQLite would take them for those of whatever
-    /// database is at the name now. Those of others stay, and are the error.
+    /// Deletes the helper files of this process, which SQLite would use for the database at the path now.
+    /// Those of others stay, and are an error.
     fn remove_helpers(&self, path: &Path) -> io::Result<()> {
         for (suffix, ours) in HELPERS.iter().zip(self.files().helpers) {
             let helper = beside(path, suffix);
@@ -115,8 +114,8 @@ impl Place {
                 None => {}
                 found if found == ours => fs::remove_file(&helper)?,
                 Some(_) => {
-                    let unmanaged = format!("{} is another database's", helper.display());
-                    return Err(io::Error::other(unmanaged));
+                    let error = format!("{} belongs to another database", helper.display());
+                    return Err(io::Error::other(error));
                 }
             }
         }
@@ -125,36 +124,34 @@ impl Place {
 }
 
 impl State {
-    /// Makes sure that the file is still the one at its name. One that was deleted is written anew from
-    /// the file that is still open. Of what is wrong is told when it begins, at growing intervals, and
-    /// when it ends.
+    /// Checks that the open file is still at its path, and restores it if it was deleted. Reports what is
+    /// wrong.
     ///
     /// # Errors
-    /// [`StateError::Deleted`] where it cannot be written anew. [`StateError::Replaced`], for good: what
-    /// is at its name is left alone.
-    pub async fn attend(&self) -> Result<(), StateError> {
+    /// [`StateError::Deleted`] if it cannot be restored. [`StateError::Replaced`] from then on.
+    pub async fn check_file(&self) -> Result<(), StateError> {
         let turn = self.place.turn.lock().await;
         let was_replaced = self.is_replaced();
-        let result = self.find_or_write_anew().await;
-        let (events, result) = self.judge_fate(result, Instant::now());
+        let result = self.find_or_restore().await;
+        let (events, result) = self.note_fate(result, Instant::now());
         if self.is_replaced() && !was_replaced {
             self.leave().await;
         }
         drop(turn);
-        // Of one that was replaced nobody will read it; the log has it.
+        // If the file was replaced, only the log has them.
         if let Err(error) = self.emit(&EventBatch::of(events), Timestamp::now()).await {
             tracing::debug!(%error, "an event was not written down");
         }
         result
     }
 
-    /// Whether another file is at its name.
+    /// Whether another file is at its path.
     pub fn is_replaced(&self) -> bool {
         self.place.files().fate == Fate::Replaced
     }
 
-    /// Whether the file was written anew just now.
-    async fn find_or_write_anew(&self) -> Result<bool, StateError> {
+    /// Returns whether the file was restored now.
+    async fn find_or_restore(&self) -> Result<bool, StateError> {
         if self.is_replaced() {
             return Err(StateError::Replaced);
         }
@@ -164,14 +161,14 @@ impl State {
             Some(_) => Err(StateError::Replaced),
             None => {
                 let connection = self.pool.acquire().await?;
-                self.write_anew(connection).await.map_err(StateError::Deleted)?;
+                self.restore(connection).await.map_err(StateError::Deleted)?;
                 Ok(true)
             }
         }
     }
 
-    /// Writes a copy of the open file, which has no name any more, and goes on with that.
-    async fn write_anew(&self, mut connection: PoolConnection<Sqlite>) -> Result<(), String> {
+    /// Writes a copy of the open file to its path, and uses that.
+    async fn restore(&self, mut connection: PoolConnection<Sqlite>) -> Result<(), String> {
         let in_words = |error: io::Error| error.to_string();
         let in_short = |error| StateError::from(error).to_string();
         if let Some(folder) = self.path.parent() {
@@ -190,23 +187,22 @@ impl State {
         let found = FileId::at(&copy).map_err(in_words)?;
         rename_to_new(&copy, &self.path).map_err(in_words)?;
         self.place.files().database = found;
-        // The next one is opened by the name. SQLite leaves the helper files of a database that has moved
-        // alone.
+        // The next one opens the path. SQLite leaves the helper files of a database that has moved alone.
         connection.close().await.map_err(in_short)
     }
 
-    /// Leaves the name to the other file. Ours, wherever it is now, is made whole.
+    /// Leaves the path to the other file. The open one, wherever it is now, is completed.
     async fn leave(&self) {
         let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await;
         let left = self.place.remove_helpers(&self.path);
         if let Some(error) =
             checkpoint.err().map(|error| error.to_string()).or(left.err().map(|e| e.to_string()))
         {
-            tracing::debug!(error, "the files beside the state database were not put in order");
+            tracing::debug!(error, "the helper files of the state database were not removed");
         }
     }
 
-    fn judge_fate(
+    fn note_fate(
         &self,
         result: Result<bool, StateError>,
         now: Instant,
@@ -215,20 +211,20 @@ impl State {
         let file = self.path.display().to_string();
         let raise = |event| Finding::Raise(Condition::StateFile, event);
         match result {
-            Ok(written_anew) => {
+            Ok(restored) => {
                 files.fate = Fate::InPlace;
                 let mut events =
                     files.conditions.update([Finding::Clear(Condition::StateFile)], now);
-                if written_anew && events.is_empty() {
-                    let outcome = "it was written anew from memory".to_owned();
+                if restored && events.is_empty() {
+                    let outcome = "it was restored from the open file".to_owned();
                     events.push(Event::StateDeleted { file, outcome, for_s: 0 });
                 }
                 (events, Ok(()))
             }
             Err(StateError::Replaced) => {
                 files.fate = Fate::Replaced;
-                let remedy = "restart the daemon, which then works with the file that is there \
-                              now: nothing is added or removed until then"
+                let remedy = "restart the daemon, which then uses the file that is there now: \
+                              nothing is added or removed until then"
                     .to_owned();
                 let event = Event::StateReplaced { file, remedy, for_s: 0 };
                 let events = files.conditions.update([raise(event)], now);
@@ -244,27 +240,23 @@ impl State {
     }
 }
 
-/// Whether a connection can be used again. After an error as of a full disk, SQLite has ended the
-/// transaction by itself and the driver does not know: what came after would be in a transaction that is
-/// never committed, and keep all others out.
+/// Whether a connection can be used again. After an error such as a full disk, SQLite has ended the
+/// transaction, which the driver does not know: later statements would be in a transaction that is never
+/// committed, and lock the file.
 pub(super) async fn is_sound(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
-    // What was begun is rolled back before this is answered.
+    // An open transaction is rolled back before this is answered.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }
 
-/// The path of the state database without a symbolic link in it, so that it has one name only. The file
-/// itself need not be there.
-///
-/// # Errors
-/// What the system says.
+/// The path of the state database without symbolic links. The file itself need not exist.
 pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         found => return found,
     }
     if let Ok(target) = fs::read_link(path) {
-        // A link to a file that is yet to be made. One that leads in a circle is another error.
+        // A link to a file that does not exist yet. A loop of links is another error.
         let folder = path.parent().unwrap_or(Path::new(""));
         return canonical(&folder.join(target));
     }
@@ -282,7 +274,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Renames a file, but not over another one.
+/// Renames a file unless the new path exists.
 #[cfg(target_os = "linux")]
 fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::{
@@ -290,19 +282,19 @@ fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
         io::Errno,
     };
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // A file system that cannot do that.
-        Err(Errno::INVAL | Errno::NOSYS) => look_and_rename(from, to),
+        // The file system does not support it.
+        Err(Errno::INVAL | Errno::NOSYS) => check_and_rename(from, to),
         renamed => Ok(renamed?),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
-    look_and_rename(from, to)
+    check_and_rename(from, to)
 }
 
-/// For a moment in between, another file could get the name.
-fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
+/// Another file can get the path between the two steps.
+fn check_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     if to.exists() { Err(ErrorKind::AlreadyExists.into()) } else { fs::rename(from, to) }
 }
 
@@ -311,7 +303,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_full_disk_is_called_that_and_keeps_nobody_out() {
+    async fn a_full_disk_is_reported_and_locks_no_process_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
         let state = State::open(&path).await.unwrap();
@@ -319,14 +311,14 @@ mod tests {
             let event = Event::Failed { error: error.to_owned() };
             state.emit(&EventBatch::of([event]), Timestamp::now()).await
         };
-        // As if the disk were full: no page is to be had.
+        // As if the disk were full.
         sqlx::query("PRAGMA max_page_count = 1").execute(&state.pool).await.unwrap();
         let full = note(&state, &"x".repeat(1 << 20)).await.unwrap_err();
         assert!(
-            full.to_string().contains("is full (database or disk is full): make room"),
+            full.to_string().contains("is full (database or disk is full): free some space"),
             "{full}"
         );
-        // SQLite ends the transaction by itself; the driver does not know.
+        // SQLite ends the transaction, which the driver does not know.
         let mut transaction = state.pool.begin().await.unwrap();
         sqlx::query("ROLLBACK").execute(&mut *transaction).await.unwrap();
         drop(transaction);
@@ -338,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_has_one_form_whatever_links_lead_to_it() {
+    fn a_path_has_one_form_through_any_links() {
         let folder = tempfile::tempdir().unwrap();
         let folder = fs::canonicalize(folder.path()).unwrap();
         fs::create_dir(folder.join("real")).unwrap();

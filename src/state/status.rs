@@ -18,46 +18,40 @@ use crate::{
     status::{DomainStatus, LedgerInfo},
 };
 
-/// A desired name, and what is known of it.
+/// A desired name, and what is known about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedDomain {
-    /// The name.
     pub name: DomainName,
-    /// What the ledger knows of it.
     pub facts: LedgerInfo,
-    /// How it stood when it was looked at last, if it was.
+    /// None if it was not checked yet.
     pub status: Option<DomainStatus>,
-    /// When it is to be looked at; none for a name that was not enrolled yet.
+    /// When it is checked next; none if it is not in the schedule yet.
     pub due_at: Option<Timestamp>,
-    /// When Closte was asked for a certificate last, and what it said.
+    /// When Closte was asked for a certificate last, and its answer.
     pub request: Option<(Timestamp, String)>,
 }
 
-/// What a check left to remember.
 #[derive(Debug, Clone)]
 pub struct StatusUpdate {
-    /// The name.
     pub name: DomainName,
-    /// How it stands.
     pub status: DomainStatus,
-    /// When it is to be looked at next.
+    /// When it is checked next.
     pub due_at: Timestamp,
 }
 
-/// Names that come together are looked at so far apart, in milliseconds, or closer where that would
-/// not fit into the interval.
+/// The time between the checks of names that are due together, in milliseconds; less if that does not fit
+/// into the interval.
 const GAP: i64 = 100;
 
-/// What is kept of a network beside its ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkInfo {
-    /// Its own domain, in lower case.
+    /// In lower case.
     pub domain: String,
-    /// The plugin's own check interval, where it has one.
+    /// That of the plugin.
     pub check_interval: Option<Duration>,
 }
 
-/// A managed name with all that is known of it.
+/// A managed name with everything that is known about it.
 #[derive(Debug)]
 struct Row {
     domain: DomainName,
@@ -82,7 +76,7 @@ struct Row {
     answer: Option<String>,
 }
 
-/// A query of [`Row`]s: what joins `managed m` and `domain_status s`, and which of them.
+/// A query of [`Row`]s from a join of `managed m` and `domain_status s`.
 macro_rules! rows {
     ($from:literal, $which:literal, $($arg:expr),* $(,)?) => {
         sqlx::query_as!(
@@ -108,10 +102,7 @@ macro_rules! rows {
 }
 
 impl State {
-    /// Notes the check interval of the plugin of the network that a ledger belongs to.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records the plugin's check interval for the network of a ledger.
     pub async fn note_check_interval(
         &self,
         ledger: LedgerId,
@@ -127,10 +118,7 @@ impl State {
         Ok(())
     }
 
-    /// What is kept of the network that a ledger belongs to.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// The network of a ledger.
     pub async fn network(&self, ledger: LedgerId) -> Result<NetworkInfo, StateError> {
         let network = sqlx::query!(
             r#"SELECT domain AS "domain!: Text", check_interval AS "check_interval: Millis"
@@ -144,10 +132,7 @@ impl State {
         Ok(network.fetch_one(&self.pool).await?)
     }
 
-    /// The interval has changed: what is still to come is drawn together or apart by as much.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Scales the times of the next checks to a new interval.
     pub async fn rescale(
         &self,
         ledger: LedgerId,
@@ -168,10 +153,7 @@ impl State {
         Ok(())
     }
 
-    /// The ledger that is worked with: that of the last completed cycle, else the newest one.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// The ledger of the last completed cycle, or else the newest one.
     pub async fn current_ledger(&self) -> Result<Option<LedgerId>, StateError> {
         let id = sqlx::query_scalar!(
             r#"SELECT coalesce((SELECT ledger_id FROM last_cycle), (SELECT max(id) FROM ledger))
@@ -180,11 +162,7 @@ impl State {
         Ok(id.fetch_one(&self.pool).await?)
     }
 
-    /// Puts names that are desired now into the schedule, to be looked at from `now` on, and takes out
-    /// those that are not.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Adds names that are desired now to the schedule, due from `now` on, and removes those that are not.
     pub async fn sync_schedule(
         &self,
         ledger: LedgerId,
@@ -216,11 +194,8 @@ impl State {
         Ok(transaction.commit().await?)
     }
 
-    /// Spreads what should have been looked at before `now` over the interval, and what another
-    /// interval had put off for longer than this one.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Spreads over the interval the checks that are overdue, and those that are further ahead than an
+    /// interval.
     pub async fn spread(
         &self,
         ledger: LedgerId,
@@ -245,10 +220,7 @@ impl State {
         Ok(())
     }
 
-    /// Up to `most` names whose time has come, the longest overdue first.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Up to `most` names that are due, the longest overdue first.
     pub async fn due(
         &self,
         ledger: LedgerId,
@@ -265,10 +237,7 @@ impl State {
         rows.fetch_all(&self.pool).await?.into_iter().map(Row::read).collect()
     }
 
-    /// Every desired name, or those of `only`, with how it stands.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Every desired name; those of `only`, if it is not empty.
     pub async fn desired(
         &self,
         ledger: LedgerId,
@@ -284,11 +253,7 @@ impl State {
         rows.fetch_all(&self.pool).await?.into_iter().map(Row::read).collect()
     }
 
-    /// Writes down what came of checks, and what there is to say of them, all or nothing; and logs that,
-    /// whatever becomes of the writing. A name that is no longer in the schedule is passed over.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Records checks with their events. A name that is no longer in the schedule is skipped.
     pub async fn record_checks(
         &self,
         ledger: LedgerId,
@@ -313,7 +278,7 @@ impl State {
         };
         let lines: Vec<Line<'_>> = outcomes.iter().map(line).collect();
         let mut recording = self.recording(batch, now).await?;
-        // The list first: each of its lines is found in the table, which may have many rows.
+        // The list first, so that each of its lines is looked up in the table, which may have many rows.
         sqlx::query!(
             "WITH line AS MATERIALIZED (SELECT value, value->>'domain' AS name FROM json_each(?2))
              UPDATE domain_status SET due_at = value->>'due_at', checked_at = value->>'checked_at',
@@ -330,18 +295,15 @@ impl State {
         Ok(recording.commit().await?)
     }
 
-    /// Lets up to `most` names that work be looked at now rather than later. Returns how many.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Makes up to `most` names that work due now. Returns how many.
     pub async fn expedite_healthy(
         &self,
         ledger: LedgerId,
         most: u32,
         now: Timestamp,
     ) -> Result<u64, StateError> {
-        // Those that are looked at last of all, else: the others come by themselves.
-        let hastened = sqlx::query!(
+        // Those that would be checked last: the others are due sooner.
+        let expedited = sqlx::query!(
             "UPDATE domain_status SET due_at = ?2 WHERE ledger_id = ?1 AND domain IN (
                  SELECT domain FROM domain_status WHERE ledger_id = ?1 AND suspect_since IS NULL
                  AND due_at > ?2 AND latest->>'$.ssl.verdict' IN ('valid', 'old-tls', 'expiring')
@@ -353,7 +315,7 @@ impl State {
         )
         .execute(&self.pool)
         .await?;
-        Ok(hastened.rows_affected())
+        Ok(expedited.rows_affected())
     }
 }
 
@@ -385,8 +347,8 @@ impl Row {
         })
     }
 
-    /// How it stood. What cannot be read, as what another version wrote, is as if it had never been: the
-    /// next check makes it anew, and one name does not hold up all others.
+    /// None if the last check cannot be read, such as one of another version: the name is checked again,
+    /// and does not hold up all others.
     fn status(&self) -> Option<DomainStatus> {
         let at = |column: Option<At>| column.map(|At(at)| at);
         let checked_at = at(self.checked_at)?;
@@ -412,7 +374,7 @@ impl Row {
     }
 }
 
-/// A status on its way in: many travel in one JSON text, which SQLite takes apart.
+/// A status in the JSON text that SQLite reads many of them from.
 #[derive(Serialize)]
 struct Line<'a> {
     domain: &'a DomainName,

@@ -8,18 +8,16 @@ use super::{
 };
 use crate::status::{DnsVerdict, SslVerdict};
 
-/// Desired names that stand alike.
+/// How many desired names have the same verdicts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusCount {
-    /// Their DNS verdict; unknown for those that were not looked at yet.
+    /// Unknown for names that were not checked yet.
     pub dns: DnsVerdict,
-    /// Their SSL verdict.
     pub ssl: SslVerdict,
-    /// Whether they have worked, or not worked, for as long as was asked.
+    /// Whether they have worked, or not worked, for `late_after`.
     pub is_late: bool,
-    /// How many they are.
     pub names: i64,
-    /// When the first of their certificates ends.
+    /// When the first of their certificates expires.
     pub soonest_expiry: Option<Timestamp>,
 }
 
@@ -28,11 +26,7 @@ fn word<T: FromStr>(word: Option<String>) -> Option<T> {
 }
 
 impl State {
-    /// How many desired names stand alike. `late_after` is how long a name works, or does not, until
-    /// that counts as late.
-    ///
-    /// # Errors
-    /// Any [`StateError`].
+    /// Counts the desired names by verdicts.
     pub async fn status_counts(
         &self,
         ledger: LedgerId,
@@ -51,7 +45,7 @@ impl State {
             ledger,
             At(late),
         )
-        // Words of another version are unknown: those names are checked anew.
+        // Verdicts of another version are unknown: those names are checked again.
         .map(|row| StatusCount {
             dns: word(row.dns).unwrap_or(DnsVerdict::Unknown),
             ssl: word(row.ssl).unwrap_or(SslVerdict::Unknown),

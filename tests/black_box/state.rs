@@ -83,7 +83,7 @@ async fn a_file_that_is_deleted_is_written_anew_and_no_name_forgotten() {
         delete(&folder);
         daemon.logs("state.deleted").await;
         eventually("it is there again", async || program.run(&["health"]).await.status == 0).await;
-        let line = "it was written anew from memory";
+        let line = "it was restored from the open file";
         assert!(daemon.log().contains(line), "{number}: {}", daemon.log());
         let events = program.run(&["events"]).await;
         assert!(events.out.contains("state.deleted"), "{number}: {events:?}");
@@ -117,7 +117,7 @@ async fn a_deleted_file_that_cannot_be_written_anew_stays_in_memory_until_it_can
     let health = program.run(&["health"]).await;
     assert!(health.status == 1 && health.out.contains("was deleted"), "{health:?}");
     let apply = program.run(&["apply"]).await;
-    assert!(apply.status == 1 && apply.err.contains("writes it anew"), "{apply:?}");
+    assert!(apply.status == 1 && apply.err.contains("restores it"), "{apply:?}");
     network.map("b.example").await;
     assert_eq!(fs::read_to_string(&log).unwrap(), "not ours");
     fs::remove_file(&log).unwrap();
@@ -262,7 +262,7 @@ async fn a_place_that_cannot_be_written_is_an_error() {
     let program = program.with("CLOSTE_SYNC__STATE__URL", &format!("sqlite:{file}/state.db"));
     let finished = program.run(&["run"]).await;
     assert!(
-        finished.status == 1 && finished.err.contains("cannot make the folder"),
+        finished.status == 1 && finished.err.contains("cannot create the folder"),
         "{finished:?}"
     );
     let program = program.with("CLOSTE_SYNC__STATE__URL", "sqlite:/proc/state.db");
