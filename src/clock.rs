@@ -1,5 +1,5 @@
-//! The time of day, as this program reckons it: what the clock said when the machine booted, and how long
-//! that is ago. It goes on steadily whatever becomes of the clock, until whoever uses it follows that.
+//! A clock that no change of the machine's clock disturbs: its time is the time of the boot plus the time
+//! since the boot. It follows a jump of the machine's clock only when its user says so.
 
 use std::{
     fs,
@@ -15,37 +15,32 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::ledger::later;
 
-/// By how much the machine's clock may be off before that is a jump.
+/// A greater difference to the machine's clock is a jump.
 const TOLERANCE: Duration = Duration::from_secs(5);
-/// Two processes may be apart by so much: what one of them has just written is not of a time to come.
+/// How far the clocks of two processes may differ: times that far ahead may just have been written.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
-/// Both clocks are read at one moment if it takes no longer.
-const ONE_MOMENT: Duration = Duration::from_secs(1);
+/// Both clocks count as read together if that takes no longer.
+const TOGETHER: Duration = Duration::from_secs(1);
 
-/// The time of day, which goes on steadily. Each clone follows the machine's clock by itself.
+/// Each clone follows the machine's clock independently.
 #[derive(Debug, Clone)]
 pub struct Clock {
     machine: Machine,
     boot: Boot,
 }
 
-/// A boot of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boot {
-    /// Which one.
     pub id: String,
-    /// When that was, by the clock.
     pub at: Timestamp,
 }
 
-/// The machine's clock was set.
+/// A change of the machine's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jump {
-    /// The time until now.
     pub from: Timestamp,
-    /// The time from now on.
     pub to: Timestamp,
-    /// What the boot is by the clock after it.
+    /// With its time by the changed clock.
     pub boot: Boot,
 }
 
@@ -60,32 +55,29 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// The time now.
     pub fn now(&self) -> Timestamp {
         later(self.boot.at, self.machine.runs_for())
     }
 
-    /// The boot that the time is reckoned from.
     pub fn boot(&self) -> &Boot {
         &self.boot
     }
 
-    /// How long the machine has run since it booted, asleep or not, on a clock that nobody sets.
+    /// The time since the boot, suspended or not. It cannot be set.
     pub fn machine_runs_for(&self) -> Duration {
         self.machine.runs_for()
     }
 
-    /// By how much the machine's clock has jumped, if it has. The time goes on as it did until
-    /// [`Self::follow`].
+    /// A jump of the machine's clock that was not followed yet.
     pub fn jump(&self) -> Option<Jump> {
         let ran = self.machine.runs_for();
         let clock = self.machine.clock();
-        // Whoever was stopped between the two knows nothing.
-        let is_one_moment = self.machine.runs_for().saturating_sub(ran) <= ONE_MOMENT;
-        jump(&self.boot, clock, ran).filter(|_| is_one_moment)
+        // If the process was suspended between the two, they cannot be compared.
+        let is_together = self.machine.runs_for().saturating_sub(ran) <= TOGETHER;
+        jump(&self.boot, clock, ran).filter(|_| is_together)
     }
 
-    /// From now on the time is reckoned from this.
+    /// Changes the time to that since `boot`.
     pub fn follow(&mut self, boot: Boot) {
         self.boot = boot;
     }
@@ -104,18 +96,18 @@ impl Clock {
 }
 
 impl Jump {
-    /// How far it went; negative where it went back.
+    /// Negative if the clock was set back.
     pub fn by(&self) -> SignedDuration {
         self.to.duration_since(self.from)
     }
 }
 
-/// What the machine says.
+/// The clocks of the machine.
 #[derive(Debug, Clone, Default)]
 struct Machine {
-    /// How many milliseconds have passed because a test said so.
+    /// The milliseconds of [`Clock::advance`].
     ahead: Arc<AtomicI64>,
-    /// By how many milliseconds a test has set the clock.
+    /// The milliseconds of [`Clock::set_clock`].
     set: Arc<AtomicI64>,
 }
 
@@ -126,7 +118,6 @@ impl Machine {
         Duration::saturating_add(since_boot, Duration::from_millis(ahead))
     }
 
-    /// Its clock.
     fn clock(&self) -> Timestamp {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let moved = ahead.saturating_add(self.set.load(Ordering::Relaxed));
@@ -144,7 +135,7 @@ fn jump(boot: &Boot, clock: Timestamp, ran: Duration) -> Option<Jump> {
     (jump.by().unsigned_abs() > TOLERANCE).then_some(jump)
 }
 
-/// When the machine booted that has run for so long, as precisely as the state database has times.
+/// When a machine booted that has run for `ran`, in milliseconds as in the state database.
 fn booted_at(clock: Timestamp, ran: Duration) -> Timestamp {
     let at = clock.checked_sub(ran).unwrap_or(Timestamp::MIN);
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
@@ -162,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_time_is_as_long_as_the_machine_ran_whatever_the_clock_does(
+        fn the_time_passes_as_the_machine_runs_whatever_the_clock_does(
             steps in prop::collection::vec((0u64..1_000_000, -2_000i64..2_000), 1..20),
         ) {
             let mut boot = booted();
@@ -204,7 +195,7 @@ mod tests {
         assert!(time.jump().is_none() && time.now() >= later(start, Duration::from_secs(60)));
         time.set_clock(SignedDuration::from_hours(24));
         let jump = time.jump().unwrap();
-        assert!(time.now() < later(start, Duration::from_secs(3_600)), "it is not followed yet");
+        assert!(time.now() < later(start, Duration::from_secs(3_600)), "it was not followed yet");
         time.follow(jump.boot);
         assert!(time.jump().is_none() && time.now() > later(start, Duration::from_secs(86_400)));
     }

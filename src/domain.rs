@@ -1,4 +1,4 @@
-//! [`DomainName`]: parsed once, trusted everywhere.
+//! [`DomainName`] and what is no domain name.
 
 use std::{borrow::Borrow, fmt, net::IpAddr, str::FromStr};
 
@@ -16,7 +16,7 @@ pub const CLOSTES_OWN: &str = "it is one of Closte's own names, which are never 
 /// A domain name that can be sent to Closte: lower-case ASCII, two labels or more, each of them a
 /// host-name label (RFC 1123, section 2.1), with an optional leading `*.`.
 ///
-/// Made only by parsing, so whoever holds one need not check it again.
+/// It is made only by parsing, so it need not be checked again.
 ///
 /// ```
 /// use closte_sync::domain::DomainName;
@@ -29,69 +29,58 @@ pub const CLOSTES_OWN: &str = "it is one of Closte's own names, which are never 
 #[serde(into = "String", try_from = "String")]
 pub struct DomainName(Box<str>);
 
-/// A [`DomainName`] that is kept somewhere else.
+/// A borrowed [`DomainName`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainRef<'a>(&'a str);
 
-/// What [`parse`] makes of bytes.
+/// The result of [`parse`].
 #[derive(Debug)]
 pub enum Parsed<'a> {
-    /// They are the name as it stands.
+    /// The bytes are the name.
     Canonical(DomainRef<'a>),
-    /// The name is written otherwise.
     Normalised(DomainName),
 }
 
 /// Why a text is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidDomain {
-    /// Nothing but white space.
     #[error("it is empty")]
     Empty,
-    /// A character that never stands in text, such as a line break.
+    /// Such as a line break.
     #[error("it contains a control character")]
     ControlCharacter,
-    /// A whole web address, such as `https://shop.example/`.
+    /// Such as `https://shop.example/`.
     #[error("it is a web address; only the host name belongs here")]
     Url,
-    /// A name and a port, such as `shop.example:8443`.
+    /// Such as `shop.example:8443`.
     #[error("it has a port; only the host name belongs here")]
     Port,
-    /// An IPv4 or IPv6 address, or a name whose last label is a number and so reads as one.
+    /// An IPv4 or IPv6 address, or a name whose last label is a number.
     #[error("it is an address, not a name")]
     Address,
-    /// A single label, such as `localhost`.
+    /// Such as `localhost`.
     #[error("it has one label only, and a domain needs two, such as shop.example")]
     SingleLabel,
-    /// A `*` anywhere but in front.
-    #[error("a wildcard can only stand in front, as in *.shop.example")]
+    #[error("a wildcard can only be in front, as in *.shop.example")]
     Wildcard,
-    /// Two dots in a row, or one in front.
     #[error("it has an empty label (a dot too many)")]
     EmptyLabel,
-    /// A label that DNS cannot carry.
     #[error("a label is longer than {MAX_LABEL} bytes")]
     LabelTooLong,
-    /// A name that DNS cannot carry.
     #[error("it is longer than {MAX_NAME} bytes")]
     TooLong,
-    /// A label that begins or ends with a hyphen.
     #[error("a label begins or ends with a hyphen")]
     Hyphen,
-    /// A character that no host name has.
     #[error("the character {0:?} cannot be part of a host name")]
     Character(char),
-    /// Not a Unicode name by UTS 46, or broken punycode.
     #[error("it is not a valid internationalised name (UTS 46)")]
     Unicode,
-    /// Bytes that are no text.
     #[error("it is not UTF-8 text")]
     NotText,
 }
 
 /// Parses the bytes of a database column. The errors are those of [`str::parse`], and
-/// [`InvalidDomain::NotText`] when they are not UTF-8. Costs no allocation for a name that is written
-/// as we write it, as most are.
+/// [`InvalidDomain::NotText`] if they are not UTF-8. Does not allocate for a canonical name.
 pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, InvalidDomain> {
     let text = std::str::from_utf8(bytes).map_err(|_| InvalidDomain::NotText)?;
     if is_canonical(text) {
@@ -100,7 +89,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, InvalidDomain> {
     text.parse().map(Parsed::Normalised)
 }
 
-/// Whether the full parser would return this text as it is. It is asked about what begins with `xn--`.
+/// Whether the full parser returns this text unchanged, and it has no label with `--`.
 fn is_canonical(text: &str) -> bool {
     let host = text.strip_prefix("*.").unwrap_or(text);
     let (mut length, mut last, mut is_number, mut has_dot) = (0, b'-', true, false);
@@ -162,7 +151,7 @@ impl DomainName {
 }
 
 impl<'a> DomainRef<'a> {
-    /// A name that is known to be one, because it was one when it was stored.
+    /// For text that was a name when it was stored.
     pub(crate) fn trusted(text: &'a str) -> Self {
         Self(text)
     }
@@ -224,7 +213,7 @@ impl FromStr for DomainName {
             None => ("", text),
         };
         let host = host.strip_suffix('.').unwrap_or(host);
-        explain_what_is_no_name(host)?;
+        check_mistakes(host)?;
 
         let host = to_ascii(host)?;
         if prefix.len() + host.len() > MAX_NAME {
@@ -242,8 +231,8 @@ impl FromStr for DomainName {
     }
 }
 
-/// Names the mistakes that people make, which would otherwise all be "a wrong character".
-fn explain_what_is_no_name(host: &str) -> Result<(), InvalidDomain> {
+/// Detects common mistakes, which would otherwise be [`InvalidDomain::Character`].
+fn check_mistakes(host: &str) -> Result<(), InvalidDomain> {
     if host.parse::<IpAddr>().is_ok() || host.starts_with('[') {
         return Err(InvalidDomain::Address);
     }
