@@ -113,7 +113,7 @@ async fn a_deleted_file_that_cannot_be_written_anew_stays_in_memory_until_it_can
     fs::rename(path.with_extension("unmanaged"), &log).unwrap();
     fs::remove_file(&path).unwrap();
     daemon.logs("state.deleted").await;
-    assert!(daemon.log().contains("state.db-wal is another database's"), "{}", daemon.log());
+    assert!(daemon.log().contains("state.db-wal belongs to another database"), "{}", daemon.log());
     let health = program.run(&["health"]).await;
     assert!(health.status == 1 && health.out.contains("was deleted"), "{health:?}");
     let apply = program.run(&["apply"]).await;
@@ -152,7 +152,7 @@ async fn a_file_that_is_replaced_is_left_alone_and_nothing_removed() {
         assert_eq!(answer.status(), 503, "{page}");
     }
     let health = program.run(&["health"]).await;
-    assert!(health.status == 1 && health.out.contains("restart it"), "{health:?}");
+    assert!(health.status == 1 && health.out.contains("restart the daemon"), "{health:?}");
     for arguments in [&["status"][..], &["status", "--json"]] {
         let status = program.run(arguments).await;
         assert!(status.status == 0 && status.err.contains("was replaced"), "{status:?}");
