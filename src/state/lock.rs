@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     State, StateError, not_writable,
-    place::{Fate, FileId, canonical},
+    place::{Fate, FileId, beside, canonical},
 };
 
 /// An advisory lock on a file beside the state database. The system releases it when the process ends.
@@ -70,7 +70,7 @@ impl FileLock {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let ours = FileId::of(&held.file.metadata().map_err(not_writable)?);
         let database = state.place.database();
-        if FileId::at(&path(&self.state, "lock")).map_err(not_writable)? != Some(ours) {
+        if FileId::at(&beside(&self.state, ".lock")).map_err(not_writable)? != Some(ours) {
             held.file = lock_daemons_file(&self.state)?;
         } else if held.noted == database {
             return Ok(());
@@ -90,7 +90,7 @@ impl FileLock {
     pub fn daemon(state: &Path) -> io::Result<Option<RunningDaemon>> {
         let open = || {
             let state = canonical(state)?;
-            File::open(path(&state, "lock")).map(|file| (state, file))
+            File::open(beside(&state, ".lock")).map(|file| (state, file))
         };
         let (state, mut file) = match open() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -114,7 +114,7 @@ impl FileLock {
     }
 
     pub(super) async fn for_cycle(state: &Path) -> Result<Self, StateError> {
-        let file = open(state, "cycle")?;
+        let file = open(state, ".cycle")?;
         loop {
             match file.try_lock() {
                 Ok(()) => {
@@ -154,7 +154,7 @@ fn noted_database(text: &str) -> Option<FileId> {
 }
 
 fn lock_daemons_file(state: &Path) -> Result<File, StateError> {
-    let mut file = open(state, "lock")?;
+    let mut file = open(state, ".lock")?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
@@ -168,16 +168,9 @@ fn lock_daemons_file(state: &Path) -> Result<File, StateError> {
     }
 }
 
-fn path(state: &Path, suffix: &str) -> PathBuf {
-    let mut name = state.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 /// Opens or creates a lock file. One of another user can only be read, which is enough to lock it.
 fn open(state: &Path, suffix: &str) -> Result<File, StateError> {
-    let path = path(state, suffix);
+    let path = beside(state, suffix);
     OpenOptions::new()
         .read(true)
         .write(true)

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 
-use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
-use serde::Serialize;
+use jiff::Timestamp;
 
 use super::{State, StateError, columns::At, ledger::json};
 use crate::{
@@ -47,15 +46,6 @@ impl RecordNotes {
     }
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    blog_id: i64,
-    state: &'a str,
-    #[serde(with = "millisecond::required")]
-    since: Timestamp,
-    reads: u32,
-}
-
 impl State {
     pub async fn record_notes(&self, network: i64) -> Result<RecordNotes, StateError> {
         let missing = sqlx::query!(
@@ -94,20 +84,15 @@ impl State {
         if changed.is_empty() && ended.is_empty() {
             return Ok(());
         }
-        let lines: Vec<Line<'_>> = changed
-            .iter()
-            .map(|(blog_id, MissingRecord { state, since, reads })| Line {
-                blog_id: *blog_id,
-                state,
-                since: *since,
-                reads: *reads,
-            })
-            .collect();
+        let line = |(blog_id, missing): &(i64, &MissingRecord)| {
+            let MissingRecord { state, since, reads } = missing;
+            serde_json::json!([blog_id, state, since.as_millisecond(), reads])
+        };
+        let lines: Vec<_> = changed.iter().map(line).collect();
         let mut transaction = self.pool.begin().await?;
         sqlx::query!(
             "INSERT OR REPLACE INTO missing_record (network_id, blog_id, state, since, reads)
-             SELECT ?, value->>'blog_id', value->>'state', value->>'since', value->>'reads'
-             FROM json_each(?)",
+             SELECT ?, value->>0, value->>1, value->>2, value->>3 FROM json_each(?)",
             network,
             json(&lines),
         )

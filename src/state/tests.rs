@@ -1,5 +1,4 @@
-//! The state of every earlier schema is all there, and right, when this version has opened it; and what makes
-//! no sense in it is an error.
+//! Migrations keep the state of every earlier schema, and invalid values are errors.
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
@@ -23,8 +22,8 @@ const CHECK: &str = r#"{"dns": {"verdict": "ok", "seen": 1, "of": 1, "addresses"
     "names": ["idle.example"], "not_before": "2026-01-01T00:00:00Z", "not_after": "2026-04-01T00:00:00Z",
     "key": "ECDSA P-256"}}, "blockers": [], "expected": ["192.0.2.1"]}"#;
 
-/// What a program with the schema `version` has written: once of everything that it knew. A new schema needs
-/// nothing here but the rows of its own tables, and the new names where it renames.
+/// One row of each table of the schema `version`. A new schema adds only rows of its own tables, and new
+/// names.
 fn rows(version: i64) -> String {
     let renamed = |old: &'static str, new: &'static str| if version < 8 { old } else { new };
     let undesired = renamed("unwanted_since", "undesired_since");
@@ -127,7 +126,7 @@ async fn connect(path: &Path) -> SqliteConnection {
     options.connect().await.unwrap()
 }
 
-/// A state database with these statements carried out on the schema `version`.
+/// Creates a state database of an earlier schema with these statements.
 async fn written_by(version: i64, path: &Path, statements: &str) {
     let mut connection = connect(path).await;
     MIGRATIONS.run_to(version, &mut connection).await.unwrap();
@@ -168,7 +167,7 @@ fn expected_entries(version: i64) -> Ledger {
     ])
 }
 
-async fn assert_all_is_there(state: &State, version: i64) {
+async fn assert_kept(state: &State, version: i64) {
     let known = state.ledgers(1, "key").await.unwrap();
     let [Known { id, domain }] = &known[..] else { panic!("{version}: {known:?}") };
     assert_eq!(domain, "agency.example", "{version}");
@@ -197,11 +196,11 @@ async fn assert_all_is_there(state: &State, version: i64) {
     assert_eq!(cycle.summary.as_deref(), Some(r#"{"desired":4}"#), "{version}");
     assert_eq!(cycle.failure, Some((at(7000), "no route".to_owned())), "{version}");
 
-    assert_checks_are_there(state, *id, version).await;
-    assert_notes_are_there(state, version).await;
+    assert_checks_kept(state, *id, version).await;
+    assert_notes_kept(state, version).await;
 }
 
-async fn assert_checks_are_there(state: &State, ledger: LedgerId, version: i64) {
+async fn assert_checks_kept(state: &State, ledger: LedgerId, version: i64) {
     let network = state.network(ledger).await.unwrap();
     let check_interval = (version >= 2).then_some(Duration::from_secs(60));
     assert_eq!(network, NetworkInfo { domain: "agency.example".to_owned(), check_interval });
@@ -238,7 +237,7 @@ async fn assert_checks_are_there(state: &State, ledger: LedgerId, version: i64) 
     }
 }
 
-async fn assert_notes_are_there(state: &State, version: i64) {
+async fn assert_notes_kept(state: &State, version: i64) {
     let notes = state.record_notes(1).await.unwrap();
     let record = MissingRecord { state: "as it is".to_owned(), since: at(2000), reads: 3 };
     let missing: Vec<_> = notes.missing.into_iter().collect();
@@ -259,22 +258,22 @@ async fn assert_notes_are_there(state: &State, version: i64) {
 }
 
 #[tokio::test]
-async fn the_state_of_each_earlier_schema_is_all_there() {
+async fn migrations_keep_the_state_of_each_earlier_schema() {
     for version in MIGRATIONS.iter().map(|migration| migration.version) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
         written_by(version, &path, &rows(version)).await;
         let state = State::open(&path).await.unwrap();
-        assert_all_is_there(&state, version).await;
+        assert_kept(&state, version).await;
         state.close().await;
-        // It is as good for those who only read it.
+        // And read-only.
         let state = State::open_existing(&path).await.unwrap().unwrap();
-        assert_all_is_there(&state, version).await;
+        assert_kept(&state, version).await;
     }
 }
 
 #[tokio::test]
-async fn ledgers_that_differed_in_case_only_become_one() {
+async fn ledgers_that_differ_only_in_letter_case_are_merged() {
     for version in [1, 2] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
@@ -292,14 +291,14 @@ async fn ledgers_that_differed_in_case_only_become_one() {
         assert_eq!(
             ledger.get("idle.example").unwrap().entry().managed_since,
             at(1100),
-            "the newest counts"
+            "the newest ledger counts"
         );
         assert_eq!(state.ledgers(2, "key").await.unwrap().len(), 1, "{version}");
     }
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_an_error_and_no_default() {
+async fn an_invalid_value_is_an_error_and_no_default() {
     let newest = MIGRATIONS.iter().last().unwrap().version;
     for (damage, said) in [
         ("UPDATE managed SET domain = 'no name' WHERE domain = 'idle.example'", "\"no name\": "),
@@ -339,7 +338,7 @@ async fn what_makes_no_sense_is_an_error_and_no_default() {
 }
 
 #[tokio::test]
-async fn a_check_that_cannot_be_read_is_made_anew_and_holds_up_no_other() {
+async fn a_check_that_cannot_be_read_is_repeated_and_holds_up_no_other() {
     let newest = MIGRATIONS.iter().last().unwrap().version;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
@@ -360,7 +359,7 @@ async fn a_check_that_cannot_be_read_is_made_anew_and_holds_up_no_other() {
     }
 }
 
-/// The steps of a query that is carried out, each with what it is part of.
+/// The steps of a query, each with the step that it is part of.
 async fn steps(state: &State, query: &str) -> Vec<(i64, String)> {
     let explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")));
     let rows = explained.fetch_all(&state.pool).await.unwrap();
