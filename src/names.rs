@@ -49,6 +49,21 @@ impl<V> NameList<V> {
         names.zip(&self.values)
     }
 
+    /// Without the names that `keep` does not want.
+    pub fn retain(self, keep: impl Fn(DomainRef<'_>) -> bool) -> Self
+    where
+        V: Copy,
+    {
+        if self.iter().all(|(name, _)| keep(name)) {
+            return self;
+        }
+        self.iter().filter(|(name, _)| keep(*name)).map(|(name, value)| (name, *value)).collect()
+    }
+
+    pub fn without_values(self) -> NameList<()> {
+        NameList { text: self.text, values: vec![(); self.ends.len()], ends: self.ends }
+    }
+
     /// The names in alphabetical order. Of a name that was pushed several times, the first one counts.
     pub fn sorted(self) -> NameMap<V>
     where

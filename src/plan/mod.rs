@@ -34,10 +34,10 @@ pub struct Desired {
     /// Domains of archived, spam and deleted sites: desired if managed.
     pub inactive: NameMap<CompactRowRef>,
     /// Domains of live sites that no row maps: kept if managed.
-    pub carried: NameMap<CompactRowRef>,
+    pub carried: NameSet,
     /// Domains of sites that have other rows, or belong to another network: kept if managed and never
     /// mapped by a row. If a row mapped one, it was unmapped.
-    pub own_domains: NameMap<CompactRowRef>,
+    pub own_domains: NameSet,
     /// Names that the plugin's setting decides about, which is not known.
     pub undetermined: NameSet,
     /// The domain table had no row at all, which is no reason to remove anything.

@@ -2,8 +2,8 @@ use std::{collections::HashSet, time::Duration};
 
 use crate::{
     domain::{CLOSTES_OWN, DomainName, DomainRef},
-    ledger::{CompactRowRef, RowLocation, RowRef},
-    names::NameList,
+    ledger::{RowLocation, RowRef},
+    names::{NameList, NameMap},
     plan::{Desired, Policy},
     state::InvalidRow,
     wordpress::{self, Network, NoRecord, WwwPolicy},
@@ -53,13 +53,13 @@ enum Twins {
 }
 
 impl Twins {
-    /// The twins of these names, each with the row of its name.
-    fn of(self, names: &NameList<CompactRowRef>) -> NameList<CompactRowRef> {
-        let mut twins = NameList::default();
+    /// The twins of these names, each with the value of its name.
+    fn of<V: Copy>(self, names: &NameList<V>) -> NameList<V> {
+        let mut twins = NameList::new();
         if self != Self::OfNone {
-            for (name, origin) in names.iter() {
+            for (name, value) in names.iter() {
                 if let Some(twin) = name.www_twin(self == Self::OfMain) {
-                    twins.push(twin.to_ref(), *origin);
+                    twins.push(twin.to_ref(), *value);
                 }
             }
         }
@@ -86,56 +86,34 @@ impl Rules {
         self.policy.exclude.iter().any(|pattern| pattern.matches(name))
     }
 
-    pub fn desired(&self, network: &Network) -> Desired {
-        let of_site = |blog_id| RowRef { blog_id: Some(blog_id), ..RowRef::default() };
-        let [mut names, mut inactive, mut carried, mut own_domains] =
-            [const { NameList::new() }; 4];
-        let want = |names: &mut NameList<CompactRowRef>, name: DomainRef<'_>, origin| {
-            if !self.is_excluded(name) && !name.is_clostes_own() {
-                names.push(name, origin);
-            }
+    /// The names that the network and the settings want at Closte.
+    pub fn desired(&self, network: Network) -> Desired {
+        let with_twins = WithTwins {
+            rules: self,
+            twins: self.twins(&network),
+            own: network.network_domains.iter().map(DomainName::as_str).collect(),
         };
-        // The first row counts where several hold one name: rows come in their order.
-        for (name, origin) in network.mapped.iter() {
-            want(&mut names, name, *origin);
-        }
+        let of_site = |blog_id| RowRef { blog_id: Some(blog_id), ..RowRef::default() }.into();
+        // If several rows hold one name, the first counts.
+        let (mut names, mut inactive) = (network.mapped, NameList::new());
+        let mut carried = NameList::new();
         for site in &network.sites_without_record {
-            let names = match site.record {
-                Err(NoRecord::Gone) => &mut inactive,
-                Err(reason) if !reason.is_still_desired() => &mut carried,
-                _ => &mut names,
-            };
-            want(names, site.domain.to_ref(), of_site(site.blog_id).into());
+            let name = site.domain.to_ref();
+            match site.record {
+                Err(NoRecord::Gone) => inactive.push(name, of_site(site.blog_id)),
+                Err(reason) if !reason.is_still_desired() => carried.push(name, ()),
+                _ => names.push(name, of_site(site.blog_id)),
+            }
         }
         for name in &self.extra_domains {
-            want(&mut names, name.to_ref(), RowRef::default().into());
+            names.push(name.to_ref(), RowRef::default().into());
         }
-        for (name, blog_id) in network.other_sites.iter() {
-            want(&mut own_domains, name, of_site(*blog_id).into());
-        }
-
-        let twins = self.twins(network);
-        let own: HashSet<&str> = network.network_domains.iter().map(DomainName::as_str).collect();
         let mut undetermined = NameList::new();
-        // A twin that is desired by itself, excluded, or a network's own name stays as it is.
-        let with_twins = |mut names: NameList<CompactRowRef>| {
-            for (twin, origin) in twins.of(&names).iter() {
-                if twins == Twins::Unknown {
-                    // What was desired when the setting could be read must not go because it cannot be.
-                    undetermined.push(twin, ());
-                } else if !self.is_excluded(twin) && !own.contains(twin.as_str()) {
-                    names.push(twin, *origin);
-                }
-            }
-            names.sorted()
-        };
-        let [names, inactive, carried, own_domains] =
-            [names, inactive, carried, own_domains].map(with_twins);
         Desired {
-            names,
-            inactive,
-            carried,
-            own_domains,
+            names: with_twins.of(names, &mut undetermined),
+            inactive: with_twins.of(inactive, &mut undetermined),
+            carried: with_twins.of(carried, &mut undetermined),
+            own_domains: with_twins.of(network.other_sites.without_values(), &mut undetermined),
             undetermined: undetermined.sorted(),
             network_domains: network
                 .network_domains
@@ -145,6 +123,32 @@ impl Rules {
             invalid_rows: network.invalid.iter().filter_map(invalid_row).collect(),
             table_was_empty: network.rows == 0,
         }
+    }
+}
+
+/// Completes names by their twins.
+struct WithTwins<'a> {
+    rules: &'a Rules,
+    twins: Twins,
+    /// The network's own names.
+    own: HashSet<&'a str>,
+}
+
+impl WithTwins<'_> {
+    /// The names without those that are excluded, and with their twins. A twin that is there itself, is
+    /// excluded, or is the network's own stays as it is.
+    fn of<V: Copy>(&self, names: NameList<V>, undetermined: &mut NameList<()>) -> NameMap<V> {
+        let is_excluded = |name: DomainRef<'_>| self.rules.is_excluded(name);
+        let mut names = names.retain(|name| !is_excluded(name) && !name.is_clostes_own());
+        for (twin, value) in self.twins.of(&names).iter() {
+            if self.twins == Twins::Unknown {
+                // Twins must not be removed because the setting cannot be read.
+                undetermined.push(twin, ());
+            } else if !is_excluded(twin) && !self.own.contains(twin.as_str()) {
+                names.push(twin, *value);
+            }
+        }
+        names.sorted()
     }
 }
 

@@ -226,8 +226,7 @@ impl Reconciler {
         let invalid = invalid(&network);
         self.state.note_invalid(ledger_id, &invalid, now).await?;
         let records = self.create_records(&network, &decisions, stop, now).await?;
-        let desired = self.rules.desired(&network);
-        drop(network);
+        let desired = self.rules.desired(network);
         let list = match list {
             Some(list) => list?,
             None => {
@@ -300,7 +299,7 @@ impl Reconciler {
             None => Ledger::default(),
         };
         let current = Current { complete: list.is_complete(), names: list.names.sorted() };
-        let desired = rules.desired(&network);
+        let desired = rules.desired(network.clone());
         if let Some(state) = state {
             state.restore_clock(Loop::Cycles, &mut clock).await?;
         }
@@ -327,12 +326,12 @@ impl Reconciler {
     /// Those of these names that are neither desired nor managed.
     pub async fn unknown_names(&self, names: &[DomainName]) -> Result<Vec<DomainName>, CycleError> {
         let network = self.source.read().await?;
-        let desired = self.rules.desired(&network).names;
         let identity = Identity::of(&network, &self.account, &self.state).await?;
         let ledger = match identity.ledger(&network)? {
             Some(id) => self.state.load(id).await?,
             None => Ledger::default(),
         };
+        let desired = self.rules.desired(network).names;
         let is_known =
             |name: &&DomainName| desired.contains(name.as_str()) || ledger.contains(name.as_str());
         Ok(names.iter().filter(|name| !is_known(name)).cloned().collect())

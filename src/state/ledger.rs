@@ -1,5 +1,6 @@
 use std::{borrow::Cow, collections::HashMap, sync::atomic::Ordering};
 
+use futures_util::TryStreamExt as _;
 use jiff::{
     Timestamp,
     fmt::serde::timestamp::millisecond::{optional, required},
@@ -163,14 +164,44 @@ impl State {
 
     pub async fn load(&self, id: LedgerId) -> Result<Ledger, StateError> {
         let mut ledger = LedgerBuilder::default();
+        self.load_settled(id, &mut ledger).await?;
+        let mut others = with_columns!(
+            query_scalar,
+            "SELECT json_array(",
+            r#") AS "line!: String" FROM managed WHERE ledger_id = ?
+               AND NOT (progress = 'idle' AND present_since IS NOT NULL AND missing_since IS NULL
+                   AND undesired_since IS NULL AND covered_by IS NULL)"#,
+            id,
+        )
+        .fetch(&self.pool);
+        while let Some(line) = others.try_next().await? {
+            let line: Line<'_> = parse_json(&line)?;
+            let name: DomainName = line
+                .domain
+                .parse()
+                .map_err(|error| StateError::Damaged(format!("{:?}: {error}", line.domain)))?;
+            ledger.push(name.to_ref(), line.entry().map_err(StateError::Damaged)?);
+        }
+        Ok(ledger.build())
+    }
+
+    /// Nearly all names are settled.
+    async fn load_settled(
+        &self,
+        id: LedgerId,
+        ledger: &mut LedgerBuilder,
+    ) -> Result<(), StateError> {
         let mut last = String::new();
         loop {
             // Reading single rows through the driver takes several times as long.
-            let batch = with_columns!(
-                query_scalar,
-                "SELECT json_group_array(json_array(",
-                r#")) AS "batch!: String" FROM (
+            let batch = sqlx::query_scalar!(
+                r#"SELECT json_group_array(json_array(
+                       domain, row_id, blog_id, row_modified, managed_since, present_since
+                   )) AS "batch!: String" FROM (
                        SELECT * FROM managed WHERE ledger_id = ? AND domain > ?
+                           AND progress = 'idle' AND present_since IS NOT NULL
+                           AND missing_since IS NULL AND undesired_since IS NULL
+                           AND covered_by IS NULL
                        ORDER BY domain LIMIT ?)"#,
                 id,
                 last,
@@ -178,18 +209,19 @@ impl State {
             )
             .fetch_one(&self.pool)
             .await?;
-            let lines: Vec<Line<'_>> = serde_json::from_str(&batch)
-                .map_err(|error| StateError::Damaged(format!("the ledger: {error}")))?;
-            let is_last = lines.len() < BATCH;
-            for line in lines {
-                last.replace_range(.., &line.domain);
-                let entry = line.entry().map_err(StateError::Damaged)?;
-                let name = domain::parse(last.as_bytes())
-                    .map_err(|error| StateError::Damaged(format!("{last:?}: {error}")))?;
-                ledger.push(name.name(), entry);
+            let lines = parse_json::<Vec<SettledLine<'_>>>(&batch)?;
+            for SettledLine(domain, row_id, blog_id, modified, managed_since, present_since) in
+                &lines
+            {
+                let name = domain::parse(domain.as_bytes())
+                    .map_err(|error| StateError::Damaged(format!("{domain:?}: {error}")))?;
+                let origin = RowRef { row_id: *row_id, blog_id: *blog_id, modified: *modified };
+                let entry = Entry::new(origin, *managed_since);
+                ledger.push(name.name(), Entry { present_since: Some(*present_since), ..entry });
             }
-            if is_last {
-                return Ok(ledger.build());
+            match lines.last() {
+                Some(line) if lines.len() == BATCH => last.replace_range(.., &line.0),
+                _ => return Ok(()),
             }
         }
     }
@@ -317,6 +349,22 @@ struct Line<'a> {
     #[serde(with = "optional")]
     refused_at: Option<Timestamp>,
     error: Option<Cow<'a, str>>,
+}
+
+/// A name without a call outstanding that Closte lists, with the columns of its row of the network, and
+/// since when it is managed and listed.
+#[derive(Deserialize)]
+struct SettledLine<'a>(
+    #[serde(borrow)] Cow<'a, str>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    #[serde(with = "required")] Timestamp,
+    #[serde(with = "required")] Timestamp,
+);
+
+fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, StateError> {
+    serde_json::from_str(text).map_err(|error| StateError::Damaged(format!("the ledger: {error}")))
 }
 
 impl<'a> Line<'a> {

@@ -171,19 +171,21 @@ impl State {
     ) -> Result<(), StateError> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query!(
-            "DELETE FROM domain_status WHERE ledger_id = ?1 AND NOT EXISTS (
-                 SELECT 1 FROM managed m WHERE m.ledger_id = ?1 AND m.domain = domain_status.domain
-                 AND m.undesired_since IS NULL)",
+            "DELETE FROM domain_status WHERE ledger_id = ?1 AND domain IN (
+                 SELECT domain FROM domain_status WHERE ledger_id = ?1
+                 EXCEPT SELECT domain FROM managed
+                     WHERE ledger_id = ?1 AND undesired_since IS NULL
+                 ORDER BY domain)",
             ledger,
         )
         .execute(&mut *transaction)
         .await?;
         sqlx::query!(
             "INSERT INTO domain_status (ledger_id, domain, due_at)
-             SELECT ledger_id, domain,
-                 ?2 + (row_number() OVER () - 1) * min(?3, ?4 / count(*) OVER ())
-             FROM managed m WHERE ledger_id = ?1 AND undesired_since IS NULL AND NOT EXISTS (
-                 SELECT 1 FROM domain_status s WHERE s.ledger_id = ?1 AND s.domain = m.domain)",
+             SELECT ?1, domain, ?2 + (row_number() OVER () - 1) * min(?3, ?4 / count(*) OVER ())
+             FROM (SELECT domain FROM managed WHERE ledger_id = ?1 AND undesired_since IS NULL
+                   EXCEPT SELECT domain FROM domain_status WHERE ledger_id = ?1
+                   ORDER BY domain)",
             ledger,
             At(now),
             GAP,

@@ -61,12 +61,12 @@ impl Scope {
             let read = async { Ok::<_, CommandError>(app.source()?.read().await?) };
             match read.await {
                 Ok(network) => {
+                    scope.own_domain = Some(network.domain.clone());
                     if needs_names {
-                        let desired = app.rules().desired(&network).names;
+                        let desired = app.rules().desired(network).names;
                         scope.names =
                             desired.iter().map(|(name, _)| unrecorded(name.to_name())).collect();
                     }
-                    scope.own_domain = Some(network.domain);
                 }
                 // The address alone tells what is right.
                 Err(_) if !needs_names && settings.closte.public_address.is_some() => {}

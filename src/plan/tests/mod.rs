@@ -33,8 +33,8 @@ fn rows(names: &HashMap<DomainName, RowRef>) -> NameMap<CompactRowRef> {
     names.iter().map(|(name, row)| (name.to_ref(), (*row).into())).collect()
 }
 
-fn set(names: &HashSet<DomainName>) -> NameSet {
-    names.iter().map(|name| (name.to_ref(), ())).collect()
+fn set<'a>(names: impl IntoIterator<Item = &'a DomainName>) -> NameSet {
+    names.into_iter().map(|name| (name.to_ref(), ())).collect()
 }
 
 fn name(text: &str) -> DomainName {
@@ -130,8 +130,8 @@ impl Case {
         let desired = super::Desired {
             names: rows(&self.desired.names),
             inactive: rows(&self.desired.inactive),
-            carried: rows(&self.desired.carried),
-            own_domains: rows(&self.desired.own_domains),
+            carried: set(self.desired.carried.keys()),
+            own_domains: set(self.desired.own_domains.keys()),
             undetermined: set(&self.desired.undetermined),
             network_domains,
             invalid_rows,
