@@ -15,14 +15,14 @@ use crate::{
 
 pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
     let Overrides { named, create_record, .. } = app.overrides();
-    // What is not set is told before a state database is made.
+    // A missing setting is reported before a state database is created.
     app.clients()?;
     let state = State::open(&app.settings().state.path).await?;
     let mut reconciler = app.reconciler(&state)?;
     if !named.is_empty() {
-        let strangers = reconciler.unknown_names(named).await?;
-        if !strangers.is_empty() {
-            return Err(CommandError::Strangers(strangers));
+        let unknown = reconciler.unknown_names(named).await?;
+        if !unknown.is_empty() {
+            return Err(CommandError::NotManaged(unknown));
         }
     }
 
@@ -101,7 +101,7 @@ fn notes(
     let mut note = |line| notes.push(line);
     if let Some(mass_removal) = &report.mass_removal {
         note(format!(
-            "held: {} of {} managed names would be removed ({}); if that is meant: closte-sync \
+            "held: {} of {} managed names would be removed ({}); if that is intended: closte-sync \
              apply --allow-removals",
             mass_removal.domains,
             mass_removal.managed,
@@ -112,7 +112,7 @@ fn notes(
     }
     if report.missing > 0 {
         note(
-            "missing: Closte listed them before; they are added again if its next list lacks them, \
+            "missing: Closte listed them before; they are added again if they are missing from its \
              too"
                 .to_owned(),
         );
@@ -122,16 +122,16 @@ fn notes(
     }
     if report.records_waiting > 0 {
         note(
-            "domain records are written when their sites have lacked them for sync.record_grace: \
-             see `closte-sync plan`"
+            "domain records are written when their sites have been without them for \
+             sync.record_grace: see `closte-sync plan`"
                 .to_owned(),
         );
     }
     if let Some(error) = stopped_by {
-        note(format!("broken off: {error}"));
+        note(format!("the cycle stopped: {error}"));
     }
     if report.failed > 0 || report.refused > 0 {
-        note("see `closte-sync status` for what Closte said of each".to_owned());
+        note("see `closte-sync status` for Closte's answer about each".to_owned());
     }
     notes
 }

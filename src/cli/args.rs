@@ -22,15 +22,15 @@ Files:
 
 Environment:
   CLOSTE_CLIENT_API_KEY
-          The key, by the name that wp-config.php has for it
+          The key, under its name in wp-config.php
   WORDPRESS_DB_HOST, …_USER, …_PASSWORD, …_NAME, WORDPRESS_TABLE_PREFIX
-          The database, by the names of the official WordPress image
+          The database, under the names that the official WordPress image uses
   CLOSTE_SYNC__SECTION__KEY
           Any setting, such as CLOSTE_SYNC__SYNC__INTERVAL=1m
   …_FILE
-          Each of them, with the name of a file that holds the value
+          Each of these, as the path of a file that holds the value
   NO_COLOR
-          No colours, also on a terminal
+          No colours, even on a terminal
 
 `closte-sync config` shows every setting and where its value came from.";
 
@@ -74,14 +74,14 @@ pub(super) enum Command {
     },
     /// Run one cycle now
     ///
-    /// It may be run beside the daemon. Exit status: 0 all done, 3 done in part or held, 1 error.
+    /// The daemon may be running. Exit status: 0 all done, 3 done in part or held, 1 error.
     Apply {
-        /// Try these at once, even those that were refused or are not due yet
+        /// Try these now, even those that Closte refused or that are not due yet
         domain: Vec<DomainName>,
-        /// Let removals through, once, that are held because they are so many
+        /// Carry out removals that are held because there are so many, this once
         #[arg(long)]
         allow_removals: bool,
-        /// Write the domain record of this domain's site now, also a second time
+        /// Write the domain record of this domain's site now, even if one was deleted
         #[arg(long, value_name = "DOMAIN")]
         create_record: Option<DomainName>,
         /// Print JSON
@@ -98,7 +98,7 @@ pub(super) enum Command {
     },
     /// Check every domain from outside now and explain what is wrong
     ///
-    /// It may be run beside the daemon. Exit status: 0 all work, 3 some do not, 1 error.
+    /// The daemon may be running. Exit status: 0 all work, 3 some do not, 1 error.
     Check {
         /// Only these; they need not be mapped yet
         domain: Vec<DomainName>,
@@ -108,15 +108,15 @@ pub(super) enum Command {
     },
     /// Show what happened, newest last
     Events {
-        /// Only what is about this domain
+        /// Only the events of this domain
         domain: Option<DomainName>,
-        /// Go on with what happens, until stopped
+        /// Keep printing new events until interrupted
         #[arg(long, short)]
         follow: bool,
-        /// How many to begin with
+        /// How many past events to print first
         #[arg(long, short = 'n', default_value_t = 50)]
         lines: u32,
-        /// Print JSON, an object a line
+        /// Print JSON, one object per line
         #[arg(long)]
         json: bool,
     },
@@ -124,7 +124,7 @@ pub(super) enum Command {
     ///
     /// Exit status: 0 alive, 1 not.
     Health,
-    /// Try everything that must work, and name the remedy for what does not
+    /// Test everything that the daemon needs, and say how to fix what fails
     Doctor {
         /// Print JSON
         #[arg(long)]
@@ -136,7 +136,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show the whole job on a practice network: no account, no set-up
+    /// Show everything on a practice network: no account, no set-up
     #[cfg(feature = "demo")]
     Demo,
 }
@@ -146,12 +146,12 @@ fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// The commands and their flags, for the man page and the shells' completions.
+/// For the man page and the shells' completions.
 pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// The command line. An error repeats parts of it: those of one in which nothing is hidden.
+/// Parses the command line. Hidden characters are escaped in an error, which repeats parts of it.
 pub(super) fn arguments() -> Result<Arguments, clap::Error> {
     Arguments::try_parse().map_err(|error| {
         let visible = std::env::args_os()

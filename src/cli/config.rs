@@ -36,7 +36,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
         let setting = format!("{name:<width$} = {value:<24}");
         let length = setting.chars().count() + source.chars().count() + " # ".len();
         let source = paint(FAINT, format_args!("# {source}"));
-        // On a line of its own, where the terminal would break it.
+        // The source gets its own line where the terminal would wrap it.
         let _ = match screen {
             Some(columns) if length > columns.into() => {
                 writeln!(text, "{}\n{:indent$}{source}", setting.trim_end(), "", indent = width + 3)
@@ -51,8 +51,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     Ok(exit::OK)
 }
 
-/// The settings, with what the plugin's own say where nobody has set others and the network can be
-/// read; and why they are not known, where it cannot.
+/// The settings, with the plugin's own where they apply; and the error where those cannot be read.
 async fn with_plugin(app: &App) -> (Vec<Entry>, Option<String>) {
     let settings = app.settings();
     let mut entries = settings.provenance.entries.clone();

@@ -28,7 +28,7 @@ pub(super) enum CommandError {
          Closte's own)",
         are(.0)
     )]
-    Strangers(Vec<DomainName>),
+    NotManaged(Vec<DomainName>),
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[cfg(feature = "demo")]
@@ -37,7 +37,7 @@ pub(super) enum CommandError {
 }
 
 impl CommandError {
-    /// Says which file it is about, where that is the state database.
+    /// Adds the path of the state database to its errors.
     pub(super) fn with_state_file(self, file: PathBuf) -> Self {
         match self {
             Self::State(error) | Self::Cycle(CycleError::State(error)) => {

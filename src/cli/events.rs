@@ -13,8 +13,8 @@ use crate::{
     telemetry::write_field,
 };
 
-/// How often `--follow` looks for more.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often `--follow` reads new events.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) async fn execute(
     settings: &Settings,
@@ -24,7 +24,7 @@ pub(super) async fn execute(
     as_json: bool,
 ) -> Result<u8, CommandError> {
     let Some(state) = State::open_existing(&settings.state.path).await? else {
-        // For a program, no lines are an answer.
+        // In JSON, no state means no events.
         if as_json {
             return Ok(exit::OK);
         }
@@ -44,7 +44,7 @@ pub(super) async fn execute(
             return Ok(exit::OK);
         }
         seen = events.last().map(|event| event.id).or(seen).or(Some(0));
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

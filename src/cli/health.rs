@@ -6,23 +6,23 @@ use std::{
 use super::{error::CommandError, exit, output::print};
 use crate::{span::span, state::FileLock};
 
-/// The daemon shows that it is alive six times as often.
+/// Six times the interval at which the daemon updates the lock file.
 const ALLOWED: Duration = Duration::from_secs(60);
 
-/// Needs no other setting: a daemon goes on with its own while what is written now is wrong.
+/// Reads no setting but the state path: invalid new settings do not make a running daemon unhealthy.
 pub(super) fn execute(state: &Path) -> Result<u8, CommandError> {
     let daemon = match FileLock::daemon(state) {
         Ok(Some(daemon)) => daemon,
         Ok(None) => {
-            print(&format!("no daemon runs with {}\n", state.display()))?;
+            print(&format!("no daemon is running with {}\n", state.display()))?;
             return Ok(exit::ERROR);
         }
         Err(error) => {
-            print(&format!("this user cannot look at {} ({error})\n", state.display()))?;
+            print(&format!("this user cannot read {} ({error})\n", state.display()))?;
             return Ok(exit::ERROR);
         }
     };
-    // A clock that was set back meanwhile makes the beat one of the future: just now, that is.
+    // After the clock was set back, the last beat can lie in the future: that counts as now.
     let silence = SystemTime::now().duration_since(daemon.last_beat).unwrap_or_default();
     if silence > ALLOWED {
         print(&format!("the daemon hangs: no sign of life for {}\n", span(silence)))?;

@@ -1,4 +1,4 @@
-//! The face: one file a command. Printing happens only here.
+//! One file for each command. Only this module prints.
 
 mod apply;
 mod args;
@@ -43,18 +43,17 @@ use crate::{
     telemetry::{self, Filter, Format, Log, Stream},
 };
 
-/// A variable as text. One that is none must be refused where it is used, and not passed over.
+/// A variable as text. Invalid UTF-8 becomes U+FFFD, which the settings reject where it is used.
 fn in_text((name, value): (OsString, OsString)) -> Option<(String, String)> {
     Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
 }
 
-/// Runs the command that the process was started with.
 pub async fn main() -> ExitCode {
     keep_secrets();
     let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // A closed standard output is no reason to say more.
+            // Nobody reads a closed standard output.
             let _ = error.print();
             let is_help =
                 matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -72,7 +71,7 @@ pub async fn main() -> ExitCode {
     };
     match execute(arguments.command, &layers).await {
         Ok(status) => ExitCode::from(status),
-        // The reader has seen enough, as in `closte-sync events | head`.
+        // The reader closed the pipe, as in `closte-sync events | head`.
         Err(CommandError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::from(exit::OK)
         }
@@ -87,16 +86,16 @@ fn print_error(error: &CommandError) {
     if !telemetry::is_journal() {
         return output::complain(&format!("{}: {error}\n", output::paint(output::BAD, "error")));
     }
-    // It takes every line for itself; the prefix says how much it matters (sd-daemon(3)).
+    // Each line is an entry of its own; the prefix is its priority (sd-daemon(3)).
     for line in error.to_string().lines() {
         output::complain(&format!("<3>{line}\n"));
     }
 }
 
-/// Neither a core dump nor another user's eye gets what this process holds in memory or writes.
+/// Disables core dumps, and makes new files readable by this user only.
 fn keep_secrets() {
     let nothing = Rlimit { current: Some(0), maximum: Some(0) };
-    // Where the system does not allow it, there is nothing better to do.
+    // There is no fallback where the system refuses this.
     let _ = setrlimit(Resource::Core, nothing);
     #[cfg(target_os = "linux")]
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
@@ -118,7 +117,7 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
             _ => return Err(error.into()),
         },
     };
-    // On a terminal a progress bar tells what the many lines would.
+    // On a terminal a progress bar replaces the log lines.
     let has_bar = matches!(command, Command::Apply { .. } | Command::Check { .. })
         && io::stderr().is_terminal();
     let filter = if has_bar { Filter::warnings() } else { settings.log.filter.clone() };
@@ -127,7 +126,7 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
     let is_daemon = matches!(command, Command::Run);
     let done = carry_out(command, settings, layers, &log).await;
     match done.map_err(|error| error.with_state_file(state_file)) {
-        // Programs that read the log have no use for plain lines in it; a log that is off has no readers.
+        // A JSON log must contain only JSON.
         Err(error)
             if is_daemon
                 && format == Format::Json

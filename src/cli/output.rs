@@ -1,4 +1,4 @@
-//! How things look on the screen.
+//! Styles, wrapping and JSON of what the commands print.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -21,21 +21,21 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const FAINT: Style = Style::new().dimmed();
 pub(super) const STRONG: Style = Style::new().bold();
 
-/// Stands before each escape sequence of our own: all others are made visible. Unicode leaves this
-/// character to programs for their own use.
+/// Marks each escape sequence of our own: all others are escaped. Unicode reserves this
+/// character for internal use by programs.
 const OURS: char = '\u{fdd0}';
 /// All escape sequences that our styles are made of.
 const SEQUENCES: [&str; 6] =
     ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
 
-/// Prints text. Its colours go only to a terminal, and never under `NO_COLOR`.
+/// Prints to standard output. Colours go only to a terminal, and never under `NO_COLOR`.
 pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(visible(text).as_bytes())?;
     out.flush()
 }
 
-/// The same on standard error. Where that is closed, there is nobody to tell.
+/// Prints to standard error. Failures are ignored: there is no other place to report them.
 pub(super) fn complain(text: &str) {
     let _ = anstream::stderr().lock().write_all(visible(text).as_bytes());
 }
@@ -45,19 +45,17 @@ pub(super) fn print_json(value: &impl Serialize) -> io::Result<()> {
     print(&format!("{}\n", escape_json(&text)))
 }
 
-/// A value as JSON on one line.
 pub(super) fn json_line(value: &impl Serialize) -> io::Result<String> {
     let text = serde_json::to_string(value).map_err(io::Error::from)?;
     Ok(format!("{}\n", escape_json(&text)))
 }
 
-/// The text in a style.
 pub(super) fn paint(style: Style, text: impl std::fmt::Display) -> String {
     let ours = |sequence: String| sequence.replace('\u{1b}', &format!("{OURS}\u{1b}"));
     format!("{}{text}{}", ours(style.to_string()), ours(format!("{style:#}")))
 }
 
-/// The text with every hidden character written out, but for line breaks and our own styles.
+/// Escapes every hidden character, except for line breaks and our own styles.
 fn visible(text: &str) -> String {
     let mut pieces = text.split(OURS);
     let mut visible = escape(pieces.next().unwrap_or_default()).into_owned();
@@ -71,12 +69,12 @@ fn visible(text: &str) -> String {
     visible
 }
 
-/// The width of the terminal; none where there is no terminal, and so no edge.
+/// The width of the terminal in columns; none where standard output is not a terminal.
 pub(super) fn width() -> Option<u16> {
     console::Term::stdout().size_checked().map(|(_, columns)| columns)
 }
 
-/// A bar on a terminal, nothing elsewhere. It appears with the first of the things.
+/// Shown only on a terminal, from the first step on.
 pub(super) fn progress_bar(things: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -86,9 +84,9 @@ pub(super) fn progress_bar(things: &str) -> ProgressBar {
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// The text under a heading of its own column, wrapped to the terminal.
+/// The text beside a heading, wrapped to the terminal and indented.
 pub(super) fn under(heading: &str, text: &str) -> String {
-    // What is counted here must be what is shown.
+    // Escaped before wrapping, because that changes its width.
     let text = &escape(text);
     let indent = " ".repeat(heading.chars().count());
     let Some(columns) = width() else {
@@ -101,17 +99,15 @@ pub(super) fn under(heading: &str, text: &str) -> String {
     format!("{}\n", textwrap::fill(text, options))
 }
 
-/// How long ago something was.
 pub(super) fn since(at: Timestamp, now: Timestamp) -> String {
     span_between(at, now)
 }
 
-/// How long it is to something.
 pub(super) fn until(at: Timestamp, now: Timestamp) -> String {
     span_between(now, at)
 }
 
-/// What a handshake showed, with the days that are left.
+/// The result with `days_left` added.
 pub(super) fn ssl_json(ssl: &SslResult, now: Timestamp) -> Value {
     let mut value = json!(ssl);
     if let (Some(fields), Some(certificate)) = (value.as_object_mut(), &ssl.certificate) {
@@ -120,7 +116,7 @@ pub(super) fn ssl_json(ssl: &SslResult, now: Timestamp) -> Value {
     value
 }
 
-/// When Closte was asked for a certificate last, and what it said.
+/// When Closte was last asked for a certificate, and its answer; null where it never was.
 pub(super) fn request_json(checked: &CheckedDomain) -> Value {
     let request = checked.request.as_ref();
     json!(request.map(|(at, answer)| json!({"at": at, "answer": answer})))
@@ -131,8 +127,7 @@ pub(super) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How a row that is not sent is shown.
-pub(super) fn rejected_line(one: &InvalidRow) -> String {
+pub(super) fn invalid_line(one: &InvalidRow) -> String {
     let InvalidRow { origin, value, reason, .. } = one;
     match one.clostes_own() {
         Some(_) => format!("! {origin} {value:?}  not desired: {reason}"),

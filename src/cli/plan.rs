@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     error::CommandError,
     exit,
-    output::{BAD, FAIR, GOOD, count, paint, print, print_json, rejected_line, until},
+    output::{BAD, FAIR, GOOD, count, paint, print, print_json, invalid_line, until},
 };
 use crate::{
     app::{App, Clients},
@@ -18,7 +18,7 @@ use crate::{
     wordpress::{NoRecord, Site, SourceError},
 };
 
-/// So many sites without a domain record are shown one by one.
+/// The most sites without a domain record that are listed one by one.
 const LISTED: usize = 20;
 
 pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
@@ -59,19 +59,18 @@ fn to_text(preview: &Preview) -> String {
     }
     records_to_text(preview, &mut text, now);
     for one in &preview.invalid {
-        let _ = writeln!(text, "{}", paint(FAIR, rejected_line(one)));
+        let _ = writeln!(text, "{}", paint(FAIR, invalid_line(one)));
     }
-    if let Some((odd, example)) = &preview.unparsed_elements {
+    if let Some((unparsed, example)) = &preview.unparsed_elements {
         let line = format!(
-            "! {} of Closte's list not understood, so nothing is removed: {example}",
-            count(*odd, "element")
+            "! {} of Closte's list could not be parsed, so nothing is removed: {example}",
+            count(*unparsed, "element")
         );
         let _ = writeln!(text, "{}", paint(FAIR, line));
     }
     text
 }
 
-/// How many names become what.
 fn headline(preview: &Preview) -> String {
     let plan = &preview.plan;
     let (not_desired, invalid) = by_reason(&preview.invalid);
@@ -104,12 +103,12 @@ fn headline(preview: &Preview) -> String {
     text
 }
 
-/// Those that hold one of Closte's own names, and those that hold no name.
+/// Rows with one of Closte's own names, and rows without a valid name.
 fn by_reason(invalid: &[InvalidRow]) -> (Vec<&InvalidRow>, Vec<&InvalidRow>) {
     invalid.iter().partition(|one| one.clostes_own().is_some())
 }
 
-/// Which domain records are written, and why others are not: each site at first, then by reason.
+/// Which domain records are written, and why others are not: the first sites one by one, the rest counted by reason.
 fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
     let network = &preview.network;
     let sites = network.sites_without_record.iter().zip(&preview.records);
@@ -120,7 +119,7 @@ fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
         let line = format!("+ {domain}  a domain record for site {blog_id}, which has none");
         let _ = writeln!(text, "{}", paint(GOOD, line));
     }
-    // What an operator may want to change comes first.
+    // Reasons that an operator can change come first.
     others.sort_by_key(|(_, record)| match record {
         RecordDecision::Never(NoRecord::Gone) => 3,
         RecordDecision::Never(reason) if !NoRecord::DOUBTS.contains(reason) => 2,
@@ -150,7 +149,7 @@ fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
     }
 }
 
-/// What a line of the diff begins with; a blank for what is only counted.
+/// The first character of a line; a blank for decisions that are only counted.
 fn sign(decision: &Decision) -> char {
     match decision {
         Decision::Add(_) => '+',
@@ -164,11 +163,10 @@ fn sign(decision: &Decision) -> char {
     }
 }
 
-/// Why this becomes of a name, in words.
 fn reason(decision: &Decision, now: Timestamp) -> String {
     match decision {
         Decision::Add(Reason::New) => String::new(),
-        Decision::Add(Reason::Lost) => "it was at Closte and no longer is".to_owned(),
+        Decision::Add(Reason::Lost) => "it was at Closte before".to_owned(),
         Decision::Add(Reason::Retry { attempts }) => {
             format!("again, after {}", count(*attempts as usize, "attempt"))
         }
@@ -178,10 +176,10 @@ fn reason(decision: &Decision, now: Timestamp) -> String {
             format!("tried again in {}: {error}", until(*at, now))
         }
         Decision::Unconfirmed { .. } => {
-            "Closte said yes a moment ago, and its next list confirms it".to_owned()
+            "Closte accepted the call; its next list has to confirm that".to_owned()
         }
         Decision::Missing => {
-            "missing from this list of Closte; added again if the next one lacks it, too".to_owned()
+            "missing from Closte's list; added again if it is missing from the next one, too".to_owned()
         }
         Decision::Covered { by } => format!("served by {by}"),
         Decision::Refused { error, .. } => format!("refused: {error}"),
@@ -195,21 +193,21 @@ fn guard_reason(guard: &Guard, now: Timestamp) -> String {
         Guard::ClostesOwn => "it is one of Closte's own names".to_owned(),
         Guard::OwnName => "it is the network's own name".to_owned(),
         Guard::Carried => {
-            "a site still has it, though the plugin would write no domain record for that"
+            "it is still a site's own domain, without a domain record"
                 .to_owned()
         }
         Guard::Kept => "it matches sync.keep".to_owned(),
         Guard::UpsertOnly => "sync.policy is upsert-only".to_owned(),
         Guard::EmptyTable => {
-            "the domain table is empty; if that is meant: apply --allow-removals".to_owned()
+            "the domain table is empty; if that is intended: apply --allow-removals".to_owned()
         }
-        Guard::UnreadableRow(row) => format!("its row {row} is no domain name now"),
-        Guard::Undetermined => "the plugin's setting for www. is not known".to_owned(),
-        Guard::ListIncomplete => "Closte's list was not understood in full".to_owned(),
+        Guard::UnreadableRow(row) => format!("its row {row} no longer holds a valid domain name"),
+        Guard::Undetermined => "the plugin's www. setting is not known".to_owned(),
+        Guard::ListIncomplete => "part of Closte's list could not be parsed".to_owned(),
         Guard::StillServing(name) => format!("it still serves {name}"),
         Guard::Grace { until: at } => format!("sync.removal_grace is over in {}", until(*at, now)),
         Guard::TooMany { removals, managed } => format!(
-            "{removals} of {managed} would go at once; if that is meant: apply --allow-removals"
+            "{removals} of {managed} would be removed together; if that is intended: apply --allow-removals"
         ),
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     telemetry::Log,
 };
 
-/// What is written is safe before it is closed.
+/// Closing only tidies up: everything is committed before.
 const LONGEST_CLOSING: Duration = Duration::from_secs(2);
 
 pub(super) async fn execute(mut app: App, layers: &Layers, log: &Log) -> Result<u8, CommandError> {
@@ -42,7 +42,7 @@ pub(super) async fn execute(mut app: App, layers: &Layers, log: &Log) -> Result<
     };
     daemon::run(components, &state, &lock, signals, reload).await;
     daemon::emit(&state, Event::Stopped {}).await;
-    // A state database that another process keeps busy does not hold up the end.
+    // A state database that is busy does not delay the exit.
     let _ = timeout(LONGEST_CLOSING, state.close()).await;
     Ok(exit::OK)
 }

@@ -11,16 +11,15 @@ use serde::Serialize;
 use crate::http::Metrics;
 use crate::reconciler::{CycleOutcome, CycleResult};
 
-/// A loop that showed no life for so long hangs: no step of it ever takes longer.
+/// A loop without a heartbeat for this long hangs: no step takes longer.
 pub(crate) const ALIVE_WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// How the daemon does.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     pub(crate) heartbeats: Heartbeats,
     pub(crate) metrics: Metrics,
     last_cycle: Mutex<Option<Cycle>>,
-    /// Why the new settings are not in force.
+    /// Why the last reload was refused.
     refusal: Mutex<Option<String>>,
 }
 
@@ -30,11 +29,10 @@ struct Cycle {
     error: Option<String>,
 }
 
-/// Whether the daemon does what it is for, as `/readyz` shows it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Readiness {
     pub(crate) ready: bool,
-    /// None before the first one.
+    /// None before the first cycle has ended.
     last_cycle: Option<LastCycle>,
 }
 
@@ -57,7 +55,7 @@ impl Health {
         *last = Some(Cycle { ended: Instant::now(), error });
     }
 
-    /// Why the new settings were refused, until others are taken up.
+    /// Why the last reload was refused; none after one that succeeded.
     pub(crate) fn note_refusal(&self, why: Option<String>) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
@@ -66,13 +64,13 @@ impl Health {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Ready means that the last cycle went well, and was not long ago.
+    /// Ready means that the last cycle succeeded recently.
     pub(crate) fn readiness(&self, interval: Duration) -> Readiness {
         let last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let allowed = ALIVE_WITHIN.max(interval.saturating_mul(3));
-        let is_well = |cycle: &Cycle| cycle.error.is_none() && cycle.ended.elapsed() <= allowed;
+        let is_fresh_success = |cycle: &Cycle| cycle.error.is_none() && cycle.ended.elapsed() <= allowed;
         Readiness {
-            ready: last.as_ref().is_some_and(is_well),
+            ready: last.as_ref().is_some_and(is_fresh_success),
             last_cycle: last.map(|cycle| LastCycle {
                 age_s: cycle.ended.elapsed().as_secs(),
                 outcome: if cycle.error.is_none() { "ok" } else { "failed" },
@@ -82,7 +80,7 @@ impl Health {
     }
 }
 
-/// When each loop was last seen alive, in milliseconds since the daemon began.
+/// When each loop was last alive, in milliseconds since the start.
 #[derive(Debug)]
 pub(crate) struct Heartbeats {
     began: Instant,
@@ -109,7 +107,7 @@ impl Heartbeats {
         self.began.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
     }
 
-    /// Whether both loops were alive within this time.
+    /// Whether the last heartbeat of each loop is more recent than this.
     pub(crate) fn beat_within(&self, limit: Duration) -> bool {
         let last = self.sync.load(Ordering::Relaxed).min(self.checks.load(Ordering::Relaxed));
         u128::from(self.now().saturating_sub(last)) < limit.as_millis()

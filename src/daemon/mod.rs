@@ -1,4 +1,4 @@
-//! The daemon: both loops until it is told to stop, whatever the other ends do.
+//! Runs both loops until a signal stops them.
 
 pub(crate) mod health;
 mod service;
@@ -31,40 +31,37 @@ use crate::{
 };
 use health::Health;
 
-/// The longest pause that failures make of `sync.interval`.
+/// The longest pause between cycles that failures cause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
-/// How long it may take to write an event down: signals are not kept waiting by a busy state database.
-const LONGEST_TELLING: Duration = Duration::from_secs(2);
+/// The longest time to record an event: a busy state database must not delay signals.
+const LONGEST_RECORDING: Duration = Duration::from_secs(2);
 
-/// What the daemon runs, as the settings would have it.
+/// The running parts, built from the settings.
 pub struct Components {
-    /// The first loop.
     pub reconciler: Reconciler,
-    /// The second loop.
     pub scheduler: Scheduler,
-    /// `sync.interval`
     pub interval: Duration,
-    /// Where others can ask how it does.
+    /// None where `http.listen` is not set.
     pub admin_server: Option<AdminServer>,
 }
 
-/// What the first loop remembers from parts to parts.
+/// The state of the first loop, which survives a reload.
 #[derive(Default)]
 struct LoopState {
     conditions: Conditions,
-    /// Cycles in a row that failed.
+    /// Consecutive cycles that failed.
     failures: u32,
-    /// Why calls were left, until others have shown that it is over.
+    /// Why calls were skipped, until a call succeeds.
     outage: Option<ClosteError>,
-    /// Until when Closte asked to be left alone.
+    /// The end of Closte's `Retry-After`.
     quiet_until: Option<tokio::time::Instant>,
-    /// The line for systemd.
+    /// The status line of the last cycle that compared both ends.
     status: String,
 }
 
 impl LoopState {
-    /// Takes up what a cycle came to. Where it cannot show that an outage is over, that lasts.
+    /// Applies a cycle's outcome. An outage lasts until a cycle shows its end.
     fn note(&mut self, outcome: &mut CycleOutcome, now: tokio::time::Instant) {
         self.quiet_until = outcome.retry_after().map(|wait| now + wait);
         if outcome.shows_no_end_of_outage()
@@ -84,11 +81,9 @@ impl LoopState {
     }
 }
 
-/// Runs both loops until a signal asks for the end: cycles every interval, give or take a tenth, and
-/// the checks by their clock. Calls in flight are then finished, if that does not take long. A signal
-/// for new settings asks `reload` for new parts, and for what there is to tell about them; they take
-/// over when all calls in flight are finished. Where it has a reason not to give any, the old ones go
-/// on.
+/// Runs both loops until a signal stops them; calls in flight are then finished, if that does not take
+/// long. On SIGHUP, `reload` builds new parts from the new settings, and the events that report them.
+/// They replace the old ones when all calls in flight have finished. Where it fails, the old ones stay.
 pub async fn run(
     mut parts: Components,
     state: &State,
@@ -110,7 +105,7 @@ pub async fn run(
         let both = async { tokio::join!(run, attend).1 };
         let next = tokio::select! {
             next = both => next,
-            never = service::show_life(&health.heartbeats, lock) => match never {},
+            never = service::send_heartbeats(&health.heartbeats, lock) => match never {},
         };
         match next {
             Some(next) => parts = next,
@@ -119,7 +114,7 @@ pub async fn run(
     }
 }
 
-/// Listens for signals until one has ended the parts. The next ones are the result, if there are any.
+/// Handles signals until the parts have ended. Returns the parts that replace them, if any.
 async fn attend(
     signals: &mut mpsc::Receiver<Signal>,
     state: &State,
@@ -164,7 +159,6 @@ async fn attend(
     next
 }
 
-/// Runs all parts until `stop`, and to their orderly end.
 async fn run_parts(
     parts: Components,
     state: &State,
@@ -187,10 +181,10 @@ async fn run_parts(
         }
     };
     tokio::join!(run_cycles(reconciler, state, lock, interval, stop, health, loop_state), checks);
-    // It answers to the last.
+    // The admin server stops last, so that it can report the drain.
     closed.cancel();
     if let Some(Err(error)) = futures_util::future::OptionFuture::from(admin_server).await {
-        tracing::debug!(%error, "the admin server broke off");
+        tracing::debug!(%error, "the admin server failed");
     }
 }
 
@@ -205,15 +199,15 @@ async fn run_cycles(
 ) {
     let until_stopped = stop.draining();
     if let Some(end) = loop_state.quiet_until {
-        until_stopped.run_until_cancelled(rest(end, health)).await;
+        until_stopped.run_until_cancelled(sleep_until(end, health)).await;
     }
     while !until_stopped.is_cancelled() {
         health.heartbeats.sync_is_alive();
         let started = Instant::now();
         let alive = |_, _| health.heartbeats.sync_is_alive();
-        // In a box, because the compiler gives up on futures that are nested as deep as all of this.
-        let mut outcome = match hold(state, lock).await {
-            Ok(()) => unbroken(Box::pin(reconciler.cycle(stop, &alive))).await,
+        // Boxed: the nested futures exceed the compiler's recursion limit.
+        let mut outcome = match verify_files(state, lock).await {
+            Ok(()) => catch_panic(Box::pin(reconciler.cycle(stop, &alive))).await,
             Err(error) => CycleError::from(error).into(),
         };
         let took = started.elapsed();
@@ -228,25 +222,24 @@ async fn run_cycles(
         let list_again = outcome.list_again_after().unwrap_or(Duration::MAX);
         let next = now + pause(interval, loop_state.failures).min(list_again);
         let next = loop_state.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
-        until_stopped.run_until_cancelled(rest(next, health)).await;
+        until_stopped.run_until_cancelled(sleep_until(next, health)).await;
     }
 }
 
-/// Makes an error of a panic, which costs this cycle only: what it may have left half done, the next
-/// one reads again.
-async fn unbroken(cycle: impl Future<Output = CycleOutcome>) -> CycleOutcome {
+/// Turns a panic into an error of this cycle only: the next one reads everything again.
+async fn catch_panic(cycle: impl Future<Output = CycleOutcome>) -> CycleOutcome {
     let outcome = AssertUnwindSafe(cycle).catch_unwind().await;
     outcome.unwrap_or_else(|panic| CycleError::Fault(panics::reason(&*panic)).into())
 }
 
-/// Makes sure that the state database and the lock beside it are still those at their names.
-async fn hold(state: &State, lock: &FileLock) -> Result<(), StateError> {
+/// Fails where the state database or its lock file was deleted or replaced.
+async fn verify_files(state: &State, lock: &FileLock) -> Result<(), StateError> {
     state.check_file().await?;
     lock.keep(state)
 }
 
-/// Pauses, and shows meanwhile that the loop is alive.
-async fn rest(end: tokio::time::Instant, health: &Health) {
+/// Sleeps, with a heartbeat every second.
+async fn sleep_until(end: tokio::time::Instant, health: &Health) {
     while tokio::time::Instant::now() < end {
         health.heartbeats.sync_is_alive();
         let tick = tokio::time::Instant::now() + Duration::from_secs(1);
@@ -254,38 +247,39 @@ async fn rest(end: tokio::time::Instant, health: &Health) {
     }
 }
 
-/// Logs what happened and writes it down. Where that fails, the log has it at least.
+/// Logs the event and records it. Where recording fails, it is logged all the same.
 pub async fn emit(state: &State, event: Event) {
-    unless_busy(state.emit(&EventBatch::of([event]), Timestamp::now())).await;
+    with_time_limit(state.emit(&EventBatch::of([event]), Timestamp::now())).await;
 }
 
-/// Writes down that a cycle was broken off, for those who print the reason themselves.
+/// Records that a cycle stopped early, without a log line, for callers that print the error.
 pub async fn note_failure(state: &State, outcome: &CycleOutcome, now: Timestamp) {
     let unlogged = Conditions::default().update(outcome.findings(state.path()), Instant::now());
     note_end(state, outcome, &EventBatch { logged: Vec::new(), unlogged }, now).await;
 }
 
-/// Writes down how a cycle ended, and what there is to say after it.
+/// Records how a cycle ended, with its events.
 async fn note_end(state: &State, outcome: &CycleOutcome, batch: &EventBatch, now: Timestamp) {
     match (outcome.result(), &outcome.stopped_by) {
         (CycleResult::WordPressFailed | CycleResult::ClosteFailed, Some(error))
             if outcome.report().is_none() =>
         {
-            unless_busy(state.cycle_failed(&error.to_string(), batch, now)).await;
+            with_time_limit(state.cycle_failed(&error.to_string(), batch, now)).await;
         }
-        _ => unless_busy(state.emit(batch, now)).await,
+        _ => with_time_limit(state.emit(batch, now)).await,
     }
 }
 
-async fn unless_busy(writing: impl Future<Output = Result<(), StateError>>) {
-    match timeout(LONGEST_TELLING, writing).await {
+async fn with_time_limit(writing: impl Future<Output = Result<(), StateError>>) {
+    match timeout(LONGEST_RECORDING, writing).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "what happened was not written down"),
-        Err(_) => tracing::debug!("what happened was not written down: the state database is busy"),
+        Ok(Err(error)) => tracing::debug!(%error, "an event was not recorded"),
+        Err(_) => tracing::debug!("an event was not recorded: the state database is busy"),
     }
 }
 
-/// The time to the next cycle, with a jitter of a tenth so that many daemons do not ask together.
+/// The time to the next cycle, with a jitter of 10 % so that many daemons do not call Closte at the
+/// same time.
 fn pause(interval: Duration, failures: u32) -> Duration {
     let back_off = BackOff { first: interval, longest: LONGEST_PAUSE.max(interval) };
     back_off.after(failures).mul_f64(rand::rng().random_range(0.9..1.1))
@@ -314,23 +308,23 @@ mod tests {
             let quiet = loop_state.quiet_until.map(|end| (end - now).as_secs());
             (outcome.result(), loop_state.failures, quiet)
         };
-        let (out, well) = (CycleResult::ClosteFailed, CycleResult::Ok);
-        assert_eq!(note(compared(3, 0), None), (well, 0, None));
-        assert_eq!(note(compared(3, 0), Some(limited())), (out, 1, Some(600)));
-        let still = (out, 1, None);
+        let (failed, ok) = (CycleResult::ClosteFailed, CycleResult::Ok);
+        assert_eq!(note(compared(3, 0), None), (ok, 0, None));
+        assert_eq!(note(compared(3, 0), Some(limited())), (failed, 1, Some(600)));
+        let still = (failed, 1, None);
         assert_eq!(note(compared(3, 0), None), still, "the list works, the names still wait");
         assert_eq!(note(Found::Unchanged, None), still);
         let stopped = note(Found::Nothing, Some(CycleError::Stopped));
         assert_eq!(stopped, (CycleResult::Stopped, 1, None));
         let cut = note(compared(3, 1), Some(limited()));
-        assert_eq!(cut, (out, 2, Some(600)), "a reload forgets no Retry-After");
-        assert_eq!(note(compared(3, 1), None), (well, 0, None));
-        assert_eq!(note(compared(3, 0), None), (well, 0, None));
+        assert_eq!(cut, (failed, 2, Some(600)), "a reload forgets no Retry-After");
+        assert_eq!(note(compared(3, 1), None), (ok, 0, None));
+        assert_eq!(note(compared(3, 0), None), (ok, 0, None));
     }
 
     #[tokio::test]
     async fn a_panic_is_a_failed_cycle() {
-        let outcome = unbroken(async { panic!("no such row: {}", 7) }).await;
+        let outcome = catch_panic(async { panic!("no such row: {}", 7) }).await;
         let error = outcome.stopped_by.as_ref().unwrap().to_string();
         assert!(error.contains("no such row: 7"), "{error}");
         let events = Conditions::default()
@@ -340,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_is_well_again_while_closte_is_not() {
+    fn the_state_recovers_while_closte_still_fails() {
         let file = std::path::Path::new("state.db");
         let mut conditions = Conditions::default();
         let failed = CycleOutcome::from(CycleError::from(StateError::Locked));
@@ -352,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_stretch_the_pause() {
+    fn failures_lengthen_the_pause() {
         let second = Duration::from_secs(1);
         let pause_of = |failures| pause(30 * second, failures).as_secs_f64().round();
         assert!((27.0..=33.0).contains(&pause_of(0)));

@@ -1,5 +1,4 @@
-//! What systemd is told: that the daemon is ready, how it does, and that it is alive (sd_notify(3)).
-//! Elsewhere all of this does nothing.
+//! Readiness, status and watchdog for systemd (sd_notify(3)). Without systemd this does nothing.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -13,12 +12,12 @@ use crate::{
     state::FileLock,
 };
 
-/// How often it is shown that the daemon is alive, where nobody asks for it more often.
+/// The interval of the heartbeat, unless systemd's watchdog asks for a shorter one.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// Shows that both loops are alive, as long as they are: to systemd's watchdog where there is one,
-/// and to `closte-sync health` by the lock file.
-pub(super) async fn show_life(heartbeats: &Heartbeats, lock: &FileLock) -> Infallible {
+/// While both loops are alive, notifies systemd's watchdog, and touches the lock file for
+/// `closte-sync health`.
+pub(super) async fn send_heartbeats(heartbeats: &Heartbeats, lock: &FileLock) -> Infallible {
     let watchdog = daemon::watchdog_enabled(false);
     let limit = watchdog.unwrap_or(ALIVE_WITHIN);
     let mut ticks = tokio::time::interval(BEAT.min(limit / 4).max(Duration::from_millis(1)));
@@ -31,7 +30,7 @@ pub(super) async fn show_life(heartbeats: &Heartbeats, lock: &FileLock) -> Infal
             notify(&[NotifyState::Watchdog]);
         }
         if let Err(error) = lock.beat() {
-            tracing::debug!(%error, "the lock file does not show that the daemon is alive");
+            tracing::debug!(%error, "the lock file could not be touched");
         }
     }
 }
@@ -40,7 +39,7 @@ pub(super) fn ready() {
     notify(&[NotifyState::Ready]);
 }
 
-/// From here until it is ready again the settings are reloaded.
+/// A reload lasts until the next [`ready`].
 pub(super) fn reloading() {
     let now = clock_gettime(ClockId::Monotonic);
     let now_us = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
@@ -52,19 +51,18 @@ pub(super) fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-/// New settings that are not taken up show in `systemctl status`, too: `systemctl reload` itself
-/// cannot fail.
+/// `systemctl status` shows the refusal: `systemctl reload` itself cannot fail.
 pub(super) fn reload_refused(error: &str) {
-    notify_status(&format!("The new settings are wrong, the old ones stay: {error}"));
+    notify_status(&format!("The new settings are invalid, so the old ones stay in force: {error}"));
 }
 
-/// The line that `systemctl status` shows. `found` is what the last cycle that compared both ends
-/// found, `refusal` why new settings were not taken up.
+/// Sets the line of `systemctl status`. `found` is the line of the last cycle that compared both ends,
+/// `refusal` why the last reload was refused.
 pub(super) fn status(outcome: &CycleOutcome, found: &mut String, refusal: Option<String>) {
     let mut line = match (&outcome.found, &outcome.stopped_by) {
         (_, Some(CycleError::Stopped)) => return,
-        (Found::Nothing, Some(error)) => format!("The last cycle was broken off: {error}"),
-        // What was found still holds.
+        (Found::Nothing, Some(error)) => format!("The last cycle stopped early: {error}"),
+        // The last comparison is still true.
         (Found::Nothing | Found::Unchanged, _) => found.clone(),
         (Found::Compared(report), stopped_by) => {
             let served = report.in_place + report.covered + report.added;
@@ -94,15 +92,15 @@ pub(super) fn status(outcome: &CycleOutcome, found: &mut String, refusal: Option
     notify_status(&line);
 }
 
-/// A line break would end it.
+/// A line break would end the status.
 fn notify_status(text: &str) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     notify(&[NotifyState::Status(escape_line(&lines.join(" ")).into_owned())]);
 }
 
-/// A service manager that does not listen is no reason to do anything else.
+/// A failure only concerns the display in `systemctl`.
 fn notify(state: &[NotifyState]) {
     if let Err(error) = daemon::notify(false, state) {
-        tracing::debug!(%error, "systemd was not told");
+        tracing::debug!(%error, "systemd could not be notified");
     }
 }

@@ -5,24 +5,21 @@ use tokio::{
     sync::mpsc,
 };
 
-/// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// The end, by the signal of this name.
+    /// By the signal of this name.
     Stop(&'static str),
-    /// New settings.
     Reload,
 }
 
-/// Takes the signals over from the system: SIGTERM and SIGINT ask for the end, SIGHUP for new
-/// settings. After the first one that asks for the end, a second one ends the process at once, with
-/// status 1, whatever it is doing.
+/// Handles SIGTERM and SIGINT (stop) and SIGHUP (reload; stop on a terminal). A second signal to stop
+/// ends the process immediately, with status 1.
 pub fn signals() -> mpsc::Receiver<Signal> {
-    // A limit of the size of files fails the write, and does not end the process.
+    // Without a handler, a file size limit would end the process; with one, the write fails.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
-    // One for new settings, one for the end: where one of a kind waits, another changes nothing.
+    // Room for one reload and one stop: further ones would change nothing.
     let (sender, receiver) = mpsc::channel(2);
-    // Somebody who closes a terminal means the end.
+    // A closed terminal stops the program.
     let hangup = if io::stdin().is_terminal() { Signal::Stop("SIGHUP") } else { Signal::Reload };
     let streams = (
         signal(SignalKind::terminate()),
@@ -30,8 +27,7 @@ pub fn signals() -> mpsc::Receiver<Signal> {
         signal(SignalKind::hangup()),
     );
     tokio::spawn(async move {
-        // Only a process that is out of file descriptors cannot listen; then the signals keep their
-        // usual effect, and end it.
+        // This fails only without free file descriptors; then the signals end the process by default.
         let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = streams else {
             return sender.closed().await;
         };
@@ -46,7 +42,7 @@ pub fn signals() -> mpsc::Receiver<Signal> {
                 Signal::Stop(_) if is_ending => std::process::exit(1),
                 Signal::Stop(_) => {
                     is_ending = true;
-                    // Nobody listens only when it is the end already.
+                    // The receiver is gone only when the daemon has stopped already.
                     let _ = sender.send(signal).await;
                 }
                 Signal::Reload if sender.capacity() == 2 => drop(sender.try_send(signal)),

@@ -1,4 +1,4 @@
-//! Conditions: what lasts. Raised when it begins, repeated at growing intervals, cleared when it ends.
+//! A condition lasts: it is raised, repeated at growing intervals, and cleared.
 
 use std::{
     collections::HashMap,
@@ -11,25 +11,25 @@ use crate::{back_off::BackOff, events::Event};
 const REPEAT: BackOff =
     BackOff { first: Duration::from_secs(60), longest: Duration::from_secs(6 * 60 * 60) };
 
-/// One line each: its name, for how many seconds it may stand before it is said, and the event that
-/// says that it has ended.
+/// One line each: its name, how many seconds it must last before it is reported, and the event that
+/// reports its end.
 macro_rules! conditions {
-    ($($(#[$doc:meta])* $name:ident after $patience:literal, cleared by $cleared:ident)*) => {
-        /// Something that lasts.
+    ($($(#[$doc:meta])* $name:ident after $seconds:literal, cleared by $cleared:ident)*) => {
+        /// A fault that lasts.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Condition {
             $($(#[$doc])* $name,)*
         }
 
         impl Condition {
-            /// How long it may stand before it is said.
-            fn patience(self) -> Duration {
+            /// How long it must last before it is reported.
+            fn delay(self) -> Duration {
                 match self {
-                    $(Self::$name => Duration::from_secs($patience),)*
+                    $(Self::$name => Duration::from_secs($seconds),)*
                 }
             }
 
-            /// What is said when it ends.
+            /// The event that reports its end.
             fn cleared(self, after_s: u64) -> Event {
                 match self {
                     $(Self::$name => Event::$cleared { after_s },)*
@@ -42,9 +42,9 @@ macro_rules! conditions {
 conditions! {
     /// The network's database cannot be read.
     WordPress after 0, cleared by SourceRecovered
-    /// Closte cannot be asked.
+    /// Calls to Closte fail.
     Closte after 0, cleared by ClosteRecovered
-    /// Closte's list is not understood in all its parts.
+    /// Part of Closte's list could not be parsed.
     ClosteList after 0, cleared by ListComplete
     /// Removals are held until a person lets them through.
     Removals after 0, cleared by RemovalsReleased
@@ -52,83 +52,82 @@ conditions! {
     OtherCycle after 20, cleared by GoesOn
     /// The state database cannot be read or written.
     State after 0, cleared by StateRecovered
-    /// The state database's file is not the one at its name.
+    /// The state database's file was deleted or replaced.
     StateFile after 0, cleared by StateRecovered
-    /// It is not known where names should point.
+    /// Where names should point cannot be found out.
     Target after 0, cleared by TargetKnown
     /// Resolvers do not answer.
     SilentResolvers after 0, cleared by ResolverAnswers
     /// Resolvers fail where others answer.
     SickResolvers after 0, cleared by ResolverWell
-    /// Resolvers see names otherwise than those that decide.
+    /// Resolvers answer differently from those that decide.
     OddResolvers after 0, cleared by ResolverAgrees
-    /// Checks are later than an interval.
+    /// Checks are late by more than an interval.
     LateChecks after 0, cleared by ChecksInTime
 }
 
-/// What was found of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
-    /// It stands, and this is what to say of it; [`Conditions`] fills in for how long.
+    /// The condition lasts, with the event that reports it; [`Conditions`] sets the event's `for_s`.
     Raise(Condition, Event),
-    /// It does not stand.
+    /// The condition has ended, or never began.
     Clear(Condition),
 }
 
-/// The conditions that stand, and when each was said last.
+/// The conditions that last, and when each was last reported.
 #[derive(Debug, Default)]
 pub struct Conditions(HashMap<Condition, Raised>);
 
 #[derive(Debug)]
 struct Raised {
     since: Instant,
-    said: Option<Said>,
+    reported: Option<Report>,
 }
 
 #[derive(Debug)]
-struct Said {
-    /// The name of the event: another one is news.
+struct Report {
+    /// The name of the event: another one is reported immediately.
     name: &'static str,
     at: Instant,
     times: u32,
 }
 
 impl Conditions {
-    /// Takes up what was found, and returns what there is to say now.
+    /// Returns the events that are due now.
     pub fn update(
         &mut self,
         findings: impl IntoIterator<Item = Finding>,
         now: Instant,
     ) -> Vec<Event> {
-        let say = |finding| match finding {
+        let report = |finding| match finding {
             Finding::Raise(condition, event) => self.raise(condition, event, now),
             Finding::Clear(condition) => self.clear(condition, now),
         };
-        findings.into_iter().filter_map(say).collect()
+        findings.into_iter().filter_map(report).collect()
     }
 
     fn raise(&mut self, condition: Condition, mut event: Event, now: Instant) -> Option<Event> {
-        let raised = self.0.entry(condition).or_insert(Raised { since: now, said: None });
+        let raised = self.0.entry(condition).or_insert(Raised { since: now, reported: None });
         let lasted = now.saturating_duration_since(raised.since);
-        let times = match &raised.said {
-            None if lasted < condition.patience() => return None,
-            Some(said) if said.name == event.name() => {
-                if now.saturating_duration_since(said.at) < REPEAT.after(said.times) {
+        let times = match &raised.reported {
+            None if lasted < condition.delay() => return None,
+            Some(last) if last.name == event.name() => {
+                if now.saturating_duration_since(last.at) < REPEAT.after(last.times) {
                     return None;
                 }
-                said.times.saturating_add(1)
+                last.times.saturating_add(1)
             }
             _ => 1,
         };
         event.set_duration(lasted);
-        raised.said = Some(Said { name: event.name(), at: now, times });
+        raised.reported = Some(Report { name: event.name(), at: now, times });
         Some(event)
     }
 
     fn clear(&mut self, condition: Condition, now: Instant) -> Option<Event> {
         let raised = self.0.remove(&condition)?;
         let lasted = now.saturating_duration_since(raised.since);
-        raised.said.map(|_| condition.cleared(lasted.as_secs()))
+        raised.reported.map(|_| condition.cleared(lasted.as_secs()))
     }
 }
 
@@ -145,15 +144,15 @@ mod tests {
     fn a_condition_is_repeated_at_growing_intervals_until_it_is_cleared() {
         let (mut conditions, began) = (Conditions::default(), Instant::now());
         let at = |second| began + Duration::from_secs(second);
-        let mut said = Vec::new();
+        let mut reported = Vec::new();
         for second in 0..1_000 {
             for event in conditions.update([closte_failed()], at(second)) {
                 let Event::ClosteFailed { for_s, .. } = event else { panic!("{event:?}") };
-                said.push((second, for_s));
+                reported.push((second, for_s));
             }
         }
-        assert_eq!(said, [(0, 0), (60, 60), (180, 180), (420, 420), (900, 900)]);
-        assert_eq!(conditions.update([], at(1_000)), [], "nothing is known of it");
+        assert_eq!(reported, [(0, 0), (60, 60), (180, 180), (420, 420), (900, 900)]);
+        assert_eq!(conditions.update([], at(1_000)), [], "no finding changes nothing");
         let clear = || [Finding::Clear(Condition::Closte)];
         let cleared = [Event::ClosteRecovered { after_s: 1_010 }];
         assert_eq!(conditions.update(clear(), at(1_010)), cleared);
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_in_time_is_never_said() {
+    fn what_ends_before_its_delay_is_not_reported() {
         let (mut conditions, began) = (Conditions::default(), Instant::now());
         let at = |second| began + Duration::from_secs(second);
         let waits = || {
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_another_kind_is_news() {
+    fn a_failure_of_another_kind_is_reported_immediately() {
         let (mut conditions, now) = (Conditions::default(), Instant::now());
         assert_eq!(conditions.update([closte_failed()], now).len(), 1);
         let rejected = Event::KeyRejected { error: "no".to_owned(), for_s: 0 };

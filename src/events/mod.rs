@@ -1,6 +1,6 @@
-//! What the daemon says: every event that it logs and remembers, in one table.
+//! All events, in one table.
 //!
-//! ERROR means that somebody must act, WARN that it may heal by itself, INFO that something
+//! ERROR means that somebody must act, WARN that it may recover without action, INFO that something
 //! changed.
 
 pub mod conditions;
@@ -22,30 +22,29 @@ macro_rules! events {
         /// Something that happened.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Event {
-            $($(#[$doc])* #[allow(missing_docs)] $variant {
+            $($(#[$doc])* $variant {
                 $($domain: DomainName,)? $($field: $type),*
             },)*
         }
 
         impl Event {
-            /// The names of all events with their levels, for documentation and its tests.
+            /// The names of all events with their levels, for the tests of docs/events.md.
             pub const LEVELS: &[(&str, &str)] = &[$(($name, stringify!($level))),*];
 
-            /// The stable name, such as `domain.added`.
+            /// Stable: an interface, such as `domain.added`.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$variant { .. } => $name,)*
                 }
             }
 
-            /// How much it matters.
             pub fn level(&self) -> tracing::Level {
                 match self {
                     $(Self::$variant { .. } => tracing::Level::$level,)*
                 }
             }
 
-            /// The domain that it is about.
+            /// None for events that are not about one domain.
             pub fn domain(&self) -> Option<&DomainName> {
                 match self {
                     $($(Self::$variant { $domain, .. } => Some($domain),)?)*
@@ -54,7 +53,7 @@ macro_rules! events {
                 }
             }
 
-            /// Everything else, as a JSON object. Fields without a value are left out.
+            /// All other fields, as a JSON object. Fields without a value are left out.
             pub fn detail(&self) -> Value {
                 let fields: Map<String, Value> = match self {
                     $(Self::$variant { $($field,)* .. } => [$((stringify!($field), $field.in_json())),*]
@@ -65,14 +64,13 @@ macro_rules! events {
                 fields.into()
             }
 
-            /// Notes for how long the condition that it tells of has lasted.
+            /// Sets `for_s`, the time that the reported condition has lasted.
             pub(crate) fn set_duration(&mut self, time: std::time::Duration) {
                 match self {
-                    $(Self::$variant { $($field,)* .. } => { $(note_time!($field $field time);)* })*
+                    $(Self::$variant { $($field,)* .. } => { $(set_for_s!($field $field time);)* })*
                 }
             }
 
-            /// Writes it into the log.
             pub fn log(&self) {
                 match self {
                     $(Self::$variant { $($domain,)? $($field),* } => tracing::event!(
@@ -87,9 +85,8 @@ macro_rules! events {
     };
 }
 
-/// What an event tells.
 trait Field {
-    /// As JSON, the same in the log and in the state database; none where there is nothing to tell.
+    /// The value in the log and in the state database; none leaves the field out.
     fn in_json(&self) -> Option<Value>;
 }
 
@@ -106,7 +103,7 @@ macro_rules! fields {
 fields! { u32 u64 i64 String &str DomainName DnsVerdict SslVerdict Blocker Stage }
 
 impl Field for Timestamp {
-    /// To the second: finer is only noise for people.
+    /// To the second.
     fn in_json(&self) -> Option<Value> {
         Some(format!("{self:.0}").into())
     }
@@ -124,13 +121,13 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-/// `tracing` knows neither lists nor times: [`crate::telemetry`] takes bytes for JSON.
+/// `tracing` has neither lists nor times: [`crate::telemetry`] reads bytes as JSON.
 fn for_log(field: &impl Field) -> Option<Vec<u8>> {
     Some(field.in_json()?.to_string().into_bytes())
 }
 
-/// Sets the field `for_s` of a condition, and no other.
-macro_rules! note_time {
+/// Sets the field `for_s` and no other.
+macro_rules! set_for_s {
     (for_s $field:ident $time:ident) => {
         *$field = $time.as_secs()
     };
@@ -139,23 +136,22 @@ macro_rules! note_time {
     };
 }
 
-/// What there is to say at one moment.
+/// Events that are recorded together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventBatch {
-    /// For the state database and for the log.
+    /// For the state database and the log.
     pub logged: Vec<Event>,
-    /// For the state database alone: the log has something else in their stead, unless they cannot be
-    /// written.
+    /// For the state database only: the log has a summary of them. They are logged where they cannot be
+    /// recorded.
     pub unlogged: Vec<Event>,
 }
 
 impl EventBatch {
-    /// All of it is for the log as well.
+    /// Events for the state database and the log.
     pub fn of(events: impl IntoIterator<Item = Event>) -> Self {
         Self { logged: events.into_iter().collect(), unlogged: Vec::new() }
     }
 
-    /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.logged.is_empty() && self.unlogged.is_empty()
     }

@@ -8,16 +8,13 @@ use crate::settings::Reader;
 /// `[http]`
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
-    /// `listen`; none when it is off.
+    /// None where the admin server is off.
     pub listen: Option<SocketAddr>,
-    /// `token`
     pub token: Option<Token>,
-    /// `metrics_per_domain`
     pub metrics_per_domain: bool,
 }
 
 impl HttpConfig {
-    /// Reads the section.
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let mut section = reader.section("http");
         let listen = section.optional::<SocketAddr>("listen");

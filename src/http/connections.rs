@@ -1,4 +1,4 @@
-//! The connections of the endpoint: so many and no more, the newest ones.
+//! The connections of the admin server: a bounded number, the newest first.
 
 use std::{
     collections::VecDeque,
@@ -26,11 +26,11 @@ use tokio::{
     time::timeout,
 };
 
-/// The most connections at once.
+/// The most connections at the same time.
 pub(crate) const MOST: usize = 64;
-/// How long a visitor may take to say what he wants.
+/// The longest time until a client has sent its request.
 const LONGEST_HEADER: Duration = Duration::from_secs(2);
-/// How long a connection may take in all.
+/// The longest life of a connection.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(30);
 
 /// The open ones, oldest first.
@@ -39,12 +39,12 @@ pub(crate) struct Connections(VecDeque<Connection>);
 
 struct Connection {
     task: AbortHandle,
-    /// Whether the visitor has said what he wants.
+    /// Whether the client has sent a request.
     has_asked: Arc<AtomicBool>,
 }
 
 impl Connections {
-    /// Takes another one. Where there are too many, one is closed for it.
+    /// Serves a connection. Where there are too many, one is closed for it.
     pub(crate) fn begin(
         &mut self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -69,13 +69,13 @@ impl Connections {
             .serve_connection(TokioIo::new(stream), service);
         let task = tokio::spawn(async move {
             if let Ok(Err(error)) = timeout(LONGEST_CONNECTION, connection).await {
-                tracing::debug!(%error, "a connection broke off");
+                tracing::debug!(%error, "a connection failed");
             }
         });
         self.0.push_back(Connection { task: task.abort_handle(), has_asked });
     }
 
-    /// Closes the oldest of those that have not asked for anything; where all have, the oldest.
+    /// Closes the oldest connection without a request; where there is none, the oldest of all.
     pub(crate) fn close_one(&mut self) {
         let silent = self.0.iter().position(|one| !one.has_asked.load(Ordering::Relaxed));
         if let Some(one) = self.0.remove(silent.unwrap_or(0)) {
@@ -97,23 +97,23 @@ mod tests {
 
     use super::*;
 
-    /// In this time nothing runs out: it stands still while there is something to do.
+    /// The paused clock stands still while a task is ready, so no timeout expires.
     #[tokio::test(start_paused = true)]
-    async fn the_oldest_that_says_nothing_makes_room() {
+    async fn the_oldest_connection_without_a_request_makes_room() {
         let router = Router::new()
             .route("/", get(async || "here"))
             .route("/slow", get(async || std::future::pending::<()>().await));
         let began = Instant::now();
         let mut connections = Connections::default();
-        let mut visitors = Vec::new();
+        let mut clients = Vec::new();
         let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         for number in 0..3 * MOST {
-            let (mut visitor, stream) = duplex(1_024);
+            let (mut client, stream) = duplex(1_024);
             if number == 0 {
-                visitor.write_all(request("/slow").as_bytes()).await.unwrap();
+                client.write_all(request("/slow").as_bytes()).await.unwrap();
             }
             connections.begin(stream, router.clone());
-            visitors.push(visitor);
+            clients.push(client);
             yield_now().await;
         }
         assert_eq!(connections.0.len(), MOST);
@@ -123,12 +123,12 @@ mod tests {
         let mut answer = String::new();
         newcomer.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
-        for visitor in &mut visitors[1..=2 * MOST + 1] {
-            assert_eq!(visitor.read_u8().await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        for client in &mut clients[1..=2 * MOST + 1] {
+            assert_eq!(client.read_u8().await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
         }
-        assert_eq!(began.elapsed(), Duration::ZERO, "they made room before their time was over");
+        assert_eq!(began.elapsed(), Duration::ZERO, "they were closed before a timeout");
         let has_asked = connections.0.iter().filter(|one| one.has_asked.load(Ordering::Relaxed));
-        assert_eq!(has_asked.count(), 2, "who has asked is served");
+        assert_eq!(has_asked.count(), 2, "connections with a request stay");
         for _ in 0..2 * MOST {
             connections.close_one();
         }

@@ -16,12 +16,12 @@ use crate::{
     status::{DnsVerdict, SslVerdict, Stage},
 };
 
-/// A quiet cycle takes milliseconds; one that adds 100,000 names, minutes.
+/// In seconds. A cycle without changes takes milliseconds, one that adds 100,000 names minutes.
 const BUCKETS: [f64; 10] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
 
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// What is counted as it happens. The rest is read from the state database when it is asked for.
+/// Metrics that are counted. The others are read from the state database for each request.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     cycles: Family<ByOutcome, Counter>,
@@ -82,7 +82,7 @@ impl Metrics {
         if result == CycleResult::Ok {
             self.last_success.set(seconds(Timestamp::now()));
         }
-        // What the last cycle that compared both ends found still holds after others.
+        // Cycles that compared nothing leave the last comparison.
         if let Some(report) = outcome.report() {
             for (state, names) in [
                 ("desired", report.desired),
@@ -101,9 +101,8 @@ impl Metrics {
         }
     }
 
-    /// All metrics in the text format of OpenMetrics, which Prometheus reads
-    /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>). `names` are those that get lines
-    /// of their own.
+    /// All metrics in the text format of OpenMetrics
+    /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>). `names` get metrics of their own.
     pub(crate) fn exposition(
         &self,
         calls: &Calls,
@@ -113,27 +112,27 @@ impl Metrics {
         let mut registry = Registry::with_prefix("closte_sync");
         let build = Family::<Build, Gauge>::default();
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
-        registry.register("build_info", "The program", build);
-        registry.register("cycles", "Cycles of the sync, by outcome", self.cycles.clone());
+        registry.register("build_info", "The version of closte-sync", build);
+        registry.register("cycles", "Cycles by outcome", self.cycles.clone());
         registry.register_with_unit(
             "cycle_duration",
-            "How long cycles took",
+            "The duration of cycles",
             Unit::Seconds,
             self.cycle_duration.clone(),
         );
         registry.register_with_unit(
             "last_success_timestamp",
-            "When the last cycle went well, in Unix time",
+            "When the last successful cycle ended, in Unix time",
             Unit::Seconds,
             self.last_success.clone(),
         );
         registry.register(
             "cycle_domains",
-            "Domains by what the last cycle that compared both ends found",
+            "Domains by their state in the last cycle that compared both ends",
             self.names.clone(),
         );
         registry.register("api_calls", "Calls to Closte, by outcome", calls.clone());
-        register_census(&mut registry, status_counts);
+        register_domains(&mut registry, status_counts);
         if !names.is_empty() {
             register_names(&mut registry, names);
         }
@@ -144,9 +143,9 @@ impl Metrics {
     }
 }
 
-/// The same in the text format of Prometheus, for those who do not read that of OpenMetrics
-/// (<https://prometheus.io/docs/instrumenting/exposition_formats/>): a counter is described by the
-/// name that its samples have, and there are no units and no end.
+/// Converts OpenMetrics to the text format of Prometheus
+/// (<https://prometheus.io/docs/instrumenting/exposition_formats/>), in which a counter's comments have
+/// the suffix `_total`, too, and which has neither `UNIT` nor `EOF`.
 pub(crate) fn as_prometheus_text(open_metrics: &str) -> String {
     let counters: HashSet<&str> = open_metrics
         .lines()
@@ -162,11 +161,11 @@ pub(crate) fn as_prometheus_text(open_metrics: &str) -> String {
     open_metrics.lines().filter_map(line).collect()
 }
 
-fn register_census(registry: &mut Registry, status_counts: &[StatusCount]) {
+fn register_domains(registry: &mut Registry, status_counts: &[StatusCount]) {
     let by_stage = Family::<ByStage, Gauge>::default();
     let by_dns = Family::<ByVerdict, Gauge>::default();
     let by_ssl = Family::<ByVerdict, Gauge>::default();
-    // Those that no name has are zero, not absent: alerts need them.
+    // Alerts need a zero where no domain has a word.
     for stage in Stage::VARIANTS {
         by_stage.get_or_create(&ByStage { stage: stage.as_str() }).set(0);
     }
@@ -185,14 +184,14 @@ fn register_census(registry: &mut Registry, status_counts: &[StatusCount]) {
     registry.register("domains", "Desired domains by stage", by_stage);
     registry.register("domains_by_dns", "Desired domains by DNS verdict", by_dns);
     registry.register("domains_by_ssl", "Desired domains by SSL verdict", by_ssl);
-    // The certificate that another host shows is nothing to act on.
-    let ours = status_counts.iter().filter(|alike| alike.dns.is_good());
-    if let Some(expiry) = ours.filter_map(|alike| alike.soonest_expiry).min() {
+    // The certificate of another host is not ours to renew.
+    let ours = status_counts.iter().filter(|count| count.dns.is_good());
+    if let Some(expiry) = ours.filter_map(|count| count.soonest_expiry).min() {
         let gauge = Seconds::default();
         gauge.set(seconds(expiry));
         registry.register_with_unit(
             "certificate_soonest_expiry_timestamp",
-            "When the first certificate of a domain with good DNS ends, in Unix time",
+            "When the first certificate of a domain with right DNS expires, in Unix time",
             Unit::Seconds,
             gauge,
         );
@@ -211,10 +210,10 @@ fn register_names(registry: &mut Registry, names: &[CheckedDomain]) {
         }
         works.get_or_create(&label).set(latest.is_some_and(|latest| latest.works()).into());
     }
-    registry.register("domain_works", "1 where a visitor gets to the site over TLS", works);
+    registry.register("domain_works", "1 where the domain works over TLS, else 0", works);
     registry.register_with_unit(
         "domain_certificate_expiry_timestamp",
-        "When the domain's certificate ends, in Unix time",
+        "When the domain's certificate expires, in Unix time",
         Unit::Seconds,
         expiry,
     );
@@ -230,14 +229,14 @@ mod tests {
     use crate::reconciler::Found;
 
     #[test]
-    fn the_text_of_prometheus_describes_what_there_is() {
+    fn the_format_of_prometheus_has_matching_comments() {
         let metrics = Metrics::default();
         let outcome = CycleOutcome { found: Found::Unchanged, stopped_by: None };
         metrics.note_cycle(&outcome, Duration::from_millis(5));
         let text = as_prometheus_text(&metrics.exposition(&Calls::default(), &[], &[]));
         for line in [
             "# TYPE closte_sync_build_info gauge",
-            "# HELP closte_sync_cycles_total Cycles of the sync, by outcome.",
+            "# HELP closte_sync_cycles_total Cycles by outcome.",
             "# TYPE closte_sync_cycles_total counter",
             "closte_sync_cycles_total{outcome=\"ok\"} 1",
             "# TYPE closte_sync_cycle_duration_seconds histogram",
@@ -249,8 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn the_certificate_of_another_host_is_not_the_soonest_to_end() {
-        let alike = |dns, expiry: i64| StatusCount {
+    fn the_certificate_of_another_host_is_not_counted_as_soonest() {
+        let count = |dns, expiry: i64| StatusCount {
             dns,
             ssl: SslVerdict::Valid,
             is_late: false,
@@ -258,9 +257,9 @@ mod tests {
             soonest_expiry: Timestamp::from_second(expiry).ok(),
         };
         let status_counts = [
-            alike(DnsVerdict::Elsewhere, 1_000),
-            alike(DnsVerdict::Ok, 3_000),
-            alike(DnsVerdict::Proxied, 2_000),
+            count(DnsVerdict::Elsewhere, 1_000),
+            count(DnsVerdict::Ok, 3_000),
+            count(DnsVerdict::Proxied, 2_000),
         ];
         let text = Metrics::default().exposition(&Calls::default(), &status_counts, &[]);
         let line = "closte_sync_certificate_soonest_expiry_timestamp_seconds 2000.0\n";

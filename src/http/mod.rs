@@ -1,4 +1,4 @@
-//! The admin server: whether the daemon is alive and well, and its metrics.
+//! The admin server: liveness, readiness and metrics.
 
 mod config;
 mod connections;

@@ -29,18 +29,18 @@ use crate::{
     state::{Loop, State, StateError},
 };
 
-/// The newer one of the two formats of metrics
+/// The format of metrics that a client may ask for
 /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
-/// The socket of the endpoint, open.
+/// The open socket of `http.listen`, which survives a reload.
 #[derive(Debug)]
 pub struct Listener {
     asked_for: SocketAddr,
     socket: TcpListener,
 }
 
-/// Why nothing can be answered there.
+/// The socket cannot be opened.
 #[derive(Debug, Error)]
 #[error("http.listen: cannot listen on {address} ({source}); {remedy}")]
 pub struct AdminServerError {
@@ -51,15 +51,14 @@ pub struct AdminServerError {
 
 impl AdminServerError {
     fn new(address: SocketAddr, source: io::Error) -> Self {
-        Self { address, source, remedy: "name another address or port" }
+        Self { address, source, remedy: "set another address or port" }
     }
 }
 
 impl Listener {
-    /// Opens the socket.
     ///
     /// # Errors
-    /// [`AdminServerError`] where the address is not this machine's, or taken.
+    /// Where the address is not this machine's, or in use.
     pub fn open(address: SocketAddr) -> Result<Self, AdminServerError> {
         let open = || {
             let socket = TcpListener::bind(address)?;
@@ -71,24 +70,24 @@ impl Listener {
             .map_err(|source| AdminServerError::new(address, source))
     }
 
-    /// Opens another socket, while this one is still open.
+    /// Opens another socket while this one is still open.
     ///
     /// # Errors
-    /// [`AdminServerError`], also where both would have the same port.
+    /// As [`Self::open`], and where both have the same port.
     pub fn open_another(&self, address: SocketAddr) -> Result<Self, AdminServerError> {
         Self::open(address).map_err(|error| {
             let is_own = self.address().port() == address.port();
-            let remedy = if is_own { "restart the daemon for that" } else { error.remedy };
+            let remedy = if is_own { "restart the daemon to change only the address" } else { error.remedy };
             AdminServerError { remedy, ..error }
         })
     }
 
-    /// The address that it was opened for; its port may be 0, for any.
+    /// The configured address; port 0 means any.
     pub fn asked_for(&self) -> SocketAddr {
         self.asked_for
     }
 
-    /// The address that it has.
+    /// The actual address.
     pub fn address(&self) -> SocketAddr {
         self.socket.local_addr().unwrap_or(self.asked_for)
     }
@@ -99,8 +98,7 @@ impl Listener {
     }
 }
 
-/// `http.token`: what others must know to see more than that the daemon is alive. It cannot be
-/// printed.
+/// `http.token`. `Debug` does not print it.
 #[derive(Clone)]
 pub struct Token(SecretString);
 
@@ -124,8 +122,7 @@ impl fmt::Debug for Token {
 }
 
 impl PartialEq<str> for Token {
-    /// Takes as long for every text of the same length: digests are compared, which nobody can
-    /// choose.
+    /// Compares digests, so that the time reveals nothing about the token.
     fn eq(&self, other: &str) -> bool {
         Sha256::digest(self.0.expose_secret()) == Sha256::digest(other)
     }
@@ -137,7 +134,7 @@ impl PartialEq for Token {
     }
 }
 
-/// Where others can ask how the daemon does: `/healthz`, `/readyz` and `/metrics`.
+/// Serves `/healthz`, `/readyz` and `/metrics`.
 #[derive(Debug)]
 pub struct AdminServer {
     listener: tokio::net::TcpListener,
@@ -151,11 +148,8 @@ pub struct AdminServer {
 }
 
 impl AdminServer {
-    /// Joins the parts: `http.token`, `http.metrics_per_domain`, the calls that were made to Closte,
-    /// and the settings by which the daemon is judged.
-    ///
     /// # Errors
-    /// [`AdminServerError`] when the process is out of file descriptors.
+    /// When the process is out of file descriptors.
     pub fn new(
         listener: &Listener,
         token: Option<Token>,
@@ -178,28 +172,27 @@ impl AdminServer {
         })
     }
 
-    /// Answers until `closed`.
     pub(crate) async fn serve(self, health: Arc<Health>, state: State, closed: CancellationToken) {
-        let endpoint = Arc::new(self);
-        let asked = Asked { endpoint: endpoint.clone(), health, state };
+        let server = Arc::new(self);
+        let context = Context { server: server.clone(), health, state };
         let router = Router::new()
             .route("/healthz", get(healthz))
             .route("/readyz", get(readiness))
             .route("/metrics", get(metrics))
-            .with_state(asked);
+            .with_state(context);
         let mut connections = Connections::default();
         loop {
-            match closed.run_until_cancelled(endpoint.listener.accept()).await {
+            match closed.run_until_cancelled(server.listener.accept()).await {
                 None => return,
                 Some(Ok((stream, _))) => connections.begin(stream, router.clone()),
                 Some(Err(error)) => {
                     tracing::debug!(%error, "a connection was not accepted");
-                    // Where the process is out of file descriptors, this gives one back.
+                    // Where the process is out of file descriptors, this frees one.
                     connections.close_one();
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
-            // The new one is looked at before the next: it may have asked already.
+            // Lets the connection read its request before the next one may replace it.
             tokio::task::yield_now().await;
         }
     }
@@ -216,45 +209,44 @@ impl AdminServer {
     }
 }
 
-/// What a request finds.
 #[derive(Clone)]
-struct Asked {
-    endpoint: Arc<AdminServer>,
+struct Context {
+    server: Arc<AdminServer>,
     health: Arc<Health>,
     state: State,
 }
 
-async fn healthz(Extract(asked): Extract<Asked>) -> Response {
-    if asked.state.is_replaced() {
-        // A restart helps. Where it was deleted, that would forget what is in memory.
+async fn healthz(Extract(context): Extract<Context>) -> Response {
+    if context.state.is_replaced() {
+        // Only a replaced database needs a restart: after a deletion, memory has the only copy.
         let trouble = "the state database was replaced: restart the daemon\n";
         (StatusCode::SERVICE_UNAVAILABLE, trouble).into_response()
-    } else if asked.health.heartbeats.beat_within(ALIVE_WITHIN) {
+    } else if context.health.heartbeats.beat_within(ALIVE_WITHIN) {
         "alive\n".into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "a loop hangs\n").into_response()
     }
 }
 
-async fn readiness(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response {
-    if !asked.endpoint.is_allowed(&headers) {
+async fn readiness(Extract(context): Extract<Context>, headers: HeaderMap) -> Response {
+    if !context.server.is_allowed(&headers) {
         return unauthorized();
     }
-    let mut readiness = asked.health.readiness(asked.endpoint.sync_interval);
-    readiness.ready &= !asked.state.is_replaced();
+    let mut readiness = context.health.readiness(context.server.sync_interval);
+    readiness.ready &= !context.state.is_replaced();
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::to_string(&readiness).unwrap_or_default();
     let body = format!("{}\n", escape_json(&body));
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-async fn metrics(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response {
-    if !asked.endpoint.is_allowed(&headers) {
+async fn metrics(Extract(context): Extract<Context>, headers: HeaderMap) -> Response {
+    if !context.server.is_allowed(&headers) {
         return unauthorized();
     }
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_open = accepted.is_some_and(|accepted| accepted.contains(OPEN_METRICS));
-    match exposition(&asked).await {
+    match exposition(&context).await {
         Ok(text) if is_open => {
             let kind = format!("{OPEN_METRICS}; version=1.0.0; charset=utf-8");
             ([(header::CONTENT_TYPE, kind)], text).into_response()
@@ -270,26 +262,26 @@ async fn metrics(Extract(asked): Extract<Asked>, headers: HeaderMap) -> Response
     }
 }
 
-async fn exposition(asked: &Asked) -> Result<String, StateError> {
-    let Asked { endpoint, health, state } = asked;
-    // What many ask for at once is made for one after the other: it may be large.
-    let _turn = endpoint.turn.lock().await;
-    let mut clock = endpoint.clock.clone();
+async fn exposition(context: &Context) -> Result<String, StateError> {
+    let Context { server, health, state } = context;
+    // One request at a time, because the text can be large.
+    let _turn = server.turn.lock().await;
+    let mut clock = server.clock.clone();
     state.restore_clock(Loop::Checks, &mut clock).await?;
     let now = clock.now();
     let ledger = state.current_ledger().await?;
     let status_counts = match ledger {
-        Some(ledger) => state.status_counts(ledger, endpoint.attention_after, now).await?,
+        Some(ledger) => state.status_counts(ledger, server.attention_after, now).await?,
         None => Vec::new(),
     };
     let names = match ledger {
-        Some(ledger) if endpoint.metrics_per_domain => state.desired(ledger, &[]).await?,
+        Some(ledger) if server.metrics_per_domain => state.desired(ledger, &[]).await?,
         _ => Vec::new(),
     };
-    Ok(health.metrics.exposition(&endpoint.calls, &status_counts, &names))
+    Ok(health.metrics.exposition(&server.calls, &status_counts, &names))
 }
 
 fn unauthorized() -> Response {
     let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
-    (StatusCode::UNAUTHORIZED, ask, "the token of http.token is needed\n").into_response()
+    (StatusCode::UNAUTHORIZED, ask, "this page needs the token of http.token: Authorization: Bearer …\n").into_response()
 }

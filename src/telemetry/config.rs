@@ -8,14 +8,11 @@ use crate::settings::Reader;
 /// `[log]`
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// `format`
     pub format: Format,
-    /// `filter`
     pub filter: Filter,
 }
 
 impl LogConfig {
-    /// Reads the section.
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let mut section = reader.section("log");
         let format = section.parse("format");

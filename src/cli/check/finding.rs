@@ -11,23 +11,19 @@ use crate::{
     status::{CheckResult, DnsVerdict, DomainStatus},
 };
 
-/// What was found of a name.
+/// What a check found of a domain.
 pub(super) struct Finding {
-    /// The name, with what was remembered of it.
+    /// The domain, with its status before the check.
     pub(super) checked: CheckedDomain,
-    /// Whether it worked before.
     pub(super) worked: bool,
-    /// What was seen now, whether it counts or not.
+    /// What this check found, even where that does not change the status yet.
     pub(super) seen: CheckResult,
-    /// What counts from now on.
+    /// The status after the check.
     pub(super) status: DomainStatus,
-    /// What there is to say.
     pub(super) events: Vec<Event>,
-    /// Whether it is checked again before what was seen counts.
     pub(super) needs_second_check: bool,
 }
 
-/// By what findings are shown.
 pub(super) struct View<'a> {
     pub(super) attention_after: Duration,
     pub(super) panel: Option<&'a str>,
@@ -35,7 +31,6 @@ pub(super) struct View<'a> {
 }
 
 impl Finding {
-    /// What a check of the name found.
     pub(super) fn new(
         checked: CheckedDomain,
         mut seen: CheckResult,
@@ -45,14 +40,14 @@ impl Finding {
         let worked = checked.status.as_ref().is_some_and(|status| status.latest.works());
         let verified = verifier.verify(&checked, seen.clone(), now);
         let Verified { status, events, needs_second_check, .. } = verified;
-        // What looks as if it spread may have done so for too long.
+        // The verifier replaces `propagating` once that has lasted too long.
         if seen.dns.verdict == DnsVerdict::Propagating && !needs_second_check {
             seen.dns = status.latest.dns.clone();
         }
         Self { checked, worked, seen, status, events, needs_second_check }
     }
 
-    /// The same after a second check.
+    /// Replaces the first check by a second one; the events of both are kept.
     pub(super) fn after(self, seen: CheckResult, verifier: &Verifier, now: Timestamp) -> Self {
         let checked = CheckedDomain { status: Some(self.status), ..self.checked };
         let mut finding = Self::new(checked, seen, verifier, now);
@@ -60,7 +55,7 @@ impl Finding {
         finding
     }
 
-    /// What was seen now, as it would be remembered.
+    /// The status as if this check already counted.
     pub(super) fn shown(&self, now: Timestamp) -> DomainStatus {
         let (seen, counts) = (&self.seen, &self.status);
         let since = |same: bool, since: Timestamp| if same { since } else { now };

@@ -61,7 +61,7 @@ pub(super) async fn execute(
     Ok(exit_status(&findings))
 }
 
-/// One look at every name, and a second one where it is needed.
+/// Checks every domain once, and a second time where the first result does not count yet.
 struct Round<'a> {
     checker: &'a Checker,
     verifier: &'a Verifier,
@@ -125,13 +125,13 @@ async fn record(
 
 fn no_target(reason: &str) -> String {
     let text = format!(
-        "It is not known where domains should point ({reason}): set checks.expected_targets, or see to \
+        "It is not known where domains should point ({reason}): set checks.expected_targets, or fix \
          the network's own domain."
     );
     paint(FAIR, under("", &text))
 }
 
-/// A note where so many domains seem to have stopped that the fault may be on this side; or nothing.
+/// A warning where so many domains stopped working that the fault may be this machine's; else empty.
 fn mass_failure(findings: &[Finding]) -> String {
     let had_worked = || findings.iter().filter(|finding| finding.worked);
     let failing = had_worked().filter(|finding| !finding.seen.works()).count() as u64;
@@ -140,8 +140,8 @@ fn mass_failure(findings: &[Finding]) -> String {
         return String::new();
     }
     let text = format!(
-        "{failing} of {of} domains that worked seem not to, and a second look agrees. Is the fault on \
-         this machine's side?"
+        "{failing} of {of} domains that worked failed two checks. The fault may be on this machine: \
+         run `closte-sync doctor`."
     );
     paint(FAIR, under("", &text))
 }

@@ -12,16 +12,17 @@ use crate::{
     status::LedgerInfo,
 };
 
-/// What is looked at, and where that is written down.
+/// What is checked, and where the results are recorded.
 pub(super) struct Scope {
     pub(super) names: Vec<CheckedDomain>,
     pub(super) own_domain: Option<String>,
     pub(super) ledger: Option<LedgerId>,
+    /// None where nothing can be recorded.
     pub(super) place: Option<State>,
 }
 
 impl Scope {
-    /// From the state database; where there is none yet, from the network.
+    /// Reads the state database; where there is none yet, the network.
     pub(super) async fn find(
         app: &App,
         only: &[DomainName],
@@ -33,7 +34,7 @@ impl Scope {
         let state = if path.exists() {
             match State::open(path).await {
                 Err(StateError::NotWritable(_)) => {
-                    let note = format!("{} cannot be written: nothing is recorded", path.display());
+                    let note = format!("{} is not writable: nothing is recorded", path.display());
                     complain(&format!("{}\n", paint(FAIR, note)));
                     State::open_existing(path).await?.map(|state| (state, false))
                 }
@@ -68,14 +69,14 @@ impl Scope {
                             desired.iter().map(|(name, _)| unrecorded(name.to_name())).collect();
                     }
                 }
-                // The address alone tells what is right.
+                // closte.public_address is enough to tell which DNS is right.
                 Err(_) if !needs_names && settings.closte.public_address.is_some() => {}
                 Err(error) => return Err(error),
             }
         }
         let known: HashSet<_> = scope.names.iter().map(|checked| checked.name.clone()).collect();
-        let strangers = only.iter().filter(|name| !known.contains(*name));
-        scope.names.extend(strangers.cloned().map(unrecorded));
+        let unknown = only.iter().filter(|name| !known.contains(*name));
+        scope.names.extend(unknown.cloned().map(unrecorded));
         Ok(scope)
     }
 }

@@ -27,7 +27,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// What the ledger may know of a name that was added at the beginning.
+/// The ledger's possible records of a name that was added at the beginning.
 fn facts() -> impl Strategy<Value = LedgerInfo> {
     let attempt = |count| Attempt { count, next: at(60) };
     let progress = prop_oneof![
@@ -48,8 +48,8 @@ fn facts() -> impl Strategy<Value = LedgerInfo> {
     })
 }
 
-/// One sight of a name, be it what was seen now or what is remembered.
-struct Sight {
+/// What is shown of a name: by `check`, or from its status.
+struct Shown {
     works: bool,
     stage: String,
     dns: DnsVerdict,
@@ -59,12 +59,12 @@ struct Sight {
     seen: CheckResult,
 }
 
-/// Whether an address of IPv4 leads to the site, be it by a proxy.
+/// Whether an IPv4 address leads to the site, also through a proxy.
 fn is_right(address: &str) -> bool {
     [RIGHT, "104.16.0.1"].contains(&address)
 }
 
-/// Whether no right address is to be removed, and none stays that is wrong.
+/// Whether the advice removes no right address and keeps no wrong one.
 fn is_right_of_addresses(text: &str) -> bool {
     let first = |part: &str, end| part.split(end).next().unwrap_or_default().to_owned();
     let goes = text.split("emove the ").skip(1);
@@ -75,8 +75,8 @@ fn is_right_of_addresses(text: &str) -> bool {
         && stays.is_none_or(|part| part == "The A record" || part.split(", ").all(is_right))
 }
 
-impl Sight {
-    /// As `check` has it.
+impl Shown {
+    /// As `check` shows it.
     fn of_check(finding: &Finding, view: &View<'_>) -> Self {
         let json = finding.to_json(view);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -91,8 +91,8 @@ impl Sight {
         }
     }
 
-    /// As it is remembered, for `status` and the network.
-    fn of_memory(status: &DomainStatus, facts: &LedgerInfo, view: &View<'_>) -> Self {
+    /// As `status` shows it and WordPress gets it.
+    fn of_status(status: &DomainStatus, facts: &LedgerInfo, view: &View<'_>) -> Self {
         let advice = advise(&NAME.parse().unwrap(), status, facts, None, view.now);
         let CheckResult { dns, ssl, .. } = &status.latest;
         Self {
@@ -106,14 +106,14 @@ impl Sight {
         }
     }
 
-    /// What those who count say: whether all of it is right, and some.
+    /// Whether all answers that count are right, and whether some are.
     fn is_right_for(&self) -> (bool, bool) {
         let counting = || self.seen.dns.answers.iter().filter(|one| one.counts());
         let is_good = |one: &ResolverAnswer| one.verdict.is_good();
         (counting().all(is_good), counting().any(is_good))
     }
 
-    /// Whether all addresses of IPv4 that count lead to the site.
+    /// Whether all IPv4 addresses in answers that count lead to the site.
     fn has_right_addresses(&self) -> bool {
         let counting = self.seen.dns.answers.iter().filter(|one| one.counts());
         let addresses = counting.flat_map(|one| &one.addresses).filter(|one| one.is_ipv4());
@@ -140,7 +140,7 @@ impl Sight {
             (*works == works_by_advice, "advice says whether it works"),
             (
                 *works == customer.starts_with("www.shop.example works"),
-                "the customer is told the same",
+                "the customer's advice agrees",
             ),
             (owner.starts_with("Wait") <= !stage.ends_with("failed"), "what failed needs more"),
             (customer.starts_with("Your DNS is right") <= good, "right DNS is good"),
@@ -149,10 +149,10 @@ impl Sight {
                 is_for_nobody <= !customer.contains("lease"),
                 "there is something to do or there is not",
             ),
-            (is_for_nobody <= (good || is_propagating), "wrong DNS is for somebody to mend"),
+            (is_for_nobody <= (good || is_propagating), "somebody must fix wrong DNS"),
             (
                 (good && !seen.blockers.is_empty()) <= customer.contains("lease"),
-                "what stops a certificate is for somebody to mend",
+                "somebody must remove what stops a certificate",
             ),
             (is_propagating <= (some_right && !all_right), "what propagates is right for some"),
             (good <= self.has_right_addresses(), "right DNS leads to the site"),
@@ -170,8 +170,8 @@ impl Sight {
     }
 }
 
-/// Whether an event says what is remembered once it was told.
-fn fits(event: &Event, remembered: &Sight) -> bool {
+/// Whether an event agrees with the status after it.
+fn fits(event: &Event, remembered: &Shown) -> bool {
     match event {
         Event::DnsRight { .. } => remembered.dns.is_good(),
         Event::DnsBroke { .. } | Event::DnsPending { .. } => !remembered.dns.is_good(),
@@ -205,9 +205,9 @@ proptest! {
             if finding.needs_second_check {
                 let first = finding.events.clone();
                 finding = finding.after(seen, &verifier, view.now);
-                prop_assert!(finding.events.starts_with(&first), "what the first look told is kept");
+                prop_assert!(finding.events.starts_with(&first), "the events of the first check are kept");
             }
-                let now = Sight::of_check(&finding, &view);
+                let now = Shown::of_check(&finding, &view);
                 prop_assert_eq!(now.agrees(), Ok(()));
                 // What is printed has the same words, which the tables of docs/verdicts.md explain.
                 let (line, details) = (line(&finding, &view), details(&finding, &view));
@@ -217,7 +217,7 @@ proptest! {
                 for blocker in &finding.seen.blockers {
                     prop_assert!(details.contains(blocker.as_str()), "{}", details);
                 }
-                let remembered = Sight::of_memory(&finding.status, &facts, &view);
+                let remembered = Shown::of_status(&finding.status, &facts, &view);
                 prop_assert_eq!(remembered.agrees(), Ok(()));
                 for event in &finding.events {
                     prop_assert!(fits(event, &remembered), "{:?}", event);

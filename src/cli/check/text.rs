@@ -22,7 +22,7 @@ pub(super) fn to_text(findings: &[Finding], view: &View<'_>, in_detail: bool) ->
     let is_unseen = |finding: &&Finding| finding.seen.dns.verdict == DnsVerdict::Unknown;
     let unseen = match findings.iter().filter(is_unseen).count() {
         0 => String::new(),
-        many => format!("; {many} could not be looked at"),
+        many => format!("; {many} could not be checked"),
     };
     let _ = writeln!(text, "{working} of {} domains work{unseen}", findings.len());
     let noteworthy =

@@ -1,4 +1,4 @@
-//! The whole job on a practice network, with time sped up. Both ends are on this machine.
+//! Everything on a practice network, with time sped up. Both ends run on this machine.
 
 mod story;
 
@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 use tokio::sync::mpsc;
 
-use self::story::{FOREIGN, INTERVAL, LEFT, say, tell};
+use self::story::{INTERVAL, LEFT, UNMANAGED, play, say};
 use super::{
     check,
     error::CommandError,
@@ -26,9 +26,8 @@ use crate::{
     telemetry::{self, Stream},
 };
 
-/// What the practice Closte accepts.
+/// The key that the practice Closte accepts.
 const KEY: &str = "practice-key";
-/// The file of the network's database.
 const NETWORK: &str = "network.sqlite";
 /// Time is sped up: a certificate takes two seconds, not ten minutes.
 const ISSUED_AFTER: Duration = Duration::from_secs(2);
@@ -45,7 +44,7 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     let options = SqliteConnectOptions::new().filename(&network).create_if_missing(true);
     let mut table = options.connect().await?;
     table.execute(include_str!("network.sql")).await?;
-    closte.put([FOREIGN]);
+    closte.put([UNMANAGED]);
 
     let overrides = Overrides {
         back_off: BackOff { first: INTERVAL, longest: 4 * INTERVAL },
@@ -58,20 +57,20 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     let (components, _) = app.components(&state)?;
     let (stop, stopped) = mpsc::channel(1);
     let story = async {
-        let told = tell(&mut table, &closte, &world, &state).await;
-        // The daemon is waiting for it.
+        let outcome = play(&mut table, &closte, &world, &state).await;
+        // The daemon receives this until it ends.
         let _ = stop.send(Signal::Stop("the end of the demo")).await;
-        told
+        outcome
     };
     let lock = state.lock_for_daemon()?;
     let no_reload = || Err("the demo has no settings".to_owned());
-    let (told, ()) =
+    let (outcome, ()) =
         tokio::join!(story, daemon::run(components, &state, &lock, stopped, no_reload));
-    let agreed = told?;
+    let agreed = outcome?;
     state.close().await;
-    say("How `closte-sync status` shows it:")?;
+    say("`closte-sync status` shows:")?;
     status::execute(&settings, &[], false).await?;
-    say("And how `closte-sync check` explains what is left:")?;
+    say("`closte-sync check` explains the domains that do not work:")?;
     let left: Vec<DomainName> = LEFT.iter().filter_map(|name| name.parse().ok()).collect();
     check::execute(&app, &left, false).await?;
     if agreed {
@@ -79,12 +78,11 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
         print(&format!("\n{}\n", paint(GOOD, end)))?;
         Ok(exit::OK)
     } else {
-        print(&format!("\n{}\n", paint(BAD, "Both ends do not agree in time.")))?;
+        print(&format!("\n{}\n", paint(BAD, "Both ends did not agree in time.")))?;
         Ok(exit::ERROR)
     }
 }
 
-/// The settings of the daemon that follows the story.
 fn settings(
     folder: &Path,
     closte: &Simulator,
@@ -101,7 +99,7 @@ fn settings(
             ("CLOSTE_SYNC__SYNC__REMOVAL_GRACE", "2s".to_owned()),
             ("CLOSTE_SYNC__SYNC__RECORD_GRACE", "2s".to_owned()),
             ("CLOSTE_SYNC__CHECKS__RESOLVERS", world.dns.address().to_string()),
-            // Nothing public answers on this machine alone.
+            // Loopback addresses are right only where they are expected.
             ("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1".to_owned()),
             ("CLOSTE_SYNC__CHECKS__PORT", world.tls.port().to_string()),
             ("CLOSTE_SYNC__CHECKS__CA_FILE", roots.display().to_string()),

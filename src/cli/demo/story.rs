@@ -1,4 +1,4 @@
-//! What happens on the practice network.
+//! The steps of the demo.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -17,12 +17,12 @@ use crate::{
 };
 
 /// A name that somebody keeps at Closte by hand.
-pub(super) const FOREIGN: &str = "mail.elsewhere.example";
-/// How long the daemon gets for each step of the story.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Where a customer's domain was before: not here.
+pub(super) const UNMANAGED: &str = "mail.elsewhere.example";
+/// The longest time that each step may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+/// The address of a customer's previous host.
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-/// What the network wants when the story begins.
+/// The desired names when the demo begins.
 const DESIRED: [&str; 16] = [
     "*.flowers.example",
     "bakery.agency.example",
@@ -41,21 +41,21 @@ const DESIRED: [&str; 16] = [
     "xn--yoga-dsseldorf-lsb.example",
     "yoga.agency.example",
 ];
-/// Names whose customers have not done their part when the story ends.
+/// Names that do not work when the demo ends.
 pub(super) const LEFT: [&str; 2] = ["old-books.example", "patient.example"];
 /// Time is sped up: there are two cycles a second.
 pub(super) const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Plays the customers and Closte. Whether the daemon followed is the result.
-pub(super) async fn tell(
+/// Acts as the customers and Closte. Returns whether the daemon reached the expected state.
+pub(super) async fn play(
     table: &mut SqliteConnection,
     closte: &Simulator,
     world: &World,
     state: &State,
 ) -> Result<bool, CommandError> {
-    say("An agency's network: 12 sites, 16 domain records. One record is no domain name,\n\
-         and one site has no record at all. Closte knows none of them, only a name that\n\
-         somebody keeps there by hand. All their DNS is right but for old-books.example.")?;
+    say("An agency's network: 12 sites, 16 domain records. One record is not a domain name,\n\
+         and one site has no record. Closte lists none of them, only a name that\n\
+         somebody added by hand. All their DNS is right except for old-books.example.")?;
     let mut desired: Vec<String> = DESIRED.map(str::to_owned).into();
     for name in ["agency.example", "*.agency.example"].into_iter().chain(DESIRED) {
         world.point(name);
@@ -64,14 +64,14 @@ pub(super) async fn tell(
     let mut agreed = agree(closte, &desired).await;
     agreed &= all_work(state, &desired, &["old-books.example"]).await;
 
-    say("A customer maps a new domain. The plugin's own call to Closte is lost. The DNS still\n\
+    say("A customer maps a new domain. The plugin's own call to Closte fails. The DNS still\n\
          points at the old host.")?;
     world.dns.point("new-shop.example", &[ELSEWHERE]);
     map(table, "new-shop.example", &mut desired).await?;
     agreed &= agree(closte, &desired).await;
 
-    say("Closte is out of order for three seconds, and meanwhile a customer maps another\n\
-         domain, whose CAA record lets nobody issue a certificate but another authority.")?;
+    say("Closte answers HTTP 503 for three seconds. Meanwhile a customer maps another\n\
+         domain, whose CAA record allows only another authority to issue a certificate.")?;
     world.point("patient.example");
     world.dns.allow("patient.example", "issue", "other-ca.example");
     closte.fail(Target::Everything, Fault::Status(503));
@@ -85,7 +85,7 @@ pub(super) async fn tell(
     world.point("new-shop.example");
     agreed &= all_work(state, &desired, &LEFT).await;
 
-    say("A customer leaves. The name goes once the table has been without it for a while.")?;
+    say("A customer leaves. The name is removed after sync.removal_grace.")?;
     table
         .execute("DELETE FROM wp_wu_domain_mappings WHERE domain = 'law-and-order.example'")
         .await?;
@@ -94,9 +94,9 @@ pub(super) async fn tell(
     Ok(agreed)
 }
 
-/// Waits until the checks have seen all of the names work, but for some that have a fault.
+/// Waits until the checks have seen that all of the names work except for the faulty ones.
 async fn all_work(state: &State, names: &[String], faulty: &[&str]) -> bool {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + STEP_TIMEOUT;
     let mut works = false;
     while !works && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -126,16 +126,16 @@ async fn map(
 /// Waits until Closte has the desired names and the unmanaged one, no more and no less.
 async fn agree(closte: &Simulator, desired: &[String]) -> bool {
     let mut expected = desired.to_vec();
-    expected.push(FOREIGN.to_owned());
+    expected.push(UNMANAGED.to_owned());
     expected.sort();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + STEP_TIMEOUT;
     while closte.domains() != expected {
         if Instant::now() > deadline {
             return false;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // The next list tells the daemon as well that it worked.
+    // The daemon learns that from its next list.
     let lists = closte.count(Call::List);
     while closte.count(Call::List) == lists && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;

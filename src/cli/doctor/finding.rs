@@ -1,11 +1,10 @@
 use serde::Serialize;
 
-/// What came of one check.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
     pub(super) result: Verdict,
-    /// What was found, and for what is not ok what to do.
+    /// What was found and, unless that is ok, what to do.
     pub(super) found: String,
 }
 

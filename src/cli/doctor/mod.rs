@@ -25,10 +25,10 @@ use crate::{
     state::{FileLock, State, StateError},
 };
 
-/// The API's clock and ours may differ by so much, in seconds.
+/// The largest accepted difference between Closte's clock and this machine's, in seconds.
 const SKEW_ALLOWED: u64 = 60;
 
-/// What there is to say when the settings are wrong, and nothing else can be tried.
+/// The report for invalid settings: nothing else can be tested then.
 pub(super) fn without_settings(error: &SettingsError, as_json: bool) -> Result<u8, CommandError> {
     report(&[Finding::new::<&SettingsError>("settings", Err(error))], as_json)
 }
@@ -39,7 +39,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     findings.extend(check_wp_config(settings));
     findings.extend(check_secrets(settings));
     findings.push(check_state(settings).await);
-    findings.extend(check_endpoint(settings));
+    findings.extend(check_http(settings));
     let own_domain = network::check(app, &mut findings).await;
     check_closte(app, &mut findings).await;
     check_checks(app, own_domain, &mut findings).await;
@@ -80,7 +80,7 @@ fn check_secrets(settings: &Settings) -> Vec<Finding> {
         check: "secrets",
         result: Verdict::Warning,
         found: format!(
-            "every user here may read {}: {}",
+            "every user of this machine can read {}: {}",
             file.display(),
             settings.remedy_of_exposed(file)
         ),
@@ -100,7 +100,7 @@ fn check_wp_config(settings: &Settings) -> Option<Finding> {
                 let _ = write!(found, "; {one}");
             }
             for (line, what) in &config.not_followed {
-                let _ = write!(found, "; {what} in line {line} is not followed");
+                let _ = write!(found, "; {what} in line {line} is not read");
             }
             found
         }
@@ -109,15 +109,15 @@ fn check_wp_config(settings: &Settings) -> Option<Finding> {
     Some(Finding { check: "wp-config", result, found })
 }
 
-/// Looks without making anything: a file that root makes here is one that the daemon's own user
-/// cannot write.
+/// Creates nothing: the daemon's user could not write a file that root created
+/// here.
 async fn check_state(settings: &Settings) -> Finding {
     let path = &settings.state.path;
     let shown = path.display();
     let found = match State::open_existing(path).await {
-        Ok(Some(state)) if state.has_daemon() => Ok(format!("{shown}, and a daemon runs with it")),
+        Ok(Some(state)) if state.has_daemon() => Ok(format!("{shown} is in use by a running daemon")),
         Ok(_) | Err(StateError::Older) => {
-            // Where there is nothing yet, the first folder above that is there decides.
+            // Where there is no file yet, its nearest existing folder must be writable.
             let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
             match access(there, Access::WRITE_OK) {
                 Ok(()) => Ok(format!("{shown} can be written")),
@@ -129,13 +129,13 @@ async fn check_state(settings: &Settings) -> Finding {
     Finding::new("state", found.map_err(|error| format!("{shown}: {error}")))
 }
 
-/// Whether the endpoint's address is to be had, unless a daemon has it already.
-fn check_endpoint(settings: &Settings) -> Option<Finding> {
+/// Whether `http.listen` is free. A running daemon uses it already.
+fn check_http(settings: &Settings) -> Option<Finding> {
     let address = settings.http.listen?;
     if FileLock::daemon(&settings.state.path).is_ok_and(|daemon| daemon.is_some()) {
-        return Some(Finding::skipped("http", "a daemon runs"));
+        return Some(Finding::skipped("http", "a daemon is running"));
     }
-    let opened = Listener::open(address).map(|_| format!("{address} can be listened on"));
+    let opened = Listener::open(address).map(|_| format!("{address} is free"));
     Some(Finding::new("http", opened))
 }
 
@@ -165,7 +165,7 @@ async fn check_closte(app: &App, findings: &mut Vec<Finding>) {
     }
 }
 
-/// How much of the list is understood, and what it looks like: nobody has documented that.
+/// How much of the list could be parsed, and its shape, which Closte does not document.
 fn check_list(list: List) -> [Finding; 2] {
     let names = count(list.names.len(), "name");
     let finding = if list.is_complete() {
@@ -173,7 +173,7 @@ fn check_list(list: List) -> [Finding; 2] {
     } else {
         let example = list.example.unwrap_or_default();
         let found = format!(
-            "{names} understood, {} not ({example}): nothing will be removed; please report the \
+            "{names} understood, {} not ({example}): nothing is removed; please report the \
              line below",
             list.unparsed
         );
@@ -182,7 +182,6 @@ fn check_list(list: List) -> [Finding; 2] {
     [finding, Finding::new::<ClosteError>("shape", Ok(list.shape.to_string()))]
 }
 
-/// The resolvers, and where domains should point.
 async fn check_checks(app: &App, own_domain: Option<String>, findings: &mut Vec<Finding>) {
     let options = &app.settings().checks.options;
     let checks = match app.checker() {
@@ -219,34 +218,34 @@ async fn check_checks(app: &App, own_domain: Option<String>, findings: &mut Vec<
 }
 
 fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Finding {
-    let those = |text: &dyn Fn(&ResolverTrial) -> Option<String>| -> Vec<String> {
+    let matching = |text: &dyn Fn(&ResolverTrial) -> Option<String>| -> Vec<String> {
         trials.iter().filter_map(|(name, trial)| Some(format!("{name}{}", text(trial)?))).collect()
     };
-    let passed = those(&|trial| (*trial == ResolverTrial::Passed).then(String::new));
+    let passed = matching(&|trial| (*trial == ResolverTrial::Passed).then(String::new));
     let mut found = Vec::new();
-    let silent = those(&|trial| match trial {
+    let not_answering = matching(&|trial| match trial {
         ResolverTrial::Silent(reason) => Some(format!(": {reason}")),
         _ => None,
     });
-    if !silent.is_empty() {
-        let remedy = "let DNS out to it (port 53, UDP and TCP), or change checks.resolvers";
-        found.push(format!("{}; {remedy}", silent.join("; ")));
+    if !not_answering.is_empty() {
+        let remedy = "allow DNS to it (port 53, UDP and TCP), or change checks.resolvers";
+        found.push(format!("{}; {remedy}", not_answering.join("; ")));
     }
-    let sick = those(&|trial| match trial {
-        ResolverTrial::Sick(how) => Some(format!(" is sick: {how}")),
+    let sick = matching(&|trial| match trial {
+        ResolverTrial::Sick(how) => Some(format!(" fails: {how}")),
         _ => None,
     });
     if !sick.is_empty() {
-        let remedy = "a sick resolver does not count until it answers again: repair it, or remove \
+        let remedy = "its answers do not count until it works again: repair it, or remove \
                       it from checks.resolvers";
         found.push(format!("{}; {remedy}", sick.join("; ")));
     }
-    let odd = those(&|trial| match trial {
-        ResolverTrial::Odd(says) => Some(format!(" has another view ({says})")),
+    let different = matching(&|trial| match trial {
+        ResolverTrial::Odd(says) => Some(format!(" answers differently ({says})")),
         _ => None,
     });
-    if !odd.is_empty() {
-        found.push(format!("{}; the other resolvers decide", odd.join("; ")));
+    if !different.is_empty() {
+        found.push(format!("{}; the other resolvers decide", different.join("; ")));
     }
     let result = match (found.is_empty(), trials.iter().any(|(_, trial)| trial.answers())) {
         (true, _) => Verdict::Ok,
@@ -268,7 +267,7 @@ fn check_clock(server_time: Option<Timestamp>) -> Finding {
     if skew.as_secs() <= SKEW_ALLOWED {
         return Finding::new::<ClosteError>("clock", Ok("agrees with Closte's".to_owned()));
     }
-    let found = format!("{} off Closte's: set this machine's time by NTP", span(skew));
+    let found = format!("{} off Closte's: set this machine's time with NTP", span(skew));
     Finding { check: "clock", result: Verdict::Warning, found }
 }
 
@@ -279,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_is_minutes_off_is_told() {
+    fn a_clock_that_is_minutes_off_is_a_warning() {
         let at = |minutes| Some(Timestamp::now() + SignedDuration::from_mins(minutes));
         assert_eq!(check_clock(at(0)).result, Verdict::Ok);
         for minutes in [-5, 5] {

@@ -12,7 +12,7 @@ use crate::{
     wordpress::{Network, SourceError, TLS_REMEDY},
 };
 
-/// The network's own domain is the result, if it could be read.
+/// Returns the network's own domain, if it could be read.
 pub(super) async fn check(app: &App, findings: &mut Vec<Finding>) -> Option<String> {
     let settings = app.settings();
     let source = match app.source() {
@@ -88,7 +88,7 @@ fn check_plugin(network: &Network) -> Finding {
             found.push("its own Closte integration is on as well, which is fine".to_owned());
         }
         Ok(_) => found.push("its own Closte integration is off, which is fine".to_owned()),
-        // One error may be why both are not known.
+        // Both can fail with the same error.
         Err(error) if !found.contains(error) => {
             result = Verdict::Warning;
             found.push(error.clone());
@@ -104,16 +104,16 @@ fn check_plugin(network: &Network) -> Finding {
 
 fn check_tables(settings: &Settings, network: &Network) -> Finding {
     let mut found = describe(settings, network);
-    let said = settings.wordpress.current_site.as_ref();
-    let Some(domain) = said.filter(|said| !said.eq_ignore_ascii_case(&network.domain)) else {
+    let configured = settings.wordpress.current_site.as_ref();
+    let Some(domain) = configured.filter(|domain| !domain.eq_ignore_ascii_case(&network.domain)) else {
         return Finding::new::<SourceError>("tables", Ok(found));
     };
     let entry = settings.provenance.entry("wordpress.current_site");
     let source = entry.map_or("", |entry| &entry.source);
     let _ = write!(
         found,
-        "; but {source} says that the network is {domain}: is this the database of another one, or \
-         a copy?"
+        "; but {source} names the network {domain}: check that this is its database, and not \
+         another network's or a copy"
     );
     Finding { check: "tables", result: Verdict::Warning, found }
 }
@@ -129,11 +129,11 @@ fn describe(settings: &Settings, network: &Network) -> String {
     let (rows, sites): (Vec<_>, Vec<_>) =
         network.invalid.iter().partition(|one| matches!(one.origin, RowLocation::Row(_)));
     if !rows.is_empty() {
-        let _ = write!(text, ", {} of them no domain name", rows.len());
+        let _ = write!(text, ", {} of them without a valid domain name", rows.len());
     }
     if !sites.is_empty() {
         let sites = count(sites.len(), "site");
-        let _ = write!(text, ", {sites} whose own domain is none");
+        let _ = write!(text, ", {sites} whose own domain is invalid");
     }
     if !network.invalid.is_empty() {
         text.push_str(" (`closte-sync plan` lists them)");

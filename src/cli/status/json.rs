@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::row::{Row, stands_since, status};
+use super::row::{Row, state_since, status};
 use crate::{
     app::Settings,
     checks::stage,
@@ -33,7 +33,6 @@ pub(super) fn to_json(
     rows.iter().map(domain).chain(invalid.iter().map(of_invalid)).collect()
 }
 
-/// How the name stands at Closte.
 fn of_ledger(row: &Row) -> Value {
     let entry = &row.entry;
     let (next_attempt, error) = match &entry.progress {
@@ -47,7 +46,7 @@ fn of_ledger(row: &Row) -> Value {
         "blog_id": entry.origin.blog_id,
         "row_id": entry.origin.row_id,
         "at_closte": status(entry).as_str(),
-        "since": stands_since(entry),
+        "since": state_since(entry),
         "managed_since": entry.managed_since,
         "undesired_since": entry.undesired_since,
         "covered_by": entry.covered_by,
@@ -57,7 +56,6 @@ fn of_ledger(row: &Row) -> Value {
     })
 }
 
-/// How it stands, seen from outside.
 fn of_checks(row: &Row, attention_after: Duration, panel: Option<&str>, now: Timestamp) -> Value {
     let advice = row.advice(panel, now);
     match row.seen() {
@@ -83,7 +81,7 @@ fn of_checks(row: &Row, attention_after: Duration, panel: Option<&str>, now: Tim
             "dns": {"verdict": DnsVerdict::Unknown},
             "ssl": {"verdict": SslVerdict::Unknown},
             "blockers": [],
-            "advice": "It was not looked at yet: the daemon does, or `closte-sync check`",
+            "advice": "It has not been checked yet: wait for the daemon, or run `closte-sync check`",
         }),
     }
 }

@@ -82,13 +82,13 @@ fn why_not_managed(settings: &Settings, name: &DomainName) -> &'static str {
     } else if settings.sync.exclude.iter().any(|one| one.matches(name)) {
         "it matches sync.exclude"
     } else {
-        "no row of the domain table wants it, and no site by its own domain"
+        "it is neither in the domain table nor a site's own domain"
     }
 }
 
 pub(super) fn no_state(settings: &Settings) -> String {
     format!(
-        "Nothing is known yet: there is no {}. Start with `closte-sync run` or `apply`.\n",
+        "There is no state database yet ({}). Start with `closte-sync run` or `apply`.\n",
         settings.state.path.display()
     )
 }

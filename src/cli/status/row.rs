@@ -10,7 +10,7 @@ use crate::{
     status::{CheckResult, DomainStatus, SslVerdict},
 };
 
-/// A managed name, and how it was seen last.
+/// A managed name and its last check.
 pub(super) struct Row {
     pub(super) name: DomainName,
     pub(super) entry: Entry,
@@ -18,7 +18,7 @@ pub(super) struct Row {
     pub(super) checked: Option<CheckedDomain>,
 }
 
-/// How bad it is, worst first.
+/// Worst first, which is the order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
     Bad,
@@ -28,7 +28,6 @@ pub(super) enum Severity {
 }
 
 impl Row {
-    /// How it stood when it was looked at last, if it was.
     pub(super) fn seen(&self) -> Option<&DomainStatus> {
         self.checked.as_ref()?.status.as_ref()
     }
@@ -60,11 +59,11 @@ impl Row {
         }
     }
 
-    /// Since when it stands as it does: works or not, or else at Closte or not.
+    /// When it began to work or to fail; for one that was never checked, when its state at Closte began.
     pub(super) fn since(&self) -> Timestamp {
         match self.seen() {
             Some(seen) => seen.since,
-            None => stands_since(&self.entry),
+            None => state_since(&self.entry),
         }
     }
 
@@ -73,7 +72,7 @@ impl Row {
         self.seen().map_or_else(|| "-".to_owned(), word)
     }
 
-    /// The verdict, and for a certificate that browsers accept its days left.
+    /// The verdict, and for a certificate that browsers accept the time left.
     pub(super) fn ssl(&self, now: Timestamp) -> String {
         let Some(CheckResult { ssl, .. }) = self.seen().map(|seen| &seen.latest) else {
             return "-".to_owned();
@@ -95,7 +94,7 @@ impl Row {
         Some(advise(name, status.as_ref()?, facts, panel, now))
     }
 
-    /// What to do, in a word or two; what Closte said stands below the table.
+    /// One or two words; Closte's errors are printed below the table.
     pub(super) fn word_of_advice(&self, now: Timestamp) -> &'static str {
         match (status(&self.entry), self.advice(None, now)) {
             (ClosteStatus::Refused | ClosteStatus::Failing, _) => "see below",
@@ -105,7 +104,7 @@ impl Row {
     }
 }
 
-/// How a name stands at Closte, worst first.
+/// A name's state at Closte, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub(super) enum ClosteStatus {
@@ -142,8 +141,8 @@ impl ClosteStatus {
     }
 }
 
-/// Since when the name stands as it does.
-pub(super) fn stands_since(entry: &Entry) -> Timestamp {
+/// When the name's state at Closte began.
+pub(super) fn state_since(entry: &Entry) -> Timestamp {
     match &entry.progress {
         Progress::Refused { at, .. } => *at,
         _ => entry.undesired_since.or(entry.present_since).unwrap_or(entry.managed_since),
@@ -154,7 +153,7 @@ pub(super) fn note(entry: &Entry, now: Timestamp) -> String {
     match (&entry.progress, status(entry)) {
         (Progress::Refused { error, .. }, ClosteStatus::Refused) => error.clone(),
         (Progress::Failed(attempt, error), _) => {
-            format!("{error}; again in {}", until(attempt.next, now))
+            format!("{error}; next attempt in {}", until(attempt.next, now))
         }
         _ => String::new(),
     }

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 
 use super::row::{ClosteStatus, Row, note, status};
 use crate::{
-    cli::output::{BAD, FAIR, STRONG, paint, rejected_line, since, under, width},
+    cli::output::{BAD, FAIR, STRONG, paint, invalid_line, since, under, width},
     ledger::Progress,
     state::{InvalidRow, LastCycle},
 };
 
-/// The table is not wider than this, in characters: it gets into mails and tickets.
+/// The widest table, in characters: people paste it into mails and tickets.
 const WIDEST: usize = 80;
-/// A name gets at least so much of a line, in characters.
+/// The narrowest column of names, in characters.
 const LEAST_NAME: usize = 12;
 
 pub(super) fn to_text(
@@ -35,13 +35,12 @@ pub(super) fn to_text(
         }
     }
     for one in invalid {
-        text.push_str(&paint(FAIR, under("", &rejected_line(one))));
+        text.push_str(&paint(FAIR, under("", &invalid_line(one))));
     }
     text
 }
 
-/// A line for each name, in so many columns, coloured by how it stands. Words stay in one piece; only
-/// names are wrapped.
+/// One line for each name. Only names are wrapped.
 fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
     const HEADER: [&str; 6] = ["DOMAIN", "AT CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"];
     let cells = |row: &Row| {
@@ -100,21 +99,21 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
             );
             if desired().any(|row| row.seen().is_some()) {
                 let working = desired().filter(works).count();
-                let _ = writeln!(text, "{working} of {all} work, seen from outside");
+                let _ = writeln!(text, "{working} of {all} work, checked from outside");
             }
-            // Where no daemon runs, the next list can be days away.
+            // Without a daemon, the next list can be days away.
             let is_of_now = |row: &Row| matches!(&row.entry.progress, Progress::Accepted(attempt) if now < attempt.next);
             let is_added = |row: &&Row| status(&row.entry) == ClosteStatus::Added;
             let added = if desired().filter(is_added).all(is_of_now) {
-                "added a moment ago: Closte's next list confirms that"
+                "added a moment ago: Closte's next list has to confirm that"
             } else {
-                "added: Closte's next list confirms that"
+                "added: Closte's next list has to confirm that"
             };
             for (which, what) in [
                 (ClosteStatus::Added, added),
                 (
                     ClosteStatus::Missing,
-                    "missing from Closte's last list: added again if the next one lacks them, too",
+                    "missing from Closte's last list: added again if missing from the next one, too",
                 ),
             ] {
                 let number = desired().filter(|row| status(&row.entry) == which).count();
@@ -126,7 +125,7 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
         None => text.push_str("No cycle has been completed yet.\n"),
     }
     if let Some((at, error)) = &last_cycle.failure {
-        let line = format!("The last cycle, {} ago, was broken off: {error}", since(*at, now));
+        let line = format!("The last cycle, {} ago, stopped early: {error}", since(*at, now));
         text.push_str(&paint(BAD, under("", &line)));
     }
     text
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_certificate_is_not_hidden_by_what_is_still_to_come() {
+    fn an_expired_certificate_matters_more_than_progress_at_closte() {
         let attempt = Attempt { count: 1, next: at(60) };
         for progress in [Progress::Idle, Progress::Accepted(attempt)] {
             let row = row("a.example", progress, DnsVerdict::Ok, SslVerdict::Expired);
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_over_when_the_next_list_is_late() {
+    fn an_added_name_is_not_called_new_once_the_next_list_is_late() {
         let progress = Progress::Accepted(Attempt { count: 1, next: at(60) });
         let mut row = row("a.example", progress, DnsVerdict::Ok, SslVerdict::WrongName);
         if let Some(checked) = &mut row.checked {
@@ -238,7 +237,7 @@ mod tests {
         assert!(headline.contains("1 added a moment ago: "), "{headline}");
         assert!(advice.contains("a.example was added a moment ago, and"), "{advice}");
         let (headline, advice) = said(at(7 * 60));
-        assert!(headline.contains("1 added: Closte's next list confirms that"), "{headline}");
+        assert!(headline.contains("1 added: Closte's next list has to confirm that"), "{headline}");
         assert!(advice.contains("a.example was added, and"), "{advice}");
     }
 
