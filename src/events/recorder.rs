@@ -1,4 +1,4 @@
-//! The one road of facts and events: one transaction, then the log.
+//! Records facts and their events in one transaction, then logs the events.
 
 use std::{
     collections::HashMap,
@@ -14,22 +14,21 @@ use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use super::{Event, EventBatch};
 use crate::domain::DomainName;
 
-/// The most events that are written by one statement.
+/// The most events in one statement.
 const BATCH: usize = 2_000;
 
-/// An event that comes again and again because it cannot be written down is logged this often.
+/// How often an event is logged again while it cannot be recorded.
 const LOGGED_AGAIN: Duration = Duration::from_secs(60 * 60);
-/// How many such events are remembered.
+/// The most unrecorded events that are remembered.
 const MOST_UNRECORDED: usize = 200_000;
 
-/// Writes facts together with the events that tell of them.
+/// Records facts together with their events.
 #[derive(Debug, Default)]
 pub struct Recorder {
     unrecorded: Unrecorded,
 }
 
-/// Facts on their way into the database, and their events: one transaction. The events are logged when
-/// it has ended, however it ends.
+/// A transaction of facts and their events. The events are logged when it ends, even if it fails.
 pub struct Recording<'a> {
     logging: Logging<'a>,
     transaction: Transaction<'static, Sqlite>,
@@ -37,10 +36,8 @@ pub struct Recording<'a> {
 }
 
 impl Recorder {
-    /// Begins to write facts that these events tell of.
-    ///
     /// # Errors
-    /// What SQLite says. The events are logged then.
+    /// SQLite's. The events are logged then.
     pub async fn begin<'a>(
         &'a self,
         pool: &SqlitePool,
@@ -54,15 +51,15 @@ impl Recorder {
 }
 
 impl Recording<'_> {
-    /// Where the facts are written.
+    /// For writing the facts.
     pub fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.transaction
     }
 
-    /// Writes the events beside the facts, and ends the transaction.
+    /// Writes the events and commits.
     ///
     /// # Errors
-    /// What SQLite says. Nothing is written then.
+    /// SQLite's. Nothing is written then.
     pub async fn commit(self) -> sqlx::Result<()> {
         let Self { mut logging, mut transaction, now } = self;
         let EventBatch { logged, unlogged } = logging.batch;
@@ -112,7 +109,7 @@ async fn write(
     Ok(())
 }
 
-/// Logs the events when it is dropped: after the transaction, or when that failed or was given up.
+/// Logs the events when it is dropped: after the commit, or when that failed or was cancelled.
 struct Logging<'a> {
     unrecorded: &'a Unrecorded,
     batch: &'a EventBatch,
@@ -134,13 +131,13 @@ impl Drop for Logging<'_> {
     }
 }
 
-/// The events that were logged and not written down, and when that was. Those of facts come again until
-/// they can be written.
+/// The events that were logged but not recorded, by hash, and when. A loop repeats those of facts until
+/// they can be recorded.
 #[derive(Debug, Default)]
 struct Unrecorded(Mutex<HashMap<u64, Instant>>);
 
 impl Unrecorded {
-    /// Whether an event that could not be written is to be logged now.
+    /// Whether an event that could not be recorded is due for the log.
     fn is_to_log(&self, event: &Event) -> bool {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = key(event);
@@ -154,7 +151,7 @@ impl Unrecorded {
         true
     }
 
-    /// An event is written at last. Whether it was logged before is the result.
+    /// Removes a recorded event. Returns whether it was logged before.
     fn forget(&self, event: &Event) -> bool {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         !logged.is_empty() && logged.remove(&key(event)).is_some()

@@ -1,4 +1,4 @@
-//! The connections of the admin server: a bounded number, the newest first.
+//! The connections of the admin server: a bounded number. A new one replaces an old one.
 
 use std::{
     collections::VecDeque,

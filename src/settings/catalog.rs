@@ -1,4 +1,4 @@
-//! The one list of all settings: `config/default.toml`, compiled in and parsed once.
+//! `config/default.toml`, the one list of all settings, compiled in and parsed once.
 
 use std::sync::LazyLock;
 
@@ -6,44 +6,41 @@ use config::{Config, ConfigError, File, FileFormat, Map, Value};
 
 use super::flat::flatten;
 
-/// What `config/default.toml` says.
 pub struct Catalog {
-    /// The lines of the comment at its head.
+    /// The lines of the comment at the head of the file.
     pub head: Vec<&'static str>,
-    /// Its settings, in its order.
+    /// In the order of the file.
     pub settings: Vec<SettingSpec>,
-    /// The values, as the weakest layer.
+    /// The weakest layer.
     pub(super) defaults: Result<Map<String, Value>, ConfigError>,
 }
 
-/// What is known of a setting before anybody sets it.
+/// A setting's entry in the file.
 pub struct SettingSpec {
-    /// Its full name, such as `sync.interval`.
+    /// The full name, such as `sync.interval`.
     pub key: String,
     /// The default, in TOML.
     pub default: &'static str,
-    /// The lines of its comment: a summary, and after an empty line, where there is one, details.
+    /// The lines of its comment: a summary and, after an empty line, optional details.
     pub comment: Vec<&'static str>,
 }
 
-/// These never come from the command line, where every user of the machine could read them, and are
-/// never shown.
+/// Never shown, and refused on the command line, which every user of the machine can read.
 pub(super) const SECRETS: [&str; 3] = ["closte.api_key", "http.token", "wordpress.database_url"];
 
-/// Environment variables with names of their own, and the settings that they are.
+/// Environment variables with other names than `CLOSTE_SYNC__…`, and the settings that they set.
 pub(super) const WELL_KNOWN: [(&str, &str); 2] = [
     ("CLOSTE_CLIENT_API_KEY", "closte.api_key"),
     ("WORDPRESS_TABLE_PREFIX", "wordpress.table_prefix"),
 ];
 
-/// Files of their own, which systemd hands over as credentials, and the settings that they are.
+/// Files that hold one secret each (systemd credentials), and the settings that they set.
 pub(super) const CREDENTIALS: [(&str, &str); 3] = [
     ("closte_client_api_key", "closte.api_key"),
     ("database_url", "wordpress.database_url"),
     ("http_token", "http.token"),
 ];
 
-/// The catalog of this program.
 pub fn catalog() -> &'static Catalog {
     static CATALOG: LazyLock<Catalog> =
         LazyLock::new(|| Catalog::read(include_str!("../../config/default.toml")));
@@ -71,30 +68,27 @@ impl Catalog {
         catalog
     }
 
-    /// The names of all settings.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.settings.iter().map(|setting| setting.key.as_str())
     }
 
-    /// Whether there is a setting of this name.
     pub(super) fn has(&self, key: &str) -> bool {
         self.keys().any(|known| known == key)
     }
 }
 
 impl SettingSpec {
-    /// Its section and its name there.
+    /// `sync.interval` is `("sync", "interval")`.
     pub fn section_and_name(&self) -> (&str, &str) {
         self.key.split_once('.').unwrap_or(("", &self.key))
     }
 
-    /// What it does, on one line.
+    /// The summary on one line.
     pub fn summary(&self) -> String {
         let lines = self.comment.iter().take_while(|line| !line.is_empty());
         lines.copied().collect::<Vec<_>>().join(" ")
     }
 
-    /// What else there is to say, line by line.
     pub fn details(&self) -> impl Iterator<Item = &'static str> {
         self.comment.iter().skip_while(|line| !line.is_empty()).skip(1).copied()
     }
@@ -113,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_are_read_as_toml_has_them() {
+    fn the_catalog_agrees_with_the_toml_parser() {
         let catalog = catalog();
         let defaults = catalog.defaults.as_ref().unwrap();
         let keys: BTreeSet<&str> = catalog.keys().collect();
@@ -128,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_name_of_its_own_is_a_setting() {
+    fn other_names_belong_to_known_settings() {
         let named = WELL_KNOWN.iter().chain(&CREDENTIALS).map(|(_, key)| key);
         for key in named.chain(&SECRETS) {
             assert!(catalog().has(key), "{key}");

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, SpanRelativeTo};
 
-/// Longer ones are slips of the pen, and could not be added to a time.
+/// Longer ones are mistakes, and could overflow a timestamp.
 const LONGEST_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A duration: `30s`, `5m`, `1h30m`, `500ms`, or a bare number of seconds.

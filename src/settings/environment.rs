@@ -8,15 +8,14 @@ use super::{
 };
 
 const PREFIX: &str = "CLOSTE_SYNC__";
-/// What the variables of [`PREFIX`] are easily taken for.
+/// A common misspelling of [`PREFIX`].
 const NEAR_PREFIX: &str = "CLOSTE_SYNC_";
 
-/// The environment variables. Their values are not printed.
+/// Has no `Debug`, so that its values are not printed.
 #[derive(Clone)]
 pub(super) struct Environment(pub(super) BTreeMap<String, String>);
 
 impl Environment {
-    /// The settings that are set there.
     pub(super) fn values(&self, catalog: &Catalog, notes: &mut Notes) -> Map<String, Value> {
         let mut values = Map::new();
         for (variable, key) in WELL_KNOWN {
@@ -27,7 +26,7 @@ impl Environment {
         for variable in self.0.keys() {
             let Some(name) = variable.strip_prefix(PREFIX) else { continue };
             let name = match name.strip_suffix("_FILE") {
-                // The setting of this name is itself the name of a file.
+                // A setting whose own name ends in `_file`.
                 Some(_) if catalog.has(&key_of(name)) => name,
                 Some(stem) if !self.0.contains_key(&format!("{PREFIX}{stem}")) => stem,
                 Some(_) => continue,
@@ -41,8 +40,8 @@ impl Environment {
         values
     }
 
-    /// A variable's value: its own, or the content of the file that its twin with `_FILE` names. An
-    /// empty one counts as not set, as containers have it.
+    /// A variable's value: its own, or the content of the file that `NAME_FILE` names. An empty one
+    /// counts as not set.
     pub(super) fn variable(&self, name: &str, notes: &mut Notes) -> Option<String> {
         let get = |name: &str| self.0.get(name).filter(|text| !text.is_empty());
         let twin = format!("{name}_FILE");
@@ -62,10 +61,10 @@ impl Environment {
                     Some(text.trim_end_matches(['\r', '\n']).to_owned())
                 }
                 Err(error) => {
-                    // It may be the secret itself, by mistake.
+                    // The path is not repeated: it may be the secret itself, by mistake.
                     notes.problems.push(format!(
-                        "{twin}: cannot read the file that it names ({error}); it takes a path, and \
-                         never the value itself"
+                        "{twin}: cannot read the file that it names ({error}); set it to a path, \
+                         not to the value itself"
                     ));
                     None
                 }
@@ -74,8 +73,8 @@ impl Environment {
         }
     }
 
-    /// Variables with one underscore where there should be two, which would be passed over in silence.
-    /// Others that begin alike may come from elsewhere, such as a cluster's `CLOSTE_SYNC_SERVICE_HOST`.
+    /// Variables that have one underscore instead of two. Other unknown ones are ignored: a cluster sets
+    /// `CLOSTE_SYNC_SERVICE_HOST`, for example.
     pub(super) fn misspelt_variables(&self, catalog: &Catalog) -> Vec<String> {
         let right_names: BTreeMap<String, String> = catalog
             .keys()
@@ -88,13 +87,13 @@ impl Environment {
                 Some(right_name) => (right_name, ""),
                 None => (right_names.get(name.strip_suffix("_file")?)?, "_FILE"),
             };
-            Some(format!("environment {variable}: it is spelt {PREFIX}{right_name}{end}"))
+            Some(format!("environment {variable}: its name must be {PREFIX}{right_name}{end}"))
         })
         .collect()
     }
 }
 
-/// The setting of a variable's name behind [`PREFIX`].
+/// The key of a variable's name without [`PREFIX`].
 fn key_of(name: &str) -> String {
     name.to_lowercase().replace("__", ".")
 }

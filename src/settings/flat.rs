@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use config::{ConfigError, Map, Source, Value, ValueKind};
 
-/// A layer, for the `config` crate. Its values are not printed.
+/// A layer for the `config` crate. `Debug` does not print its values.
 #[derive(Clone)]
 pub(super) struct Flat(pub(super) Map<String, Value>);
 

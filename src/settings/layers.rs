@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-/// Where settings come from, as data: nothing here reads the process's own environment. Values are
-/// not printed.
+/// The sources of settings, as data: nothing below reads the process's environment. `Debug` does not
+/// print values.
 #[derive(Clone, Default)]
 pub struct Layers {
     /// `--config`; without it, `config.toml` of the system's folder where that exists.
@@ -10,9 +10,9 @@ pub struct Layers {
     pub system_folder: Option<PathBuf>,
     /// `--wp-config`
     pub wp_config: Option<PathBuf>,
-    /// Where a `wp-config.php` is looked for when nobody names one: the first that is there.
+    /// Where a `wp-config.php` is searched unless one is named: the first existing file counts.
     pub wp_config_places: Vec<PathBuf>,
-    /// The environment. What is not UTF-8 in it has a replacement character.
+    /// The environment, with U+FFFD for invalid UTF-8.
     pub environment: BTreeMap<String, String>,
     /// `--set`, key and value.
     pub overrides: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! All layers → one [`Reader`].
+//! Merges all layers into one [`Reader`].
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -17,11 +17,10 @@ use super::{
 use crate::escape::escape_line;
 
 impl Layers {
-    /// Reads them all. What is wrong with single settings is noted, and told when the last of them is
-    /// read.
+    /// Problems with single settings are collected for [`Reader::finish`].
     ///
     /// # Errors
-    /// [`SettingsError`] where the configuration file cannot be read as a whole.
+    /// Where the configuration file cannot be read or parsed.
     pub fn read(&self) -> Result<Reader, SettingsError> {
         let (catalog, mut notes) = (catalog(), Notes::default());
         let environment = Environment(self.environment.clone());
@@ -75,8 +74,8 @@ impl Layers {
         };
         let name = path.display().to_string();
         let values = toml_values(&text).map_err(|error| {
-            // Beyond its first line, which is the place, the message quotes the file, and with it
-            // perhaps the key.
+            // Only the first line, the position: the others quote the file, which may hold the
+            // key.
             let place = error.to_string();
             let place = place.lines().next().unwrap_or_default();
             format!("{name} is not valid TOML: {place}")
@@ -89,7 +88,6 @@ impl Layers {
         Ok((Some(path), values.into_iter().map(from_here).collect()))
     }
 
-    /// The secrets in files of their own.
     fn credential_values(&self, notes: &mut Notes) -> Map<String, Value> {
         let mut values = Map::new();
         for (file, key) in CREDENTIALS {
@@ -131,10 +129,10 @@ impl Layers {
 
 fn unknown(key: &str, origin: Option<&str>, catalog: &Catalog) -> String {
     let origin = origin.unwrap_or("default");
-    // What stands below a secret may be one, too.
+    // A key below a secret may hold that secret: its name is not repeated.
     let is_below = |secret: &&&str| key.starts_with(&format!("{secret}."));
     if let Some(secret) = SECRETS.iter().find(is_below) {
-        return format!("{secret} ({origin}): it must be a single value, and its name just that");
+        return format!("{secret} ({origin}): it must be a single value, not a table");
     }
     let likeness = |known: &str| strsim::jaro_winkler(key, known);
     let nearest = catalog.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));

@@ -1,12 +1,12 @@
-//! Where settings come from, and how a subsystem reads its own.
+//! Merges the sources of settings, from which each subsystem reads its own section.
 //!
 //! Weakest first: `config/default.toml` (compiled in), what [`Reader::add_weakest`] adds (a
 //! `wp-config.php`), `/etc/closte-sync/config.toml` or the file of `--config`, secrets in files of
-//! their own (systemd's credentials), the environment, `--set`. All that is wrong is told at once,
-//! each with where it came from; secrets are never repeated.
+//! their own (systemd's credentials), the environment, `--set`. All problems are reported together,
+//! each with its source; secrets are never repeated.
 //!
-//! No subsystem is known here: [`Layers::read`] makes a [`Reader`], of which the `config.rs` of each
-//! subsystem reads its [`Section`], and [`Reader::finish`] tells what was wrong.
+//! No subsystem is known here: [`Layers::read`] returns a [`Reader`], the `config.rs` of each subsystem
+//! reads its [`Section`], and [`Reader::finish`] reports the problems.
 
 mod catalog;
 mod duration;

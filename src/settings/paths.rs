@@ -10,7 +10,7 @@ use super::layers::Layers;
 
 const SYSTEM_STATE: &str = "/var/lib/closte-sync";
 
-/// A file that need not be there.
+/// An optional file.
 pub(super) enum Found {
     Text(PathBuf, String),
     Nothing,
@@ -18,13 +18,13 @@ pub(super) enum Found {
 }
 
 impl Layers {
-    /// `--config`, or the usual file.
+    /// `--config`, or the system's file.
     pub(super) fn config_path(&self) -> Option<PathBuf> {
         let usual = || self.system_folder.as_ref().map(|folder| folder.join("config.toml"));
         self.config_file.clone().or_else(usual)
     }
 
-    /// The text of the configuration file. Only one that nobody named may be missing.
+    /// The text of the configuration file. One that `--config` names must exist.
     pub(super) fn config_text(&self) -> Found {
         match self.config_path() {
             Some(path) if self.config_file.is_none() => find(path),
@@ -36,7 +36,7 @@ impl Layers {
         }
     }
 
-    /// Of `--config /etc/closte-sync/shops.toml`, `shops`: what the unit `closte-sync@shops` runs.
+    /// `--config /etc/closte-sync/shops.toml` is the instance `shops` of the unit `closte-sync@shops`.
     fn instance(&self) -> Option<&str> {
         let path = self.config_file.as_deref()?;
         let name = path.file_name()?.to_str()?.strip_suffix(".toml")?;
@@ -47,13 +47,13 @@ impl Layers {
         self.environment.get(name).filter(|text| !text.is_empty())
     }
 
-    /// Where systemd put the files that it hands over.
+    /// Where systemd puts the credentials.
     pub(super) fn credentials_folder(&self) -> Option<&Path> {
         self.variable_with_text("CREDENTIALS_DIRECTORY").map(Path::new)
     }
 
-    /// A file with a secret: what systemd's `LoadCredential=` put there (systemd.exec(5)), or for a
-    /// command typed by hand, the file that the units take it from.
+    /// A file with a secret: a credential of systemd (`LoadCredential=`, systemd.exec(5)), or outside the
+    /// service the file that the unit loads it from.
     pub(super) fn secret(&self, file: &str) -> Found {
         let path = match (self.credentials_folder(), &self.system_folder, self.instance()) {
             (Some(folder), _, _) => folder.join(file),
@@ -66,28 +66,28 @@ impl Layers {
             _ => return Found::Nothing,
         };
         match find(path) {
-            // The unit gives an empty one where the administrator has none.
+            // The unit provides an empty one where the administrator has none.
             Found::Text(_, text) if text.trim().is_empty() => Found::Nothing,
             found => found,
         }
     }
 
-    /// Where a `wp-config.php` may be that nobody named: the first that is there counts.
+    /// The `wp-config.php` to use unless one is named.
     pub fn wp_config_found(&self) -> Option<PathBuf> {
         let credential = self.credentials_folder().map(|folder| folder.join("wp-config.php"));
         let of_instance = || {
             Some(self.system_folder.as_ref()?.join(format!("{}.wp-config.php", self.instance()?)))
         };
-        // As a credential it is but a line break where the machine has none.
+        // A credential holds only a line break where the machine has no wp-config.php.
         let is_there = |path: &PathBuf| path.metadata().is_ok_and(|found| found.len() > 1);
         let first = credential.or_else(of_instance);
         first.into_iter().chain(self.wp_config_places.iter().cloned()).find(is_there)
     }
 
-    /// Where the state is kept when nobody says so.
+    /// The state database unless `state.url` is set.
     pub fn default_state_path(&self) -> PathBuf {
         let variable = |name| self.variable_with_text(name);
-        // systemd gives a list where the unit has several.
+        // A unit with several folders has a list here.
         if let Some(folders) = variable("STATE_DIRECTORY") {
             return state_file(Path::new(folders.split(':').next().unwrap_or(folders)));
         }
@@ -102,10 +102,9 @@ impl Layers {
             .map(PathBuf::from)
             .or_else(|| variable("HOME").map(|home| Path::new(home).join(".local/state")));
         let of_user = state_file(&user.unwrap_or_default().join("closte-sync"));
-        // A service has been here whose state this user may not see: to look elsewhere would be to
-        // say that there is none.
-        let service_was_here = Path::new(SYSTEM_STATE).symlink_metadata().is_ok();
-        if service_was_here && !of_user.exists() { of_system } else { of_user }
+        // A service's state that this user cannot read must be an error, not an empty state elsewhere.
+        let has_service_state = Path::new(SYSTEM_STATE).symlink_metadata().is_ok();
+        if has_service_state && !of_user.exists() { of_system } else { of_user }
     }
 }
 
@@ -125,14 +124,14 @@ fn state_file(folder: &Path) -> PathBuf {
     folder.join("closte-sync.db")
 }
 
-/// Whether files can be made in the folder, or the folder itself where it is not there yet.
+/// Whether files can be created in the folder, or the folder itself where it does not exist.
 fn is_writable(folder: &Path) -> bool {
     let there = if folder.exists() { Some(folder) } else { folder.parent() };
     there.is_some_and(|folder| access(folder, Access::WRITE_OK).is_ok())
 }
 
-/// Whether every user of the machine may read the file, its folders included. Container engines
-/// mount secrets for everybody, but into the one container.
+/// Whether every user of the machine can read the file. `/run/secrets` is exempt: its mode says
+/// "everybody", but only one container has it.
 pub fn others_may_read(path: &Path) -> bool {
     if path.starts_with("/run/secrets") {
         return false;

@@ -19,8 +19,7 @@ use super::{
     provenance::{Entry, Provenance},
 };
 
-/// The merged layers, and what was found wrong in them so far: each subsystem reads its own section,
-/// and then all problems are told at once.
+/// The merged layers and their problems so far.
 pub struct Reader {
     pub(super) values: BTreeMap<String, Value>,
     /// The settings of the environment and of systemd's credentials.
@@ -29,12 +28,11 @@ pub struct Reader {
     pub(super) notes: Notes,
     pub(super) config_file: Option<PathBuf>,
     pub(super) is_systemd_service: bool,
-    /// What is shown of settings whose own text does not say it, and where that is from.
+    /// Overrides of the shown value and source.
     pub(super) shown: BTreeMap<String, (String, Option<String>)>,
 }
 
 impl Reader {
-    /// A section, for the subsystem whose settings stand there.
     pub fn section(&mut self, name: &'static str) -> Section<'_> {
         Section { reader: self, name }
     }
@@ -48,31 +46,29 @@ impl Reader {
         }
     }
 
-    /// An environment variable that is no setting, or the content of the file that its twin with
-    /// `_FILE` names.
+    /// An environment variable that is no setting, or the content of the file that `NAME_FILE` names.
     pub fn variable(&mut self, name: &str) -> Option<String> {
         self.environment.variable(name, &mut self.notes)
     }
 
-    /// Notes something that is wrong.
     pub fn problem(&mut self, problem: impl Into<String>) {
         self.notes.problems.push(problem.into());
     }
 
-    /// Notes a file with secrets, which others should not be able to read.
+    /// Registers a file with secrets, for the check whether others can read it.
     pub fn secret_file(&mut self, path: &Path) {
         self.notes.secret_files.push(path.to_owned());
     }
 
-    /// Whether nobody has set it.
+    /// Whether no layer above the defaults sets it.
     pub fn is_default(&self, key: &str) -> bool {
         self.values.get(key).is_none_or(|value| value.origin().is_none())
     }
 
-    /// Where everything came from.
+    /// Ends the reading.
     ///
     /// # Errors
-    /// [`SettingsError`], with all that was found wrong.
+    /// With all problems.
     pub fn finish(self) -> Result<Provenance, SettingsError> {
         if !self.notes.problems.is_empty() {
             return Err(self.into_error());
@@ -89,7 +85,6 @@ impl Reader {
         })
     }
 
-    /// All that was found wrong.
     pub fn into_error(self) -> SettingsError {
         SettingsError { problems: self.notes.problems }
     }
@@ -121,21 +116,21 @@ impl Reader {
     }
 }
 
-/// One section of the settings. What is wrong with a value is noted, and the value then none: ask for
-/// all of them before one that is none ends the reading.
+/// One section of the settings. A value with a problem is none, and the problem is collected: read all
+/// values before returning, so that all problems are reported.
 pub struct Section<'a> {
     reader: &'a mut Reader,
     name: &'static str,
 }
 
 impl Section<'_> {
-    /// A setting that must have a value.
+    /// A required value.
     pub fn parse<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let text = self.text(name)?;
         self.check(name, text.trim().parse())
     }
 
-    /// A setting that may be `""`.
+    /// `""` is `Some(None)`.
     pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<Option<T>> {
         let text = self.text(name)?;
         match text.trim() {
@@ -144,7 +139,6 @@ impl Section<'_> {
         }
     }
 
-    /// A setting that is true or false.
     pub fn flag(&mut self, name: &str) -> Option<bool> {
         let text = self.text(name)?;
         let flag = match text.trim() {
@@ -155,7 +149,6 @@ impl Section<'_> {
         self.check(name, flag)
     }
 
-    /// A number.
     pub fn number<T>(&mut self, name: &str, range: RangeInclusive<T>) -> Option<T>
     where
         T: FromStr + PartialOrd + Display,
@@ -166,14 +159,12 @@ impl Section<'_> {
         self.check(name, number.ok_or_else(why))
     }
 
-    /// A duration.
     pub fn duration(&mut self, name: &str, least: Duration) -> Option<Duration> {
         let Span(duration) = self.parse(name)?;
         let why = || format!("it must be at least {}", Span(least));
         self.check(name, if duration < least { Err(why()) } else { Ok(duration) })
     }
 
-    /// A duration that is not any length.
     pub fn duration_up_to(
         &mut self,
         name: &str,
@@ -185,7 +176,7 @@ impl Section<'_> {
         self.check(name, if duration > most { Err(why()) } else { Ok(duration) })
     }
 
-    /// A list, or a text with commas.
+    /// A list, or comma-separated text.
     pub fn list<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<Vec<T>> {
         let items: Vec<String> = match &self.value(name)?.kind {
             ValueKind::Array(items) => {
@@ -204,30 +195,28 @@ impl Section<'_> {
         list
     }
 
-    /// Takes what was made of the setting's value; what is wrong with it is noted with where the value
-    /// came from.
+    /// Collects the error, with the setting's name and source.
     pub fn check<T, E: Display>(&mut self, name: &str, result: Result<T, E>) -> Option<T> {
         let key = self.key(name);
         let source = self.reader.source(&key);
         result.map_err(|why| self.reader.problem(format!("{key} ({source}): {why}"))).ok()
     }
 
-    /// Notes something that is wrong.
     pub fn problem(&mut self, problem: impl Into<String>) {
         self.reader.problem(problem);
     }
 
-    /// Whether nobody has set it.
+    /// Whether no layer above the defaults sets it.
     pub fn is_default(&self, name: &str) -> bool {
         self.reader.is_default(&self.key(name))
     }
 
-    /// Whether it is set where a file does not count.
+    /// Whether the environment or a credential sets it.
     pub fn is_set_beside_files(&self, name: &str) -> bool {
         self.reader.set_beside_files.contains(&self.key(name))
     }
 
-    /// Has this shown instead of the setting's text. It holds no secret.
+    /// Shows this instead of the setting's text. It must hold no secret.
     pub fn show(&mut self, name: &str, value: String, source: Option<String>) {
         self.reader.shown.insert(self.key(name), (value, source));
     }

@@ -1,8 +1,7 @@
 use super::provenance::Provenance;
 
 impl Provenance {
-    /// The names of the settings that are not as they were. `is_other` says it of secrets, which all
-    /// look alike.
+    /// The names of the changed settings. `is_other` compares secrets, which are masked here.
     pub fn changes_since(&self, before: &Self, is_other: impl Fn(&str) -> bool) -> Vec<String> {
         let pairs = self.entries.iter().zip(&before.entries);
         pairs
@@ -11,11 +10,11 @@ impl Provenance {
             .collect()
     }
 
-    /// Why they say less than before by mistake: the file is gone, perhaps because an editor is between
-    /// two versions of it. No default is as safe as what was set.
+    /// An error where the configuration file has disappeared, for example while an editor replaces it:
+    /// falling back to the defaults would be unsafe.
     pub fn lost_since(&self, before: &Self) -> Option<String> {
         let (Some(gone), None) = (&before.config_file, &self.config_file) else { return None };
         let gone = gone.display();
-        Some(format!("{gone} is gone: restart the daemon if it is not needed any more"))
+        Some(format!("{gone} is gone: restart the daemon if you removed it on purpose"))
     }
 }

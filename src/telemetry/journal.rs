@@ -1,4 +1,4 @@
-//! The journal of systemd, which takes each field as one of its own
+//! Sends each event field to systemd's journal as a field of its own
 //! (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>): `journalctl -u closte-sync DOMAIN=shop.example`.
 
 use libsystemd::logging::{Priority, connected_to_journal, journal_send};
@@ -7,12 +7,11 @@ use tracing::Level;
 use super::{Format, Line, plain};
 use crate::escape::escape_line;
 
-/// Whether systemd connected standard error to the journal.
 pub fn is_connected() -> bool {
     connected_to_journal()
 }
 
-/// Whether the journal took it.
+/// Returns false where the journal does not accept it.
 pub(super) fn send(line: &Line<'_>, format: Format) -> bool {
     let message = match format {
         Format::Text => line.message(),
@@ -27,7 +26,7 @@ pub(super) fn send(line: &Line<'_>, format: Format) -> bool {
     journal_send(priority, &message, fields(line).into_iter()).is_ok()
 }
 
-/// What it gets beside the message and the priority.
+/// All fields except the message and the priority.
 fn fields(line: &Line<'_>) -> Vec<(String, String)> {
     let mut fields = vec![
         ("SYSLOG_IDENTIFIER".to_owned(), "closte-sync".to_owned()),
@@ -49,7 +48,7 @@ mod tests {
     use super::*;
     use crate::{events::Event, telemetry::Fields};
 
-    /// Keeps what the journal would get: a message and its other fields.
+    /// Keeps the last message and its fields.
     #[derive(Clone, Default)]
     struct Journal(Arc<Mutex<(String, Vec<String>)>>);
 
@@ -64,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn each_field_of_an_event_is_one_in_the_journal() {
+    fn each_field_of_an_event_is_a_field_of_the_journal() {
         let journal = Journal::default();
         tracing::subscriber::with_default(
             tracing_subscriber::registry().with(journal.clone()),

@@ -1,8 +1,8 @@
-//! The log: one line an event, for people who tail it (`text`) or programs that read it (`json`).
+//! The log: one line for each event, for people (`text`) or programs (`json`).
 //!
-//! A line is the time, the level, the event's stable name and its fields. This program's own
-//! modules follow `log.filter`; those of its libraries never say more than a warning, because what
-//! an HTTP library prints while debugging may hold the API key.
+//! A line is the time, the level, the event's stable name and its fields. `log.filter` applies to this
+//! program's modules only; libraries log warnings and errors, because the debug output of an HTTP
+//! library can hold the API key.
 
 mod config;
 mod journal;
@@ -36,7 +36,6 @@ use tracing_subscriber::{
 
 use crate::escape::{escape_json, escape_line, is_hidden};
 
-/// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// `2026-11-23T13:02:11.123Z INFO  domain.added domain=shop.example blog_id=2`
@@ -45,19 +44,19 @@ pub enum Format {
     Json,
 }
 
-/// Which events are logged: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), and levels
-/// for single modules of this program after it: `info,closte_sync::closte=debug`.
+/// A level (`off`, `error`, `warn`, `info`, `debug`, `trace`), then optional levels for single modules
+/// of this program: `info,closte_sync::closte=debug`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter(Targets);
 
 impl Filter {
-    /// Warnings and errors only, whoever says them.
+    /// Warnings and errors of all modules.
     pub fn warnings() -> Self {
         Self(Targets::new().with_default(LevelFilter::WARN))
     }
 }
 
-/// A text that is no [`Filter`].
+/// Not a valid [`Filter`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "a log filter is a level (off, error, warn, info, debug, trace), or levels for single modules, as in info,closte_sync::closte=debug"
@@ -79,7 +78,7 @@ impl FromStr for Filter {
     }
 }
 
-/// The levels by their names. (`tracing`'s own parser takes numbers and nothing at all as well.)
+/// Stricter than `tracing`'s own parser, which accepts numbers and an empty text.
 fn level_named(name: &str) -> Option<LevelFilter> {
     Some(match name.to_ascii_lowercase().as_str() {
         "off" => LevelFilter::OFF,
@@ -92,19 +91,18 @@ fn level_named(name: &str) -> Option<LevelFilter> {
     })
 }
 
-/// Where the log goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output, for a command whose output the log is.
+    /// Standard output, for `demo`.
     Out,
     /// Standard error.
     Err,
 }
 
-/// What decides which events are logged, and the registry below it.
+/// The registry with the filter.
 type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
 
-/// The log, once it has been started.
+/// A handle of the running log.
 pub struct Log {
     filter: reload::Handle<Targets, Registry>,
     output: reload::Handle<Output, Filtered>,
@@ -112,25 +110,24 @@ pub struct Log {
 }
 
 impl Log {
-    /// Logs in another format, and other events, from now on.
+    /// Replaces the format and the filter.
     pub fn change(&self, format: Format, filter: &Filter) {
-        // Fails only where a log was started before this one, which then goes on as it was.
+        // Fails only where another log was started first; that one stays as it is.
         let _ = self.filter.reload(filter.0.clone());
         let _ = self.output.reload(Output::new(format, self.stream));
     }
 }
 
-/// Starts logging, for the rest of the process: to the journal, where systemd connected `stream` to
-/// it, with each field as one of its own. Colours go only to a terminal, and never under `NO_COLOR`.
+/// Starts the log of this process. It goes to systemd's journal where standard error is connected to
+/// it. Colours go only to a terminal, and never under `NO_COLOR`.
 pub fn start(format: Format, filter: &Filter, stream: Stream) -> Log {
     let (filter, filter_handle) = reload::Layer::new(filter.0.clone());
     let (output, output_handle) = reload::Layer::new(Output::new(format, stream));
-    // Fails only where a log was started before, which then goes on.
+    // Fails only where another log was started first; that one stays.
     let _ = tracing_subscriber::registry().with(filter).with(output).try_init();
     Log { filter: filter_handle, output: output_handle, stream }
 }
 
-/// Where lines go, and how they look.
 struct Output {
     format: Format,
     stream: Stream,
@@ -167,7 +164,7 @@ impl<S: Subscriber> Layer<S> for Output {
             Format::Json => line.json(),
         };
         text.push('\n');
-        // A reader who has gone is no reason to do anything else.
+        // There is no other place to report a failed write.
         let _ = match self.stream {
             Stream::Out => io::stdout().write_all(text.as_bytes()),
             Stream::Err => io::stderr().write_all(text.as_bytes()),
@@ -175,7 +172,6 @@ impl<S: Subscriber> Layer<S> for Output {
     }
 }
 
-/// An event on its way out.
 struct Line<'a> {
     at: Timestamp,
     metadata: &'a Metadata<'a>,
@@ -183,7 +179,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// The event's stable name; where a library gave it none, the module that spoke.
+    /// The event's stable name; for events of libraries, the module.
     fn name(&self) -> &str {
         let name = self.metadata.name();
         if name.starts_with("event ") { self.metadata.target() } else { name }
@@ -201,7 +197,6 @@ impl Line<'_> {
         format!("{:.3} {style}{level:5}{style:#} {}", self.at, self.message())
     }
 
-    /// The name and the fields.
     fn message(&self) -> String {
         let mut text = self.name().to_owned();
         for (key, value) in &self.fields {
@@ -211,7 +206,7 @@ impl Line<'_> {
         text
     }
 
-    /// Hidden characters are written as JSON has them, so that the values stay the same.
+    /// Hidden characters are escaped as in JSON, so that the values stay the same.
     fn json(&self) -> String {
         let mut text = format!(
             r#"{{"time":"{:.3}","level":"{}","event":{}"#,
@@ -227,8 +222,7 @@ impl Line<'_> {
     }
 }
 
-/// Writes ` key=value`, the value quoted where it would not read as one word, and with everything
-/// escaped that could break the line or the terminal.
+/// Writes ` key=value`: quoted unless it is one word, with hidden characters escaped.
 pub(crate) fn write_field(writer: &mut impl fmt::Write, key: &str, value: &Value) -> fmt::Result {
     let text = plain(value);
     if key == "message" {
@@ -240,7 +234,6 @@ pub(crate) fn write_field(writer: &mut impl fmt::Write, key: &str, value: &Value
     }
 }
 
-/// A value as a person writes it.
 fn plain(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => text.into(),
@@ -254,14 +247,13 @@ fn is_one_word(text: &str) -> bool {
         && text.chars().all(|c| !c.is_whitespace() && !is_hidden(c) && !"\"=\\".contains(c))
 }
 
-/// An event's fields in their order.
 #[derive(Default)]
 struct Fields(Vec<(&'static str, Value)>);
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
-        // Writing to a string fails only if the value's own formatting does.
+        // Fails only if the value's own formatting does.
         let _ = write!(text, "{value:?}");
         self.0.push((field.name(), text.into()));
     }
@@ -278,12 +270,7 @@ impl Visit for Fields {
         self.0.push((field.name(), value.into()));
     }
 
-    /// Times are given in this type.
-    fn record_u128(&mut self, field: &Field, value: u128) {
-        self.record_u64(field, value.try_into().unwrap_or(u64::MAX));
-    }
-
-    /// Events give their fields in JSON.
+    /// [`crate::events::Event`] passes its fields as JSON.
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
         let text = || String::from_utf8_lossy(value).into();
         self.0.push((field.name(), serde_json::from_slice(value).unwrap_or_else(|_| text())));
@@ -303,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_are_levels_and_never_open_up_a_library() {
+    fn filters_never_apply_to_libraries() {
         for good in
             ["info", "DEBUG", "off", "warn,closte_sync::closte=trace", " info , closte_sync=debug"]
         {
