@@ -1,10 +1,9 @@
 //! closte-sync keeps the domains of an Ultimate Multisite network and its Closte app the same.
 //!
-//! Begin with [`reconciler::Reconciler::cycle`], which is the whole job once: [`wordpress`] says what
-//! should be, [`closte`] what is, [`plan`] decides, and [`state`] remembers. [`checks`] is the second
-//! loop, which shares nothing with the first but the state database: how does each domain stand, seen
-//! from outside? [`daemon`] runs both, [`cli`] is what people see, and [`events`] is everything that is
-//! said. The tour, the words and where to add what are in `docs/ARCHITECTURE.md`.
+//! Begin with [`reconciler::Reconciler::cycle`]: [`wordpress`] reads what is desired, [`closte`] what is
+//! current, [`plan`] decides, and [`state`] stores the result. The second loop, [`checks`], tests each
+//! domain from outside; the two share only the state database. [`daemon`] runs both. See
+//! `docs/ARCHITECTURE.md` for the tour and for where to add what.
 
 pub mod app;
 pub mod back_off;

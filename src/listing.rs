@@ -1,12 +1,12 @@
-//! Lists in sentences.
+//! Prints lists within sentences.
 
 use std::fmt::Display;
 
-/// No list is longer in a sentence.
+/// The most items that are printed.
 const MOST: usize = 5;
 
-/// The first of the things and how many more there are: `a, b, c, d, e and 37 more`. `further` are
-/// those that are only counted.
+/// The first items and the number of the others: `a, b, c, d, e and 37 more`. `further` items are only
+/// counted.
 pub fn listing<T: Display>(things: impl IntoIterator<Item = T>, further: usize) -> String {
     let mut things = things.into_iter();
     let shown: Vec<String> = things.by_ref().take(MOST).map(|thing| thing.to_string()).collect();

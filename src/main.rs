@@ -1,4 +1,4 @@
-//! The program. The library's documentation has the tour.
+//! Starts [`closte_sync::cli`].
 
 use std::process::ExitCode;
 

@@ -1,11 +1,14 @@
-//! How long something lasts, in words.
+//! Prints durations.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// In one or two units: `2m 5s`, `3d 4h`.
+/// The one or two largest units: `2m 5s`, `3d 4h`, `500ms`. Settings accept the same format.
 pub fn span(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) && !duration.is_zero() {
+        return format!("{}ms", duration.as_millis());
+    }
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes, seconds % 60) {
@@ -19,18 +22,17 @@ pub fn span(duration: Duration) -> String {
     }
 }
 
-/// The time between two moments; `0s` where the second is not after the first.
+/// To the second; `0s` where `to` is not after `from`.
 pub fn span_between(from: Timestamp, to: Timestamp) -> String {
-    span(between(from, to))
+    span(Duration::from_secs(between(from, to).as_secs()))
 }
 
-/// The time between two moments; none where the second is not after the first.
+/// Zero where `to` is not after `from`.
 pub fn between(from: Timestamp, to: Timestamp) -> Duration {
     to.duration_since(from).try_into().unwrap_or_default()
 }
 
-/// How long something lasts, in whole days, and in smaller units only where it is less than one:
-/// `12 days`, `1 day`, `23h 5m`.
+/// Whole days, or smaller units for less than one day: `12 days`, `1 day`, `23h 5m`.
 pub fn whole_days(duration: Duration) -> String {
     match duration.as_secs() / 86_400 {
         0 => span(duration),
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_day_and_never_none() {
+    fn a_day_is_singular_and_less_is_in_hours() {
         let of = |seconds| whole_days(Duration::from_secs(seconds));
         assert_eq!(of(2 * 86_400), "2 days");
         assert_eq!(of(2 * 86_400 - 1), "1 day");

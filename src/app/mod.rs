@@ -1,4 +1,4 @@
-//! From the settings to the parts that run: for every command, the demo, tests and benches.
+//! Builds the running parts from the settings: for every command, the demo, tests and benches.
 
 mod error;
 mod overrides;
@@ -24,55 +24,44 @@ use crate::{
     wordpress::Source,
 };
 
-/// The parts, as the settings and the overrides have them. Each is made when it is asked for: a
-/// command needs only those that it uses to be set.
+/// The settings, and constructors of the parts. A command needs only the settings of the parts it uses.
 #[derive(Debug)]
 pub struct App {
     settings: Settings,
     overrides: Overrides,
-    /// The calls to Closte, counted over all settings so far.
+    /// Counts the calls to Closte, also across reloads.
     calls: Calls,
-    /// Stays open from settings to settings, as long as they want the same one.
+    /// Stays open across reloads with the same address.
     listener: Option<Arc<Listener>>,
 }
 
-/// The clients of both ends.
 #[derive(Debug)]
 pub struct Clients {
-    /// The network's database.
     pub source: Source,
-    /// Closte's API.
     pub closte: Client,
     /// The fingerprint of the Closte account.
     pub account: String,
 }
 
 impl App {
-    /// Joins the settings and what changes them. Nothing is opened or asked yet.
+    /// Opens no connection.
     pub fn build(settings: &Settings, overrides: Overrides) -> Self {
         let (settings, calls) = (settings.clone(), Calls::default());
         Self { settings, overrides, calls, listener: None }
     }
 
-    /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// What changes them.
     pub fn overrides(&self) -> &Overrides {
         &self.overrides
     }
 
-    /// The time source.
     pub fn clock(&self) -> Clock {
         self.overrides.clock.clone()
     }
 
-    /// The network's database.
-    ///
-    /// # Errors
-    /// [`SettingsError`] where it is not set, or makes no sense.
     pub fn source(&self) -> Result<Source, SettingsError> {
         let wordpress = &self.settings.wordpress;
         let database = self.settings.database()?.clone();
@@ -83,10 +72,6 @@ impl App {
             .with_primary_network(wordpress.primary_network_id, wordpress.network_doubts()))
     }
 
-    /// The client of Closte's API.
-    ///
-    /// # Errors
-    /// [`AppError`] where the key is not set, or the client cannot be set up.
     pub fn client(&self) -> Result<Client, AppError> {
         let closte = &self.settings.closte;
         let key = self.settings.api_key()?.clone();
@@ -94,10 +79,7 @@ impl App {
         Ok(client.counted_by(self.calls.clone()))
     }
 
-    /// The clients of both ends.
-    ///
-    /// # Errors
-    /// [`AppError`], with what is wrong with either.
+    /// Reports missing settings of both ends together.
     pub fn clients(&self) -> Result<Clients, AppError> {
         let (key, source) = match (self.settings.api_key(), self.source()) {
             (Ok(key), Ok(source)) => (key, source),
@@ -108,7 +90,6 @@ impl App {
         Ok(Clients { source, closte: self.client()?, account })
     }
 
-    /// What a cycle goes by.
     pub fn rules(&self) -> Rules {
         let (Settings { sync, wordpress, closte, checks, .. }, overrides) =
             (&self.settings, &self.overrides);
@@ -134,33 +115,20 @@ impl App {
         }
     }
 
-    /// What runs cycles.
-    ///
-    /// # Errors
-    /// [`AppError`], as of [`Self::clients`].
     pub fn reconciler(&self, state: &State) -> Result<Reconciler, AppError> {
         let Clients { source, closte, account } = self.clients()?;
         let state = state.clone();
         Ok(Reconciler::new(source, closte, account, state, self.rules(), self.clock()))
     }
 
-    /// What looks at one domain.
-    ///
-    /// # Errors
-    /// [`AppError`] where the root certificates cannot be read.
     pub fn checker(&self) -> Result<Checker, AppError> {
         Ok(Checker::new(self.settings.checks.options.clone())?)
     }
 
-    /// What a result counts for.
     pub fn verifier(&self) -> Verifier {
         Verifier::new(self.settings.checks.attention_after, self.settings.closte.panel())
     }
 
-    /// What checks all domains, each in its turn.
-    ///
-    /// # Errors
-    /// [`AppError`], as of [`Self::checker`].
     pub fn scheduler(&self, state: &State) -> Result<Scheduler, AppError> {
         let checks = &self.settings.checks;
         let overridden = |interval| CheckInterval { interval, follows_plugin: false };
@@ -174,10 +142,7 @@ impl App {
         ))
     }
 
-    /// What the daemon runs, and what there is to tell about it.
-    ///
-    /// # Errors
-    /// Any [`AppError`]. Nothing has changed then.
+    /// The parts of the daemon, and the events that report them. An error changes nothing.
     pub fn components(&mut self, state: &State) -> Result<(Components, Vec<Event>), AppError> {
         let (reconciler, scheduler) = (self.reconciler(state)?, self.scheduler(state)?);
         let interval = self.overrides.sync_interval.unwrap_or(self.settings.sync.interval);
@@ -186,10 +151,7 @@ impl App {
         Ok((Components { reconciler, scheduler, interval, admin_server }, events))
     }
 
-    /// The same from other settings, which are in force from then on.
-    ///
-    /// # Errors
-    /// [`AppError`] where they are not fit to take over. Those before stay in force then.
+    /// Replaces the settings and returns the new parts. After an error the old settings stay in force.
     pub fn reload(
         &mut self,
         settings: Settings,
@@ -215,7 +177,7 @@ impl App {
         }
     }
 
-    /// The admin server, and what there is to tell where its socket is another one than before.
+    /// The admin server, and an event where it has a new socket.
     fn admin_server(
         &mut self,
         sync_interval: Duration,

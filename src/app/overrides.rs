@@ -2,21 +2,20 @@ use std::time::Duration;
 
 use crate::{back_off::BackOff, clock::Clock, domain::DomainName};
 
-/// What a command, the demo or a test changes of what the settings say.
+/// What a command, the demo or a test changes about the settings.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
-    /// Lets removals through, once, that are held because there are so many.
+    /// Carries out removals that are held because there are so many.
     pub allow_removals: bool,
-    /// These are tried at once, whatever their back-off or refusal.
+    /// Tried now, regardless of back-off and refusal.
     pub named: Vec<DomainName>,
-    /// Writes the domain record of the site with this domain now.
+    /// The site with this domain gets its domain record now.
     pub create_record: Option<DomainName>,
-    /// The time source. Each loop follows the machine's clock with a clone of its own.
+    /// Each loop follows the machine's clock with its own clone.
     pub clock: Clock,
-    /// When calls that failed are tried again.
     pub back_off: BackOff,
-    /// Instead of `sync.interval`, also where that may not be so short.
+    /// Replaces `sync.interval`, and may be shorter than its minimum.
     pub sync_interval: Option<Duration>,
-    /// Instead of `checks.interval` and the plugin's own, also where that may not be so short.
+    /// Replaces `checks.interval` and the plugin's own, and may be shorter than their minimum.
     pub check_interval: Option<Duration>,
 }

@@ -14,32 +14,24 @@ use crate::{
     wordpress::{DatabaseUrl, WordPressConfig, WpConfigFile, database_is_not_set},
 };
 
-/// Everything that can be set. `config/default.toml` says what each setting does.
+/// All settings, by section. `config/default.toml` explains each.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `[wordpress]`
     pub wordpress: WordPressConfig,
-    /// `[closte]`
     pub closte: ClosteConfig,
-    /// `[sync]`
     pub sync: SyncConfig,
-    /// `[checks]`
     pub checks: ChecksConfig,
-    /// `[state]`
     pub state: StateConfig,
-    /// `[http]`
     pub http: HttpConfig,
-    /// `[log]`
     pub log: LogConfig,
-    /// Where they came from.
     pub provenance: Provenance,
 }
 
 impl Settings {
-    /// Reads all layers: each subsystem its own section.
+    /// Reads all layers.
     ///
     /// # Errors
-    /// [`SettingsError`], with all that is wrong in them.
+    /// With all problems.
     pub fn load(layers: &Layers) -> Result<Self, SettingsError> {
         let mut reader = layers.read()?;
         let wp_config = WpConfigFile::find(layers, &mut reader, ClosteConfig::is_fit);
@@ -67,8 +59,8 @@ impl Settings {
         Ok(Self { wordpress, closte, sync, checks, state, http, log, provenance })
     }
 
-    /// Where a `wp-config.php` usually is: where the program is started, in the official image, in an
-    /// app's folder at Closte, and in the user's own.
+    /// The usual places of a `wp-config.php`: the working folder, the official image, an app's folder at
+    /// Closte, the user's folder.
     pub fn wp_config_places(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
         let variable = |name| environment.get(name).filter(|text| !text.is_empty());
         let app = variable("CLOSTE_APP_ID").filter(|id| id.parse::<AppId>().is_ok());
@@ -79,20 +71,15 @@ impl Settings {
         folders.map(|folder| PathBuf::from(folder + "/wp-config.php")).collect()
     }
 
-    /// The network's database.
-    ///
     /// # Errors
-    /// [`SettingsError`] when it is not set, or when it is not certain which of its tables are the
-    /// network's.
+    /// Where it is not set, or it is uncertain which tables are the network's.
     pub fn database(&self) -> Result<&DatabaseUrl, SettingsError> {
         let is_not_set = || self.is_not_set(database_is_not_set);
         self.wordpress.database()?.ok_or_else(is_not_set)
     }
 
-    /// The Closte account's key.
-    ///
     /// # Errors
-    /// [`SettingsError`] when it is not set.
+    /// Where it is not set.
     pub fn api_key(&self) -> Result<&ApiKey, SettingsError> {
         self.closte.api_key.as_ref().ok_or_else(|| self.is_not_set(key_is_not_set))
     }
@@ -103,11 +90,11 @@ impl Settings {
         SettingsError { problems }
     }
 
-    /// What to do about one of the exposed secrets, so that those who must read it still can.
+    /// How to protect an exposed secret without locking out those who need it.
     pub fn remedy_of_exposed(&self, file: &Path) -> String {
         let shown = file.display();
         if self.provenance.config_file.as_deref() == Some(file) {
-            "move what is secret into files of its own: closte_client_api_key, database_url, http_token"
+            "move the secrets into files of their own: closte_client_api_key, database_url, http_token"
                 .to_owned()
         } else if self.wordpress.wp_config.as_ref().is_some_and(|found| found.path == file) {
             format!("chgrp it to the web server's group, then chmod o-rwx {shown}")
@@ -116,8 +103,8 @@ impl Settings {
         }
     }
 
-    /// What may be why something is not set: what the `wp-config.php` says that only running it would
-    /// tell, and files that are not for this user.
+    /// Possible reasons why a setting is missing: parts of `wp-config.php` that only running it would
+    /// evaluate, and files that this user cannot read.
     pub fn not_known(&self) -> Vec<String> {
         let of_file = |file: &WpConfigFile| match &file.config {
             Ok(config) => {
@@ -125,12 +112,12 @@ impl Settings {
                 if self.wordpress.database.is_none() || self.closte.api_key.is_none() {
                     let passed = config.not_followed.iter();
                     all.extend(passed.map(|(line, what)| {
-                        format!("what {what} in line {line} sets is not known")
+                        format!("the values that {what} in line {line} sets are not known")
                     }));
                 }
                 all.iter().map(|one| format!("{}: {one}", file.path.display())).collect()
             }
-            // It has the path in it.
+            // The error includes the path.
             Err(error) => vec![error.clone()],
         };
         let file = self.wordpress.wp_config.as_ref();
@@ -139,7 +126,7 @@ impl Settings {
         all
     }
 
-    /// The names of the settings that are not as they were.
+    /// The names of the changed settings.
     pub fn changes_since(&self, before: &Self) -> Vec<String> {
         let is_other = |key: &str| match key {
             "closte.api_key" => self.closte.api_key != before.closte.api_key,
@@ -150,7 +137,7 @@ impl Settings {
         self.provenance.changes_since(&before.provenance, is_other)
     }
 
-    /// Why they say less than before by mistake.
+    /// An error where a source of settings has disappeared.
     pub fn lost_since(&self, before: &Self) -> Option<String> {
         let of_file = || {
             let file = before.wordpress.wp_config.as_ref()?;

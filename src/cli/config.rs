@@ -7,7 +7,7 @@ use super::{
     exit,
     output::{self, FAINT, FAIR, STRONG, paint, print, print_json},
 };
-use crate::{app::App, escape::escape_line, settings::Entry};
+use crate::{app::App, escape::escape_line, settings::Entry, span::span};
 
 pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
     let (entries, unread) = with_plugin(app).await;
@@ -69,7 +69,7 @@ async fn with_plugin(app: &App) -> (Vec<Entry>, Option<String>) {
         && asked.is_some()
         && let Some(entry) = entries.iter_mut().find(|entry| entry.key == "checks.interval")
     {
-        entry.value = format!("{}s", pace.with(asked).as_secs());
+        entry.value = span(pace.with(asked));
         entry.source = "plugin setting".to_owned();
     }
     (entries, unread)

@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, SpanRelativeTo};
 
@@ -25,11 +25,16 @@ impl FromStr for Span {
     }
 }
 
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match SignedDuration::try_from(self.0) {
-            Ok(span) => write!(f, "{span:#}"),
-            Err(_) => write!(f, "{} s", self.0.as_secs()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::span;
+
+    #[test]
+    fn what_is_printed_can_be_set() {
+        for text in ["0s", "500ms", "59s", "1m", "2m 5s", "1h", "23h 59m", "3d", "3d 4h", "365d"] {
+            let Span(parsed) = text.parse().unwrap();
+            assert_eq!(span(parsed), text);
         }
     }
 }

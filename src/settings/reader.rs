@@ -18,6 +18,7 @@ use super::{
     paths::others_may_read,
     provenance::{Entry, Provenance},
 };
+use crate::span::span;
 
 /// The merged layers and their problems so far.
 pub struct Reader {
@@ -161,7 +162,7 @@ impl Section<'_> {
 
     pub fn duration(&mut self, name: &str, least: Duration) -> Option<Duration> {
         let Span(duration) = self.parse(name)?;
-        let why = || format!("it must be at least {}", Span(least));
+        let why = || format!("it must be at least {}", span(least));
         self.check(name, if duration < least { Err(why()) } else { Ok(duration) })
     }
 
@@ -172,7 +173,7 @@ impl Section<'_> {
         most: Duration,
     ) -> Option<Duration> {
         let duration = self.duration(name, least)?;
-        let why = || format!("it must be at most {}", Span(most));
+        let why = || format!("it must be at most {}", span(most));
         self.check(name, if duration > most { Err(why()) } else { Ok(duration) })
     }
 

@@ -1,4 +1,4 @@
-//! A name server to practise on, over UDP and TCP.
+//! A simulated name server, over UDP and TCP.
 
 use std::{
     collections::HashMap,
@@ -29,8 +29,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::lock;
 
-/// A running name server, which answers for every zone there is. Clones are handles of the same one;
-/// it stops with the last of them.
+/// A running name server for all zones. Clones are handles of the same one; it stops with the last.
 #[derive(Clone)]
 pub struct Dns {
     address: SocketAddr,
@@ -38,22 +37,21 @@ pub struct Dns {
     _stops_with_the_last: Arc<DropGuard>,
 }
 
-/// How a name fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DnsFault {
     /// SERVFAIL.
     Broken,
-    /// SERVFAIL, but for the root.
+    /// SERVFAIL, except for the root.
     BrokenBelowRoot,
-    /// SERVFAIL, to queries for addresses, as where an ALIAS leads nowhere.
+    /// SERVFAIL to queries for addresses, as for an ALIAS without a target.
     BrokenAddresses,
-    /// SERVFAIL, to the next query for an A record.
+    /// SERVFAIL to the next query for an A record.
     BrokenOnce,
     /// SERVFAIL, unless the query disables checking.
     WrongSignatures,
-    /// NXDOMAIN, as from a block list: without a word of the zone.
+    /// NXDOMAIN without the zone's SOA record, as from a block list.
     Denied,
-    /// No answer, ever.
+    /// No answer.
     Silent,
     /// REFUSED.
     Refused,
@@ -64,7 +62,7 @@ pub enum DnsFault {
 #[derive(Default)]
 struct Zone {
     names: Mutex<HashMap<String, Entry>>,
-    /// How every query fails.
+    /// The fault of all queries.
     fault: Mutex<Option<DnsFault>>,
     queries: AtomicU64,
 }
@@ -73,7 +71,7 @@ struct Zone {
 struct Entry {
     data: Vec<RData>,
     fault: Option<DnsFault>,
-    /// How queries for its CAA records fail, even where nothing else does.
+    /// The fault of queries for CAA records only.
     caa_fault: Option<DnsFault>,
 }
 
@@ -84,10 +82,10 @@ impl Entry {
 }
 
 impl Dns {
-    /// Starts one without any name but the root's.
+    /// Knows only the root at first.
     ///
     /// # Errors
-    /// When no port of 127.0.0.1 can be had.
+    /// When no port of 127.0.0.1 is free.
     pub async fn start() -> io::Result<Self> {
         loop {
             let udp = UdpSocket::bind("127.0.0.1:0").await?;
@@ -98,10 +96,8 @@ impl Dns {
         }
     }
 
-    /// The same at this address.
-    ///
     /// # Errors
-    /// When it cannot be had.
+    /// When the address is not free.
     pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
         Self::serve(UdpSocket::bind(address).await?, TcpListener::bind(address).await?)
     }
@@ -117,18 +113,17 @@ impl Dns {
         let stopped = stop.clone();
         tokio::spawn(async move {
             stopped.cancelled().await;
-            // What is left of it is of no interest.
+            // The process drops it in any case.
             let _ = server.shutdown_gracefully().await;
         });
         Ok(Self { address, zone, _stops_with_the_last: Arc::new(stop.drop_guard()) })
     }
 
-    /// The address for `checks.resolvers`.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// From now on, the name has these addresses, and no other record.
+    /// Replaces the name's records by these addresses.
     pub fn point(&self, name: &str, addresses: &[IpAddr]) {
         let data = addresses.iter().map(|address| match address {
             IpAddr::V4(address) => RData::A(A(*address)),
@@ -137,13 +132,13 @@ impl Dns {
         self.zone.set(name, Entry::of(data.collect()));
     }
 
-    /// From now on, the name is another one's.
+    /// Replaces the name's records by a CNAME.
     pub fn alias(&self, name: &str, target: &str) {
         let data = vec![RData::CNAME(CNAME(absolute(target)))];
         self.zone.set(name, Entry::of(data));
     }
 
-    /// From now on, the name also has this CAA record.
+    /// Adds a CAA record to the name.
     pub fn allow(&self, name: &str, tag: &str, value: &str) {
         let mut record = CAA::new_issue(false, None, Vec::new());
         record.tag = tag.to_owned();
@@ -151,38 +146,37 @@ impl Dns {
         self.zone.change(name, |entry| entry.data.push(RData::CAA(record)));
     }
 
-    /// From now on, queries for the name fail in this way; its records stay.
+    /// Queries for the name fail from now on; its records stay.
     pub fn fail(&self, name: &str, fault: DnsFault) {
         self.zone.change(name, |entry| entry.fault = Some(fault));
     }
 
-    /// From now on, queries for CAA records of the name fail in this way.
+    /// Queries for the name's CAA records fail from now on.
     pub fn fail_caa(&self, name: &str, fault: DnsFault) {
         self.zone.change(name, |entry| entry.caa_fault = Some(fault));
     }
 
-    /// From now on, the name is a zone with these name servers as well.
+    /// Makes the name a zone with these name servers, too.
     pub fn delegate(&self, name: &str, servers: &[&str]) {
         let records = servers.iter().map(|server| RData::NS(NS(absolute(server))));
         self.zone.change(name, |entry| entry.data.extend(records));
     }
 
-    /// From now on, every query fails in this way, the root's as well; or none does any more.
+    /// Every query fails from now on, also for the root; none ends that.
     pub fn fail_at_all(&self, fault: Option<DnsFault>) {
         *lock(&self.zone.fault) = fault;
     }
 
-    /// From now on, there is no such name.
+    /// Removes the name.
     pub fn forget(&self, name: &str) {
         lock(&self.zone.names).remove(name);
     }
 
-    /// How many queries came in.
     pub fn queries(&self) -> u64 {
         self.zone.queries.load(Ordering::Relaxed)
     }
 
-    /// The addresses that the name leads to.
+    /// The addresses at the end of the name's CNAMEs.
     pub(super) fn addresses(&self, name: &str) -> Vec<IpAddr> {
         let address = |record: Record| match record.data {
             RData::A(address) => Some(IpAddr::V4(*address)),
@@ -194,7 +188,7 @@ impl Dns {
         records.filter_map(address).collect()
     }
 
-    /// Whether the CAA records of the name or of one above it let this authority issue.
+    /// Whether the CAA records of the name, or of the nearest parent with any, allow this authority.
     pub(super) fn permits(&self, name: &str, authority: &str) -> bool {
         let mut at = name;
         loop {
@@ -230,7 +224,7 @@ impl Zone {
     fn find(&self, name: &str) -> Option<Entry> {
         let names = lock(&self.names);
         names.get(name).cloned().or_else(|| {
-            // A wildcard stands for any number of labels (RFC 4592, section 3.3).
+            // A wildcard matches any number of labels (RFC 4592, section 3.3).
             let mut rest = name;
             loop {
                 (_, rest) = rest.split_once('.')?;
@@ -250,14 +244,14 @@ impl Zone {
         })
     }
 
-    /// The answer section, and whether there is such a name at its end (RFC 6604).
+    /// The answer section, and whether the name at its end exists (RFC 6604).
     fn answer(&self, name: &str, kind: RecordType) -> (Vec<Record>, bool) {
         let mut records = Vec::new();
         let mut name = name.to_owned();
-        // A chain of CNAMEs has an end.
+        // Stops a circle of CNAMEs.
         for _ in 0..16 {
             let Some(entry) = self.find(&name) else {
-                // A name that only has names below it is there all the same (RFC 8020).
+                // A name exists if names below it exist (RFC 8020).
                 let below = format!(".{name}");
                 let has_names_below = lock(&self.names).keys().any(|key| key.ends_with(&below));
                 return (records, has_names_below);
@@ -281,8 +275,8 @@ impl Zone {
     }
 }
 
-/// Who says that something is not there, and for how long that may be kept.
-fn of_root() -> Record {
+/// The SOA record of negative answers.
+fn soa() -> Record {
     let name = || absolute("a.root.example");
     Record::from_rdata(Name::root(), 1, RData::SOA(SOA::new(name(), name(), 1, 60, 60, 60, 1)))
 }
@@ -343,7 +337,7 @@ impl RequestHandler for Handler {
                         if !is_there {
                             metadata.response_code = ResponseCode::NXDomain;
                         }
-                        authority.extend(answers.is_empty().then(of_root));
+                        authority.extend(answers.is_empty().then(soa));
                     }
                 }
             }

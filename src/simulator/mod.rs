@@ -1,6 +1,5 @@
-//! A Closte to practise on: it listens on 127.0.0.1, answers as the real API is known to answer,
-//! keeps a list, and fails as it is told; with a [`World`] of DNS and TLS around it. For `demo` and for
-//! tests.
+//! A simulated Closte for `demo` and tests: it listens on 127.0.0.1, answers as the real API is known to
+//! answer, keeps a list, and fails on request. [`World`] adds DNS and TLS.
 
 mod dns;
 mod server;
@@ -23,10 +22,10 @@ pub use dns::{Dns, DnsFault};
 pub use tls::{Face, TlsServer};
 pub use world::World;
 
-/// How many requests are remembered in full.
+/// The most requests that are kept.
 const REQUESTS_KEPT: usize = 20_000;
 
-/// A running practice Closte. Clones are handles of the same one; it stops with the last of them.
+/// A running simulated Closte. Clones are handles of the same one; it stops with the last of them.
 #[derive(Debug, Clone)]
 pub struct Simulator {
     address: SocketAddr,
@@ -34,7 +33,6 @@ pub struct Simulator {
     _stops_with_the_last: Arc<DropGuard>,
 }
 
-/// One of the API's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Call {
     /// `getdomains`
@@ -51,7 +49,6 @@ pub enum Call {
     Unknown,
 }
 
-/// How to fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// An HTTP status.
@@ -64,53 +61,45 @@ pub enum Fault {
     Body(String),
     /// HTTP 200 and `success: false` with this error. `{apikey}` in it becomes the key that came.
     Failure(String),
-    /// `success: true`, and nothing is done.
+    /// `success: true`, without doing anything.
     EmptyPromise,
-    /// No answer, ever.
+    /// No answer.
     Hang,
-    /// The connection is reset instead of an answer, and nothing is done.
+    /// The connection is reset before the call has an effect.
     Reset,
-    /// What was asked is done, and the connection reset instead of an answer.
+    /// The call takes effect, and the connection is reset instead of an answer.
     LostAnswer,
 }
 
-/// A request that came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Which call it was.
     pub call: Call,
-    /// Its path below the base address.
+    /// The path below the base address.
     pub path: String,
-    /// The field `domain`.
     pub domain: Option<String>,
-    /// The field `wildcard`.
     pub wildcard: Option<String>,
-    /// Whether the key was the right one.
     pub key_accepted: bool,
 }
 
-/// What a fault strikes.
+/// The requests that a fault affects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Every call.
     Everything,
-    /// One kind of call.
     Only(Call),
-    /// Calls about one name.
     Domain(String),
-    /// Calls by one path below the base address.
+    /// A path below the base address.
     Path(&'static str),
 }
 
-/// How the list shows its elements.
+/// The elements of the list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Shape {
-    /// As plain texts.
+    /// Plain texts.
     #[default]
     Texts,
-    /// As objects with the name under this key.
+    /// Objects with the name under this key.
     Objects(&'static str),
-    /// As plain texts, with these elements after them.
+    /// Plain texts, followed by these elements.
     With(Vec<Value>),
 }
 
@@ -123,7 +112,7 @@ struct Account {
 #[derive(Debug, Default)]
 struct State {
     domains: BTreeSet<String>,
-    /// The body of the list, until something changes.
+    /// The cached body of the list.
     list: Option<Arc<str>>,
     refused: HashSet<String>,
     faults: Vec<(Target, Fault)>,
@@ -137,10 +126,10 @@ struct State {
 }
 
 impl Simulator {
-    /// Starts one that accepts this key.
+    /// Accepts this key.
     ///
     /// # Errors
-    /// When no port of 127.0.0.1 can be had.
+    /// When no port of 127.0.0.1 is free.
     pub async fn start(api_key: &str) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -156,49 +145,46 @@ impl Simulator {
         format!("http://{}/api/client", self.address)
     }
 
-    /// What is at this Closte, sorted.
+    /// The current names, sorted.
     pub fn domains(&self) -> Vec<String> {
         self.account.state().domains.iter().cloned().collect()
     }
 
-    /// Puts names there as if by hand.
+    /// Adds names without a call, as by hand.
     pub fn put<T: Into<String>>(&self, names: impl IntoIterator<Item = T>) {
         self.account.state().change(|domains| domains.extend(names.into_iter().map(Into::into)));
     }
 
-    /// Takes a name away as if by hand.
+    /// Removes a name without a call, as by hand.
     pub fn take_away(&self, name: &str) {
         self.account.state().change(|domains| domains.remove(name));
     }
 
-    /// From now on, this name is refused.
+    /// Refuses this name from now on.
     pub fn refuse(&self, name: &str) {
         self.account.state().refused.insert(name.to_owned());
     }
 
-    /// From now on, this fails in this way.
+    /// Faults last until [`Self::heal`]; the first that matches counts.
     pub fn fail(&self, target: Target, fault: Fault) {
         self.account.state().faults.push((target, fault));
     }
 
-    /// From now on, nothing fails.
     pub fn heal(&self) {
         self.account.state().faults.clear();
     }
 
-    /// From now on, every answer takes this long. What was asked is done before.
+    /// Delays every answer from now on. Calls take effect before the delay.
     pub fn set_latency(&self, latency: Duration) {
         self.account.state().latency = latency;
     }
 
-    /// From now on, the list looks like this.
     pub fn set_shape(&self, shape: Shape) {
         let mut state = self.account.state();
         state.shape = shape;
         state.list = None;
     }
 
-    /// From now on, this is the key.
     pub fn set_key(&self, api_key: &str) {
         *lock(&self.account.api_key) = api_key.to_owned();
     }
@@ -208,23 +194,21 @@ impl Simulator {
         self.account.state().requests.iter().cloned().collect()
     }
 
-    /// How many requests of a kind came in.
     pub fn count(&self, call: Call) -> u64 {
         self.account.state().counts.get(&call).copied().unwrap_or_default()
     }
 
-    /// The most requests that were being answered at once.
+    /// The most requests that were in flight at the same time.
     pub fn most_in_flight(&self) -> usize {
         self.account.state().most_in_flight
     }
 
-    /// How many connections were made.
     pub fn connections(&self) -> u64 {
         self.account.state().connections
     }
 }
 
-/// A panic elsewhere leaves the state as good as it was.
+/// Ignores poisoning: a panic elsewhere leaves the state valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -234,7 +218,7 @@ impl Account {
         lock(&self.state)
     }
 
-    /// Counts the request, and says which fault strikes it and how long the answer takes.
+    /// Counts the request. Returns its fault and its latency.
     fn receive(&self, request: &Request) -> (Option<Fault>, Duration) {
         let mut state = self.state();
         *state.counts.entry(request.call).or_default() += 1;
@@ -242,17 +226,17 @@ impl Account {
             state.requests.pop_front();
         }
         state.requests.push_back(request.clone());
-        let strikes = |target: &Target| match target {
+        let matches = |target: &Target| match target {
             Target::Everything => true,
             Target::Only(call) => *call == request.call,
             Target::Domain(name) => request.domain.as_ref() == Some(name),
             Target::Path(path) => request.path == *path,
         };
-        let fault = state.faults.iter().find(|(target, _)| strikes(target));
+        let fault = state.faults.iter().find(|(target, _)| matches(target));
         (fault.map(|(_, fault)| fault.clone()), state.latency)
     }
 
-    /// What Closte answers when nothing strikes.
+    /// Carries out a call without a fault.
     fn answer(&self, request: &Request) -> Arc<str> {
         let success = |_| json!({"success": true}).to_string().into();
         let failure = |error: String| json!({"success": false, "error": error}).to_string().into();

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Account, Call, Fault, Request, lock};
 
-/// The largest request that is read, in bytes.
+/// In bytes.
 const REQUEST_LIMIT: usize = 64 << 10;
 
 pub(super) async fn serve(listener: TcpListener, account: Arc<Account>, stop: CancellationToken) {
@@ -34,7 +34,7 @@ pub(super) async fn serve(listener: TcpListener, account: Arc<Account>, stop: Ca
     let service = router.into_make_service_with_connect_info::<Breakable>();
     let serving =
         future::IntoFuture::into_future(axum::serve(Counting { listener, account }, service));
-    // It ends only when it is stopped: axum's own loop goes on after every error.
+    // axum's own loop continues after every error.
     let _ = stop.run_until_cancelled(serving).await;
 }
 
@@ -81,7 +81,7 @@ fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Reads a request as PHP would: the fields of the query and of the form.
+/// Reads the fields of the query and of the form, as PHP does.
 async fn read(account: &Account, request: HttpRequest) -> (Request, String) {
     let path = request.uri().path().trim_end_matches('/').to_owned();
     let is_get = request.method() == Method::GET;
@@ -109,7 +109,7 @@ async fn read(account: &Account, request: HttpRequest) -> (Request, String) {
     (Request { call, path, domain, wildcard, key_accepted }, key)
 }
 
-/// Counts a request while it is being answered, however that ends.
+/// Counts a request while it is in flight.
 struct InFlight(Arc<Account>);
 
 impl InFlight {
@@ -128,7 +128,7 @@ impl Drop for InFlight {
     }
 }
 
-/// Counts connections, and makes them breakable.
+/// Counts connections, and makes them [`Breakable`].
 struct Counting {
     listener: TcpListener,
     account: Arc<Account>,
@@ -149,14 +149,14 @@ impl Listener for Counting {
     }
 }
 
-/// What a handler needs to break the connection that its request came by.
+/// Lets a handler reset the connection of its request.
 #[derive(Debug, Clone, Default)]
 struct Breakable {
     broken: Arc<AtomicBool>,
 }
 
 impl Breakable {
-    /// From now on, whatever is written to the connection resets it.
+    /// Makes the next write to the connection reset it.
     fn reset(&self) -> Response {
         self.broken.store(true, Ordering::Relaxed);
         StatusCode::OK.into_response()
@@ -185,7 +185,7 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    /// Once the connection is to break, it closes with a reset instead of an answer.
+    /// Resets the connection instead, after [`Breakable::reset`].
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

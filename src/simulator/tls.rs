@@ -1,4 +1,4 @@
-//! A TLS server to practise on, with certificate authorities of its own.
+//! A simulated TLS server with its own certificate authorities.
 
 use std::{
     collections::HashMap,
@@ -30,49 +30,48 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::lock;
 
-/// The name on the certificate that a visitor gets for a name which has none of its own.
+/// The name in the certificate for names without one of their own.
 const OWN_NAME: &str = "*.closte-practice.example";
 
 /// A running TLS server. Clones are handles of the same one; it stops with the last of them.
 #[derive(Clone)]
 pub struct TlsServer {
     address: SocketAddr,
-    shelf: Arc<Shelf>,
+    content: Arc<Content>,
     _stops_with_the_last: Arc<DropGuard>,
 }
 
-/// What the server shows to who asks for a name.
+/// What the server sends for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
-    /// A certificate for the name that ends in so many days.
+    /// A certificate for the name that expires in this many days.
     Valid(i64),
-    /// A certificate for the name that was issued so many days ago and ends in so many.
+    /// A certificate for the name that was issued this many days ago and expires in this many.
     Issued(i64, i64),
-    /// A certificate that ended yesterday.
+    /// A certificate that expired yesterday.
     Expired,
-    /// A certificate whose time begins in some days.
+    /// A certificate that becomes valid in three days.
     NotYetValid,
-    /// A certificate for another name.
     WrongName,
-    /// A certificate that signed itself.
+    /// A self-signed certificate.
     SelfSigned,
-    /// A certificate of an authority that nobody trusts, with that authority's own.
+    /// A certificate with the chain of an untrusted authority.
     UnknownIssuer,
-    /// A certificate without that of its issuer.
+    /// A certificate without its issuer's.
     WithoutChain,
-    /// A certificate that is good, with that of its issuer, which ended yesterday.
+    /// A valid certificate with its issuer's, which expired yesterday.
     ExpiredIssuer,
-    /// A certificate such as Cloudflare gives to servers behind its proxy.
+    /// A certificate of Cloudflare's Origin CA.
     CloudflareOrigin,
-    /// A certificate for so many other names.
+    /// A certificate for this many other names.
     OtherNames(usize),
-    /// Something that is not TLS.
+    /// Bytes that are not TLS.
     Garbage,
-    /// Nothing, ever.
+    /// No answer.
     Hang,
 }
 
-struct Shelf {
+struct Content {
     trusted: Authorities,
     faces: Mutex<HashMap<String, Shown>>,
     handshakes: AtomicU64,
@@ -85,61 +84,58 @@ enum Shown {
     Hang,
 }
 
-/// A root that visitors are to trust, and an authority under it that issues.
+/// A root and an issuing authority under it.
 struct Authorities {
     root: Arc<CertifiedIssuer<'static, KeyPair>>,
     issuing: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl TlsServer {
-    /// Starts one at this address of the machine.
     ///
     /// # Errors
-    /// When no port can be had there.
+    /// When no port is free there.
     pub async fn start(ip: IpAddr) -> io::Result<Self> {
-        let shelf = Shelf {
+        let content = Content {
             trusted: Authorities::new("Practice", "R1")?,
             faces: Mutex::default(),
             handshakes: AtomicU64::new(0),
         };
-        Self::with_shelf(SocketAddr::new(ip, 0), Arc::new(shelf)).await
+        Self::with_content(SocketAddr::new(ip, 0), Arc::new(content)).await
     }
 
     /// The same server at another address of the machine, on the same port.
     ///
     /// # Errors
-    /// When that cannot be had.
+    /// When that is not free.
     pub async fn also_at(&self, ip: IpAddr) -> io::Result<Self> {
-        Self::with_shelf(SocketAddr::new(ip, self.address.port()), self.shelf.clone()).await
+        Self::with_content(SocketAddr::new(ip, self.address.port()), self.content.clone()).await
     }
 
-    async fn with_shelf(at: SocketAddr, shelf: Arc<Shelf>) -> io::Result<Self> {
+    async fn with_content(at: SocketAddr, content: Arc<Content>) -> io::Result<Self> {
         let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
-        let own = shelf.trusted.certificate(&[OWN_NAME.to_owned()], -1, 90, true)?;
+        let own = content.trusted.certificate(&[OWN_NAME.to_owned()], -1, 90, true)?;
         let stop = CancellationToken::new();
-        let serving = serve(listener, shelf.clone(), own);
+        let serving = serve(listener, content.clone(), own);
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(serving).await });
-        Ok(Self { address, shelf, _stops_with_the_last: Arc::new(stop.drop_guard()) })
+        Ok(Self { address, content, _stops_with_the_last: Arc::new(stop.drop_guard()) })
     }
 
-    /// The port for `checks.port`.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The root certificate for `checks.ca_file`, in PEM.
     pub fn root_pem(&self) -> String {
-        self.shelf.trusted.root.pem()
+        self.content.trusted.root.pem()
     }
 
-    /// From now on, this is shown for the name, or for all names below a `*.` wildcard.
+    /// Replaces what is sent for the name, or for all names below a `*.` wildcard.
     ///
     /// # Errors
     /// When the certificate cannot be made.
     pub fn show(&self, name: &str, face: Face) -> io::Result<()> {
-        let trusted = &self.shelf.trusted;
+        let trusted = &self.content.trusted;
         let own = [name.to_owned()];
         let others = |count: usize| -> Vec<String> {
             (1..=count).map(|number| format!("other{number}.example")).collect()
@@ -168,23 +164,22 @@ impl TlsServer {
     }
 
     fn put(&self, name: &str, shown: Shown) -> io::Result<()> {
-        lock(&self.shelf.faces).insert(name.to_owned(), shown);
+        lock(&self.content.faces).insert(name.to_owned(), shown);
         Ok(())
     }
 
-    /// From now on, a visitor gets the server's own certificate for the name.
+    /// Sends the server's own certificate for the name from now on.
     pub fn forget(&self, name: &str) {
-        lock(&self.shelf.faces).remove(name);
+        lock(&self.content.faces).remove(name);
     }
 
-    /// Whether something is shown for the name.
+    /// Whether the name has something other than the server's own certificate.
     pub fn shows(&self, name: &str) -> bool {
-        lock(&self.shelf.faces).contains_key(name)
+        lock(&self.content.faces).contains_key(name)
     }
 
-    /// How many handshakes were completed.
     pub fn handshakes(&self) -> u64 {
-        self.shelf.handshakes.load(Ordering::Relaxed)
+        self.content.handshakes.load(Ordering::Relaxed)
     }
 }
 
@@ -194,7 +189,7 @@ impl fmt::Debug for TlsServer {
     }
 }
 
-impl Shelf {
+impl Content {
     fn find(&self, name: &str) -> Option<Shown> {
         let faces = lock(&self.faces);
         let wildcard = || faces.get(&format!("*.{}", name.split_once('.')?.1));
@@ -202,25 +197,25 @@ impl Shelf {
     }
 }
 
-async fn serve(listener: TcpListener, shelf: Arc<Shelf>, own: Arc<ServerConfig>) {
+async fn serve(listener: TcpListener, content: Arc<Content>, own: Arc<ServerConfig>) {
     loop {
-        // What cannot be accepted now can be later; the next visitor comes in any case.
+        // An error concerns this connection, or the lack of file descriptors, which ends.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let (shelf, own) = (shelf.clone(), own.clone());
+        let (content, own) = (content.clone(), own.clone());
         tokio::spawn(async move {
-            // A visitor that breaks off is no concern of ours.
-            let _ = meet(stream, &shelf, own).await;
+            // A client may close the connection at any point.
+            let _ = handshake(stream, &content, own).await;
         });
     }
 }
 
-async fn meet(stream: TcpStream, shelf: &Shelf, own: Arc<ServerConfig>) -> io::Result<()> {
+async fn handshake(stream: TcpStream, content: &Content, own: Arc<ServerConfig>) -> io::Result<()> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let name = start.client_hello().server_name().unwrap_or_default().to_owned();
-    let config = match shelf.find(&name) {
+    let config = match content.find(&name) {
         Some(Shown::Certificate(config)) => config,
         Some(Shown::Garbage) => {
             let mut stream = start.io;
@@ -230,13 +225,13 @@ async fn meet(stream: TcpStream, shelf: &Shelf, own: Arc<ServerConfig>) -> io::R
         None => own,
     };
     let mut stream = start.into_stream(config).await?;
-    shelf.handshakes.fetch_add(1, Ordering::Relaxed);
-    // The visitor has seen enough, and leaves.
+    content.handshakes.fetch_add(1, Ordering::Relaxed);
+    // Waits until the client closes the connection.
     stream.read(&mut [0]).await.map(drop)
 }
 
 impl Authorities {
-    /// Of an organisation; the authority that issues has this name.
+    /// `issuing` is the common name of the issuing authority.
     fn new(organisation: &str, issuing: &str) -> io::Result<Self> {
         let root = CertifiedIssuer::self_signed(authority(organisation, "Root")?, new_key()?)
             .map_err(io::Error::other)?;
@@ -246,7 +241,7 @@ impl Authorities {
         Ok(Self { root: Arc::new(root), issuing })
     }
 
-    /// The same, with another authority that issues, which is valid between these days from today.
+    /// The same root with another issuing authority, which is valid between these days from today.
     fn renewed(&self, from: i64, until: i64) -> io::Result<Self> {
         let mut params = authority("Practice", "R2")?;
         let [(y, m, d), (last_y, last_m, last_d)] = [from, until].map(day);
@@ -256,8 +251,7 @@ impl Authorities {
         Ok(Self { root: self.root.clone(), issuing: issuing.map_err(io::Error::other)? })
     }
 
-    /// A certificate that is valid between these days from today, with the certificates above it or
-    /// without.
+    /// A certificate that is valid between these days from today.
     fn certificate(
         &self,
         names: &[String],
@@ -308,7 +302,7 @@ fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> io::Result<Arc<
     Ok(Arc::new(config))
 }
 
-/// Midnight, so many days after today's.
+/// Year, month and day, this many days from today.
 fn day(days: i64) -> (i32, u8, u8) {
     let at = Timestamp::now() + SignedDuration::from_hours(24 * days);
     let date = Offset::UTC.to_datetime(at).date();

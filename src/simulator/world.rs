@@ -1,5 +1,4 @@
-//! What is around the practice Closte: the DNS, its web server, and a certificate authority that
-//! issues once both are right.
+//! The DNS, Closte's web server, and a certificate authority that issues once both are right.
 
 use std::{io, net::IpAddr, time::Duration};
 
@@ -7,29 +6,28 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Dns, Face, Simulator, TlsServer};
 
-/// Where the practice Closte serves its sites.
+/// The address of the simulated Closte's web server.
 const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-/// The authority, as CAA records name it.
+/// The authority's name in CAA records.
 const AUTHORITY: &str = "letsencrypt.org";
-/// How often the authority looks.
+/// The interval at which the authority checks all names.
 const TICK: Duration = Duration::from_millis(50);
 
-/// DNS and TLS around a practice Closte. It stops when it is dropped.
+/// DNS and TLS for a simulated Closte. Stops when it is dropped.
 #[derive(Debug)]
 pub struct World {
-    /// The DNS of everybody.
+    /// Answers for all zones.
     pub dns: Dns,
-    /// The web server of the practice Closte.
     pub tls: TlsServer,
     _stops_with_it: DropGuard,
 }
 
 impl World {
-    /// Starts it. A name that is at Closte and points at its server gets a certificate `delay`
+    /// A name that is at Closte and points at its server gets a certificate `delay`
     /// later, unless an AAAA or CAA record is in the way.
     ///
     /// # Errors
-    /// When no port of 127.0.0.1 can be had.
+    /// When no port of 127.0.0.1 is free.
     pub async fn start(closte: &Simulator, delay: Duration) -> io::Result<Self> {
         let (dns, tls) = (Dns::start().await?, TlsServer::start(SERVER).await?);
         let stop = CancellationToken::new();
@@ -39,7 +37,7 @@ impl World {
         Ok(Self { dns, tls, _stops_with_it: stop.drop_guard() })
     }
 
-    /// Points a name at the server of the practice Closte.
+    /// Points a name at the simulated Closte's web server.
     pub fn point(&self, name: &str) {
         self.dns.point(name, &[SERVER]);
     }
@@ -55,7 +53,7 @@ async fn issue(closte: Simulator, dns: Dns, tls: TlsServer, delay: Duration) {
             let tls = tls.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
-                // A name that no certificate can carry gets none.
+                // Fails only for a name that no certificate can contain.
                 let _ = tls.show(&name, Face::Valid(90));
             });
         }
