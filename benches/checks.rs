@@ -21,9 +21,9 @@ use std::{
 
 use closte_sync::{
     app::{App, Overrides},
-    checks::{Checker, Depth, Expected, Target},
+    checks::{Checker, Depth, Expected},
     simulator::{Dns, Face, Simulator, TlsServer},
-    status::DnsVerdict,
+    status::{DnsVerdict, ExpectedTarget},
 };
 use support::{KEY, Network, Outside, Program, SERVER, eventually};
 use tokio::task::JoinSet;
@@ -144,7 +144,7 @@ async fn look_at_all(
     depth: Depth,
     expected: DnsVerdict,
 ) -> Took {
-    let target: Target = "127.0.0.1".parse().unwrap();
+    let target: ExpectedTarget = "127.0.0.1".parse().unwrap();
     let target = Arc::new(Expected::new([&target], []));
     let now = jiff::Timestamp::now();
     let (start, cpu) = (Instant::now(), cpu_time());

@@ -136,7 +136,7 @@ impl App {
             self.checker()?,
             state.clone(),
             self.verifier(),
-            self.overrides.check_interval.map_or(checks.pace, overridden),
+            self.overrides.check_interval.map_or(checks.check_interval, overridden),
             checks.concurrency,
             self.clock(),
         ))

@@ -1,10 +1,10 @@
-//! What the certificates that a server shows mean. Pure.
+//! Evaluates the certificate chain that a server sends. Pure.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::{
-    CertificateError as Wrong, Error as TlsError,
+    CertificateError, Error as TlsError,
     client::{WebPkiServerVerifier, danger::ServerCertVerifier, verify_server_name},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
@@ -19,11 +19,11 @@ use crate::{
     status::{Certificate, SslResult, SslVerdict},
 };
 
-/// The most names of a certificate that are remembered.
-const MOST_NAMES: usize = 20;
-/// An RSA key of fewer bits is none for browsers.
-const LEAST_RSA: usize = 2048;
-/// What is not for signing any more: SHA-1 and MD5, with RSA and with ECDSA.
+/// How many names of a certificate are kept.
+const MAX_NAMES: usize = 20;
+/// Browsers refuse shorter RSA keys, in bits.
+const MIN_RSA: usize = 2048;
+/// Signatures that browsers refuse: SHA-1 and MD5, with RSA and with ECDSA.
 const WEAK_SIGNATURES: [(&str, &str); 4] = [
     ("1.2.840.113549.1.1.5", "SHA-1"),
     ("1.2.840.10045.4.1", "SHA-1"),
@@ -31,16 +31,15 @@ const WEAK_SIGNATURES: [(&str, &str); 4] = [
     ("1.2.840.113549.1.1.4", "MD5"),
 ];
 
-/// When a certificate should have been renewed: so long before its end as the settings say, but not in
-/// the first two thirds of its time. There are some for six days.
+/// When a certificate should be renewed at the latest: `checks.expiry_warning` before its end, but not
+/// in the first two thirds of its lifetime, which can be as short as six days.
 fn renewed_by(begins: Timestamp, ends: Timestamp, expiry_warning: Duration) -> Timestamp {
     let lifetime: Duration = ends.duration_since(begins).try_into().unwrap_or_default();
     ends.checked_sub(expiry_warning.min(lifetime / 3)).unwrap_or(Timestamp::MIN)
 }
 
-/// What a chain means. Trust is judged at a time at which the certificate itself is valid, so that
-/// its age is a matter of its own.
-pub(super) fn judge(
+/// Trust is evaluated at a time at which the leaf is valid, so that its expiry is a separate verdict.
+pub(super) fn evaluate_chain(
     verifier: &WebPkiServerVerifier,
     chain: &[CertificateDer<'_>],
     name: &ServerName<'_>,
@@ -73,41 +72,43 @@ pub(super) fn judge(
             None => (SslVerdict::Valid, None),
         },
         Err(_) if parsed.subject() == parsed.issuer() => (SslVerdict::SelfSigned, None),
-        // Of whom it is for the verifier speaks last, but what is wrong with a stranger's certificate
-        // is no fault of the name's own.
+        // The verifier checks the name last, but other faults of another name's certificate do not
+        // matter.
         Err(_) if is_for_others(leaf, name) => (SslVerdict::WrongName, None),
-        Err(TlsError::InvalidCertificate(wrong)) => {
-            explain(&wrong, &certificate, &parsed, &others, at)
+        Err(TlsError::InvalidCertificate(error)) => {
+            explain(&error, &certificate, &parsed, &others, at)
         }
-        Err(_) => (SslVerdict::HandshakeFailed, Some(NOT_AS_IT_SHOULD.to_owned())),
+        Err(_) => (SslVerdict::HandshakeFailed, Some(INVALID.to_owned())),
     };
     SslResult { verdict, certificate: Some(certificate), error, ..SslResult::unknown("") }
 }
 
-const NOT_AS_IT_SHOULD: &str = "its certificate is not as those of servers should be";
+const INVALID: &str = "its certificate is not a valid server certificate";
 
 /// Why a chain is not trusted.
 fn explain(
-    wrong: &Wrong,
+    error: &CertificateError,
     certificate: &Certificate,
     leaf: &X509Certificate<'_>,
     others: &[X509Certificate<'_>],
     at: UnixTime,
 ) -> (SslVerdict, Option<String>) {
-    match wrong {
+    use CertificateError as Wrong;
+    match error {
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
             (SslVerdict::WrongName, None)
         }
-        // Of one above it: its own time was provided for.
+        // This is a certificate above the leaf, as the leaf is valid at this time.
         Wrong::Expired | Wrong::ExpiredContext { .. } => {
             let at = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
-            let is_over = |one: &&X509Certificate<'_>| one.validity().not_after.timestamp() < at;
-            let which = others.iter().find(is_over).map_or_else(
+            let has_expired =
+                |one: &&X509Certificate<'_>| one.validity().not_after.timestamp() < at;
+            let which = others.iter().find(has_expired).map_or_else(
                 || "the certificate of its issuer".to_owned(),
                 |one| {
                     format!(
                         "the certificate of {}, which the server sends,",
-                        in_words(one.subject())
+                        display_name(one.subject())
                     )
                 },
             );
@@ -115,28 +116,28 @@ fn explain(
         }
         Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => (
             SslVerdict::UnknownIssuer,
-            Some("the time of its issuer's certificate has not begun".to_owned()),
+            Some("its issuer's certificate is not valid yet".to_owned()),
         ),
-        Wrong::UnknownIssuer if certificate.is_of_cloudflares_origin() => {
+        Wrong::UnknownIssuer if certificate.is_from_cloudflare_origin_ca() => {
             (SslVerdict::UnknownIssuer, None)
         }
-        Wrong::UnknownIssuer => match lacks_issuer(leaf, others) {
-            // Public authorities issue through an intermediate, which the server has to send.
+        Wrong::UnknownIssuer => match first_without_issuer(leaf, others) {
+            // Public authorities issue with an intermediate, which the server must send.
             Some(one) if one == leaf => {
-                let missing = in_words(leaf.issuer());
+                let missing = display_name(leaf.issuer());
                 let why = format!("the server does not send the certificate of {missing}");
                 (SslVerdict::IncompleteChain, Some(why))
             }
-            // It may lack a further one; more often it is that of a root which browsers do not know,
-            // and no server sends its root.
+            // Another intermediate may be missing; more often the next one is a root that browsers do not
+            // trust, and servers do not send their root.
             Some(one) => {
-                let (end, issuer) = (in_words(one.subject()), in_words(one.issuer()));
+                let (end, issuer) = (display_name(one.subject()), display_name(one.issuer()));
                 let why = format!("what the server sends ends with {end}, which {issuer} issued");
                 (SslVerdict::UnknownIssuer, Some(why))
             }
             None => (SslVerdict::UnknownIssuer, None),
         },
-        _ => match (weak_spot(leaf, others), wrong) {
+        _ => match (weakness(leaf, others), error) {
             (Some(weak), _) => (SslVerdict::Weak, Some(weak)),
             (None, Wrong::BadSignature) => (
                 SslVerdict::UnknownIssuer,
@@ -148,12 +149,12 @@ fn explain(
                 | Wrong::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
             ) => (
                 SslVerdict::Unknown,
-                Some("its issuer signs in a way that closte-sync cannot check".to_owned()),
+                Some("closte-sync cannot verify the signature algorithm of its issuer".to_owned()),
             ),
             (None, Wrong::InvalidPurpose | Wrong::InvalidPurposeContext { .. }) => {
                 (SslVerdict::HandshakeFailed, Some("its certificate is not for servers".to_owned()))
             }
-            _ => (SslVerdict::HandshakeFailed, Some(NOT_AS_IT_SHOULD.to_owned())),
+            _ => (SslVerdict::HandshakeFailed, Some(INVALID.to_owned())),
         },
     }
 }
@@ -162,14 +163,14 @@ fn is_for_others(leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
     ParsedCertificate::try_from(leaf).is_ok_and(|leaf| verify_server_name(&leaf, name).is_err())
 }
 
-/// The first one, from the leaf upwards, whose issuer's certificate is not there; none where the chain
-/// ends in one that issued itself.
-fn lacks_issuer<'a>(
+/// The first certificate, from the leaf upwards, whose issuer's certificate is missing; none where the
+/// chain ends in a root.
+fn first_without_issuer<'a>(
     leaf: &'a X509Certificate<'a>,
     others: &'a [X509Certificate<'a>],
 ) -> Option<&'a X509Certificate<'a>> {
     let mut top = leaf;
-    // They may lead in a circle.
+    // Issuers may form a loop.
     for _ in 0..=others.len() {
         if top.subject() == top.issuer() {
             return None;
@@ -182,10 +183,10 @@ fn lacks_issuer<'a>(
     None
 }
 
-/// Why browsers do not take the key of a certificate that is trusted.
+/// Why browsers refuse the key of a trusted certificate.
 fn unfit_key(leaf: &X509Certificate<'_>) -> Option<(SslVerdict, String)> {
     match leaf.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) if key.key_size() < LEAST_RSA => {
+        Ok(PublicKey::RSA(key)) if key.key_size() < MIN_RSA => {
             Some((SslVerdict::Weak, format!("its key is only RSA {}", key.key_size())))
         }
         Ok(PublicKey::EC(key)) if key.key_size() > 384 => {
@@ -201,8 +202,8 @@ fn unfit_key(leaf: &X509Certificate<'_>) -> Option<(SslVerdict, String)> {
     }
 }
 
-/// What in the chain is too weak for browsers.
-fn weak_spot(leaf: &X509Certificate<'_>, others: &[X509Certificate<'_>]) -> Option<String> {
+/// A signature or key in the chain that is too weak for browsers.
+fn weakness(leaf: &X509Certificate<'_>, others: &[X509Certificate<'_>]) -> Option<String> {
     let signature = |one: &X509Certificate<'_>| {
         let id = one.signature_algorithm.algorithm.to_id_string();
         WEAK_SIGNATURES.iter().find(|(weak, _)| *weak == id).map(|(_, name)| *name)
@@ -213,19 +214,21 @@ fn weak_spot(leaf: &X509Certificate<'_>, others: &[X509Certificate<'_>]) -> Opti
     if let Some((SslVerdict::Weak, why)) = unfit_key(leaf) {
         return Some(why);
     }
-    // How a root is signed does not matter: it is trusted by itself.
+    // The signature of a root is not verified.
     let intermediates = || others.iter().filter(|one| one.subject() != one.issuer());
     let signed = intermediates().find_map(|one| Some((one, signature(one)?)));
     if let Some((one, how)) = signed {
         return Some(format!(
             "the certificate of {} is signed with {how}",
-            in_words(one.subject())
+            display_name(one.subject())
         ));
     }
     others.iter().find_map(|one| match one.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) if key.key_size() < LEAST_RSA => {
-            Some(format!("the key of {} is only RSA {}", in_words(one.subject()), key.key_size()))
-        }
+        Ok(PublicKey::RSA(key)) if key.key_size() < MIN_RSA => Some(format!(
+            "the key of {} is only RSA {}",
+            display_name(one.subject()),
+            key.key_size()
+        )),
         _ => None,
     })
 }
@@ -239,18 +242,18 @@ pub(super) fn describe(parsed: &X509Certificate<'_>) -> Certificate {
         _ => None,
     });
     Certificate {
-        issuer: in_words(parsed.issuer()),
-        names: names.by_ref().take(MOST_NAMES).collect(),
+        issuer: display_name(parsed.issuer()),
+        names: names.by_ref().take(MAX_NAMES).collect(),
         more_names: names.count(),
         not_before: time(parsed.validity().not_before.timestamp()),
         not_after: time(parsed.validity().not_after.timestamp()),
-        key: key_in_words(parsed),
+        key: key_type(parsed),
     }
 }
 
-/// Organisation and common name, such as `Let's Encrypt R11`; some authorities have a unit instead of
-/// the latter.
-fn in_words(name: &X509Name<'_>) -> String {
+/// Organisation and common name, such as `Let's Encrypt R11`; some authorities have an organisational
+/// unit instead of the common name.
+fn display_name(name: &X509Name<'_>) -> String {
     let organisation = name.iter_organization().next();
     let own = name.iter_common_name().chain(name.iter_organizational_unit()).next();
     let parts = organisation.into_iter().chain(own);
@@ -258,7 +261,7 @@ fn in_words(name: &X509Name<'_>) -> String {
     excerpt(&if parts.is_empty() { name.to_string() } else { parts.join(" ") })
 }
 
-fn key_in_words(parsed: &X509Certificate<'_>) -> String {
+fn key_type(parsed: &X509Certificate<'_>) -> String {
     match parsed.public_key().parsed() {
         Ok(PublicKey::RSA(key)) => format!("RSA {}", key.key_size()),
         Ok(PublicKey::EC(key)) => format!("ECDSA P-{}", ecdsa_bits(key.key_size())),
@@ -267,12 +270,12 @@ fn key_in_words(parsed: &X509Certificate<'_>) -> String {
     }
 }
 
-/// By its number in RFC 8410, section 3.
+/// By its OID (RFC 8410, section 3).
 fn is_ed25519(parsed: &X509Certificate<'_>) -> bool {
     parsed.public_key().algorithm.algorithm.to_id_string() == "1.3.101.112"
 }
 
-/// The parser counts in whole bytes.
+/// The parser counts whole bytes, so P-521 is 528 bits.
 fn ecdsa_bits(bits: usize) -> usize {
     if bits == 528 { 521 } else { bits }
 }
@@ -284,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_is_expiring_so_long_before_its_end_or_in_the_last_third_of_its_time() {
+    fn a_certificate_is_expiring_within_the_warning_time_or_in_the_last_third_of_its_lifetime() {
         let begins = Timestamp::from_second(1_800_000_000).unwrap();
         let after = |days: i64| begins + SignedDuration::from_hours(24 * days);
         let fortnight = Duration::from_secs(14 * 24 * 60 * 60);

@@ -1,35 +1,33 @@
-//! Where CNAMEs lead that lead nowhere. A resolver only says that it failed, not at which of them.
+//! Finds the fault in a chain of CNAMEs without an address at its end. A resolver only reports that it
+//! failed, not at which CNAME.
 
 use std::net::IpAddr;
 
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
 use super::{
-    dns::Resolver,
-    reply::{Reply, text},
-    resolvers::Resolvers,
-    weigh::LONG_CHAIN,
-    zones::find_zone,
+    names::text, query::ServFailCause, reply::Reply, resolver::Resolver, resolvers::Resolvers,
+    votes::LONG_CHAIN, zones::find_zone,
 };
-use crate::status::{Chain, CnameFault, DnsResult, DnsVerdict};
+use crate::status::{Chain, CnameFault, DnsResult, DnsVerdict, Zone};
 
-/// No chain is followed further,
-const MOST: usize = 16;
-/// and no more of a circle is told.
+/// The longest chain that is followed.
+const MAX_CNAMES: usize = 16;
+/// The most CNAMEs of a loop that are shown.
 const SHOWN: usize = 6;
 
-/// Why a name without a right address has none, where its CNAMEs are why. One resolver is asked for
-/// each of them: one whose answer counts.
+/// The fault in the CNAMEs of a name without a right address, if they have one. One resolver whose
+/// answer counts is asked for each of them.
 pub(super) async fn find_fault(
     host: &Name,
     dns: &DnsResult,
     resolvers: &Resolvers,
 ) -> Option<Chain> {
     let counting = || dns.answers.iter().filter(|one| one.counts());
-    // Some may follow a long chain to its end, and the others not call it broken.
+    // Of a long chain that only some resolvers follow to its end, no answer may have the verdict.
     let answer = counting().find(|one| one.verdict == dns.verdict).or_else(|| counting().next())?;
-    let resolver = resolvers.all.iter().find(|one| one.label() == answer.resolver)?;
-    // What an answer shows of them is so: each asked for by itself may have another (RFC 6672 and 6761).
+    let resolver = resolvers.with_label(&answer.resolver)?;
+    // The CNAMEs of an answer are final: single queries may return others (RFC 6672 and RFC 6761).
     let shown = |fault| (!answer.cnames.is_empty()).then(|| (fault, answer.cnames.clone(), None));
     let is_of_all = |(fault, ..): &Found| matches!(fault, CnameFault::Loop | CnameFault::TooLong);
     let (fault, cnames, end) = match dns.verdict {
@@ -46,13 +44,13 @@ pub(super) async fn find_fault(
         }
         _ => None,
     };
-    Some(Chain { fault, cnames, zone: zone.map(|zone| zone.seen()) })
+    Some(Chain { fault, cnames, zone: zone.map(Zone::from) })
 }
 
-/// Where the CNAMEs of a name lead at last, as far as that can be seen.
+/// The last target of a name's CNAMEs, as far as it can be found.
 pub(super) async fn end(name: &Name, resolvers: &Resolvers) -> Name {
     let mut at = name.clone();
-    for _ in 0..MOST {
+    for _ in 0..MAX_CNAMES {
         let Reply::Records { records, .. } = resolvers.records(&at, RecordType::CNAME).await else {
             break;
         };
@@ -71,14 +69,14 @@ fn target(records: &[Record], of: &Name) -> Option<Name> {
     })
 }
 
-/// Why they lead nowhere, where each leads, and the last of the names, where that was asked for.
+/// The fault, the target of each CNAME, and the last name that was queried, if any was.
 type Found = (CnameFault, Vec<String>, Option<Name>);
 
-/// Asks for each of them. None where they are not why.
+/// Queries each CNAME. None where they have no fault.
 async fn follow(host: &Name, resolver: &Resolver) -> Option<Found> {
     let mut seen = vec![host.clone()];
     let mut at = host.clone();
-    while seen.len() <= MOST {
+    while seen.len() <= MAX_CNAMES {
         let fault = match resolver.ask(&at, RecordType::CNAME).await {
             Reply::Records { records, .. } => match target(&records, &at) {
                 Some(target) => {
@@ -90,56 +88,57 @@ async fn follow(host: &Name, resolver: &Resolver) -> Option<Found> {
                     }
                     Some(CnameFault::Loop)
                 }
-                None => at_the_end(&at, seen.len() - 1, resolver).await,
+                None => match resolver.ask(&at, RecordType::A).await {
+                    Reply::Records { records, .. } if records.is_empty() => {
+                        Some(CnameFault::NoAddress)
+                    }
+                    Reply::Records { .. } => {
+                        (seen.len() > LONG_CHAIN).then_some(CnameFault::TooLong)
+                    }
+                    reply => fault_of(&reply),
+                },
             },
-            Reply::NoSuchName { .. } => Some(CnameFault::NoSuchName),
-            Reply::Broken { dnssec: Some(true), .. } => Some(CnameFault::Signatures),
-            Reply::Broken { .. } => Some(CnameFault::Failure),
-            Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => None,
+            reply => fault_of(&reply),
         };
-        return (seen.len() > 1)
-            .then_some(())
-            .and(fault)
-            .map(|fault| (fault, names(&seen), Some(at)));
+        let fault = fault.filter(|_| seen.len() > 1)?;
+        return Some((fault, names(&seen), Some(at)));
     }
     Some((CnameFault::TooLong, names(&seen), Some(at)))
 }
 
-/// What is wrong with the name that so many CNAMEs lead to.
-async fn at_the_end(at: &Name, cnames: usize, resolver: &Resolver) -> Option<CnameFault> {
-    match resolver.ask(at, RecordType::A).await {
-        Reply::Broken { dnssec: Some(true), .. } => Some(CnameFault::Signatures),
-        Reply::Broken { .. } => Some(CnameFault::Failure),
+fn fault_of(reply: &Reply) -> Option<CnameFault> {
+    match reply {
         Reply::NoSuchName { .. } => Some(CnameFault::NoSuchName),
-        Reply::Records { records, .. } if records.is_empty() => Some(CnameFault::NoAddress),
-        Reply::Records { .. } => (cnames >= LONG_CHAIN).then_some(CnameFault::TooLong),
-        Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => None,
+        Reply::Broken { cause: Some(ServFailCause::Signatures), .. } => {
+            Some(CnameFault::Signatures)
+        }
+        Reply::Broken { .. } => Some(CnameFault::Failure),
+        Reply::Records { .. } | Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => None,
     }
 }
 
-/// The same, in words.
-pub(super) fn why(chain: &Chain, name: &str) -> String {
+pub(super) fn describe(chain: &Chain, name: &str) -> String {
     let last = chain.cnames.last().map_or(name, String::as_str);
     let zone = chain.zone.as_ref().map_or(last, |zone| &zone.name);
     match chain.fault {
         CnameFault::Loop => {
-            let way = chain.cnames.iter().take(SHOWN).map(String::as_str);
+            let path = chain.cnames.iter().take(SHOWN).map(String::as_str);
             let more = (chain.cnames.len() > SHOWN).then_some("…");
-            let way: Vec<&str> = std::iter::once(name).chain(way).chain(more).collect();
-            format!("its CNAMEs lead in a circle, {}", way.join(" → "))
+            let path: Vec<&str> = std::iter::once(name).chain(path).chain(more).collect();
+            format!("its CNAMEs form a loop, {}", path.join(" → "))
         }
         CnameFault::TooLong => {
-            let or_more = if chain.cnames.len() < MOST { "" } else { " or more" };
+            let or_more = if chain.cnames.len() < MAX_CNAMES { "" } else { " or more" };
             let length = chain.cnames.len();
             format!("its chain of {length}{or_more} CNAMEs is longer than resolvers follow")
         }
         CnameFault::NoSuchName if last.parse::<IpAddr>().is_ok() => {
-            format!("{last} is an address, and a CNAME leads to names only")
+            format!("{last} is an address, and the target of a CNAME must be a name")
         }
         CnameFault::NoSuchName => format!("{last} does not exist"),
         CnameFault::NoAddress => format!("{last} has no address"),
         CnameFault::Failure => {
-            format!("the name servers of {zone} do not answer as they should (SERVFAIL)")
+            format!("the name servers of {zone} fail (SERVFAIL)")
         }
         CnameFault::Signatures => format!("the DNSSEC signatures of {zone} are wrong"),
     }

@@ -1,82 +1,83 @@
-//! How the resolvers do, for whoever runs this.
-
 use futures_util::future::join_all;
 
 use super::{
-    checker::{Checker, dns_name},
-    dns::{Control, Resolver},
-    weigh::{Vote, alone, views},
+    checker::Checker,
+    names::dns_name,
+    resolver::{Control, Resolver},
+    votes::{Vote, failing_alone, narrower_views},
 };
 use crate::domain::DomainName;
 
-/// How a resolver does with what it must know.
+/// The outcome of control queries to a resolver, for `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResolverTrial {
-    /// It knows it.
     Passed,
-    /// It knows it, and sees a name otherwise than the resolvers that decide.
-    Odd(String),
-    /// It fails at some of it.
-    Sick(String),
-    /// It does not answer.
+    /// Its answer for the network's domain, which differs from that of the deciding resolvers.
+    Differs(String),
+    /// How it fails.
+    Failing(String),
+    /// Why it does not answer.
     Silent(String),
 }
 
 impl ResolverTrial {
-    /// Whether it can be used.
+    /// Whether the resolver is usable.
     pub fn answers(&self) -> bool {
-        matches!(self, Self::Passed | Self::Odd(_))
+        matches!(self, Self::Passed | Self::Differs(_))
     }
 }
 
 impl Checker {
-    /// Tries every resolver: with what each of them knows, and with the network's own domain.
+    /// Tries every resolver with control queries and with the network's own domain.
     pub async fn try_resolvers(&self, own: Option<&DomainName>) -> Vec<(String, ResolverTrial)> {
-        let heard = match own.and_then(|own| dns_name(own.as_str()).ok()) {
-            Some(name) => self.resolvers().hear_all(&name, Some(&self.anywhere()), &[]).await,
+        let votes = match own.and_then(|own| dns_name(own.as_str()).ok()) {
+            Some(name) => self.resolvers().collect_votes(&name, Some(&self.anywhere()), &[]).await,
             None => Vec::new(),
         };
         let tries = self.resolvers().all.iter().map(async |resolver| {
             let result = match resolver.control().await {
-                Control::Failed(how) => ResolverTrial::Sick(how),
+                Control::Failed(how) => ResolverTrial::Failing(how),
                 Control::Silent(reason) => ResolverTrial::Silent(reason),
-                Control::Passed { .. } | Control::Unknown => try_own(resolver.label(), own, &heard),
+                Control::Passed { .. } | Control::NotAsked => {
+                    try_network_domain(resolver.label(), own, &votes)
+                }
             };
             (resolver.label().to_owned(), result)
         });
         join_all(tries).await
     }
 
-    /// The resolvers that have not answered for a while.
-    pub fn silent_resolvers(&self) -> Vec<String> {
-        self.those(|resolver| resolver.is_silent().then(|| resolver.label().to_owned()))
+    pub(super) fn silent_resolvers(&self) -> Vec<String> {
+        self.list(|resolver| resolver.is_silent().then(|| resolver.label().to_owned()))
     }
 
     /// The resolvers that fail where others answer, each with how.
-    pub fn sick_resolvers(&self) -> Vec<String> {
-        self.those(|resolver| Some(format!("{} ({})", resolver.label(), resolver.sick()?)))
+    pub(super) fn failing_resolvers(&self) -> Vec<String> {
+        self.list(|resolver| Some(format!("{} ({})", resolver.label(), resolver.failing()?)))
     }
 
-    /// The resolvers that see name after name otherwise than those that decide, each with what it says
-    /// of the latest.
-    pub fn odd_resolvers(&self) -> Vec<String> {
-        self.those(|resolver| Some(format!("{} ({})", resolver.label(), resolver.odd()?)))
+    /// The resolvers whose answers for several names differ from those of the deciding ones, each with
+    /// the latest.
+    pub(super) fn differing_resolvers(&self) -> Vec<String> {
+        self.list(|resolver| {
+            Some(format!("{} ({})", resolver.label(), resolver.differing_answer()?))
+        })
     }
 
-    fn those(&self, word: impl Fn(&Resolver) -> Option<String>) -> Vec<String> {
-        self.resolvers().all.iter().filter_map(word).collect()
+    fn list(&self, entry: impl Fn(&Resolver) -> Option<String>) -> Vec<String> {
+        self.resolvers().all.iter().filter_map(entry).collect()
     }
 }
 
-fn try_own(resolver: &str, own: Option<&DomainName>, heard: &[Vote]) -> ResolverTrial {
+fn try_network_domain(resolver: &str, own: Option<&DomainName>, votes: &[Vote]) -> ResolverTrial {
     let own = own.map(DomainName::as_str).unwrap_or_default();
-    let says = |one: &Vote| format!("{own}: {}", one.answer.says());
-    let is_it = |one: &&Vote| one.answer.resolver == resolver;
-    if let Some(one) = alone(heard).find(is_it) {
-        return ResolverTrial::Sick(says(one));
+    let answer = |one: &Vote| format!("{own}: {}", one.answer.describe());
+    let is_from_it = |one: &&Vote| one.answer.resolver == resolver;
+    if let Some(one) = failing_alone(votes).find(is_from_it) {
+        return ResolverTrial::Failing(answer(one));
     }
-    match views(heard).find(|(one, shares)| is_it(one) && !shares) {
-        Some((one, _)) => ResolverTrial::Odd(says(one)),
+    match narrower_views(votes).find(|(one, agrees)| is_from_it(one) && !agrees) {
+        Some((one, _)) => ResolverTrial::Differs(answer(one)),
         None => ResolverTrial::Passed,
     }
 }

@@ -1,27 +1,23 @@
-//! `[checks]`
+use std::{net::IpAddr, str::FromStr, time::Duration};
 
-use std::time::Duration;
+use ipnet::IpNet;
 
-use super::{CheckInterval, Network, Options};
+use super::{CheckInterval, Options};
 use crate::{domain::DomainName, settings::Reader};
 
-/// `[checks]`
+/// The section `[checks]`.
 #[derive(Debug, Clone)]
 pub struct ChecksConfig {
-    /// `interval`
-    pub pace: CheckInterval,
-    /// `concurrency`
+    pub check_interval: CheckInterval,
     pub concurrency: usize,
-    /// `attention_after`
     pub attention_after: Duration,
-    /// `request_certificate_after`; none when it is off.
+    /// None when it is off.
     pub request_certificate_after: Option<Duration>,
-    /// What to look with. Its public address is a setting of another section.
+    /// `public_address` is none, as it is a setting of another section.
     pub options: Options,
 }
 
 impl ChecksConfig {
-    /// Reads the section.
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let mut section = reader.section("checks");
         let interval = section.duration("interval", CheckInterval::SHORTEST);
@@ -43,7 +39,7 @@ impl ChecksConfig {
             section.problem("checks.certificate_authorities must name one authority at least");
         }
         Some(Self {
-            pace: CheckInterval {
+            check_interval: CheckInterval {
                 interval: interval?,
                 follows_plugin: section.is_default("interval"),
             },
@@ -67,5 +63,18 @@ impl ChecksConfig {
                 name_server_port: 53,
             },
         })
+    }
+}
+
+/// One of `checks.proxies`: a network in CIDR notation, or one address.
+struct Network(IpNet);
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        let network = text.parse().or_else(|_| address());
+        network.map(Self).map_err(|_| "it must be an address or a network, such as 203.0.113.0/24")
     }
 }

@@ -1,132 +1,127 @@
-//! Whether a resolver has a say: what counts as evidence against it. Pure.
-
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After so many queries in a row without an answer, and so long without any, a resolver is left alone
-/// for a while.
+/// An outage begins after this many queries in a row without an answer, over at least this time.
 const SILENT_AFTER: (u32, Duration) = (8, Duration::from_secs(10));
-/// After so many questions in a row that it alone fails at, and so long, a resolver is sick; as it is
-/// with so many names in a row of which it has another view.
-const ALONE_AFTER: (usize, Duration) = (3, Duration::from_secs(10));
-/// How long it is left alone then. After that, the next query decides.
-const REST: Duration = Duration::from_secs(20);
-/// Whoever falls ill again soon is left alone for twice as long, and at most for this.
-const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
+/// A streak is evidence after this many different names, over at least this time.
+const STREAK: (usize, Duration) = (3, Duration::from_secs(10));
+/// How long a resolver in an outage is not asked alone. After that, the next query decides.
+const MIN_BACKOFF: Duration = Duration::from_secs(20);
+/// The time doubles with each outage that begins soon after the one before, up to this.
+const MAX_BACKOFF: Duration = Duration::from_secs(60 * 60);
 
-/// What is remembered of a resolver's answers.
+/// Decides from a resolver's replies whether it is in an outage. Pure.
 #[derive(Debug, Default)]
 pub(super) struct ResolverHealth {
-    /// Queries without an answer, since the last one that had one,
+    /// Queries without an answer since the last one that was answered.
     unanswered: u32,
-    /// and when the first of them came back without.
     unanswered_since: Option<Instant>,
-    /// What it failed at, since it last answered, where others answer.
-    failed: InARow,
-    /// The latest, be it over or not.
-    trouble: Option<Trouble>,
+    /// Names that it failed for since its last answer, and that others answered.
+    failed: Streak,
+    /// The latest one, which may be over.
+    outage: Option<Outage>,
 }
 
 #[derive(Debug)]
-struct Trouble {
-    /// How it fails; none when it does not answer at all.
+struct Outage {
+    /// How it fails; none where it does not answer at all.
     failing: Option<String>,
-    rest: Duration,
-    until: Instant,
-    /// Whether it has answered since.
+    backoff: Duration,
+    backoff_until: Instant,
+    /// Whether it has answered since the outage began.
     has_answered: bool,
 }
 
-impl Trouble {
+impl Outage {
     fn is_over(&self, now: Instant) -> bool {
-        self.has_answered && now >= self.until
+        self.has_answered && now >= self.backoff_until
     }
 }
 
-/// Different questions with the same outcome, without another outcome between them.
+/// Different names with the same outcome, without another outcome between them.
 #[derive(Debug, Default)]
-pub(super) struct InARow {
-    questions: Vec<String>,
+pub(super) struct Streak {
+    names: Vec<String>,
     since: Option<Instant>,
 }
 
-impl InARow {
-    /// Notes one more; whether they are evidence now is the result.
-    pub(super) fn note(&mut self, question: &str, now: Instant) -> bool {
-        let (many, long) = ALONE_AFTER;
+impl Streak {
+    /// Adds a name, and returns whether the streak is now evidence.
+    pub(super) fn note(&mut self, name: &str, now: Instant) -> bool {
+        let (count, duration) = STREAK;
         let since = *self.since.get_or_insert(now);
-        if self.questions.len() < many && !self.questions.iter().any(|known| known == question) {
-            self.questions.push(question.to_owned());
+        if self.names.len() < count && !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
         }
-        self.questions.len() >= many && now.duration_since(since) >= long
+        self.names.len() >= count && now.duration_since(since) >= duration
     }
 }
 
 impl ResolverHealth {
-    /// It answered. Trouble ends when it has done nothing but that until its rest is over.
+    /// An answer about a name. The outage ends if no failure follows until the back-off is over.
     pub(super) fn answered(&mut self) {
-        (self.unanswered, self.unanswered_since, self.failed) = (0, None, InARow::default());
-        if let Some(trouble) = &mut self.trouble {
-            trouble.has_answered = true;
+        (self.unanswered, self.unanswered_since, self.failed) = (0, None, Streak::default());
+        if let Some(outage) = &mut self.outage {
+            outage.has_answered = true;
         }
     }
 
-    /// It said something, be it that it fails: it is not silent.
+    /// Any response, also SERVFAIL: it is not silent.
     pub(super) fn responded(&mut self) {
         (self.unanswered, self.unanswered_since) = (0, None);
     }
 
-    /// It did not answer.
     pub(super) fn unanswered(&mut self, now: Instant) {
         let since = *self.unanswered_since.get_or_insert(now);
         self.unanswered = self.unanswered.saturating_add(1);
-        let (many, long) = SILENT_AFTER;
-        if self.unanswered >= many && now.duration_since(since) >= long {
-            self.is_in_trouble(None, now);
+        let (count, duration) = SILENT_AFTER;
+        if self.unanswered >= count && now.duration_since(since) >= duration {
+            self.begin_outage(None, now);
         }
     }
 
-    /// It failed in this way at a question that most others answer.
-    pub(super) fn failed_alone(&mut self, question: &str, how: &str, now: Instant) {
-        if self.failed.note(question, now) {
-            self.is_sick(how, now);
+    /// It failed for a name that most others answer.
+    pub(super) fn failed_alone(&mut self, name: &str, how: &str, now: Instant) {
+        if self.failed.note(name, now) {
+            self.mark_failing(how, now);
         }
     }
 
-    /// It failed in this way at a name that must exist.
-    pub(super) fn is_sick(&mut self, how: &str, now: Instant) {
-        self.is_in_trouble(Some(how.to_owned()), now);
+    /// Begins an outage with answers.
+    pub(super) fn mark_failing(&mut self, how: &str, now: Instant) {
+        self.begin_outage(Some(how.to_owned()), now);
     }
 
-    fn is_in_trouble(&mut self, failing: Option<String>, now: Instant) {
-        let rest = match &self.trouble {
-            Some(trouble) if !trouble.is_over(now) => trouble.rest,
-            Some(Trouble { rest, until, .. }) if now < *until + 4 * *rest => {
-                (2 * *rest).min(LONGEST_REST)
+    fn begin_outage(&mut self, failing: Option<String>, now: Instant) {
+        let backoff = match &self.outage {
+            Some(outage) if !outage.is_over(now) => outage.backoff,
+            Some(Outage { backoff, backoff_until, .. }) if now < *backoff_until + 4 * *backoff => {
+                (2 * *backoff).min(MAX_BACKOFF)
             }
-            _ => REST,
+            _ => MIN_BACKOFF,
         };
-        self.trouble = Some(Trouble { failing, rest, until: now + rest, has_answered: false });
+        let backoff_until = now + backoff;
+        self.outage = Some(Outage { failing, backoff, backoff_until, has_answered: false });
     }
 
-    fn trouble(&self, now: Instant) -> Option<&Trouble> {
-        self.trouble.as_ref().filter(|trouble| !trouble.is_over(now))
+    fn outage(&self, now: Instant) -> Option<&Outage> {
+        self.outage.as_ref().filter(|outage| !outage.is_over(now))
     }
 
-    /// Whether it is not asked now, except beside others.
-    pub(super) fn rests(&self, now: Instant) -> bool {
-        self.trouble(now).is_some_and(|trouble| now < trouble.until)
+    /// Whether it is only asked together with others for now.
+    pub(super) fn is_backing_off(&self, now: Instant) -> bool {
+        self.outage(now).is_some_and(|outage| now < outage.backoff_until)
     }
 
-    /// Whether it gave no answer for so long, and none since.
+    /// Whether it is in an outage without any answer.
     pub(super) fn is_silent(&self, now: Instant) -> bool {
-        self.trouble(now).is_some_and(|trouble| trouble.failing.is_none())
+        self.outage(now).is_some_and(|outage| outage.failing.is_none())
     }
 
-    /// How it fails, if it is sick.
-    pub(super) fn sick(&self, now: Instant) -> Option<&str> {
-        self.trouble(now)?.failing.as_deref()
+    /// How it fails, while it is in an outage with answers.
+    pub(super) fn failing(&self, now: Instant) -> Option<&str> {
+        self.outage(now)?.failing.as_deref()
     }
 }
 
@@ -139,62 +134,72 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_fails_alone_at_three_names_in_a_row_is_sick_until_it_answers() {
+    async fn a_resolver_that_fails_alone_for_three_names_is_failing_until_it_answers() {
         let (mut health, start) = (ResolverHealth::default(), Instant::now());
-        let sick = |health: &ResolverHealth, second| health.sick(after(start, second)).is_some();
+        let failing =
+            |health: &ResolverHealth, second| health.failing(after(start, second)).is_some();
         for (second, name) in [(0, "a"), (5, "b"), (30, "a"), (40, "b")] {
             health.failed_alone(name, "SERVFAIL", after(start, second));
         }
-        assert!(!sick(&health, 40), "two names may be broken");
+        assert!(!failing(&health, 40), "two names may be broken");
         health.failed_alone("c", "SERVFAIL", after(start, 50));
-        assert_eq!(health.sick(after(start, 50)), Some("SERVFAIL"));
-        assert!(health.rests(after(start, 69)) && !health.rests(after(start, 70)));
-        assert!(!health.is_silent(after(start, 70)) && sick(&health, 10_000), "no word of it");
+        assert_eq!(health.failing(after(start, 50)), Some("SERVFAIL"));
+        assert!(
+            health.is_backing_off(after(start, 69)) && !health.is_backing_off(after(start, 70))
+        );
+        assert!(
+            !health.is_silent(after(start, 70)) && failing(&health, 10_000),
+            "without an answer"
+        );
         health.answered();
-        assert!(sick(&health, 69), "one answer between failures is no cure");
-        assert!(!sick(&health, 70));
+        assert!(failing(&health, 69), "one answer between failures does not end it");
+        assert!(!failing(&health, 70));
         for name in ["a", "b", "c", "d"] {
             health.failed_alone(name, "SERVFAIL", after(start, 100));
         }
-        assert!(!sick(&health, 100), "a moment is no evidence");
-        health.is_sick("SERVFAIL", after(start, 101));
-        assert!(sick(&health, 101), "what must exist is");
+        assert!(!failing(&health, 100), "failures of one moment are no evidence");
+        health.mark_failing("SERVFAIL", after(start, 101));
+        assert!(failing(&health, 101), "a failed control query is");
     }
 
     #[tokio::test]
-    async fn who_falls_ill_again_and_again_is_told_of_ever_more_rarely() {
+    async fn repeated_outages_back_off_for_longer_each_time() {
         let (mut health, start) = (ResolverHealth::default(), Instant::now());
-        let mut told = 0;
-        // For a day, it answers whenever it is thought sick, and fails whenever it is thought well.
+        let mut outages = 0;
+        // For a day, it answers during each outage and fails after it.
         for second in 0..86_400 {
-            if health.sick(after(start, second)).is_some() {
+            if health.failing(after(start, second)).is_some() {
                 health.answered();
             } else {
-                health.is_sick("SERVFAIL", after(start, second));
-                told += 1;
+                health.mark_failing("SERVFAIL", after(start, second));
+                outages += 1;
             }
         }
-        assert!((2..=40).contains(&told), "{told}");
-        let well = after(start, 2 * 86_400);
-        health.is_sick("SERVFAIL", well);
-        assert!(!health.rests(well + REST), "it was well for long");
+        assert!((2..=40).contains(&outages), "{outages}");
+        let later = after(start, 2 * 86_400);
+        health.mark_failing("SERVFAIL", later);
+        assert!(!health.is_backing_off(later + MIN_BACKOFF), "it has answered for a day");
     }
 
     #[tokio::test]
-    async fn who_goes_on_failing_rests_no_longer_for_that() {
+    async fn failures_within_an_outage_do_not_lengthen_the_back_off() {
         let (mut health, start) = (ResolverHealth::default(), Instant::now());
-        (0..10).for_each(|second| health.is_sick("SERVFAIL", after(start, second)));
-        assert!(health.rests(after(start, 28)) && !health.rests(after(start, 29)));
+        (0..10).for_each(|second| health.mark_failing("SERVFAIL", after(start, second)));
+        assert!(
+            health.is_backing_off(after(start, 28)) && !health.is_backing_off(after(start, 29))
+        );
     }
 
     #[tokio::test]
-    async fn who_does_not_answer_for_long_is_silent() {
+    async fn a_resolver_without_answers_for_ten_seconds_is_silent() {
         let (mut health, start) = (ResolverHealth::default(), Instant::now());
         (0..8).for_each(|second| health.unanswered(after(start, second)));
         assert!(!health.is_silent(after(start, 7)));
         health.unanswered(after(start, 10));
-        assert!(health.is_silent(after(start, 10)) && health.rests(after(start, 29)));
-        assert!(!health.rests(after(start, 30)) && health.sick(after(start, 10)).is_none());
+        assert!(health.is_silent(after(start, 10)) && health.is_backing_off(after(start, 29)));
+        assert!(
+            !health.is_backing_off(after(start, 30)) && health.failing(after(start, 10)).is_none()
+        );
         health.answered();
         assert!(!health.is_silent(after(start, 30)));
         (0..7).for_each(|second| health.unanswered(after(start, 100 + 10 * second)));

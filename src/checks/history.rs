@@ -1,40 +1,43 @@
-//! How a name's DNS goes from look to look: what waiting can no longer end, and what goes back and
-//! forth. Pure.
+//! A name's DNS verdicts over time: propagation that takes too long, and verdicts that alternate. Pure.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::evaluate::without_waiting;
+use super::evaluate::end_propagation;
 use crate::{
     ledger::later,
     status::{DnsHistory, DnsResult, DnsVerdict},
 };
 
-/// How long an old answer may be seen beyond the longest time that any may be kept.
+/// How long old answers are accepted beyond the longest TTL.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
-/// No resolver keeps an answer for longer (RFC 8767, section 4).
+/// Resolvers keep no answer for longer (RFC 8767, section 4).
 const LONGEST_TTL: u32 = 7 * 24 * 60 * 60;
-/// So many verdicts are remembered.
-const REMEMBERED: usize = 8;
-/// When so many of them are ones that were left before, they go back and forth.
+/// How many verdicts are kept.
+const KEPT: usize = 8;
+/// Verdicts alternate when this many changes return to an earlier verdict.
 const RETURNS: usize = 3;
 
-/// Whether the verdicts go back and forth.
+/// Whether the verdicts alternate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Steadiness {
     Steady,
-    /// From now on they do.
+    /// They alternate since this check.
     Began,
     Unsteady,
-    /// They do no longer.
+    /// They have stopped alternating with this check.
     Ended,
 }
 
-/// Adds what was seen now to how it went before, and says it as what it is.
-pub(super) fn follow(before: &DnsHistory, dns: &mut DnsResult, now: Timestamp) -> Steadiness {
+/// Adds a result to the history, and replaces the verdict `propagating` where it has lasted too long.
+pub(super) fn update_history(
+    before: &DnsHistory,
+    dns: &mut DnsResult,
+    now: Timestamp,
+) -> Steadiness {
     dns.history.clone_from(before);
-    // What a clock that was ahead has noted is so since now.
+    // A time in the future is from a clock that was ahead.
     for since in [&mut dns.history.mixed_since, &mut dns.history.unsteady_since] {
         *since = since.map(|since| since.min(now));
     }
@@ -44,10 +47,10 @@ pub(super) fn follow(before: &DnsHistory, dns: &mut DnsResult, now: Timestamp) -
         let since = dns.history.mixed_since.unwrap_or(now);
         (dns.history.mixed_since, dns.history.longest_ttl_s) = (Some(since), Some(ttl));
         if now >= later(since, GRACE + Duration::from_secs(ttl.into())) {
-            without_waiting(dns);
+            end_propagation(dns);
         }
     } else if dns.answers.len() > 1 {
-        // One resolver alone cannot end what several began.
+        // The answer of one resolver does not end a propagation.
         (dns.history.mixed_since, dns.history.longest_ttl_s) = (None, None);
     }
     let verdict = dns.verdict;
@@ -57,8 +60,8 @@ pub(super) fn follow(before: &DnsHistory, dns: &mut DnsResult, now: Timestamp) -
 fn note(history: &mut DnsHistory, verdict: DnsVerdict, now: Timestamp) -> Steadiness {
     let verdicts = &mut history.verdicts;
     verdicts.push(verdict);
-    let too_many = verdicts.len().saturating_sub(REMEMBERED);
-    verdicts.drain(..too_many);
+    let surplus = verdicts.len().saturating_sub(KEPT);
+    verdicts.drain(..surplus);
     let was_unsteady = history.unsteady_since.is_some();
     let is_all_the_same = verdicts.iter().all(|one| *one == verdict);
     if was_unsteady && is_all_the_same {
@@ -72,7 +75,7 @@ fn note(history: &mut DnsHistory, verdict: DnsVerdict, now: Timestamp) -> Steadi
     if was_unsteady { Steadiness::Unsteady } else { Steadiness::Steady }
 }
 
-/// How often there is a change to a verdict that was left before.
+/// How many changes return to an earlier verdict.
 fn returns(verdicts: &[DnsVerdict]) -> usize {
     let changes = verdicts.iter().zip(verdicts.iter().skip(1)).enumerate();
     let is_return = |(at, (from, to)): &(usize, (&DnsVerdict, &DnsVerdict))| {
@@ -103,25 +106,28 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_longer_than_any_answer_and_a_day_is_said_as_what_it_is() {
+    fn propagation_ends_a_day_after_the_longest_ttl() {
         for (right, verdict, seen, of) in [(2, Ok, 2, 2), (1, Elsewhere, 2, 3)] {
             let mut first = mixed(right, 7_200);
-            assert_eq!(follow(&DnsHistory::default(), &mut first, at(0)), Steadiness::Steady);
+            assert_eq!(
+                update_history(&DnsHistory::default(), &mut first, at(0)),
+                Steadiness::Steady
+            );
             assert_eq!(first.verdict, Propagating);
-            // The longest that was seen counts, although caches count down.
+            // The longest TTL counts, although caches count down.
             let mut second = mixed(right, 60);
-            follow(&first.history, &mut second, at(25));
+            update_history(&first.history, &mut second, at(25));
             assert_eq!(second.verdict, Propagating);
             let mut third = mixed(right, 60);
-            follow(&second.history, &mut third, at(26));
+            update_history(&second.history, &mut third, at(26));
             assert_eq!((third.verdict, third.seen, third.of), (verdict, seen, of), "{third:?}");
             assert!(third.answers.iter().all(|one| one.counts() || one.verdict != verdict));
-            assert_eq!(third.history.mixed_since, Some(at(0)), "it still is");
+            assert_eq!(third.history.mixed_since, Some(at(0)), "the answers still differ");
         }
     }
 
     #[test]
-    fn the_zones_own_time_counts_and_none_is_longer_than_a_week() {
+    fn the_ttl_of_the_name_servers_counts_up_to_a_week() {
         for (ttl_s, hours) in [(30 * 3_600, 24 + 30), (u32::MAX, 24 + 7 * 24)] {
             let seen = || {
                 let mut dns = mixed(2, 60);
@@ -131,82 +137,84 @@ mod tests {
                 dns
             };
             let mut first = seen();
-            follow(&DnsHistory::default(), &mut first, at(0));
+            update_history(&DnsHistory::default(), &mut first, at(0));
             for (hour, verdict) in [(hours - 1, Propagating), (hours, Ok)] {
                 let mut later = seen();
-                follow(&first.history, &mut later, at(hour));
+                update_history(&first.history, &mut later, at(hour));
                 assert_eq!(later.verdict, verdict, "{ttl_s} {hour}");
             }
         }
     }
 
     #[test]
-    fn what_was_noted_of_a_time_to_come_is_so_since_now() {
+    fn times_in_the_future_become_now() {
         let history = DnsHistory {
             mixed_since: Some(at(90_000)),
             unsteady_since: Some(at(90_000)),
             ..DnsHistory::default()
         };
         let mut first = mixed(2, 60);
-        follow(&history, &mut first, at(0));
+        update_history(&history, &mut first, at(0));
         let (mixed_since, unsteady_since) =
             (first.history.mixed_since, first.history.unsteady_since);
-        assert_eq!((mixed_since, unsteady_since), (Some(at(0)), None), "it is steady at once");
+        assert_eq!((mixed_since, unsteady_since), (Some(at(0)), None), "it is steady immediately");
         let mut second = mixed(2, 60);
-        follow(&first.history, &mut second, at(26));
+        update_history(&first.history, &mut second, at(26));
         assert_eq!(second.verdict, Ok);
     }
 
     #[test]
-    fn where_the_zone_is_right_and_most_are_not_other_servers_have_it() {
+    fn where_the_zone_is_right_and_most_answers_are_old_other_servers_still_serve_it() {
         let old = || {
             let mut dns = mixed(1, 60);
             dns.name_servers = vec![ResolverAnswer { verdict: Ok, ..ResolverAnswer::of("ns1") }];
             dns
         };
         let mut first = old();
-        follow(&DnsHistory::default(), &mut first, at(0));
+        update_history(&DnsHistory::default(), &mut first, at(0));
         let mut last = old();
-        follow(&first.history, &mut last, at(25));
+        update_history(&first.history, &mut last, at(25));
         assert_eq!((last.verdict, last.broken_by), (Broken, Some(BrokenBy::Disagreement)));
         let error = last.error.unwrap();
         assert!(
-            error.contains("yet 1 has 198.51.100.1, 2 has 198.51.100.2, for longer"),
+            error.contains("but 1 has 198.51.100.1, 2 has 198.51.100.2, for longer"),
             "{error}"
         );
     }
 
     #[test]
-    fn only_all_resolvers_together_end_it() {
+    fn one_resolver_does_not_end_a_propagation() {
         let mut first = mixed(2, 60);
-        follow(&DnsHistory::default(), &mut first, at(0));
+        update_history(&DnsHistory::default(), &mut first, at(0));
         let mut one = mixed(3, 60);
         one.answers.truncate(1);
-        follow(&first.history, &mut one, at(1));
+        update_history(&first.history, &mut one, at(1));
         assert_eq!(one.history.mixed_since, Some(at(0)));
         let mut all = mixed(3, 60);
-        follow(&first.history, &mut all, at(1));
+        update_history(&first.history, &mut all, at(1));
         assert_eq!(all.history.mixed_since, None);
     }
 
     #[test]
-    fn the_way_to_right_is_steady_and_back_and_forth_is_not() {
-        let told = |verdicts: &[DnsVerdict]| {
+    fn only_verdicts_that_return_are_unsteady() {
+        let steadiness = |verdicts: &[DnsVerdict]| {
             let mut history = DnsHistory::default();
             let all = verdicts.iter().map(|verdict| note(&mut history, *verdict, at(0)));
             all.collect::<Vec<_>>()
         };
-        let steady =
-            |verdicts: &[DnsVerdict]| told(verdicts).iter().all(|one| *one == Steadiness::Steady);
+        let steady = |verdicts: &[DnsVerdict]| {
+            steadiness(verdicts).iter().all(|one| *one == Steadiness::Steady)
+        };
         assert!(steady(&[NoSuchName, Elsewhere, Propagating, Ok, Ok]));
-        assert!(steady(&[NoSuchName, Elsewhere, Broken, Propagating, Ok]), "ever further");
-        assert!(steady(&[Elsewhere, Ok, Elsewhere, Elsewhere, Elsewhere]), "a slip");
+        assert!(steady(&[NoSuchName, Elsewhere, Broken, Propagating, Ok]), "no verdict returns");
+        assert!(steady(&[Elsewhere, Ok, Elsewhere, Elsewhere, Elsewhere]), "one return");
         let mut verdicts = [Ok, Elsewhere].repeat(20);
-        assert_eq!(told(&verdicts).iter().filter(|one| **one == Steadiness::Began).count(), 1);
-        assert_eq!(told(&verdicts)[4], Steadiness::Began);
+        let all = steadiness(&verdicts);
+        assert_eq!(all.iter().filter(|one| **one == Steadiness::Began).count(), 1);
+        assert_eq!(all[4], Steadiness::Began);
         verdicts.extend([Ok; 8]);
-        let told = told(&verdicts);
-        assert_eq!(told.iter().filter(|one| **one == Steadiness::Ended).count(), 1);
-        assert_eq!(told.last(), Some(&Steadiness::Ended), "after eight that are the same");
+        let all = steadiness(&verdicts);
+        assert_eq!(all.iter().filter(|one| **one == Steadiness::Ended).count(), 1);
+        assert_eq!(all.last(), Some(&Steadiness::Ended), "after eight equal verdicts");
     }
 }

@@ -1,22 +1,21 @@
 use std::time::Duration;
 
-/// How often names are looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckInterval {
     /// `checks.interval`
     pub interval: Duration,
-    /// Whether the plugin's own setting counts more, because nobody set this one.
+    /// Whether the plugin's own setting takes precedence, because `checks.interval` is not set.
     pub follows_plugin: bool,
 }
 
 impl CheckInterval {
-    /// The least that is bearable for resolvers.
+    /// Limits the load on resolvers.
     pub const SHORTEST: Duration = Duration::from_secs(10);
 
-    /// The interval, given what the plugin's own setting is.
-    pub fn with(&self, plugins: Option<Duration>) -> Duration {
-        match plugins {
-            Some(plugins) if self.follows_plugin => plugins.max(Self::SHORTEST),
+    /// The interval, given the plugin's own setting.
+    pub fn with(&self, of_plugin: Option<Duration>) -> Duration {
+        match of_plugin {
+            Some(interval) if self.follows_plugin => interval.max(Self::SHORTEST),
             _ => self.interval,
         }
     }

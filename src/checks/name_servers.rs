@@ -1,4 +1,4 @@
-//! Asking a name's own servers, where the resolvers do not agree.
+//! Queries to a name's own servers, where the resolvers disagree.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -14,27 +14,28 @@ use ipnet::IpNet;
 use tokio::time::timeout;
 
 use super::{
-    dns::{Throttle, explain},
     evaluate::evaluate_answer,
-    query::{Manner, send},
-    reply::{Addresses, Reply, combine, read, text},
+    names::text,
+    query::{QueryOptions, send},
+    reply::{Addresses, Reply, combine, read},
     reserved::reserved,
+    resolver::explain,
     resolvers::Resolvers,
     targets::Expected,
+    throttle::Throttle,
     zones::find_zone,
 };
 use crate::status::ResolverAnswer;
 
-/// At most so many servers of a zone are asked,
-const MOST: usize = 8;
-/// and after so many CNAMEs to other zones nobody is.
-const MOST_ZONES: usize = 3;
-/// The time that one query may take,
-const ONE_WITHIN: Duration = Duration::from_secs(3);
-/// and all of them.
-const ALL_WITHIN: Duration = Duration::from_secs(10);
+/// How many servers of a zone are asked.
+const MAX_SERVERS: usize = 8;
+/// How many zones are followed through CNAMEs.
+const MAX_ZONES: usize = 3;
+/// The time for one query.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time for all queries.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks the servers of a zone.
 pub(super) struct NameServers {
     port: u16,
     throttle: Throttle,
@@ -45,8 +46,8 @@ impl NameServers {
         Self { port, throttle: Throttle::new(queries_per_second) }
     }
 
-    /// What each of the name's own servers says. `may_connect` tells which reserved addresses may be
-    /// asked: those come from strangers.
+    /// The answer of each of the name's own servers. `may_connect` says which reserved addresses may be
+    /// asked: foreign DNS records may name any.
     pub(super) async fn ask(
         &self,
         host: &Name,
@@ -58,25 +59,25 @@ impl NameServers {
         let ask = async {
             let mut host = host.clone();
             let mut answers = Vec::new();
-            for _ in 0..MOST_ZONES {
+            for _ in 0..MAX_ZONES {
                 let servers = find(&host, resolvers).await;
                 let asked = servers
                     .iter()
                     .map(|(name, addresses)| self.ask_one(name, addresses, &host, &may_connect));
-                let said = join_all(asked).await;
-                let leads_on = leads_on(said.iter().map(|(_, answer)| answer), expected);
-                answers = said
+                let replies = join_all(asked).await;
+                let next = next_target(replies.iter().map(|(_, answer)| answer), expected);
+                answers = replies
                     .into_iter()
                     .map(|(label, answer)| evaluate_answer(&label, answer, expected, proxies))
                     .collect();
-                match leads_on {
+                match next {
                     Some(target) => host = target,
                     None => break,
                 }
             }
             answers
         };
-        timeout(ALL_WITHIN, ask).await.unwrap_or_default()
+        timeout(TOTAL_TIMEOUT, ask).await.unwrap_or_default()
     }
 
     async fn ask_one(
@@ -98,14 +99,15 @@ impl NameServers {
         }
         let at = SocketAddr::new(address, self.port);
         let query = async |kind| {
-            self.throttle.next().await;
-            match send(at, Query::query(host.clone(), kind), Manner::default(), ONE_WITHIN).await {
-                // Whoever points at others does not serve the zone.
+            self.throttle.wait().await;
+            let (query, options) = (Query::query(host.clone(), kind), QueryOptions::default());
+            match send(at, query, options, QUERY_TIMEOUT).await {
+                // A referral: the server does not serve the zone.
                 Ok(message) if !message.authoritative && message.answers.is_empty() => {
                     Reply::Failed(format!("it does not serve it ({})", message.response_code))
                 }
                 Ok(message) => read(message),
-                Err(error) => explain(&error, ONE_WITHIN),
+                Err(error) => explain(&error, QUERY_TIMEOUT),
             }
         };
         let (a, aaaa) = tokio::join!(query(RecordType::A), query(RecordType::AAAA));
@@ -113,12 +115,12 @@ impl NameServers {
     }
 }
 
-/// Where all servers that answer lead on to, when none has an address itself.
-fn leads_on<'a>(
-    said: impl Iterator<Item = &'a Addresses>,
+/// The CNAME target in another zone that all servers that answer agree on.
+fn next_target<'a>(
+    replies: impl Iterator<Item = &'a Addresses>,
     expected: Option<&Expected>,
 ) -> Option<Name> {
-    let mut targets = said.filter_map(|answer| match answer {
+    let mut targets = replies.filter_map(|answer| match answer {
         Addresses::Found { addresses, cnames, .. } if addresses.is_empty() => Some(cnames.last()),
         Addresses::NoSuchName { cnames, .. } => Some(cnames.last()),
         Addresses::Found { .. } => Some(None),
@@ -133,14 +135,12 @@ fn leads_on<'a>(
 /// The servers of the zone that the name is in, with their addresses.
 async fn find(host: &Name, resolvers: &Resolvers) -> Vec<(String, Vec<IpAddr>)> {
     let Some(zone) = find_zone(host, resolvers).await else { return Vec::new() };
-    let servers = zone.servers.iter().take(MOST).map(async |name| {
-        let v4 = resolvers.records(name, RecordType::A).await;
-        let v6 = async || resolvers.records(name, RecordType::AAAA).await;
-        let mut addresses = addresses(v4);
-        if addresses.is_empty() {
-            addresses = self::addresses(v6().await);
+    let servers = zone.servers.iter().take(MAX_SERVERS).map(async |name| {
+        let mut found = addresses(resolvers.records(name, RecordType::A).await);
+        if found.is_empty() {
+            found = addresses(resolvers.records(name, RecordType::AAAA).await);
         }
-        (text(name), addresses)
+        (text(name), found)
     });
     let mut servers: Vec<_> = join_all(servers).await;
     servers.sort();

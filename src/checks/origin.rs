@@ -1,19 +1,17 @@
-//! What answers for a name that has no record of its own, and whether its zone answers for others.
+//! Which wildcard or DNAME record answers for a name without records of its own, and whether its zone
+//! answers for other names.
+
+use std::net::IpAddr;
 
 use hickory_resolver::proto::{
     rr::{Name, RData, Record, RecordType},
     serialize::binary::{BinDecodable, BinDecoder},
 };
 
-use super::{
-    dns::Resolver,
-    reply::{Reply, text},
-    resolvers::Resolvers,
-    zones::find_zone,
-};
-use crate::status::{BrokenBy, Chain, CnameFault, DnsResult, DnsVerdict, MadeOf};
+use super::{names::text, reply::Reply, resolvers::Resolvers, zones::find_zone};
+use crate::status::{BrokenBy, Chain, CnameFault, DnsResult, DnsVerdict, MadeOf, Zone};
 
-/// What answers for a name of this zone. `cname` is where its first CNAME leads, if it has any.
+/// The record that answers for a name of this zone. `cname` is the target of its first CNAME, if any.
 pub(super) async fn find(
     host: &Name,
     zone: &Name,
@@ -33,7 +31,7 @@ pub(super) async fn find(
     find_wildcard(host, zone, cname, dns, resolvers).await
 }
 
-/// The DNAME record that the name's CNAME is made of.
+/// The DNAME record that the name's CNAME is synthesised from.
 async fn find_dname(
     host: &Name,
     zone: &Name,
@@ -43,7 +41,7 @@ async fn find_dname(
     let mut at = host.base_name();
     while zone.zone_of(&at) {
         let (name, owner) = (text(host), text(&at));
-        // The labels below its owner are kept (RFC 6672), so most CNAMEs cannot come of one.
+        // A DNAME keeps the labels below its owner (RFC 6672), so most CNAMEs cannot come from one.
         let kept = name.strip_suffix(&owner)?;
         if cname.is_some_and(|cname| !cname.starts_with(kept)) {
             break;
@@ -65,7 +63,7 @@ fn dname(record: &Record, of: &Name) -> Option<String> {
     (record.name == *of).then(|| text(&target))
 }
 
-/// Where the DNAME record leads a name that cannot be had there.
+/// The target of the DNAME record, where that makes the name fail.
 pub(super) async fn broken_behind(
     host: &Name,
     made_of: &MadeOf,
@@ -80,11 +78,11 @@ pub(super) async fn broken_behind(
     };
     let at = format!("{}{target}", text(host).strip_suffix(owner.as_str())?);
     let zone = find_zone(&Name::from_ascii(format!("{at}.")).ok()?, resolvers).await;
-    Some(Chain { fault, cnames: vec![at], zone: zone.map(|zone| zone.seen()) })
+    Some(Chain { fault, cnames: vec![at], zone: zone.map(Zone::from) })
 }
 
-/// The wildcard whose records the name has: names that nobody can have made have them as well, beside
-/// it, and below it, where there would be none if it were there itself (RFC 4592).
+/// The wildcard whose records the name has. Random names beside the name have them too, and below it,
+/// where a name with records of its own would keep a wildcard from answering (RFC 4592).
 async fn find_wildcard(
     host: &Name,
     zone: &Name,
@@ -92,38 +90,38 @@ async fn find_wildcard(
     dns: &DnsResult,
     resolvers: &Resolvers,
 ) -> Option<MadeOf> {
-    let (kind, has) = match (cname, dns.addresses.iter().find(|one| one.is_ipv4())) {
-        (Some(cname), _) => (RecordType::CNAME, vec![cname.to_owned()]),
-        (None, first) => {
-            let of_kind = dns.addresses.iter().filter(|one| one.is_ipv4() == first.is_some());
-            let kind = if first.is_some() { RecordType::A } else { RecordType::AAAA };
+    let (kind, mut own) = match cname {
+        Some(cname) => (RecordType::CNAME, vec![cname.to_owned()]),
+        None => {
+            let has_v4 = dns.addresses.iter().any(IpAddr::is_ipv4);
+            let of_kind = dns.addresses.iter().filter(|one| one.is_ipv4() == has_v4);
+            let kind = if has_v4 { RecordType::A } else { RecordType::AAAA };
             (kind, of_kind.map(ToString::to_string).collect())
         }
     };
-    let mut has: Vec<String> = has;
-    has.sort_unstable();
-    if has.is_empty() {
+    own.sort_unstable();
+    if own.is_empty() {
         return None;
     }
-    let has_it = async |above: &Name| {
-        let Some(name) = new_name(above) else { return false };
+    let answers_below = async |above: &Name| {
+        let Some(name) = random_name(above) else { return false };
         match resolvers.records(&name, kind).await {
-            Reply::Records { records, .. } => data(&records, kind) == has,
+            Reply::Records { records, .. } => data(&records, kind) == own,
             _ => false,
         }
     };
     let mut parent = host.base_name();
-    let (below, beside) = tokio::join!(has_it(host), has_it(&parent));
+    let (below, beside) = tokio::join!(answers_below(host), answers_below(&parent));
     if !below || !beside {
         return None;
     }
-    while parent != *zone && has_it(&parent.base_name()).await {
+    while parent != *zone && answers_below(&parent.base_name()).await {
         parent = parent.base_name();
     }
     Some(MadeOf::Wildcard { owner: format!("*.{}", text(&parent)) })
 }
 
-/// What the records of a kind say, in order.
+/// The data of the records of a kind, sorted.
 fn data(records: &[Record], kind: RecordType) -> Vec<String> {
     let of_kind = records.iter().filter(|record| record.record_type() == kind);
     let mut data: Vec<String> = of_kind
@@ -139,19 +137,16 @@ fn data(records: &[Record], kind: RecordType) -> Vec<String> {
     data
 }
 
-/// Whether a resolver that gets SERVFAIL for a name gets answers for a new one below this one.
+/// Whether a resolver that gets SERVFAIL for the name gets an answer for a random name in the zone.
 pub(super) async fn answers_below(zone: &Name, dns: &DnsResult, resolvers: &Resolvers) -> bool {
     let mut counting = dns.answers.iter().filter(|one| one.counts());
     let failing = counting.find(|one| one.verdict == DnsVerdict::Broken);
-    let is_it = |one: &&Resolver| failing.is_some_and(|answer| one.label() == answer.resolver);
-    let (Some(resolver), Some(new)) = (resolvers.all.iter().find(is_it), new_name(zone)) else {
-        return false;
-    };
-    let reply = resolver.ask(&new, RecordType::A).await;
-    matches!(reply, Reply::Records { .. } | Reply::NoSuchName { .. })
+    let resolver = failing.and_then(|answer| resolvers.with_label(&answer.resolver));
+    let (Some(resolver), Some(new)) = (resolver, random_name(zone)) else { return false };
+    resolver.ask(&new, RecordType::A).await.is_answer()
 }
 
-/// A name below this one that nobody can have made or asked for.
-fn new_name(above: &Name) -> Option<Name> {
+/// A name below this one that has no records of its own and is in no cache.
+fn random_name(above: &Name) -> Option<Name> {
     above.prepend_label(format!("closte-sync-{:016x}", rand::random::<u64>()).as_bytes()).ok()
 }

@@ -1,34 +1,48 @@
-//! What an answer says.
-
 use std::net::IpAddr;
 
 use hickory_resolver::proto::{
     op::{Message, ResponseCode},
-    rr::{Name, RData, Record},
+    rr::{RData, Record},
 };
 
-use super::query::ExtendedError;
+use super::{
+    names::text,
+    query::{ExtendedError, ServFailCause},
+};
 
-/// What came of a query.
+/// The outcome of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Reply {
-    /// The answer section: a chain of CNAMEs, and the records asked for, if there are any.
-    Records { records: Vec<Record>, ttl_s: u32 },
-    /// NXDOMAIN, with the CNAMEs that led to it. Without the zone's own word for how long that may be
-    /// kept, somebody else says so.
-    NoSuchName { chain: Vec<Record>, ttl_s: Option<u32> },
-    /// SERVFAIL. `dnssec` tells whether wrong signatures are why, where that is known.
-    Broken { dnssec: Option<bool>, why: Option<String> },
-    /// An answer that says nothing of the name.
+    /// The answer section: a chain of CNAMEs, and the requested records, if there are any.
+    Records {
+        records: Vec<Record>,
+        ttl_s: u32,
+    },
+    /// NXDOMAIN, with the CNAMEs that led to it. Without a SOA record, and so without a TTL, the answer
+    /// is not the zone's.
+    NoSuchName {
+        chain: Vec<Record>,
+        ttl_s: Option<u32>,
+    },
+    /// SERVFAIL. The cause is none where it is not known.
+    Broken {
+        cause: Option<ServFailCause>,
+        why: Option<String>,
+    },
+    /// An answer without information about the name, such as REFUSED.
     Failed(String),
-    /// An answer that we cannot read.
     Unreadable,
-    /// No answer, and why.
+    /// No answer, with the reason.
     Silent(String),
 }
 
 impl Reply {
-    /// Why it says nothing of the name, in words.
+    /// Whether it states which records the name has.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Records { .. } | Self::NoSuchName { .. })
+    }
+
+    /// Why it is no answer.
     pub(super) fn why(&self) -> String {
         match self {
             Self::Broken { why: Some(why), .. } => format!("SERVFAIL, {why}"),
@@ -40,18 +54,17 @@ impl Reply {
     }
 }
 
-/// Whether a message says anything of the name.
-pub(super) fn is_of_the_name(message: &Message) -> bool {
+/// Whether a message states which records the name has.
+pub(super) fn is_answer(message: &Message) -> bool {
     matches!(message.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
 }
 
-/// What a message says.
 pub(super) fn read(message: Message) -> Reply {
-    let extended = ExtendedError::of(&message);
+    let extended = ExtendedError::from_message(&message);
     if let Some(error) = &extended
         && error.is_withheld()
     {
-        return Reply::Failed(format!("it will not say ({})", error.words()));
+        return Reply::Failed(format!("it withholds the answer ({})", error.describe()));
     }
     let ttl_s = longest_ttl(&message);
     match message.response_code {
@@ -60,15 +73,15 @@ pub(super) fn read(message: Message) -> Reply {
             Reply::Records { records: message.answers, ttl_s: ttl_s.unwrap_or_default() }
         }
         ResponseCode::ServFail => {
-            let dnssec = extended.as_ref().and_then(ExtendedError::blames_signatures);
-            Reply::Broken { dnssec, why: extended.map(|error| error.words()) }
+            let cause = extended.as_ref().and_then(ExtendedError::cause);
+            Reply::Broken { cause, why: extended.map(|error| error.describe()) }
         }
         code => Reply::Failed(format!("it answers {code}")),
     }
 }
 
-/// How long others may keep what a message says, in seconds: for what is not there, as long as the
-/// zone says (RFC 2308, section 5).
+/// How long caches may keep what a message says, in seconds: for a negative answer, as long as its SOA
+/// record says (RFC 2308, section 5).
 fn longest_ttl(message: &Message) -> Option<u32> {
     let negative = message.authorities.iter().filter_map(|record| match &record.data {
         RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
@@ -77,31 +90,40 @@ fn longest_ttl(message: &Message) -> Option<u32> {
     message.answers.iter().map(|record| record.ttl).chain(negative).max()
 }
 
-/// What a resolver says of a name's addresses.
+/// A resolver's answer about a name's addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Addresses {
-    /// The name is there.
-    Found { addresses: Vec<IpAddr>, cnames: Vec<String>, ttl_s: u32 },
+    Found {
+        addresses: Vec<IpAddr>,
+        cnames: Vec<String>,
+        ttl_s: u32,
+    },
     /// NXDOMAIN, at the end of these CNAMEs.
-    NoSuchName { cnames: Vec<String>, ttl_s: Option<u32> },
+    NoSuchName {
+        cnames: Vec<String>,
+        ttl_s: Option<u32>,
+    },
     /// SERVFAIL.
-    Broken { dnssec: bool, why: Option<String> },
-    /// It says nothing of the name.
+    Broken {
+        cause: ServFailCause,
+        why: Option<String>,
+    },
+    /// An answer without information about the name.
     Failed(String),
-    /// It could not be asked.
+    /// No answer.
     Silent(String),
 }
 
-/// The A reply decides; AAAA adds to it. A server that fails for AAAA alone is an old one, and
-/// serves most visitors all the same.
+/// The A reply decides; AAAA adds to it. Old servers fail for AAAA alone, and most visitors still reach
+/// the site.
 pub(super) fn combine(a: Reply, aaaa: Reply) -> Addresses {
     let (mut records, mut ttl_s) = match a {
         Reply::Records { records, ttl_s } => (records, ttl_s),
         Reply::NoSuchName { chain, ttl_s } => {
             return Addresses::NoSuchName { cnames: cnames(&chain), ttl_s };
         }
-        Reply::Broken { dnssec, why } => {
-            return Addresses::Broken { dnssec: dnssec == Some(true), why };
+        Reply::Broken { cause, why } => {
+            return Addresses::Broken { cause: cause.unwrap_or(ServFailCause::Servers), why };
         }
         Reply::Failed(reason) => return Addresses::Failed(reason),
         Reply::Unreadable => return Addresses::Failed(a.why()),
@@ -122,7 +144,7 @@ pub(super) fn combine(a: Reply, aaaa: Reply) -> Addresses {
     Addresses::Found { addresses, cnames: cnames(&records), ttl_s }
 }
 
-/// Where the CNAMEs lead, each once.
+/// The targets of the CNAMEs, each once.
 fn cnames(records: &[Record]) -> Vec<String> {
     let mut cnames = Vec::new();
     for record in records {
@@ -134,11 +156,4 @@ fn cnames(records: &[Record]) -> Vec<String> {
         }
     }
     cnames
-}
-
-/// A name as it is written, without the dot at its end, unless there is nothing else.
-pub(super) fn text(name: &Name) -> String {
-    let text = name.to_ascii();
-    let without = text.strip_suffix('.').filter(|without| !without.is_empty());
-    without.unwrap_or(&text).to_ascii_lowercase()
 }

@@ -1,5 +1,3 @@
-//! Looks at every name when its time has come.
-
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
@@ -32,56 +30,56 @@ use crate::{
     status::CheckResult,
 };
 
-/// How often the schedule is asked what is due.
+/// How often the schedule is queried for due names.
 const TICK: Duration = Duration::from_millis(500);
-/// Where names should point is asked again this long after it could not be found out.
-const TARGET_AGAIN: Duration = Duration::from_secs(10);
-/// The most outcomes that are written together.
-const RECORD_AT_ONCE: usize = 256;
+/// The time until the expected targets are resolved again after a failure.
+const TARGET_RETRY: Duration = Duration::from_secs(10);
+/// The most results that are recorded together.
+const MAX_BATCH: usize = 256;
 
-/// Looks at every name when its time has come, and records what it saw.
+/// Checks every name when it is due, and records the results.
 pub struct Scheduler {
-    checks: Arc<Checker>,
+    checker: Arc<Checker>,
     state: State,
     verifier: Verifier,
-    pace: CheckInterval,
-    /// How often every name is looked at now.
+    check_interval: CheckInterval,
+    /// The interval in force, which may be the plugin's own.
     interval: Duration,
     concurrency: usize,
     clock: Clock,
-    /// The ledger whose names are in the schedule, as of this version of it.
-    enrolled: Option<(LedgerId, (i64, u64))>,
+    /// The ledger that the schedule was made from, and its version then.
+    schedule: Option<(LedgerId, (i64, u64))>,
     /// Where names should point, if that is known.
     expected: Option<Arc<Expected>>,
-    /// When that is asked next, after a failure.
+    /// The earliest time at which the expected targets are resolved.
     expected_at: Timestamp,
     conditions: Conditions,
     mass_failure: MassFailureDetector,
 }
 
-/// Work under way.
+/// The names that are due, in the stages of their check.
 #[derive(Default)]
 struct Work {
-    /// Due, not begun.
+    /// Due, not started.
     waiting: VecDeque<CheckedDomain>,
     in_flight: JoinSet<(CheckedDomain, CheckResult)>,
-    /// Looked at, not verified.
+    /// Checked, not verified.
     done: Vec<(CheckedDomain, CheckResult)>,
     /// Verified, not recorded.
     results: Results,
-    /// The names of all of them.
+    /// The names in all stages.
     names: HashSet<DomainName>,
-    /// Whether they are all that is due.
+    /// Whether `names` are all that are due.
     is_all: bool,
 }
 
 impl Work {
-    fn finish(&mut self, look: Result<(CheckedDomain, CheckResult), JoinError>) {
-        match look {
+    fn finish(&mut self, check: Result<(CheckedDomain, CheckResult), JoinError>) {
+        match check {
             Ok(done) => self.done.push(done),
-            // A fault of ours: whose look it was is not known, so all in flight may be begun again.
+            // A check panicked, of an unknown name, so all that are in flight may be started again.
             Err(error) => {
-                tracing::debug!(%error, "a look broke off");
+                tracing::debug!(%error, "a check panicked");
                 let known = self.waiting.iter().chain(self.done.iter().map(|(checked, _)| checked));
                 let known = known.map(|checked| &checked.name);
                 let verified = self.results.updates.iter().map(|update| &update.name);
@@ -92,24 +90,24 @@ impl Work {
 }
 
 impl Scheduler {
-    /// Joins the parts. `concurrency` is how many names are looked at at once.
+    /// `concurrency` is the most checks at the same time.
     pub fn new(
-        checks: Checker,
+        checker: Checker,
         state: State,
         verifier: Verifier,
-        pace: CheckInterval,
+        check_interval: CheckInterval,
         concurrency: usize,
         clock: Clock,
     ) -> Self {
         Self {
-            checks: Arc::new(checks),
+            checker: Arc::new(checker),
             state,
             verifier,
-            interval: pace.interval,
-            pace,
+            interval: check_interval.interval,
+            check_interval,
             concurrency,
             clock,
-            enrolled: None,
+            schedule: None,
             expected: None,
             expected_at: Timestamp::UNIX_EPOCH,
             conditions: Conditions::default(),
@@ -117,8 +115,8 @@ impl Scheduler {
         }
     }
 
-    /// Looks at names until it is told to stop. Looks in flight are then given up: they change
-    /// nothing. `alive` is called now and then while all goes well.
+    /// Checks names until `stop` is cancelled, and then drops the checks in flight. Each iteration calls
+    /// `alive`.
     pub async fn run(mut self, stop: &CancellationToken, alive: &(dyn Fn() + Sync)) {
         let mut work = Work::default();
         while !stop.is_cancelled() {
@@ -131,7 +129,7 @@ impl Scheduler {
         self.note_state(recorded).await;
     }
 
-    /// Records what was seen, and finds out what to look at next.
+    /// Records results, and starts checks of due names.
     async fn step(&mut self, work: &mut Work, stop: &CancellationToken) -> Result<(), StateError> {
         self.state.check_file().await?;
         self.follow_the_clock(work).await?;
@@ -140,19 +138,18 @@ impl Scheduler {
             return Ok(());
         };
         let network = self.state.network(ledger).await?;
-        self.follow(ledger, network.check_interval).await?;
+        self.follow_interval(ledger, network.check_interval).await?;
         if work.names.is_empty() && self.state.due(ledger, self.clock.now(), 1).await?.is_empty() {
             return Ok(());
         }
         stop.run_until_cancelled(self.find_expected(Some(&network.domain))).await;
         self.refill(ledger, work).await?;
-        self.begin(work);
-        self.note_all(resolvers(&self.checks)).await;
+        self.start(work);
+        self.note_all(resolver_findings(&self.checker)).await;
         Ok(())
     }
 
-    /// Where the clock has jumped, all goes on as if no time had passed thereby. Looks under way are given
-    /// up: they began at another time.
+    /// After a jump of the clock, drops the checks in flight: they started at another time.
     async fn follow_the_clock(&mut self, work: &mut Work) -> Result<(), StateError> {
         if !self.state.follow_clock(Loop::Checks, &mut self.clock).await? {
             return Ok(());
@@ -166,7 +163,7 @@ impl Scheduler {
     /// Brings the schedule up to date with the ledger.
     async fn sync_schedule(&mut self) -> Result<Option<LedgerId>, StateError> {
         let version = self.state.ledger_version().await?;
-        if let Some((ledger, known)) = self.enrolled
+        if let Some((ledger, known)) = self.schedule
             && known == version
         {
             return Ok(Some(ledger));
@@ -175,23 +172,23 @@ impl Scheduler {
             return Ok(None);
         };
         let now = self.clock.now();
-        if self.enrolled.is_none_or(|(known, _)| known != ledger) {
-            let plugins = self.state.network(ledger).await?.check_interval;
-            self.interval = self.pace.with(plugins);
+        if self.schedule.is_none_or(|(known, _)| known != ledger) {
+            let of_plugin = self.state.network(ledger).await?.check_interval;
+            self.interval = self.check_interval.with(of_plugin);
             self.state.spread(ledger, self.interval, now).await?;
         }
         self.state.sync_schedule(ledger, self.interval, now).await?;
-        self.enrolled = Some((ledger, version));
+        self.schedule = Some((ledger, version));
         Ok(Some(ledger))
     }
 
-    /// Takes up a change of the plugin's own interval, where nobody has set another.
-    async fn follow(
+    /// Applies a change of the plugin's own interval, unless `checks.interval` is set.
+    async fn follow_interval(
         &mut self,
         ledger: LedgerId,
-        plugins: Option<Duration>,
+        of_plugin: Option<Duration>,
     ) -> Result<(), StateError> {
-        let interval = self.pace.with(plugins);
+        let interval = self.check_interval.with(of_plugin);
         if interval != self.interval {
             self.state.rescale(ledger, self.interval, interval, self.clock.now()).await?;
             self.interval = interval;
@@ -205,29 +202,29 @@ impl Scheduler {
         if now < self.expected_at {
             return;
         }
-        match self.checks.expected(own_domain, now).await {
+        match self.checker.expected(own_domain, now).await {
             Ok(expected) => {
                 self.expected = Some(expected);
                 self.note_all([Finding::Clear(Condition::Target)]).await;
             }
             Err(error) => {
                 self.expected = None;
-                self.expected_at = later(now, TARGET_AGAIN);
+                self.expected_at = later(now, TARGET_RETRY);
                 let event = Event::TargetUnknown { error, for_s: 0 };
                 self.note_all([Finding::Raise(Condition::Target, event)]).await;
             }
         }
     }
 
-    /// Gets more of what is due.
+    /// Reads more due names.
     async fn refill(&mut self, ledger: LedgerId, work: &mut Work) -> Result<(), StateError> {
         if work.waiting.len() >= self.concurrency {
             return Ok(());
         }
         let now = self.clock.now();
-        let most = work.names.len() + 4 * self.concurrency;
-        let due = self.state.due(ledger, now, most).await?;
-        work.is_all = due.len() < most;
+        let limit = work.names.len() + 4 * self.concurrency;
+        let due = self.state.due(ledger, now, limit).await?;
+        work.is_all = due.len() < limit;
         let new = due.into_iter().filter(|one| !work.names.contains(&one.name));
         let new: Vec<CheckedDomain> = new.collect();
         let late = new.first().and_then(|one| one.due_at).map(|due| now.duration_since(due));
@@ -238,21 +235,21 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Begins what is due, as far as there is room.
-    fn begin(&self, work: &mut Work) {
+    /// Starts checks up to the concurrency.
+    fn start(&self, work: &mut Work) {
         while work.in_flight.len() < self.concurrency
             && let Some(checked) = work.waiting.pop_front()
         {
-            let (checks, expected) = (self.checks.clone(), self.expected.clone());
+            let (checker, expected) = (self.checker.clone(), self.expected.clone());
             let (depth, now) = (depth(checked.status.as_ref()), self.clock.now());
             work.in_flight.spawn(async move {
-                let seen = checks.check(&checked.name, expected.as_deref(), depth, now).await;
-                (checked, seen)
+                let result = checker.check(&checked.name, expected.as_deref(), depth, now).await;
+                (checked, result)
             });
         }
     }
 
-    /// Waits for looks to be done, until it is time to ask the schedule again.
+    /// Waits for checks to finish, until the schedule is queried again.
     async fn collect(&self, work: &mut Work) {
         let tick = sleep(TICK);
         tokio::pin!(tick);
@@ -261,9 +258,9 @@ impl Scheduler {
                 () = &mut tick => return,
                 Some(one) = work.in_flight.join_next() => {
                     work.finish(one);
-                    self.begin(work);
-                    let wants_more = !work.is_all && work.waiting.is_empty();
-                    if wants_more || work.done.len() >= RECORD_AT_ONCE {
+                    self.start(work);
+                    let needs_more = !work.is_all && work.waiting.is_empty();
+                    if needs_more || work.done.len() >= MAX_BATCH {
                         return;
                     }
                 }
@@ -271,13 +268,13 @@ impl Scheduler {
         }
     }
 
-    /// Writes down what was seen, and says it. What cannot be written waits until it can: those names are
-    /// not looked at meanwhile.
+    /// Records the results with their events. If that fails, they are recorded later, and their names are
+    /// not checked until then.
     async fn record(&mut self, work: &mut Work) -> Result<(), StateError> {
         let now = self.clock.now();
         let (done, results) = (work.done.drain(..), &mut work.results);
-        results.take(done, &self.verifier, &mut self.mass_failure, self.interval, now);
-        let Some((ledger, _)) = self.enrolled.filter(|_| !results.updates.is_empty()) else {
+        results.verify(done, &self.verifier, &mut self.mass_failure, self.interval, now);
+        let Some((ledger, _)) = self.schedule.filter(|_| !results.updates.is_empty()) else {
             return Ok(());
         };
         self.state.record_checks(ledger, &results.updates, &results.batch, now).await?;
@@ -285,9 +282,9 @@ impl Scheduler {
         for update in recorded.updates {
             work.names.remove(&update.name);
         }
-        if recorded.has_first_doubt {
+        if recorded.begins_suspicion {
             let controls = self.state.expedite_healthy(ledger, CONTROL_SAMPLE, now).await?;
-            self.mass_failure.has_controls(controls);
+            self.mass_failure.set_controls(controls);
         }
         Ok(())
     }
@@ -305,17 +302,16 @@ impl Scheduler {
         self.note_all([finding]).await;
     }
 
-    /// Takes up what was found of conditions, and says what there is to say of it.
+    /// Updates the conditions, and emits the events that follow.
     async fn note_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
         let batch = EventBatch::of(self.conditions.update(findings, Instant::now()));
         if let Err(error) = self.state.emit(&batch, self.clock.now()).await {
-            tracing::debug!(%error, "an event was not written down");
+            tracing::debug!(%error, "an event was not recorded");
         }
     }
 }
 
-/// What there is to find of the resolvers.
-fn resolvers(checks: &Checker) -> [Finding; 3] {
+fn resolver_findings(checker: &Checker) -> [Finding; 3] {
     let finding = |condition, resolvers: Vec<String>, event: &dyn Fn(Vec<String>) -> Event| {
         if resolvers.is_empty() {
             Finding::Clear(condition)
@@ -324,21 +320,22 @@ fn resolvers(checks: &Checker) -> [Finding; 3] {
         }
     };
     [
-        finding(Condition::SilentResolvers, checks.silent_resolvers(), &|resolvers| {
+        finding(Condition::SilentResolvers, checker.silent_resolvers(), &|resolvers| {
             Event::ResolverSilent { resolvers, for_s: 0 }
         }),
-        finding(Condition::SickResolvers, checks.sick_resolvers(), &|resolvers| {
+        finding(Condition::SickResolvers, checker.failing_resolvers(), &|resolvers| {
             let remedy = "repair it, or remove it from checks.resolvers".to_owned();
             Event::ResolverSick { resolvers, remedy, for_s: 0 }
         }),
-        finding(Condition::OddResolvers, checks.odd_resolvers(), &|resolvers| {
-            let remedy = "the others decide; if that is not meant, see to its settings".to_owned();
+        finding(Condition::OddResolvers, checker.differing_resolvers(), &|resolvers| {
+            let remedy =
+                "the others decide; if that is not intended, check its settings".to_owned();
             Event::ResolverOdd { resolvers, remedy, for_s: 0 }
         }),
     ]
 }
 
-/// Whether the first of what is due is later than an interval.
+/// Whether the longest overdue name is late by more than an interval.
 fn lateness(late: Duration, interval: Duration) -> Finding {
     if late <= interval {
         return Finding::Clear(Condition::LateChecks);

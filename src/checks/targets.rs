@@ -1,129 +1,85 @@
-//! Where names should point, and whose addresses they point at instead.
-
-use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
 use super::reserved::reserved;
-use crate::domain::DomainName;
+use crate::status::ExpectedTarget;
 
-/// One of `checks.expected_targets`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// An address, or all addresses of a network.
-    Network(IpNet),
-    /// What a host name resolves to, or a CNAME to it.
-    Host(DomainName),
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(Network(network)) = text.parse() {
-            return Ok(Self::Network(network));
-        }
-        match text.parse() {
-            Ok(name) => Ok(Self::Host(name)),
-            Err(error) => Err(format!("it must be an address, a network or a host name: {error}")),
-        }
-    }
-}
-
-/// A network in CIDR notation, or one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network(pub IpNet);
-
-impl FromStr for Network {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let address = || text.parse::<IpAddr>().map(IpNet::from);
-        let network = text.parse().or_else(|_| address());
-        network.map(Self).map_err(|_| "it must be an address or a network, such as 203.0.113.0/24")
-    }
-}
-
-/// Where names should point, as it stands now.
+/// Where names should point, with the addresses that hosts resolve to now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// Networks and single addresses.
-    networks: Vec<IpNet>,
-    /// What the hosts resolve to.
-    addresses: BTreeSet<IpAddr>,
-    /// The hosts, lower-case.
-    hosts: Vec<String>,
-    /// Whether there may be other places, which could not be found out.
-    perhaps_more: bool,
+    configured: Vec<ExpectedTarget>,
+    /// The addresses of the configured hosts.
+    resolved: BTreeSet<IpAddr>,
+    /// Whether a host could not be resolved, so that other addresses may be right too.
+    is_incomplete: bool,
     /// Whether every public address is right.
     is_anywhere: bool,
 }
 
 impl Expected {
-    /// The targets, of which the hosts resolve to these addresses.
+    /// The targets, whose hosts resolve to these addresses.
     pub fn new<'a>(
-        targets: impl IntoIterator<Item = &'a Target>,
-        addresses: impl IntoIterator<Item = IpAddr>,
+        targets: impl IntoIterator<Item = &'a ExpectedTarget>,
+        resolved: impl IntoIterator<Item = IpAddr>,
     ) -> Self {
-        let mut expected = Self { addresses: addresses.into_iter().collect(), ..Self::default() };
-        for target in targets {
-            match target {
-                Target::Network(network) => expected.networks.push(*network),
-                Target::Host(name) => expected.hosts.push(name.as_str().to_owned()),
-            }
+        Self {
+            configured: targets.into_iter().cloned().collect(),
+            resolved: resolved.into_iter().collect(),
+            ..Self::default()
         }
-        expected
     }
 
-    /// The same, though another place could not be found out.
-    pub(super) fn and_perhaps_more(self) -> Self {
-        Self { perhaps_more: true, ..self }
+    /// The same, although a host could not be resolved.
+    pub(super) fn incomplete(self) -> Self {
+        Self { is_incomplete: true, ..self }
     }
 
-    /// Whether what is none of these places may be right all the same.
-    pub(super) fn has_perhaps_more(&self) -> bool {
-        self.perhaps_more
+    /// Whether an address that is none of these may be right too.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.is_incomplete
     }
 
-    /// Every public address, and what the targets name themselves.
-    pub(super) fn anywhere<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Self {
-        Self { hosts: Vec::new(), is_anywhere: true, ..Self::new(targets, []) }
+    /// Every public address, and the configured ones.
+    pub(super) fn anywhere(mut configured: Vec<ExpectedTarget>) -> Self {
+        configured.retain(|target| !matches!(target, ExpectedTarget::Host(_)));
+        Self { configured, is_anywhere: true, ..Self::default() }
     }
 
-    /// Whether the address is one of those expected.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.addresses.contains(&address)
-            || contains(&self.networks, address)
+        self.resolved.contains(&address)
+            || self.configured.iter().any(|target| target.has_address(address))
             || self.is_anywhere && reserved(address).is_none()
     }
 
-    /// Whether the name is one of the hosts expected.
     pub fn has_host(&self, name: &str) -> bool {
-        self.hosts.iter().any(|host| host == name)
+        let is_it =
+            |target: &_| matches!(target, ExpectedTarget::Host(host) if host.as_str() == name);
+        self.configured.iter().any(is_it)
     }
 
-    /// The places in words, the best for an A record first: an address that somebody named, then those
-    /// that hosts resolve to.
-    pub fn places(&self) -> Vec<String> {
-        let single = |network: &&IpNet| network.prefix_len() == network.max_prefix_len();
-        let (singles, networks): (Vec<&IpNet>, Vec<&IpNet>) =
-            self.networks.iter().partition(single);
-        let named: Vec<IpAddr> = singles.iter().map(|network| network.addr()).collect();
-        let resolved = self.addresses.iter().filter(|address| !named.contains(address));
-        let mut places: Vec<String> = named.iter().chain(resolved).map(IpAddr::to_string).collect();
-        places.extend(self.hosts.iter().cloned());
-        places.extend(networks.iter().map(ToString::to_string));
-        places
+    /// The configured addresses, then the resolved ones, the hosts and the networks.
+    pub fn targets(&self) -> Vec<ExpectedTarget> {
+        let resolved = self.resolved.iter().map(|address| ExpectedTarget::Address(*address));
+        let resolved = resolved.filter(|target| !self.configured.contains(target));
+        let mut targets: Vec<ExpectedTarget> =
+            self.configured.iter().cloned().chain(resolved).collect();
+        targets.sort_by_key(|target| match target {
+            ExpectedTarget::Address(_) => 0,
+            ExpectedTarget::Host(_) => 1,
+            ExpectedTarget::Network(_) => 2,
+        });
+        targets
     }
 }
 
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.places().join(", "))
+        let targets: Vec<String> = self.targets().iter().map(ToString::to_string).collect();
+        f.write_str(&targets.join(", "))
     }
 }
 
-/// Whether one of the networks has the address.
 pub(super) fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
@@ -134,7 +90,7 @@ mod tests {
 
     #[test]
     fn targets_are_addresses_networks_or_hosts() {
-        let targets: Vec<Target> =
+        let targets: Vec<ExpectedTarget> =
             ["203.0.113.10", "2001:db8::/32", "198.51.100.0/24", "Edge.closte.example"]
                 .map(|text| text.parse().unwrap())
                 .into();
@@ -148,6 +104,8 @@ mod tests {
             expected.to_string(),
             "203.0.113.10, 192.0.2.1, edge.closte.example, 2001:db8::/32, 198.51.100.0/24"
         );
-        assert!("not a name".parse::<Target>().is_err());
+        assert!("not a name".parse::<ExpectedTarget>().is_err());
+        let single: ExpectedTarget = "192.0.2.1/32".parse().unwrap();
+        assert_eq!(single, ExpectedTarget::Address("192.0.2.1".parse().unwrap()));
     }
 }

@@ -1,5 +1,3 @@
-//! Handshakes with every address of a name.
-
 use std::{
     cmp::Reverse,
     io::{self, ErrorKind},
@@ -27,37 +25,30 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    certificate::judge,
+    certificate::evaluate_chain,
+    handshake::{HandshakeRecorder, alert, describe_error, is_by_server},
     old_tls::{self, ServerReply},
     reserved::reserved,
-    witness::{Witness, alert, in_words, is_the_servers},
 };
 use crate::status::{AddressSeen, SslResult, SslVerdict};
 
-/// The time to connect, and the time for the handshake.
+/// The time to connect, and again the time for the handshake.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How many addresses of a name are looked at.
+/// How many addresses of a name are checked.
 const MOST_ADDRESSES: usize = 8;
-/// The most handshakes at the same time: as many as `checks.concurrency` may be.
-const AT_ONCE: usize = 1024;
+/// The most handshakes at the same time: the highest value of `checks.concurrency`.
+const MAX_HANDSHAKES: usize = 1024;
 
-/// Why no certificate can be looked at.
+/// Why the root certificates cannot be loaded.
 #[derive(Debug, Error)]
 pub enum RootsError {
-    /// The file of `checks.ca_file` cannot be read.
     #[error("checks.ca_file: {path}: {reason}")]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// rustls would not take the roots.
+    CaFile { path: PathBuf, reason: String },
     #[error("the root certificates cannot be used: {0}")]
     Unusable(String),
 }
 
-/// Makes handshakes, and judges what they show.
+/// Makes a TLS handshake with every address of a name.
 pub(super) struct TlsProber {
     config: ClientConfig,
     provider: Arc<CryptoProvider>,
@@ -65,8 +56,8 @@ pub(super) struct TlsProber {
     verifier: Option<Arc<WebPkiServerVerifier>>,
     port: u16,
     expiry_warning: Duration,
-    /// Who may be in a handshake.
-    room: Semaphore,
+    /// Limits the handshakes at the same time.
+    slots: Semaphore,
 }
 
 impl TlsProber {
@@ -75,21 +66,21 @@ impl TlsProber {
         ca_file: Option<&Path>,
         expiry_warning: Duration,
     ) -> Result<Self, RootsError> {
-        // Unlike ring, it knows P-521 and ECDSA with SHA-512, which authorities sign with.
+        // Unlike ring, it supports P-521 and ECDSA with SHA-512, which authorities sign with.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let unusable = |error: TlsError| RootsError::Unusable(error.to_string());
-        let witness = Arc::new(Witness::new(provider.clone()));
+        let recorder = Arc::new(HandshakeRecorder::new(provider.clone()));
         let mut config = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
             .dangerous()
-            .with_custom_certificate_verifier(witness)
+            .with_custom_certificate_verifier(recorder)
             .with_no_client_auth();
-        // Every look is a handshake of its own: a resumed one shows no certificate.
+        // A resumed handshake shows no certificate.
         config.resumption = Resumption::disabled();
 
         let mut roots = RootCertStore::empty();
-        // Single files that cannot be read are passed over: the others may do.
+        // Files that cannot be read are skipped: the others may suffice.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(path) = ca_file {
             roots.add_parsable_certificates(read_ca_file(path)?);
@@ -101,15 +92,16 @@ impl TlsProber {
                 WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
             Some(builder.build().map_err(|error| RootsError::Unusable(error.to_string()))?)
         };
-        Ok(Self { config, provider, verifier, port, expiry_warning, room: Semaphore::new(AT_ONCE) })
+        let slots = Semaphore::new(MAX_HANDSHAKES);
+        Ok(Self { config, provider, verifier, port, expiry_warning, slots })
     }
 
     pub(super) fn has_roots(&self) -> bool {
         self.verifier.is_some()
     }
 
-    /// Looks at the addresses, and returns the worst of what they show. `may_connect` tells to which
-    /// reserved addresses: those come from strangers.
+    /// Makes a handshake with each address, and returns the worst result. `may_connect` says which
+    /// reserved addresses may be connected to: foreign DNS records may name any.
     pub(super) async fn probe(
         &self,
         addresses: &[IpAddr],
@@ -124,86 +116,88 @@ impl TlsProber {
         let Ok(server_name) = ServerName::try_from(name.to_owned()) else {
             return SslResult::unknown("TLS cannot carry the name");
         };
-        let look_at = async |address: &IpAddr| {
+        let probe = async |address: &IpAddr| {
             let address = *address;
             if let Some(purpose) = reserved(address).filter(|_| !may_connect(address)) {
-                let why = format!("{address} is {purpose}, so nothing was connected to it");
+                let why = format!("{address} is {purpose}, so no connection to it was made");
                 return SslResult { address: Some(address), ..SslResult::unknown(why) };
             }
-            // Only a semaphore that is closed gives none, and this one never is.
-            let _place = self.room.acquire().await;
+            // An error means that the semaphore is closed, which never happens.
+            let _slot = self.slots.acquire().await;
             let server = SocketAddr::new(address, self.port);
-            let judge = |chain: &[CertificateDer<'_>]| {
-                judge(verifier, chain, &server_name, self.expiry_warning, now)
+            let evaluate = |chain: &[CertificateDer<'_>]| {
+                evaluate_chain(verifier, chain, &server_name, self.expiry_warning, now)
             };
-            let seen = self.look_at(server, &server_name, judge).await;
-            SslResult { address: Some(address), ..seen }
+            let result = self.probe_address(server, &server_name, evaluate).await;
+            SslResult { address: Some(address), ..result }
         };
-        worst(join_all(some_of(addresses).iter().map(look_at)).await)
+        worst(join_all(select_addresses(addresses).iter().map(probe)).await)
     }
 
-    async fn look_at(
+    async fn probe_address(
         &self,
         server: SocketAddr,
         name: &ServerName<'static>,
-        judge: impl Fn(&[CertificateDer<'_>]) -> SslResult,
+        evaluate: impl Fn(&[CertificateDer<'_>]) -> SslResult,
     ) -> SslResult {
         let stream = match connect(server).await {
             Ok(stream) => stream,
-            Err(seen) => return seen,
+            Err(result) => return result,
         };
-        let witness = Arc::new(Witness::new(self.provider.clone()));
+        let recorder = Arc::new(HandshakeRecorder::new(self.provider.clone()));
         let mut config = self.config.clone();
-        config.dangerous().set_certificate_verifier(witness.clone());
-        config.client_auth_cert_resolver = witness.clone();
-        let shake = shake(TlsConnector::from(Arc::new(config)), name.clone(), stream, &witness);
-        let outcome = timeout(TIMEOUT, shake).await;
-        let seen = witness.chain().map(&judge);
-        match (outcome, seen) {
-            (Ok(Ok(())), Some(seen)) => seen,
-            (Ok(Err(error)), seen) if witness.was_asked() && is_the_servers(&error) => SslResult {
-                certificate: seen.and_then(|seen| seen.certificate),
-                ..failure(
-                    SslVerdict::ClientCertificate,
-                    "the server demands a certificate of each visitor",
-                )
-            },
-            // With a key that cannot be used, the handshake fails after the certificate was shown.
-            (Ok(Err(error)), Some(seen)) => {
-                if seen.verdict.is_good() {
-                    let (verdict, error) = (SslVerdict::HandshakeFailed, Some(in_words(&error)));
-                    SslResult { verdict, error, ..seen }
-                } else {
-                    seen
+        config.dangerous().set_certificate_verifier(recorder.clone());
+        config.client_auth_cert_resolver = recorder.clone();
+        let connector = TlsConnector::from(Arc::new(config));
+        let handshake = handshake(connector, name.clone(), stream, &recorder);
+        let outcome = timeout(TIMEOUT, handshake).await;
+        let result = recorder.chain().map(&evaluate);
+        match (outcome, result) {
+            (Ok(Ok(())), Some(result)) => result,
+            (Ok(Err(error)), result)
+                if recorder.client_auth_requested() && is_by_server(&error) =>
+            {
+                SslResult {
+                    certificate: result.and_then(|result| result.certificate),
+                    ..failure(
+                        SslVerdict::ClientCertificate,
+                        "the server demands a certificate of each visitor",
+                    )
                 }
             }
+            // A key that cannot be used makes the handshake fail after the certificate was sent.
+            (Ok(Err(error)), Some(result)) if result.verdict.is_good() => SslResult {
+                verdict: SslVerdict::HandshakeFailed,
+                error: Some(describe_error(&error)),
+                ..result
+            },
+            (Ok(Err(_)), Some(result)) => result,
             (Ok(outcome), None) => {
-                let why = outcome.err().map(|error| in_words(&error)).unwrap_or_default();
-                self.ask_in_the_old_way(server, name, judge, &why).await
+                let why = outcome.err().map(|error| describe_error(&error)).unwrap_or_default();
+                self.probe_old_tls(server, name, evaluate, &why).await
             }
             (Err(_), _) => failure(SslVerdict::TimedOut, "no handshake within 5 s"),
         }
     }
 
-    /// Finds out what listens where the handshake failed before a certificate was shown.
-    async fn ask_in_the_old_way(
+    /// Finds out what listens where the handshake failed before the server sent a certificate.
+    async fn probe_old_tls(
         &self,
         server: SocketAddr,
         name: &ServerName<'static>,
-        judge: impl Fn(&[CertificateDer<'_>]) -> SslResult,
+        evaluate: impl Fn(&[CertificateDer<'_>]) -> SslResult,
         why: &str,
     ) -> SslResult {
         let failed = |why: &str| failure(SslVerdict::HandshakeFailed, why);
-        match old_tls::ask(server, &name.to_str()).await {
-            ServerReply::Certificates(chain) => {
-                let seen = judge(&chain);
-                if seen.verdict == SslVerdict::Valid {
-                    let error = "it speaks TLS only with RSA key exchange or CBC".to_owned();
-                    SslResult { verdict: SslVerdict::OldTls, error: Some(error), ..seen }
-                } else {
-                    seen
-                }
-            }
+        match old_tls::probe(server, &name.to_str()).await {
+            ServerReply::Certificates(chain) => match evaluate(&chain) {
+                result if result.verdict == SslVerdict::Valid => SslResult {
+                    verdict: SslVerdict::OldTls,
+                    error: Some("it speaks TLS only with RSA key exchange or CBC".to_owned()),
+                    ..result
+                },
+                result => result,
+            },
             ServerReply::TooOld(version) => {
                 failed(&format!("it speaks {version}, which browsers refuse, and nothing newer"))
             }
@@ -213,21 +207,21 @@ impl TlsProber {
     }
 }
 
-/// Makes the handshake. Where the server asked for a certificate of ours, it goes on to its end: in
-/// TLS 1.3 only that shows whether it lets visitors in without one.
-async fn shake(
+/// Makes a handshake. Where the server requested a client certificate, waits for what follows: in TLS
+/// 1.3 only that shows whether it accepts visitors without one.
+async fn handshake(
     connector: TlsConnector,
     name: ServerName<'static>,
     stream: TcpStream,
-    witness: &Witness,
+    recorder: &HandshakeRecorder,
 ) -> io::Result<()> {
     let mut stream = connector.connect(name, stream).await?;
-    if witness.was_asked() {
-        // It may be gone already, and have said why.
+    if recorder.client_auth_requested() {
+        // The server may have closed the connection already, after an alert that is still to be read.
         let _ = stream.shutdown().await;
-        // Only an alert says no. One that just leaves, as many do, or says nothing, has let us in.
-        let farewell = timeout(TIMEOUT / 2, stream.read(&mut [0])).await;
-        if let Ok(Err(error)) = farewell
+        // Only an alert is a refusal: many servers close the connection without one.
+        let end = timeout(TIMEOUT / 2, stream.read(&mut [0])).await;
+        if let Ok(Err(error)) = end
             && alert(&error).is_some()
         {
             return Err(error);
@@ -245,29 +239,24 @@ async fn connect(server: SocketAddr) -> Result<TcpStream, SslResult> {
     let (verdict, why) = match error.kind() {
         ErrorKind::ConnectionRefused => (SslVerdict::Refused, "the connection is refused"),
         ErrorKind::ConnectionReset => (SslVerdict::HandshakeFailed, "the connection is reset"),
-        ErrorKind::TimedOut | ErrorKind::HostUnreachable if has_way_to(server.ip()) => {
-            let verdict = SslVerdict::TimedOut;
-            (
-                verdict,
-                if error.kind() == ErrorKind::TimedOut {
-                    "no connection within 5 s"
-                } else {
-                    "no way leads to that host"
-                },
-            )
+        ErrorKind::TimedOut if has_route_to(server.ip()) => {
+            (SslVerdict::TimedOut, "no connection within 5 s")
         }
-        // No route, no file descriptor, no permission: those are ours.
-        _ if server.is_ipv6() && !has_way_to(server.ip()) => {
-            (SslVerdict::Unknown, "this machine has no way to IPv6 addresses")
+        ErrorKind::HostUnreachable if has_route_to(server.ip()) => {
+            (SslVerdict::TimedOut, "the host is unreachable")
         }
-        _ => return Err(failure(SslVerdict::Unknown, &in_words(&error))),
+        // No route, no file descriptor and no permission are failures of this machine.
+        _ if server.is_ipv6() && !has_route_to(server.ip()) => {
+            (SslVerdict::Unknown, "this machine has no route to IPv6 addresses")
+        }
+        _ => return Err(failure(SslVerdict::Unknown, &describe_error(&error))),
     };
     Err(failure(verdict, why))
 }
 
-/// Whether this machine has a route to the address, and an address of its own that can be answered.
-/// To connect a UDP socket sends nothing.
-fn has_way_to(address: IpAddr) -> bool {
+/// Whether this machine has a route to the address, and a source address that answers can reach.
+/// Connecting a UDP socket sends nothing.
+fn has_route_to(address: IpAddr) -> bool {
     let any = match address {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -282,13 +271,13 @@ fn has_way_to(address: IpAddr) -> bool {
     }
 }
 
-/// Whether it means something only within this network (RFC 4193, RFC 4291).
+/// Whether the address is only valid within this network (RFC 4193, RFC 4291).
 fn is_local(address: Ipv6Addr) -> bool {
     address.is_unique_local() || address.is_unicast_link_local() || address.is_loopback()
 }
 
-/// So many of the addresses as are looked at; if there are more, as many of IPv4 as of IPv6.
-fn some_of(addresses: &[IpAddr]) -> Vec<IpAddr> {
+/// The addresses that are checked; if there are more than the limit, as many of IPv4 as of IPv6.
+fn select_addresses(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let (mut four, mut six): (Vec<IpAddr>, Vec<IpAddr>) =
         addresses.iter().partition(|address| address.is_ipv4());
     six.truncate((MOST_ADDRESSES / 2).max(MOST_ADDRESSES.saturating_sub(four.len())));
@@ -296,8 +285,8 @@ fn some_of(addresses: &[IpAddr]) -> Vec<IpAddr> {
     four.into_iter().chain(six).collect()
 }
 
-/// The worst of what the addresses of a name show; of equals IPv6, where authorities go first. What
-/// could not be looked at does not count, unless it is all there is.
+/// The worst of the results; of equals that of IPv6, which authorities try first. Unknown ones do not
+/// count, unless there is no other.
 fn worst(seen: Vec<SslResult>) -> SslResult {
     let address = |one: &SslResult| {
         let (verdict, error) = (one.verdict, one.error.clone());
@@ -310,7 +299,7 @@ fn worst(seen: Vec<SslResult>) -> SslResult {
         (badness(one.verdict), is_ipv6, Reverse(*number))
     });
     let worst = worst.map(|(_, worst)| worst);
-    let worst = worst.unwrap_or_else(|| SslResult::unknown("it has no address to look at"));
+    let worst = worst.unwrap_or_else(|| SslResult::unknown("it has no address to check"));
     SslResult { addresses, ..worst }
 }
 
@@ -341,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_address_counts_and_what_is_unknown_does_not() {
+    fn the_worst_address_counts_and_an_unknown_one_does_not() {
         use SslVerdict::{Expired, Refused, Unknown, Valid, WrongName};
         let worst_of = |seen: Vec<SslResult>| {
             let worst = worst(seen);
@@ -369,24 +358,24 @@ mod tests {
     }
 
     #[test]
-    fn eight_addresses_are_looked_at_of_both_kinds() {
-        let checked_at = |four: u8, six: u8| {
+    fn eight_addresses_of_both_kinds_are_checked() {
+        let selected = |four: u8, six: u8| {
             let four = (0..four).map(|n| IpAddr::from([192, 0, 2, n]));
             let six = (0..six).map(|n| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)]));
-            let some = some_of(&four.chain(six).collect::<Vec<_>>());
+            let some = select_addresses(&four.chain(six).collect::<Vec<_>>());
             let six = some.iter().filter(|address| address.is_ipv6()).count();
             (some.len() - six, six)
         };
-        assert_eq!(checked_at(3, 2), (3, 2));
-        assert_eq!(checked_at(250, 0), (8, 0));
-        assert_eq!(checked_at(250, 1), (7, 1));
-        assert_eq!(checked_at(250, 9), (4, 4));
-        assert_eq!(checked_at(1, 9), (1, 7));
+        assert_eq!(selected(3, 2), (3, 2));
+        assert_eq!(selected(250, 0), (8, 0));
+        assert_eq!(selected(250, 1), (7, 1));
+        assert_eq!(selected(250, 9), (4, 4));
+        assert_eq!(selected(1, 9), (1, 7));
     }
 
     #[test]
-    fn a_way_is_one_that_answers_can_come_back_by() {
-        assert!(has_way_to(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    fn a_route_has_a_source_address_that_answers_can_reach() {
+        assert!(has_route_to(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert!(is_local("fd12::1".parse().unwrap()) && is_local("fe80::1".parse().unwrap()));
         assert!(!is_local("2001:4860::1".parse().unwrap()));
     }

@@ -1,27 +1,19 @@
-//! Which zone a name is in, and who runs it.
-
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
-use super::{
-    hosts::dns_provider,
-    reply::{Reply, text},
-    resolvers::Resolvers,
-};
+use super::{hosts::dns_provider, names::text, reply::Reply, resolvers::Resolvers};
 use crate::status::Zone;
 
-/// At most so many names above one are asked about.
+/// How many names above one are queried.
 const MOST_LABELS: usize = 10;
 
-/// A zone, and its servers.
 pub(super) struct FoundZone {
     pub(super) name: Name,
-    /// None where the zone is out of order.
+    /// Empty where the zone fails.
     pub(super) servers: Vec<Name>,
 }
 
 /// The zone that the name is in: the nearest one above that has name servers, or that fails where the
-/// one above it does not. What is registered is one, whatever its servers say. Those of a top-level
-/// domain are nobody's here.
+/// one above it does not. A registered domain always is a zone; top-level domains are left out.
 pub(super) async fn find_zone(host: &Name, resolvers: &Resolvers) -> Option<FoundZone> {
     let mut failing = None;
     let mut at = host.clone();
@@ -37,10 +29,7 @@ pub(super) async fn find_zone(host: &Name, resolvers: &Resolvers) -> Option<Foun
                     _ => None,
                 });
                 let servers: Vec<Name> = servers.collect();
-                if !servers.is_empty() && failing.is_none() {
-                    return Some(FoundZone { name: at, servers });
-                }
-                if failing.is_none() && is_registered(&at) {
+                if failing.is_none() && (!servers.is_empty() || is_registered(&at)) {
                     return Some(FoundZone { name: at, servers });
                 }
                 if !servers.is_empty() {
@@ -48,7 +37,7 @@ pub(super) async fn find_zone(host: &Name, resolvers: &Resolvers) -> Option<Foun
                 }
             }
             Reply::NoSuchName { .. } => {}
-            // What its CNAME leads to may fail, which is another's zone.
+            // The target of its CNAME may fail, which is in another zone.
             Reply::Broken { .. } if has_cname(&at, resolvers).await => {}
             Reply::Broken { .. } => failing = Some(at.clone()),
             Reply::Failed(_) | Reply::Unreadable | Reply::Silent(_) => return None,
@@ -58,7 +47,7 @@ pub(super) async fn find_zone(host: &Name, resolvers: &Resolvers) -> Option<Foun
     failing.map(|name| FoundZone { name, servers: Vec::new() })
 }
 
-/// Whether the name is one that a registry gives away.
+/// Whether the name is one that a registry registers: directly below a public suffix.
 pub(super) fn is_registered(name: &Name) -> bool {
     let name = text(name);
     let domain = psl::domain(name.as_bytes());
@@ -75,10 +64,9 @@ async fn has_cname(name: &Name, resolvers: &Resolvers) -> bool {
     }
 }
 
-impl FoundZone {
-    /// What people are told of it.
-    pub(super) fn seen(&self) -> Zone {
-        let servers: Vec<String> = self.servers.iter().map(text).collect();
-        Zone { name: text(&self.name), provider: dns_provider(&servers).map(str::to_owned) }
+impl From<FoundZone> for Zone {
+    fn from(zone: FoundZone) -> Self {
+        let servers: Vec<String> = zone.servers.iter().map(text).collect();
+        Self { name: text(&zone.name), provider: dns_provider(&servers).map(str::to_owned) }
     }
 }

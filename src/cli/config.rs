@@ -63,13 +63,13 @@ async fn with_plugin(app: &App) -> (Vec<Entry>, Option<String>) {
         Ok(plugin) => (Some(plugin), None),
         Err(error) => (None, Some(format!("the plugin's own settings are not known: {error}"))),
     };
-    let pace = settings.checks.pace;
+    let check_interval = settings.checks.check_interval;
     let asked = plugin.and_then(|plugin| plugin.dns_check_interval);
-    if pace.follows_plugin
+    if check_interval.follows_plugin
         && asked.is_some()
         && let Some(entry) = entries.iter_mut().find(|entry| entry.key == "checks.interval")
     {
-        entry.value = span(pace.with(asked));
+        entry.value = span(check_interval.with(asked));
         entry.source = "plugin setting".to_owned();
     }
     (entries, unread)

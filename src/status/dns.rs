@@ -1,32 +1,28 @@
-//! What the DNS says of a name.
-
 use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::words::{BrokenBy, CnameFault, DnsVerdict};
+use super::verdicts::{BrokenBy, CnameFault, DnsVerdict};
 
-/// What one resolver said of a name.
+/// One resolver's answer for a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolverAnswer {
-    /// Which: `system`, or its address.
+    /// `system` or the resolver's address.
     pub resolver: String,
-    /// What its answer alone means.
+    /// The verdict of this answer alone.
     pub verdict: DnsVerdict,
-    /// The addresses, IPv4 first.
+    /// IPv4 first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
-    /// The chain of CNAMEs that led there.
+    /// The targets of the CNAMEs, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cnames: Vec<String>,
-    /// What went wrong, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Whether it calls the DNSSEC signatures wrong.
+    /// Whether the DNSSEC signatures are wrong.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dnssec: bool,
-    /// How long others may keep this answer, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_s: Option<u32>,
     /// Why this answer does not count, if it does not.
@@ -35,7 +31,7 @@ pub struct ResolverAnswer {
 }
 
 impl ResolverAnswer {
-    /// Nothing yet, from this one.
+    /// An answer with the verdict `unknown`.
     pub fn of(resolver: &str) -> Self {
         Self {
             resolver: resolver.to_owned(),
@@ -49,13 +45,13 @@ impl ResolverAnswer {
         }
     }
 
-    /// Whether it counts: it says something of the name, and nothing speaks against it.
+    /// Whether it counts for the verdict of the name.
     pub fn counts(&self) -> bool {
         self.verdict != DnsVerdict::Unknown && self.no_say.is_none()
     }
 
-    /// What it says, in words.
-    pub fn says(&self) -> String {
+    /// The last CNAME and the first addresses, or else the error or the verdict.
+    pub fn describe(&self) -> String {
         let mut parts = Vec::new();
         parts.extend(self.cnames.last().map(|name| format!("→ {name}")));
         parts.extend(self.addresses.iter().take(3).map(ToString::to_string));
@@ -66,25 +62,25 @@ impl ResolverAnswer {
     }
 }
 
-/// How a name's DNS verdicts went from look to look.
+/// How a name's DNS verdict changed from check to check.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DnsHistory {
-    /// Since when some resolvers see it right and others do not.
+    /// Since when only some of the answers are right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixed_since: Option<Timestamp>,
-    /// The longest that anybody may keep an answer that was seen meanwhile, in seconds.
+    /// The longest TTL of any answer since `mixed_since`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_ttl_s: Option<u32>,
     /// The latest verdicts, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<DnsVerdict>,
-    /// Since when they go back and forth.
+    /// Since when the verdict alternates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsteady_since: Option<Timestamp>,
 }
 
 impl DnsHistory {
-    /// The different verdicts of late, the latest first.
+    /// The different ones of the latest verdicts, the newest first.
     pub fn different(&self) -> Vec<DnsVerdict> {
         let mut different = Vec::new();
         for verdict in self.verdicts.iter().rev() {
@@ -96,55 +92,50 @@ impl DnsHistory {
     }
 }
 
-/// What the resolvers said, and what it means.
+/// The resolvers' answers for a name and the verdict that follows from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsResult {
-    /// What it means.
     pub verdict: DnsVerdict,
-    /// How many resolvers agree with the verdict; for [`DnsVerdict::Propagating`], see it right.
+    /// How many counting answers agree with the verdict; for [`DnsVerdict::Propagating`], are right.
     pub seen: usize,
-    /// How many resolvers answered.
+    /// How many answers count.
     pub of: usize,
-    /// The addresses that the verdict speaks of.
+    /// The addresses that the verdict is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
-    /// Whose addresses they are, where it is a well-known host.
+    /// The well-known host that `addresses` belong to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// AAAA records that point somewhere else although the A record is right.
+    /// AAAA records that point elsewhere although the A record is right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aaaa_elsewhere: Vec<IpAddr>,
-    /// Every address that leads elsewhere, be there right ones beside it or not.
+    /// Every address that is not expected, with or without right ones beside it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strays: Vec<Stray>,
-    /// What puts it out of order, where it is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_by: Option<BrokenBy>,
-    /// The CNAMEs, where they are why it leads nowhere.
+    /// The CNAMEs, where they have a fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<Chain>,
-    /// What answers for it, where somebody has to change that and it is no record of its own.
+    /// The wildcard or DNAME record that answers, where somebody must change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_of: Option<MadeOf>,
-    /// Where its records stand, where somebody has to change them.
+    /// The zone in which somebody must change a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
-    /// Why it is broken or unknown, in words.
+    /// Why it is broken or unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What each resolver said.
     pub answers: Vec<ResolverAnswer>,
-    /// What each of its own name servers said, where they were asked.
+    /// The answers of the name's own name servers, where they were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub name_servers: Vec<ResolverAnswer>,
-    /// How it went before.
     #[serde(default)]
     pub history: DnsHistory,
 }
 
 impl DnsResult {
-    /// The CNAMEs that lead to where the verdict sees it. That of an AAAA record beside a right A record
-    /// is the whole name's.
+    /// The CNAMEs of an answer with the verdict, or else of the first answer that has any.
     pub fn cnames(&self) -> &[String] {
         let counting = || self.answers.iter().filter(|one| one.counts());
         let meant = counting().find(|one| one.verdict == self.verdict);
@@ -153,52 +144,41 @@ impl DnsResult {
     }
 }
 
-/// CNAMEs that lead nowhere.
+/// CNAMEs with a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
-    /// Why.
     pub fault: CnameFault,
-    /// Where each of them leads, the first being the name's own.
+    /// The target of each of them, that of the name itself first.
     pub cnames: Vec<String>,
-    /// The zone at fault, where it is another's.
+    /// The zone at fault, where it is another one than the name's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
 }
 
-/// What answers for a name that has no record of its own.
+/// The record that answers for a name without records of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MadeOf {
-    /// A DNAME record of a name above it, which leads all names below that one to those below another.
-    Dname {
-        /// Where it stands.
-        owner: String,
-        /// Where it leads.
-        target: String,
-    },
-    /// A wildcard.
-    Wildcard {
-        /// Such as `*.shop.example`.
-        owner: String,
-    },
+    /// A DNAME record of a name above it (RFC 6672).
+    Dname { owner: String, target: String },
+    /// A wildcard, such as `*.shop.example`.
+    Wildcard { owner: String },
 }
 
-/// A zone: the part of the DNS that one party runs.
+/// A DNS zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
-    /// The name at its top.
     pub name: String,
-    /// Who runs it, where that is somebody well-known.
+    /// The well-known DNS provider that runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
 }
 
-/// An address that a name should not have.
+/// An address that is not expected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stray {
-    /// The address.
     pub address: IpAddr,
-    /// Whose it is, where that is a well-known host.
+    /// The well-known host that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
 }

@@ -117,14 +117,15 @@ async fn a_cname_below_one_that_forbids_is_replaced_before_it_gets_a_record() {
         ("b", "add the CAA record 0 issue \"letsencrypt.org\" to b.p.below-caa.example itself"),
     ] {
         let name = format!("{label}.p.below-caa.example");
-        let theirs =
-            format!("ave whoever runs {at} add the CAA record 0 issue \"letsencrypt.org\" to {at}");
+        let theirs = format!(
+            "sk the owner of {at} to add the CAA record 0 issue \"letsencrypt.org\" to {at}"
+        );
         let why = format!("the CAA records of {at} allow nobody to issue a certificate");
         says(
             &program,
             &name,
-            &format!("H{theirs}, or {instead}: {why}, and p.below-caa.example is a CNAME to {at}, and counts for {name}"),
-            &format!("Please log in where you manage the DNS of below-caa.example and {instead}, or h{theirs}: {why}. Without that, no certificate can be issued for {name}."),
+            &format!("A{theirs}, or {instead}: {why}, and p.below-caa.example is a CNAME to {at}, and counts for {name}"),
+            &format!("Please log in where you manage the DNS of below-caa.example and {instead}, or a{theirs}: {why}. Without that, no certificate can be issued for {name}."),
         )
         .await;
     }

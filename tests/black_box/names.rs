@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Outside, Program, SERVER, rig};
 
-const LATER: &str = "It can take some hours until everybody sees the change.";
+const LATER: &str = "It can take some hours until all visitors see the change.";
 
 async fn bare() -> (Outside, Program) {
     let outside = Outside::start().await;
@@ -65,7 +65,11 @@ async fn a_cname_is_named_by_what_the_answer_shows_of_it() {
     zone.serve();
     let (_outside, program) = among_real_zones().await;
     for (label, target, why) in [
-        ("address", "127.0.0.1", "127.0.0.1 is an address, and a CNAME leads to names only"),
+        (
+            "address",
+            "127.0.0.1",
+            "127.0.0.1 is an address, and the target of a CNAME must be a name",
+        ),
         // Asked for by itself it is there (RFC 6761).
         ("local", "localhost", "localhost does not exist"),
         // A validator fails at what it makes of a DNAME, asked for by itself.
@@ -143,17 +147,17 @@ async fn what_works_over_a_cname_with_an_aaaa_record_elsewhere_has_no_such_recor
     outside.tls.show("shop.example", Face::Valid(90)).unwrap();
     let works = "shop.example works, but visitors with IPv6 get to another server.";
     let replace =
-        "eplace the CNAME of shop.example to host.example by an A record at 127.0.0.1, or have";
+        "eplace the CNAME of shop.example to host.example by an A record at 127.0.0.1, or";
     says(
         &program,
         "shop.example",
         &format!(
-            "{works} R{replace} the AAAA record 2620:fe::9 of host.example removed: it leads \
-             elsewhere, so visitors and certificate authorities with IPv6 go there"
+            "{works} R{replace} have the AAAA record 2620:fe::9 of host.example removed: it \
+             leads elsewhere, so visitors and certificate authorities with IPv6 go there"
         ),
         &format!(
-            "{works} Please log in where you manage the DNS of shop.example and r{replace} whoever \
-             runs host.example remove its AAAA record 2620:fe::9. {LATER}"
+            "{works} Please log in where you manage the DNS of shop.example and r{replace} ask the \
+             owner of host.example to remove its AAAA record 2620:fe::9. {LATER}"
         ),
     )
     .await;
@@ -257,8 +261,8 @@ async fn who_gives_a_name_away_is_asked_for_it() {
         ),
         (
             "www.gone.github.io",
-            "Is gone.github.io set up with whoever runs github.io?",
-            "gone.github.io is set up with whoever runs github.io",
+            "Is gone.github.io set up with the provider of github.io?",
+            "gone.github.io is set up with the provider of github.io",
         ),
     ] {
         let record = format!("oint the A record of {name} at 127.0.0.1");
@@ -267,7 +271,7 @@ async fn who_gives_a_name_away_is_asked_for_it() {
             name,
             &format!("P{record}: there is no such name (1 of 1 resolvers). {question}"),
             &format!(
-                "{name} does not exist in the DNS. Please see to it that {customer}, and then p{record}."
+                "{name} does not exist in the DNS. Please make sure that {customer}, and then p{record}."
             ),
         )
         .await;
@@ -286,12 +290,7 @@ async fn what_a_dname_record_makes_of_a_name_is_mended_there() {
         ("www.old", "there-6.example", "it leads to 9.9.9.9", false),
         ("a.b.old", "there-6.example", "it leads to 9.9.9.9", false),
         ("www.gone", "nowhere-6.example", "www.nowhere-6.example does not exist", true),
-        (
-            "www.away",
-            "lame-6.example",
-            "the name servers of lame-6.example do not answer as they should (SERVFAIL)",
-            true,
-        ),
+        ("www.away", "lame-6.example", "the name servers of lame-6.example fail (SERVFAIL)", true),
     ] {
         let owner = format!("{}.dname-6.example", name.rsplit('.').next().unwrap());
         let name = format!("{name}.dname-6.example");
@@ -312,16 +311,16 @@ async fn a_name_that_its_servers_alone_fail_for_is_not_laid_at_the_registrars_do
     dns.fail("shop.example", DnsFault::BrokenAddresses);
     dns.fail("www.shop.example", DnsFault::Broken);
     for name in ["shop.example", "www.shop.example"] {
-        let why = "its name servers do not answer as they should (SERVFAIL), though new names below \
+        let why = "its name servers fail (SERVFAIL), though new names below \
                    shop.example are answered";
-        let change = "eplace its record, which is an ALIAS or ANAME that leads nowhere most often, by \
+        let change = "eplace its record, most often an ALIAS or ANAME without a working target, by \
                       an A record at 127.0.0.1";
         let seen = says(
             &program,
             name,
             &format!("The DNS of {name} is broken (1 of 1 resolvers): {why}; r{change}"),
             &format!(
-                "The DNS of {name} is out of order: {why}. Please log in where you manage the DNS of \
+                "The DNS of {name} is broken: {why}. Please log in where you manage the DNS of \
                  shop.example and r{change}. {LATER}"
             ),
         )
@@ -363,8 +362,8 @@ async fn a_wildcard_stays_beside_a_record_of_the_name() {
     ] {
         let name = format!("{label}.wild-6.example");
         let what = format!(
-            "add the A record of {name} at 127.0.0.1 (what answers there is the wildcard \
-             {wildcard}.wild-6.example, which may stay)"
+            "add the A record of {name} at 127.0.0.1 (now the wildcard \
+             {wildcard}.wild-6.example answers, which may stay)"
         );
         remedy(&program, "wild-6.example", &name, &what, why, &end).await;
     }
@@ -381,8 +380,8 @@ async fn a_wildcard_stays_beside_a_record_of_the_name() {
     outside.dns.point("*.shop.example", &[SERVER, "2620:fe::9".parse().unwrap()]);
     outside.tls.show("foo.shop.example", Face::Valid(90)).unwrap();
     let works = "foo.shop.example works, but visitors with IPv6 get to another server.";
-    let add = "dd the A record of foo.shop.example at 127.0.0.1 (what answers there is the wildcard \
-               *.shop.example, which may stay)";
+    let add = "dd the A record of foo.shop.example at 127.0.0.1 (now the wildcard \
+               *.shop.example answers, which may stay)";
     says(
         &program,
         "foo.shop.example",

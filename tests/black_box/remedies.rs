@@ -64,7 +64,7 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
             "loop",
             "back.cname-3.example",
             "loop",
-            "its CNAMEs lead in a circle, loop.cname-3.example → back.cname-3.example → \
+            "its CNAMEs form a loop, loop.cname-3.example → back.cname-3.example → \
              loop.cname-3.example",
         ),
         ("gone", "gone.target-3.example", "no-such-name", "gone.target-3.example does not exist"),
@@ -85,7 +85,7 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
             "lame",
             "www.lame-3.example",
             "failure",
-            "the name servers of lame-3.example do not answer as they should (SERVFAIL)",
+            "the name servers of lame-3.example fail (SERVFAIL)",
         ),
         (
             "c0",
@@ -104,7 +104,7 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
             &format!("Replace {replace} ({of} of {of} resolvers)"),
             &format!(
                 "Please log in where you manage the DNS of cname-3.example and replace {replace}. \
-                 It can take some hours until everybody sees the change."
+                 It can take some hours until all visitors see the change."
             ),
         )
         .await;
@@ -118,7 +118,7 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
          127.0.0.1: it leads to 9.9.9.9 (2 of 2 resolvers)",
         "Please log in where you manage the DNS of cname-3.example and replace the CNAME of \
          away.cname-3.example to other.target-3.example by an A record at 127.0.0.1. It can take \
-         some hours until everybody sees the change.",
+         some hours until all visitors see the change.",
     )
     .await;
     // A name that is missing beside others is nobody's to register.
@@ -136,7 +136,7 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
         "www.nobodys-3.example",
         "Point the A record of www.nobodys-3.example at 127.0.0.1: there is no such name (2 of 2 \
          resolvers). Is nobodys-3.example registered, and not expired?",
-        "www.nobodys-3.example does not exist in the DNS. Please see to it that nobodys-3.example is \
+        "www.nobodys-3.example does not exist in the DNS. Please make sure that nobodys-3.example is \
          registered and not expired, and then point the A record of www.nobodys-3.example at \
          127.0.0.1.",
     )
@@ -148,8 +148,8 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
         "The DNS of www.lame-3.example is broken (2 of 2 resolvers): its name servers do not answer as \
          they should (SERVFAIL); have the name servers of lame-3.example answer, or correct them at \
          the registrar",
-        "The DNS of www.lame-3.example is out of order: its name servers do not answer as they should \
-         (SERVFAIL). Please ask whoever runs it to have the name servers of lame-3.example answer, or \
+        "The DNS of www.lame-3.example is broken: its name servers fail \
+         (SERVFAIL). Please ask its DNS provider to have the name servers of lame-3.example answer, or \
          correct them at the registrar, and then point the A record of www.lame-3.example at \
          127.0.0.1.",
     )
@@ -166,16 +166,16 @@ async fn a_cname_that_leads_where_it_should_is_not_to_be_replaced() {
     says(
         &program.clone().with("CLOSTE_SYNC__CLOSTE__PUBLIC_ADDRESS", "127.0.0.1"),
         "shop.example",
-        "See to the DNS of agency.example, where shop.example rightly leads: agency.example does not \
+        "Fix the DNS of agency.example, where shop.example rightly leads: agency.example does not \
          exist (1 of 1 resolvers)",
-        "The CNAME of shop.example is right. We see to agency.example; there is nothing to do.",
+        "The CNAME of shop.example is right. We are fixing agency.example; there is nothing to do.",
     )
     .await;
     says(
         &program,
         "shop.example",
         "The CNAME of shop.example leads to agency.example: agency.example does not exist (1 of 1 \
-         resolvers). Whether it should lead there is not known",
+         resolvers). It is not known whether it should lead there",
         "We are still checking shop.example.",
     )
     .await;
@@ -222,7 +222,7 @@ async fn caa_records_are_named_where_they_stand() {
     }
     let replace = "replace the CNAME of www.caa-3.example to www.caa-target-3.example by an A record at \
                    127.0.0.1";
-    let theirs = "have whoever runs www.caa-target-3.example add the CAA record 0 issue \
+    let theirs = "ask the owner of www.caa-target-3.example to add the CAA record 0 issue \
                   \"letsencrypt.org\" to www.caa-target-3.example";
     let reason = "the CAA records of www.caa-target-3.example allow nobody to issue a certificate";
     let seen = says(
@@ -231,7 +231,7 @@ async fn caa_records_are_named_where_they_stand() {
         &format!(
             "{}, or {replace}: {reason}, and beside the CNAME of www.caa-3.example there can be no \
              CAA record",
-            theirs.replacen('h', "H", 1)
+            theirs.replacen('a', "A", 1)
         ),
         &format!("{log_in} {replace}, or {theirs}: {reason}. {without} www.caa-3.example."),
     )
@@ -337,12 +337,12 @@ async fn caa_of_a_cnames_target_that_fails_is_laid_at_its_door() {
         &program,
         "shop.example",
         &format!(
-            "Have whoever runs x.cdn.example {remedy}, or {replace}: {why}, and beside the CNAME of \
+            "Ask the owner of x.cdn.example to {remedy}, or {replace}: {why}, and beside the CNAME of \
              shop.example there can be no CAA record"
         ),
         &format!(
-            "Please log in where you manage the DNS of shop.example and {replace}, or have whoever \
-             runs x.cdn.example {remedy}: {why}. Without that, no certificate can be issued for \
+            "Please log in where you manage the DNS of shop.example and {replace}, or ask the owner \
+             of x.cdn.example to {remedy}: {why}. Without that, no certificate can be issued for \
              shop.example."
         ),
     )
@@ -386,15 +386,15 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
         dns.point(name, &[address]);
         dns.delegate(name, &servers);
     }
-    let later = "It can take some hours until everybody sees the change.";
+    let later = "It can take some hours until all visitors see the change.";
     let switch = "set the record to \"DNS only\" (the orange cloud becomes grey), and point the A record \
                   of behind.example at 127.0.0.1.";
     says(
         &program,
         "behind.example",
         &format!(
-            "behind.example is at 104.16.0.1, Cloudflare, a proxy, so where it leads cannot be seen: \
-             at Cloudflare, {switch} To keep the proxy, name its networks in checks.proxies"
+            "behind.example is at 104.16.0.1, Cloudflare, a proxy, so the server behind it is not visible: \
+             at Cloudflare, {switch} To keep the proxy, add its networks to checks.proxies"
         ),
         &format!("Please log in at Cloudflare, {switch} {later}"),
     )
@@ -497,12 +497,12 @@ async fn a_reserved_address_of_a_stranger_is_named_and_never_connected_to() {
         "Point the A record of inside.example at 127.0.0.1: it is at 127.0.0.5, a machine's address for \
          itself, which visitors cannot reach (1 of 1 resolvers)",
         "Please log in where you manage the DNS of inside.example and point the A record of \
-         inside.example at 127.0.0.1. It can take some hours until everybody sees the change.",
+         inside.example at 127.0.0.1. It can take some hours until all visitors see the change.",
     )
     .await;
     assert_eq!(
         seen["ssl"]["error"],
-        "127.0.0.5 is a machine's address for itself, so nothing was connected to it"
+        "127.0.0.5 is a machine's address for itself, so no connection to it was made"
     );
     assert!(listener.accept().is_err(), "nobody came");
     let program = program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.0/29");

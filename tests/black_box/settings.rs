@@ -44,7 +44,7 @@ fn the_defaults_are_those_that_are_documented() {
     assert_eq!(settings.sync.policy, SyncPolicy::Sync);
     assert_eq!(settings.sync.removal_grace, Duration::from_secs(120));
     assert_eq!(settings.sync.max_removal_percent, 30);
-    assert_eq!(settings.checks.pace.interval, Duration::from_secs(300));
+    assert_eq!(settings.checks.check_interval.interval, Duration::from_secs(300));
     assert!(settings.wordpress.create_domain_records);
     assert_eq!(settings.state.path, PathBuf::from("/run/a/closte-sync.db"));
     assert!(settings.database().is_err() && settings.api_key().is_err());

@@ -96,11 +96,11 @@ async fn the_worst_address_counts_and_is_named() {
     assert_eq!(
         found["advice"],
         "127.0.0.2, one of the 2 addresses of shop.example, shows another certificate \
-         (other.example); the other is right. Have that server put right, or remove its A record"
+         (other.example); the other is right. Have that server fixed, or remove its A record"
     );
     assert_eq!(
         found["customer"],
-        "Your DNS is right. We see to one of the servers of shop.example, 127.0.0.2; there is nothing \
+        "Your DNS is right. We are fixing one of the servers of shop.example, 127.0.0.2; there is nothing \
          to do."
     );
     let out = stage.program.run(&["check", "shop.example"]).await.out;
@@ -123,7 +123,7 @@ async fn the_worst_address_counts_and_is_named() {
             &["127.0.0.1", "127.0.0.2", "127.0.0.4"][..],
             "refused",
             "127.0.0.4, one of the 3 addresses of shop.example, does not listen for TLS; 127.0.0.2 is \
-             not right either. Have these servers put right, or remove their records",
+             not right either. Have these servers fixed, or remove their records",
         ),
         (
             &[
@@ -174,7 +174,7 @@ async fn an_aaaa_that_is_dead_counts_and_no_way_to_ipv6_does_not() {
         assert_eq!(
             found["ssl"]["addresses"][1],
             json!({"address": "2001:db8::7", "verdict": "unknown",
-                   "error": "this machine has no way to IPv6 addresses"})
+                   "error": "this machine has no route to IPv6 addresses"})
         );
     }
 }
@@ -203,8 +203,8 @@ async fn one_address_that_could_not_be_looked_at_counts_neither_for_nor_against(
     assert_eq!(found["ssl"]["verdict"], "refused");
     assert_eq!(
         found["advice"],
-        "127.0.0.4, one of the 3 addresses of shop.example, does not listen for TLS; one of the others \
-         is seen to be right. Have that server put right, or remove its A record"
+        "127.0.0.4, one of the 3 addresses of shop.example, does not listen for TLS; one of the others is \
+         right. Have that server fixed, or remove its A record"
     );
 
     // Where it is all there is, nothing is known.
@@ -304,8 +304,8 @@ async fn certificates_are_blamed_for_what_is_wrong_with_them() {
             "none.example",
             Face::OtherNames(0),
             "wrong-name",
-            "No certificate was issued for none.example: the server shows its own (it is \
-             for no name at all). Install SSL for it in Closte's panel, or ask Closte's support",
+            "No certificate was issued for none.example: the server shows its own (it is for no \
+             name). Install SSL for it in Closte's panel, or ask Closte's support",
         ),
     ] {
         stage.point(name, &["127.0.0.1"]);
@@ -606,10 +606,7 @@ async fn another_protocol_on_the_port_is_named_and_no_library_speaks() {
         ("127.0.4.2", "it speaks SSH there, not TLS"),
         ("127.0.4.3", "it speaks SMTP or FTP there, not TLS"),
         ("127.0.4.4", "it speaks another protocol there, not TLS"),
-        (
-            "127.0.4.6",
-            "the server breaks off the handshake: it does not know the name (TLS alert 112)",
-        ),
+        ("127.0.4.6", "the server aborts the handshake: it does not know the name (TLS alert 112)"),
     ] {
         stage.point("shop.example", &[ip]);
         let found = stage.check("shop.example").await;
@@ -619,7 +616,7 @@ async fn another_protocol_on_the_port_is_named_and_no_library_speaks() {
             "{ip}"
         );
         let advice = format!(
-            "Browsers get no TLS connection with shop.example: {words}. Ask whoever runs that server, or \
+            "Browsers get no TLS connection with shop.example: {words}. Ask the operator of that server, or \
              Closte's support"
         );
         assert_eq!(found["advice"], advice);

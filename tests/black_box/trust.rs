@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use closte_sync::{
-    checks::{Checker, Depth, Expected, Options, Target},
+    checks::{Checker, Depth, Expected, Options},
     simulator::{Dns, DnsFault, Face, Simulator},
-    status::{BrokenBy, DnsResult, DnsVerdict},
+    status::{BrokenBy, DnsResult, DnsVerdict, ExpectedTarget},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ async fn what_validators_call_bogus_is_broken_whatever_others_answer() {
     assert_eq!(
         rest,
         format!(
-            ", so whoever checks them, Let's Encrypt included, gets no answer; have the DS record at the \
+            ", so validating resolvers and Let's Encrypt get no answer; have the DS record at the \
              registrar removed or corrected. Not counted: {} sees 127.0.0.1 (it does not check \
              signatures)",
             rig.trusting
@@ -98,7 +98,7 @@ async fn one_sick_resolver_of_four_changes_no_verdict_and_is_named() {
     assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(3)), "{checked}");
     let doctor = program.run(&["doctor"]).await;
     let of_sick = format!(
-        "{} is sick: it answers SERVFAIL for the root's name servers; a sick resolver does not count",
+        "{} is failing: it answers SERVFAIL for the root's name servers; a failing resolver does not count",
         sick.address()
     );
     let said = doctor.out.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -145,7 +145,7 @@ async fn when_half_of_the_resolvers_or_all_are_sick_no_verdict_changes() {
     let doctor = on_one_line(&program.run(&["doctor"]).await.out);
     let sick = "is sick: it answers SERVFAIL for a new name below com";
     let both = format!(
-        "{} {sick}; {} {sick}; a sick resolver does not count",
+        "{} {sick}; {} {sick}; a failing resolver does not count",
         all[0].address(),
         all[1].address()
     );
@@ -158,8 +158,10 @@ async fn when_half_of_the_resolvers_or_all_are_sick_no_verdict_changes() {
     let checked = check(&program, "a.example").await;
     assert_eq!(checked["dns"]["verdict"], "unknown", "{checked}");
     let advice = checked["advice"].as_str().unwrap();
-    let why =
-        format!("{}: it is sick: it answers SERVFAIL for a new name below com", all[3].address());
+    let why = format!(
+        "{}: it is failing: it answers SERVFAIL for a new name below com",
+        all[3].address()
+    );
     assert!(advice.contains(&why), "{advice}");
     let all_names = program.run(&["check"]).await;
     assert!(
@@ -193,7 +195,7 @@ async fn a_resolver_that_lies_about_every_name_is_sick() {
         (&all[0], "it answers that there is no such name for the root's name servers"),
         (&all[1], "it has an address for a name below com that nobody has registered"),
     ] {
-        assert!(doctor.contains(&format!("{} is sick: {how}", dns.address())), "{doctor}");
+        assert!(doctor.contains(&format!("{} is failing: {how}", dns.address())), "{doctor}");
     }
     // A resolver of this kind alone: nothing is known.
     let alone = resolvers(program, &[all[1].address()]);
@@ -325,7 +327,7 @@ impl Torn {
                 break [first, second];
             }
         };
-        let targets: Vec<Target> = vec!["127.0.0.0/30".parse().unwrap()];
+        let targets: Vec<ExpectedTarget> = vec!["127.0.0.0/30".parse().unwrap()];
         let options = Options {
             expected_targets: targets.clone(),
             name_server_port: first[0].address().port(),
@@ -423,5 +425,5 @@ async fn the_target_is_the_networks_public_address() {
     let options = Options { public_address, ..options(std::slice::from_ref(&dns)) };
     let checks = Checker::new(options).unwrap();
     let expected = checks.expected(Some("agency.example"), Timestamp::now()).await.unwrap();
-    assert_eq!(expected.places(), ["203.0.113.9", "9.9.9.9", "agency.example"]);
+    assert_eq!(expected.to_string(), "203.0.113.9, 9.9.9.9, agency.example");
 }

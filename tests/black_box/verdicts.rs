@@ -170,7 +170,7 @@ async fn every_ssl_verdict_comes_from_handshakes() {
     assert_eq!(certificate("other.example")["names"], json!(["*.closte-practice.example"]));
     let advice = found("other.example")["advice"].as_str().unwrap().to_owned();
     assert!(advice.contains("the server shows its own (*.closte-practice.example)"), "{advice}");
-    assert!(found("expiring.example")["advice"].as_str().unwrap().contains("ends in 5 days"));
+    assert!(found("expiring.example")["advice"].as_str().unwrap().contains("expires in 5 days"));
     for (name, words) in [
         ("self.example", "The server shows only a self-signed certificate for"),
         ("early.example", "is not valid before 20"),

@@ -1,4 +1,4 @@
-//! Advice about single addresses of a name.
+//! Advice about the addresses of a name.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,13 @@ use crate::{
 };
 
 impl About<'_> {
-    /// The addresses lead elsewhere, all or some of them: what has to go, and what has to come.
+    /// All or some of the addresses are not expected: which records to remove, and which to add.
     pub(super) fn elsewhere(&self, found: &str, resolvers: &str) -> Advice {
         let (name, dns) = (self.name, &self.latest.dns);
         let is_stray = |address: &&IpAddr| dns.strays.iter().any(|one| one.address == **address);
         let has_ipv4 = dns.addresses.iter().any(IpAddr::is_ipv4);
         let right = dns.addresses.iter().filter(|address| !is_stray(address));
-        // Where there are A records, one of them has to be right.
+        // Where there are A records, one of them must be right.
         let right: Vec<&IpAddr> = right.filter(|one| one.is_ipv4() == has_ipv4).collect();
         let holder = self.holder();
         let (four, six): (Vec<&Stray>, Vec<&Stray>) =
@@ -54,8 +54,8 @@ impl About<'_> {
                 customer: format!("{} {change}. {LATER}", self.log_in()),
             };
         }
-        // A right A record does not help those who go to an old AAAA record, nor the other way round.
-        let (changed, others) = match self.place.kind() {
+        // A right A record does not help visitors who use an old AAAA record, or the other way round.
+        let (changed, others) = match self.target.kind() {
             "AAAA" => (six.len(), &four),
             _ => (four.len(), &six),
         };
@@ -64,8 +64,8 @@ impl About<'_> {
             0 | 1 => format!("point the {}", self.record()),
             several => format!(
                 "replace the {several} {} records of {name} by one at {}",
-                self.place.kind(),
-                self.place
+                self.target.kind(),
+                self.target
             ),
         };
         let too = match &others[..] {
@@ -79,7 +79,7 @@ impl About<'_> {
         }
     }
 
-    /// It is at a proxy that the settings do not name. Where that leads cannot be seen.
+    /// It is at a proxy that is not in `checks.proxies`. The server behind it is not visible.
     fn behind_a_proxy(&self, found: &str) -> Option<Advice> {
         let name = self.name;
         let (host, switch) = self.proxy()?;
@@ -91,7 +91,7 @@ impl About<'_> {
                 format!("Please log in at {host}, {switch}, and {change}."),
             )
         } else if runs_zones(host) {
-            // Others have their sites behind it, too.
+            // The zones of other providers may be behind the same proxy.
             (
                 format!("{change}, and if its DNS is at {host}, {switch}"),
                 format!("{} {change}. If that is at {host}, {switch}.", self.log_in()),
@@ -105,18 +105,18 @@ impl About<'_> {
         Some(Advice {
             short: "set proxy",
             owner: format!(
-                "{name} is at {found}, a proxy, so where it leads cannot be seen: {how}. To keep \
-                 the proxy, name its networks in checks.proxies"
+                "{name} is at {found}, a proxy, so the server behind it is not visible: {how}. To \
+                 keep the proxy, add its networks to checks.proxies"
             ),
             customer: format!("{customer} {LATER}"),
         })
     }
 
-    /// Whose proxy it is at, and how that is taken away, if it is the customer's own.
+    /// The host of the customer's own proxy, and how the customer turns it off.
     fn proxy(&self) -> Option<(&str, &'static str)> {
         let (dns, cnames) = (&self.latest.dns, self.cnames());
         let host = dns.host.as_deref()?;
-        // What a CNAME leads to may have a proxy of its own.
+        // The target of a CNAME may have another proxy.
         let is_its_own = match cnames {
             [] => true,
             [first, ..] => known_host(&[], std::slice::from_ref(first)).as_deref() == Some(host),
@@ -126,7 +126,7 @@ impl About<'_> {
         Some((host, switch))
     }
 
-    /// What the customer can do about a proxy that offers no TLS.
+    /// The advice for the customer whose proxy offers no TLS.
     pub(super) fn without_tls_at_the_proxy(&self) -> Option<String> {
         let CheckResult { dns, ssl, .. } = self.latest;
         let is_so =
@@ -150,7 +150,7 @@ impl About<'_> {
         );
         let (holder, target) = (self.holder(), self.cnames().first());
         match (holder, target) {
-            // With a record of its own, the wildcard's do not count.
+            // A wildcard does not answer for a name that has a record of its own.
             (None, None) if let Some(change) = self.instead() => Advice {
                 short: self.in_short(),
                 owner: format!("{}: {why}", capital(&change)),
@@ -166,7 +166,7 @@ impl About<'_> {
                         capital(&change)
                     ),
                     customer: format!(
-                        "{} {change}, or have whoever runs {last} remove its {go}. {LATER}",
+                        "{} {change}, or ask the owner of {last} to remove its {go}. {LATER}",
                         self.log_in()
                     ),
                 }
@@ -185,8 +185,8 @@ impl About<'_> {
         }
     }
 
-    /// Whose records the addresses are, where who runs the name's zone can change them: the name's own,
-    /// or those of another one in that zone, which its CNAMEs lead to.
+    /// The owner name of the address records, if it is in the name's zone: the name itself, or the last
+    /// target of its CNAMEs.
     fn holder(&self) -> Option<&str> {
         if self.has_its_own_addresses() {
             return Some(self.name.as_str());
@@ -213,7 +213,7 @@ impl About<'_> {
             SslVerdict::TimedOut => format!("does not answer ({error})"),
             _ => format!("does not serve it ({error})"),
         };
-        // More than eight are not looked at.
+        // At most eight are checked.
         let of = self.latest.dns.addresses.len().max(ssl.addresses.len());
         let (address, kind) = match ssl.address {
             Some(address) => (address.to_string(), kind(address)),
@@ -223,18 +223,15 @@ impl About<'_> {
         let bad: Vec<IpAddr> = ssl.addresses.iter().filter(is_bad).map(|one| one.address).collect();
         let good = ssl.addresses.iter().filter(|one| one.verdict.is_good()).count();
         let is_all = good + 1 == of;
-        let (others, put_right) = match (&bad[..], good, is_all) {
-            ([], 1, true) => ("the other is right".to_owned(), "that server put right"),
-            ([], _, true) => ("the others are right".to_owned(), "that server put right"),
-            ([], 1, _) => {
-                ("one of the others is seen to be right".to_owned(), "that server put right")
-            }
-            ([], ..) => {
-                (format!("{good} of the others are seen to be right"), "that server put right")
-            }
-            ([one], ..) => (format!("{one} is not right either"), "these servers put right"),
-            _ => (format!("{} are not right either", listing(&bad, 0)), "these servers put right"),
+        let others = match (&bad[..], good, is_all) {
+            ([], 1, true) => "the other is right".to_owned(),
+            ([], _, true) => "the others are right".to_owned(),
+            ([], 1, _) => "one of the others is right".to_owned(),
+            ([], ..) => format!("{good} of the others are right"),
+            ([one], ..) => format!("{one} is not right either"),
+            _ => format!("{} are not right either", listing(&bad, 0)),
         };
+        let servers = if bad.is_empty() { "that server" } else { "these servers" };
         let or_remove = match (self.has_its_own_addresses(), bad.is_empty()) {
             (false, _) => String::new(),
             (true, true) => format!(", or remove its {kind} record"),
@@ -243,33 +240,32 @@ impl About<'_> {
         Advice {
             short: "fix address",
             owner: format!(
-                "{address}, one of the {of} addresses of {name}, {fault}; {others}. Have {put_right}\
-                 {or_remove}"
+                "{address}, one of the {of} addresses of {name}, {fault}; {others}. Have {servers} \
+                 fixed{or_remove}"
             ),
             customer: format!(
-                "Your DNS is right. We see to one of the servers of {name}, {address}; there is \
+                "Your DNS is right. We are fixing one of the servers of {name}, {address}; there is \
                  nothing to do."
             ),
         }
     }
 
-    /// Whether the addresses are those of the name itself. Behind a CNAME they are its target's, and
-    /// nobody can remove one of them here; a wildcard's are other names' as well.
+    /// Whether the name itself has the address records, and not a CNAME's target or a wildcard.
     fn has_its_own_addresses(&self) -> bool {
         self.cnames().is_empty() && self.latest.dns.made_of.is_none()
     }
 
-    /// ` at 203.0.113.10`: which of several addresses the verdict speaks of.
+    /// ` at 203.0.113.10`: which of several addresses the verdict is about.
     pub(super) fn at(&self) -> String {
         let ssl = &self.latest.ssl;
         let address = ssl.address.filter(|_| ssl.addresses.len() > 1);
         address.map(|address| format!(" at {address}")).unwrap_or_default()
     }
 
-    /// What the certificate is for, as part of a sentence.
+    /// The names that the certificate is for, as part of a sentence.
     pub(super) fn names(&self) -> String {
         match &self.latest.ssl.certificate {
-            Some(one) if one.names.is_empty() => "it is for no name at all".to_owned(),
+            Some(one) if one.names.is_empty() => "it is for no name".to_owned(),
             Some(one) => listing(&one.names, one.more_names),
             None => String::new(),
         }

@@ -1,5 +1,3 @@
-//! Advice about CAA records.
-
 use super::{About, Advice};
 use crate::{
     listing::listing,
@@ -7,7 +5,6 @@ use crate::{
 };
 
 impl About<'_> {
-    /// CAA records let nobody issue the certificate.
     pub(super) fn caa(&self) -> Advice {
         let name = self.name;
         let Some(caa) = &self.latest.caa else {
@@ -46,7 +43,7 @@ impl About<'_> {
                 )
             }
             CaaFault::Restricted => {
-                // What it is for stays.
+                // The property stays the same.
                 let property = record.split(' ').nth(1).unwrap_or("issue");
                 (
                     "change CAA",
@@ -73,10 +70,10 @@ impl About<'_> {
         if caa.fault == CaaFault::Unreachable && !caa.is_of_a_registry() {
             let whom = match &self.latest.dns.zone {
                 Some(Zone { provider: Some(provider), .. }) => provider.clone(),
-                Some(zone) => format!("whoever runs the DNS of {}", zone.name),
-                None => format!("whoever runs the DNS of {at}"),
+                Some(zone) => format!("the DNS provider of {}", zone.name),
+                None => format!("the DNS provider of {at}"),
             };
-            // The nearest records count, whatever fails above them.
+            // The nearest records count, even if the lookup above them fails.
             let or = match self.own_cname() {
                 None if at != self.base() => format!(", or {}", self.caa_of_its_own(caa)),
                 _ => String::new(),
@@ -94,7 +91,7 @@ impl About<'_> {
         }
     }
 
-    /// The records are those of what a CNAME leads to: nobody can have any beside the CNAME.
+    /// The records are those of a CNAME's target: beside a CNAME there can be none.
     fn caa_of_another(
         &self,
         caa: &Caa,
@@ -116,32 +113,34 @@ impl About<'_> {
         };
         Advice {
             short: "change CAA",
-            owner: format!("Have whoever runs {at} {remedy}, or {instead}: {reason}, and {beside}"),
+            owner: format!(
+                "Ask the owner of {at} to {remedy}, or {instead}: {reason}, and {beside}"
+            ),
             customer: format!(
-                "{} {instead}, or have whoever runs {at} {remedy}: {reason}. {without}",
+                "{} {instead}, or ask the owner of {at} to {remedy}: {reason}. {without}",
                 self.log_in()
             ),
         }
     }
 
-    /// With a record of its own, those above it do not count. There can be none beside a CNAME.
+    /// With a CAA record of its own, those above it do not count. Beside a CNAME there can be none.
     fn caa_of_its_own(&self, caa: &Caa) -> String {
         let property = if self.name.is_wildcard() { "issuewild" } else { "issue" };
         let add =
             format!("add the CAA record 0 {property} \"{}\" to {} itself", caa.lacks, self.base());
-        // A name with any record of its own gets nothing of a wildcard.
+        // A wildcard does not answer for a name that has any record of its own.
         match self.instead().filter(|_| !self.name.is_wildcard()) {
             Some(instead) => format!("{instead}, and {add}"),
             None => add,
         }
     }
 
-    /// Where the CNAME of the name that authorities begin with leads, if it has one.
+    /// The CNAME target of the name that authorities query first, if it has one.
     fn own_cname(&self) -> Option<&String> {
         self.cnames().first().filter(|_| !self.name.is_wildcard())
     }
 
-    /// The name that authorities begin with.
+    /// The name that authorities query first.
     fn base(&self) -> &str {
         let name = self.name.as_str();
         name.strip_prefix("*.").unwrap_or(name)

@@ -1,29 +1,29 @@
-//! Advice about where a name points, and about what is out of order on the way there.
+//! Advice about where a name points, and about broken DNS.
 
-use super::{About, Advice, WAIT, caa::capital, place::Place};
+use super::{About, Advice, WAIT, caa::capital};
 use crate::{
     checks::chain,
     listing::listing,
-    status::{BrokenBy, Chain, CnameFault, DnsVerdict, MadeOf, Zone},
+    status::{BrokenBy, Chain, CnameFault, DnsVerdict, ExpectedTarget, MadeOf, Zone},
 };
 
 impl About<'_> {
     /// `A record of shop.example at 203.0.113.10`.
     pub(super) fn record(&self) -> String {
-        format!("{} record of {} at {}", self.place.kind(), self.name, self.place)
+        format!("{} record of {} at {}", self.target.kind(), self.name, self.target)
     }
 
     /// `an A record at 203.0.113.10`
     pub(super) fn a_record(&self) -> String {
-        match &self.place {
-            Place::Host(host) => format!("a CNAME to {host}"),
-            place => format!("an {} record at {place}", place.kind()),
+        match self.target.0 {
+            Some(ExpectedTarget::Host(host)) => format!("a CNAME to {host}"),
+            _ => format!("an {} record at {}", self.target.kind(), self.target),
         }
     }
 
     /// Where the customer changes the name's records, as the beginning of a sentence.
     pub(super) fn log_in(&self) -> String {
-        // What belongs to a registry, or to all its users, is nobody's to log in to.
+        // Customers cannot log in to a public suffix.
         let zone = self.latest.dns.zone.as_ref();
         match zone.filter(|zone| psl::domain_str(&zone.name).is_some()) {
             Some(Zone { provider: Some(provider), .. }) => {
@@ -36,7 +36,6 @@ impl About<'_> {
         }
     }
 
-    /// The CNAMEs that lead to where the verdict sees it.
     pub(super) fn cnames(&self) -> &[String] {
         self.latest.dns.cnames()
     }
@@ -73,18 +72,18 @@ impl About<'_> {
         Advice {
             short: WAIT,
             owner: format!(
-                "Wait: {} see {name} at the right place{rest}. The change spreads as old answers run \
-                 out.",
+                "Wait: {} see {name} at the right place{rest}. The change spreads as cached answers \
+                 expire.",
                 self.resolvers()
             ),
             customer: format!(
-                "Your change is on its way: the new address of {name} reaches everybody within some \
+                "Your change is spreading: all visitors get the new address of {name} within some \
                  hours. There is nothing more to do."
             ),
         }
     }
 
-    /// There is no such name. Where there is a zone for it, that only lacks the record.
+    /// There is no such name. Where it has a zone, only the record is missing.
     fn missing(&self) -> Advice {
         let (name, record, resolvers) = (self.name.as_str(), self.record(), self.resolvers());
         let zone = self.latest.dns.zone.as_ref().map(|zone| zone.name.as_str());
@@ -104,10 +103,10 @@ impl About<'_> {
         }
         let registered = psl::domain_str(name).unwrap_or(name);
         let (is_it, that_it_is) = match private_suffix(name) {
-            // Not everybody who gives names away is a registry.
+            // The provider of a private suffix, such as github.io, is no registry.
             Some(suffix) => (
-                format!("Is {registered} set up with whoever runs {suffix}?"),
-                format!("{registered} is set up with whoever runs {suffix}"),
+                format!("Is {registered} set up with the provider of {suffix}?"),
+                format!("{registered} is set up with the provider of {suffix}"),
             ),
             None => (
                 format!("Is {registered} registered, and not expired?"),
@@ -118,7 +117,7 @@ impl About<'_> {
             short: "register",
             owner: format!("Point the {record}: there is no such name ({resolvers}). {is_it}"),
             customer: format!(
-                "{name} does not exist in the DNS. Please see to it that {that_it_is}, and then point \
+                "{name} does not exist in the DNS. Please make sure that {that_it_is}, and then point \
                  the {record}."
             ),
         }
@@ -133,15 +132,15 @@ impl About<'_> {
         }
     }
 
-    /// Its CNAMEs lead nowhere. Whoever has the name can only change the first of them.
+    /// Its CNAMEs have a fault. The owner of the name can only change the first of them.
     fn dead_end(&self, chain: &Chain) -> Advice {
         let name = self.name;
         let (Some(first), Some(last)) = (chain.cnames.first(), chain.cnames.last()) else {
             return self.broken();
         };
-        let why = chain::why(chain, name.as_str());
-        let is_named = matches!(chain.fault, CnameFault::Loop | CnameFault::TooLong);
-        let leads_on = if first == last || is_named {
+        let why = chain::describe(chain, name.as_str());
+        let is_configured = matches!(chain.fault, CnameFault::Loop | CnameFault::TooLong);
+        let leads_on = if first == last || is_configured {
             String::new()
         } else {
             format!("it leads on to {last}, and ")
@@ -158,8 +157,8 @@ impl About<'_> {
             return Advice {
                 short: "fix DNS",
                 owner: format!(
-                    "The CNAME of {name} leads to {first}: {what}. Whether it should lead there is not \
-                     known"
+                    "The CNAME of {name} leads to {first}: {what}. It is not known whether it should \
+                     lead there"
                 ),
                 customer: format!("We are still checking {name}."),
             };
@@ -172,51 +171,51 @@ impl About<'_> {
         }
     }
 
-    /// It leads to where it should: what is wrong there is the network's own matter.
+    /// Its CNAME is right, and the fault is in the network's own DNS.
     pub(super) fn leads_rightly(&self, cnames: &[String], what: &str) -> Option<Advice> {
         let name = self.name;
-        // What a CNAME leads to is a name, even if it reads as an address.
-        let is_host = |place: &&String| matches!(Place::parse(place), Place::Host(_));
-        let hosts = self.latest.expected.iter().filter(is_host);
-        let right = hosts.into_iter().find(|host| cnames.contains(host))?;
+        let right = self.latest.expected.iter().find_map(|target| match target {
+            ExpectedTarget::Host(host) => cnames.iter().find(|cname| *cname == host.as_str()),
+            _ => None,
+        })?;
         Some(Advice {
             short: "fix DNS",
-            owner: format!("See to the DNS of {right}, where {name} rightly leads: {what}"),
+            owner: format!("Fix the DNS of {right}, where {name} rightly leads: {what}"),
             customer: format!(
-                "The CNAME of {name} is right. We see to {right}; there is nothing to do."
+                "The CNAME of {name} is right. We are fixing {right}; there is nothing to do."
             ),
         })
     }
 
-    /// `replace the CNAME of shop.example to other.example by an A record at 203.0.113.10`, or what is
-    /// to be done where it has no such record itself.
+    /// `replace the CNAME of shop.example to other.example by an A record at 203.0.113.10`, or the change
+    /// where another name's record answers.
     pub(super) fn instead_of(&self, target: &str) -> String {
         self.instead_of_anothers().unwrap_or_else(|| {
             format!("replace the CNAME of {} to {target} by {}", self.name, self.a_record())
         })
     }
 
-    /// What is to be done where another name's record answers, or its own CNAME.
+    /// The change where another name's record answers, or its own CNAME.
     pub(super) fn instead(&self) -> Option<String> {
         let cname = || self.cnames().first().map(|target| self.instead_of(target));
         self.instead_of_anothers().or_else(cname)
     }
 
-    /// What is to be done where another name's record answers.
+    /// The change where another name's record answers.
     fn instead_of_anothers(&self) -> Option<String> {
         let record = self.record();
         Some(match self.latest.dns.made_of.as_ref()? {
             MadeOf::Dname { owner, target } => format!(
-                "remove the DNAME record of {owner} to {target}, which leads all names below {owner} \
-                 away, and add the {record}"
+                "remove the DNAME record of {owner} to {target}, which redirects all names below \
+                 {owner}, and add the {record}"
             ),
-            MadeOf::Wildcard { owner } => format!(
-                "add the {record} (what answers there is the wildcard {owner}, which may stay)"
-            ),
+            MadeOf::Wildcard { owner } => {
+                format!("add the {record} (now the wildcard {owner} answers, which may stay)")
+            }
         })
     }
 
-    /// The same, in a word or two.
+    /// The short advice for [`Self::instead`].
     pub(super) fn in_short(&self) -> &'static str {
         match self.latest.dns.made_of {
             Some(MadeOf::Dname { .. }) => "drop DNAME",
@@ -225,19 +224,19 @@ impl About<'_> {
         }
     }
 
-    /// The zone is in order but for this name.
+    /// The name servers fail only for this name.
     fn broken_alone(&self) -> Advice {
         let (dns, name) = (&self.latest.dns, self.name);
         let why = dns.error.as_deref().unwrap_or("SERVFAIL");
         let change = format!(
-            "replace its record, which is an ALIAS or ANAME that leads nowhere most often, by {}",
+            "replace its record, most often an ALIAS or ANAME without a working target, by {}",
             self.a_record()
         );
         Advice {
             short: "fix DNS",
             owner: format!("The DNS of {name} is broken ({}): {why}; {change}", self.resolvers()),
             customer: format!(
-                "The DNS of {name} is out of order: {why}. {} {change}. {LATER}",
+                "The DNS of {name} is broken: {why}. {} {change}. {LATER}",
                 self.log_in()
             ),
         }
@@ -250,12 +249,12 @@ impl About<'_> {
         let (dns, name, record) = (&self.latest.dns, self.name, self.record());
         let mut why = dns.error.clone().unwrap_or_else(|| "SERVFAIL".to_owned());
         if dns.broken_by == Some(BrokenBy::Signatures) {
-            why.push_str(", so whoever checks them, Let's Encrypt included, gets no answer");
+            why.push_str(", so validating resolvers and Let's Encrypt get no answer");
         }
         let seen = if dns.seen == 0 { String::new() } else { format!(" ({})", self.resolvers()) };
         let zone = dns.zone.as_ref().map_or(name.as_str(), |zone| &zone.name);
         let above = match zone.split_once('.') {
-            // Nobody registers it: it is delegated where its parent is.
+            // It is not registered: its parent zone delegates it.
             Some((_, parent)) if psl::domain_str(zone).is_some_and(|domain| domain != zone) => {
                 format!("in {parent}")
             }
@@ -279,23 +278,22 @@ impl About<'_> {
             _ => format!(", and then point the {record}"),
         };
         let provider = dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
-        let whom = provider.unwrap_or("whoever runs it");
+        let whom = provider.unwrap_or("its DNS provider");
         Advice {
             short: "fix DNS",
             owner: format!("The DNS of {name} is broken{seen}: {why}; {remedy}"),
             customer: format!(
-                "The DNS of {name} is out of order: {why}. Please ask {whom} to {remedy}{and_then}."
+                "The DNS of {name} is broken: {why}. Please ask {whom} to {remedy}{and_then}."
             ),
         }
     }
 }
 
-/// What the name is below, if that is somebody's who gives names away without being a registry.
+/// The private suffix that the name is below, such as `github.io`.
 fn private_suffix(name: &str) -> Option<&str> {
     let suffix = psl::suffix(name.as_bytes())?;
     let is_private = suffix.typ() == Some(psl::Type::Private);
     is_private.then(|| std::str::from_utf8(suffix.as_bytes()).ok()).flatten()
 }
 
-/// What a customer should expect of a change.
-pub(super) const LATER: &str = "It can take some hours until everybody sees the change.";
+pub(super) const LATER: &str = "It can take some hours until all visitors see the change.";

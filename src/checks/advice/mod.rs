@@ -1,10 +1,10 @@
-//! What a standing means for people: the stage, and what to do about it. Pure.
+//! The stage of a status, and advice on what to do about it. Pure.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use self::place::Place;
+use self::record::RecordTarget;
 use crate::{
     domain::DomainName,
     ledger::{Progress, later},
@@ -18,39 +18,38 @@ use crate::{
 mod addresses;
 mod caa;
 mod dns;
-mod place;
+mod record;
 
-/// Closte issues a certificate within so long, as it says: 5 to 10 minutes.
+/// The time that Closte states for issuing a certificate is 5 to 10 minutes.
 const ISSUING: Duration = Duration::from_secs(10 * 60);
 
-/// A name that is not at Closte after so long is not simply on its way.
+/// After this time, a name that is not at Closte needs attention.
 const ADDING: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// In a word: time alone will do it.
 const WAIT: &str = "wait";
 
 /// What to do about a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
-    /// In a word or two.
+    /// One or two words.
     pub short: &'static str,
-    /// For whoever runs the network.
+    /// For the operator of the network.
     pub owner: String,
-    /// For the customer whose domain it is.
+    /// For the customer who owns the domain.
     pub customer: String,
 }
 
 impl Advice {
-    /// Whether time alone will do it.
+    /// Whether nobody needs to act.
     pub fn is_to_wait(&self) -> bool {
         self.short == WAIT
     }
 }
 
-/// The plugin's word that fits.
+/// The plugin's stage for a status.
 pub fn stage(status: &DomainStatus, attention_after: Duration, now: Timestamp) -> Stage {
     let latest = &status.latest;
-    // The certificate's time begins when the DNS is right.
+    // The time for the certificate starts when the DNS is right.
     let since = if latest.dns.verdict.is_good() {
         status.since.max(status.dns_since)
     } else {
@@ -60,14 +59,14 @@ pub fn stage(status: &DomainStatus, attention_after: Duration, now: Timestamp) -
     stage_of(latest.dns.verdict, latest.ssl.verdict, is_late)
 }
 
-/// The stage that these verdicts mean; `is_late` when they have been no better for long.
+/// The stage for these verdicts; `is_late` is whether they have lasted for `checks.attention_after`.
 pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
     match (dns.is_good(), ssl.is_good(), is_late) {
         (true, true, _) => Stage::Done,
-        // What could not be looked at has not failed.
+        // An unknown certificate has not failed.
         (true, false, true) if ssl.is_bad() => Stage::SslFailed,
         (true, false, _) => Stage::CheckingSslCert,
-        // Neither has what is on its way.
+        // Neither has an unknown or propagating DNS.
         (false, _, true) if !matches!(dns, DnsVerdict::Unknown | DnsVerdict::Propagating) => {
             Stage::Failed
         }
@@ -75,7 +74,7 @@ pub fn stage_of(dns: DnsVerdict, ssl: SslVerdict, is_late: bool) -> Stage {
     }
 }
 
-/// Whether the name has a certificate, though browsers do not accept it: then none is on its way.
+/// Whether the name has its own certificate, which browsers do not accept.
 fn has_certificate(ssl: SslVerdict) -> bool {
     matches!(
         ssl,
@@ -88,19 +87,18 @@ fn has_certificate(ssl: SslVerdict) -> bool {
     )
 }
 
-/// Since when Closte has had all that it needs to issue the certificate, while it may still be at it.
+/// Since when Closte can issue the certificate, if it may still be doing that.
 fn issuing_since(status: &DomainStatus, facts: &LedgerInfo, now: Timestamp) -> Option<Timestamp> {
     let latest = &status.latest;
     let since = facts.at_closte_since?.max(status.dns_since);
-    let may_be = latest.dns.verdict.is_good()
-        && latest.ssl.lacks_certificate()
+    let is_issuing = latest.dns.verdict.is_good()
+        && latest.ssl.needs_certificate()
         && latest.blockers.is_empty()
         && now < later(since, ISSUING);
-    may_be.then_some(since)
+    is_issuing.then_some(since)
 }
 
-/// What to do about a name. `panel` is the address of Closte's page where certificates are seen to, if
-/// it is known.
+/// What to do about a name. `panel` is the address of Closte's panel for certificates, if it is known.
 pub fn advise(
     name: &DomainName,
     status: &DomainStatus,
@@ -109,9 +107,9 @@ pub fn advise(
     now: Timestamp,
 ) -> Advice {
     let latest = &status.latest;
-    let about = About { name, latest, place: Place::of(&latest.expected), panel };
+    let about = About { name, latest, target: RecordTarget::best_of(&latest.expected), panel };
     let mut advice = advise_on(&about, status, facts, now);
-    advice.owner.push_str(&about.odd_views(&advice.owner));
+    advice.owner.push_str(&about.differing_answers(&advice.owner));
     advice
 }
 
@@ -156,23 +154,21 @@ fn advise_on(
 struct About<'a> {
     name: &'a DomainName,
     latest: &'a CheckResult,
-    /// What the name should point at.
-    place: Place,
-    /// Closte's page for it, where that is known.
+    target: RecordTarget<'a>,
     panel: Option<&'a str>,
 }
 
 impl About<'_> {
-    /// Advice that is for later, where the name works as yet.
-    fn for_now(&self, yet: &str, advice: Advice) -> Advice {
+    /// Advice for a name that may still work, with the limitation in that case.
+    fn for_now(&self, but: &str, advice: Advice) -> Advice {
         if !self.latest.works() {
             return advice;
         }
-        let works = |text: String| format!("{} works, {yet}. {text}", self.name);
+        let works = |text: String| format!("{} works, {but}. {text}", self.name);
         Advice { owner: works(advice.owner), customer: works(advice.customer), ..advice }
     }
 
-    /// The DNS says now this, now that.
+    /// The DNS verdict alternates.
     fn unsteady(&self, since: Timestamp, now: Timestamp) -> Advice {
         let (dns, name, record) = (&self.latest.dns, self.name, self.record());
         let verdicts: Vec<_> =
@@ -181,41 +177,40 @@ impl About<'_> {
         Advice {
             short: "fix DNS",
             owner: format!(
-                "The DNS of {name} goes back and forth ({verdicts}; for {lasting}): see that each of \
-                 its name servers has the {record}, and no other A, AAAA or CNAME record of the name"
+                "The DNS of {name} alternates ({verdicts}; for {lasting}): make sure that each of its \
+                 name servers has the {record}, and no other A, AAAA or CNAME record of the name"
             ),
             customer: format!(
-                "The answers for {name} change from moment to moment. Please log in where you manage \
-                 its DNS, point the {record}, and remove its other A, AAAA and CNAME records."
+                "The DNS answers for {name} keep changing. Please log in where you manage its DNS, \
+                 point the {record}, and remove its other A, AAAA and CNAME records."
             ),
         }
     }
 
-    /// Which resolvers that do not count see it otherwise.
-    fn odd_views(&self, owner: &str) -> String {
+    /// The differing answers that do not count.
+    fn differing_answers(&self, owner: &str) -> String {
         let dns = &self.latest.dns;
-        let is_odd = |one: &&ResolverAnswer| {
+        let differs = |one: &&ResolverAnswer| {
             one.no_say.is_some()
                 && ![dns.verdict, DnsVerdict::Unknown, DnsVerdict::Broken].contains(&one.verdict)
         };
-        let odd = dns.answers.iter().filter(is_odd);
         let of = |one: &ResolverAnswer| {
             let why = one.no_say.as_deref().unwrap_or_default();
-            format!("{} sees {} ({why})", one.resolver, one.says())
+            format!("{} sees {} ({why})", one.resolver, one.describe())
         };
-        let odd: Vec<String> = odd.map(of).collect();
-        if odd.is_empty() {
+        let differing: Vec<String> = dns.answers.iter().filter(differs).map(of).collect();
+        if differing.is_empty() {
             return String::new();
         }
         let end = if owner.ends_with(['.', '?']) { "" } else { "." };
-        format!("{end} Not counted: {}", odd.join(", "))
+        format!("{end} Not counted: {}", differing.join(", "))
     }
 
     fn unknown_dns(&self) -> Advice {
         let why = self.latest.dns.error.as_deref().unwrap_or("no resolver answered");
         Advice {
             short: "ask again",
-            owner: format!("How {} stands cannot be seen: {why}", self.name),
+            owner: format!("{} cannot be checked: {why}", self.name),
             customer: format!("We are still checking {}.", self.name),
         }
     }
@@ -227,12 +222,12 @@ impl About<'_> {
             (SslVerdict::Expiring, Some(ends)) => Advice {
                 short: "renew",
                 owner: self.with_panel(format!(
-                    "The certificate of {name} ends in {} and was not renewed{}: ask Closte's \
+                    "The certificate of {name} expires in {} and was not renewed{}: ask Closte's \
                      support why",
                     whole_days(ends.duration_since(now).try_into().unwrap_or_default()),
                     self.at()
                 )),
-                customer: format!("{name} works. We see to the renewal of its certificate."),
+                customer: format!("{name} works. We are renewing its certificate."),
             },
             (SslVerdict::OldTls, _) => Advice {
                 short: "update TLS",
@@ -276,7 +271,7 @@ impl About<'_> {
         }
     }
 
-    /// Whoever reads it may have nothing but this sentence: it says why itself.
+    /// The reader may have only this sentence, so it contains the reason.
     fn not_at_closte(&self, progress: &Progress, since: Timestamp, now: Timestamp) -> Advice {
         let (name, lasting) = (self.name, span_between(since, now));
         let is_late = now >= later(since, ADDING);
@@ -288,7 +283,7 @@ impl About<'_> {
                      see what `closte-sync apply {name}` says"
                 ),
             ),
-            // The first time may be a moment ago, whatever came before.
+            // The first attempt may be recent even where `since` is not.
             Progress::Accepted(attempt)
                 if is_late && (attempt.count > 1 || now >= later(attempt.next, ADDING)) =>
             {
@@ -329,7 +324,6 @@ impl About<'_> {
         Advice { short, owner, customer: format!("Your DNS is right. We are setting {name} up.") }
     }
 
-    /// Advice about a certificate, with the page where it is seen to.
     fn with_panel(&self, owner: String) -> String {
         match self.panel {
             Some(panel) => format!("{owner} (Closte's panel: {panel})"),
@@ -353,7 +347,7 @@ impl About<'_> {
             _ if proxied && ssl.verdict == SslVerdict::HandshakeFailed => (
                 "set proxy",
                 format!(
-                    "The proxy before {name} offers no TLS for it: turn its SSL on, or the proxy off until the certificate is there"
+                    "The proxy before {name} offers no TLS for it: turn its SSL on, or turn the proxy off until the certificate is there"
                 ),
             ),
             SslVerdict::WrongName => (
@@ -406,7 +400,10 @@ impl About<'_> {
                 ),
             ),
             SslVerdict::UnknownIssuer
-                if ssl.certificate.as_ref().is_some_and(Certificate::is_of_cloudflares_origin) =>
+                if ssl
+                    .certificate
+                    .as_ref()
+                    .is_some_and(Certificate::is_from_cloudflare_origin_ca) =>
             {
                 (
                     "set proxy",
@@ -442,7 +439,7 @@ impl About<'_> {
             SslVerdict::HandshakeFailed => (
                 "ask Closte",
                 format!(
-                    "Browsers get no TLS connection with {name}{at}: {error}. Ask whoever runs that server, or Closte's support"
+                    "Browsers get no TLS connection with {name}{at}: {error}. Ask the operator of that server, or Closte's support"
                 ),
             ),
             SslVerdict::Unknown => {
@@ -456,7 +453,7 @@ impl About<'_> {
         let customer = self.without_tls_at_the_proxy().unwrap_or_else(|| {
             let we = match ssl.verdict {
                 SslVerdict::Unknown => "are still checking",
-                _ => "see to",
+                _ => "are fixing",
             };
             format!("Your DNS is right. We {we} the certificate of {name}; there is nothing to do.")
         });

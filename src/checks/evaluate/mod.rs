@@ -1,60 +1,59 @@
-//! What the answers mean. Pure.
+//! Derives the DNS verdict from the answers. Pure.
 
-use std::{cmp::Reverse, fmt::Write as _, net::IpAddr};
+use std::{cmp::Reverse, collections::BTreeSet, fmt::Write as _, net::IpAddr};
 
 use ipnet::IpNet;
 
 use super::{
     hosts::known_host,
+    query::ServFailCause,
     reply::Addresses,
     reserved::reserved,
     targets::{Expected, contains},
-    weigh::LONG_CHAIN,
+    votes::LONG_CHAIN,
 };
 use crate::status::{BrokenBy, DnsHistory, DnsResult, DnsVerdict, ResolverAnswer, Stray};
 
-/// What one server's answer means on its own.
+/// The verdict of one server's answer alone.
 pub(super) fn evaluate_answer(
     server: &str,
     answer: Addresses,
     expected: Option<&Expected>,
     proxies: &[IpNet],
 ) -> ResolverAnswer {
-    let mut judged = ResolverAnswer::of(server);
-    judged.verdict = match answer {
+    let mut result = ResolverAnswer::of(server);
+    result.verdict = match answer {
         Addresses::Silent(reason) | Addresses::Failed(reason) => {
-            judged.error = Some(reason);
+            result.error = Some(reason);
             DnsVerdict::Unknown
         }
-        Addresses::Broken { dnssec, why } => {
+        Addresses::Broken { cause, why } => {
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-            judged.error = Some(if dnssec {
-                format!("its DNSSEC signatures are wrong{why}")
-            } else {
-                format!("its name servers do not answer as they should (SERVFAIL){why}")
+            result.error = Some(match cause {
+                ServFailCause::Signatures => format!("its DNSSEC signatures are wrong{why}"),
+                ServFailCause::Servers => format!("its name servers fail (SERVFAIL){why}"),
             });
-            judged.dnssec = dnssec;
+            result.dnssec = cause == ServFailCause::Signatures;
             DnsVerdict::Broken
         }
         Addresses::NoSuchName { cnames, ttl_s } => {
-            let leads_to = cnames.last();
-            judged.error = leads_to.map(|name| format!("its CNAME leads to {name}"));
-            judged.cnames = cnames;
-            judged.ttl_s = ttl_s;
+            result.error = cnames.last().map(|name| format!("its CNAME leads to {name}"));
+            result.cnames = cnames;
+            result.ttl_s = ttl_s;
             DnsVerdict::NoSuchName
         }
         Addresses::Found { addresses, cnames, ttl_s } => {
-            let verdict = judge_addresses(&addresses, &cnames, expected, proxies);
-            judged.addresses = addresses;
-            judged.cnames = cnames;
-            judged.ttl_s = Some(ttl_s);
+            let verdict = evaluate_addresses(&addresses, &cnames, expected, proxies);
+            result.addresses = addresses;
+            result.cnames = cnames;
+            result.ttl_s = Some(ttl_s);
             verdict
         }
     };
-    judged
+    result
 }
 
-fn judge_addresses(
+fn evaluate_addresses(
     addresses: &[IpAddr],
     cnames: &[String],
     expected: Option<&Expected>,
@@ -66,13 +65,13 @@ fn judge_addresses(
     let Some(expected) = expected else {
         return DnsVerdict::Unknown;
     };
-    let may_be_right =
+    let is_reachable =
         |address: &IpAddr| reserved(*address).is_none() || expected.has_address(*address);
-    if cnames.iter().any(|name| expected.has_host(name)) && addresses.iter().all(may_be_right) {
+    if cnames.iter().any(|name| expected.has_host(name)) && addresses.iter().all(is_reachable) {
         return DnsVerdict::Ok;
     }
     let all_are = |is: &dyn Fn(IpAddr) -> bool| {
-        // Where there is an A record it decides; an AAAA beside it is judged on its own.
+        // Where there are A records, they decide; AAAA records beside them are evaluated separately.
         let has_v4 = addresses.iter().any(IpAddr::is_ipv4);
         addresses.iter().filter(|address| address.is_ipv4() == has_v4).all(|address| is(*address))
     };
@@ -80,37 +79,37 @@ fn judge_addresses(
         DnsVerdict::Ok
     } else if all_are(&|address| expected.has_address(address) || contains(proxies, address)) {
         DnsVerdict::Proxied
-    } else if expected.has_perhaps_more() {
+    } else if expected.is_incomplete() {
         DnsVerdict::Unknown
     } else {
         DnsVerdict::Elsewhere
     }
 }
 
-/// What all answers mean together, those of the resolvers and, where they were asked, of the name's
-/// own servers. Answers that do not count have no say.
+/// The verdict of all counting answers: those of the resolvers and, where they were asked, of the name's
+/// own name servers.
 pub(super) fn evaluate_dns(
     answers: Vec<ResolverAnswer>,
     name_servers: Vec<ResolverAnswer>,
     expected: Option<&Expected>,
     proxies: &[IpNet],
 ) -> DnsResult {
-    let said: Vec<&ResolverAnswer> = answers.iter().filter(|answer| answer.counts()).collect();
-    let mut verdict = verdict_of(&said);
-    let mut speaks_of = match verdict {
-        // While it propagates, the place that it still points at is what its owner may have to mend.
-        DnsVerdict::Propagating => said.iter().find(|answer| !answer.verdict.is_good()),
-        verdict => said.iter().find(|answer| answer.verdict == verdict),
+    let counting: Vec<&ResolverAnswer> = answers.iter().filter(|answer| answer.counts()).collect();
+    let mut verdict = verdict_of(&counting);
+    let mut representative = match verdict {
+        // While it propagates, the old address is what its owner may have to change.
+        DnsVerdict::Propagating => counting.iter().find(|answer| !answer.verdict.is_good()),
+        verdict => counting.iter().find(|answer| answer.verdict == verdict),
     }
     .copied();
     let (mut broken_by, broken) = match verdict {
-        DnsVerdict::Broken => why_broken(&said, &name_servers).unzip(),
+        DnsVerdict::Broken => why_broken(&counting, &name_servers).unzip(),
         _ => (None, None),
     };
     let mut error = match verdict {
         DnsVerdict::Unknown => why_unknown(&answers),
         DnsVerdict::Broken => broken,
-        _ => speaks_of.and_then(|answer| answer.error.clone()),
+        _ => representative.and_then(|answer| answer.error.clone()),
     };
     if verdict == DnsVerdict::Propagating {
         let zone: Vec<&ResolverAnswer> =
@@ -119,11 +118,11 @@ pub(super) fn evaluate_dns(
         if let Some(first) = first.filter(|first| !first.verdict.is_good())
             && zone.iter().all(|one| one.verdict == first.verdict)
         {
-            // Waiting brings what the zone says, and no other answer.
-            (verdict, speaks_of, error) = (first.verdict, Some(first), first.error.clone());
+            // The resolvers will have the answer of the name servers in the end.
+            (verdict, representative, error) = (first.verdict, Some(first), first.error.clone());
             broken_by = (verdict == DnsVerdict::Broken).then_some(BrokenBy::Failure);
         } else if !zone.iter().all(|one| one.verdict.is_good()) {
-            let says = |one: &&ResolverAnswer| format!("{} says {}", one.resolver, one.says());
+            let says = |one: &&ResolverAnswer| format!("{} says {}", one.resolver, one.describe());
             let all: Vec<String> = zone.iter().map(says).collect();
             (verdict, broken_by) = (DnsVerdict::Broken, Some(BrokenBy::Disagreement));
             error = Some(format!("its name servers do not agree: {}", all.join(", ")));
@@ -133,28 +132,26 @@ pub(super) fn evaluate_dns(
         DnsVerdict::Propagating => answer.verdict.is_good(),
         verdict => answer.verdict == verdict,
     };
-    let seen = said.iter().filter(agrees).count();
-    let addresses = speaks_of.map(|answer| answer.addresses.clone()).unwrap_or_default();
-    let host = match (verdict, speaks_of) {
+    let seen = counting.iter().filter(agrees).count();
+    let addresses = representative.map(|answer| answer.addresses.clone()).unwrap_or_default();
+    let host = match (verdict, representative) {
         (DnsVerdict::Elsewhere | DnsVerdict::Proxied | DnsVerdict::Propagating, Some(answer)) => {
             known_host(&answer.addresses, &answer.cnames)
         }
         _ => None,
     };
-    let aaaa_elsewhere = aaaa_elsewhere(&said, expected, proxies);
+    let aaaa_elsewhere = aaaa_elsewhere(&counting, expected, proxies);
     let strays = match verdict {
         DnsVerdict::Elsewhere => strays(&addresses, expected, proxies),
-        // While it propagates, that is every one that anybody still has.
+        // While it propagates, those that any resolver still returns.
         DnsVerdict::Propagating => {
-            let mut all: Vec<IpAddr> =
-                said.iter().flat_map(|answer| &answer.addresses).copied().collect();
-            all.sort_unstable();
-            all.dedup();
+            let all: BTreeSet<IpAddr> =
+                counting.iter().flat_map(|answer| &answer.addresses).copied().collect();
             strays(&all, expected, proxies)
         }
         _ => strays(&aaaa_elsewhere, expected, proxies),
     };
-    let of = said.len();
+    let of = counting.len();
     DnsResult {
         verdict,
         seen,
@@ -174,40 +171,44 @@ pub(super) fn evaluate_dns(
     }
 }
 
-/// Those of the addresses that lead elsewhere, each with whose it is.
-fn strays(addresses: &[IpAddr], expected: Option<&Expected>, proxies: &[IpNet]) -> Vec<Stray> {
+/// The addresses that are not expected, each with the well-known host that it belongs to.
+fn strays<'a>(
+    addresses: impl IntoIterator<Item = &'a IpAddr>,
+    expected: Option<&Expected>,
+    proxies: &[IpNet],
+) -> Vec<Stray> {
     let Some(expected) = expected else {
         return Vec::new();
     };
     let is_stray =
         |address: &&IpAddr| !expected.has_address(**address) && !contains(proxies, **address);
     let stray = |address: &IpAddr| Stray { address: *address, host: known_host(&[*address], &[]) };
-    addresses.iter().filter(is_stray).map(stray).collect()
+    addresses.into_iter().filter(is_stray).map(stray).collect()
 }
 
-fn verdict_of(said: &[&ResolverAnswer]) -> DnsVerdict {
-    let count = |verdict| said.iter().filter(|answer| answer.verdict == verdict).count();
+fn verdict_of(counting: &[&ResolverAnswer]) -> DnsVerdict {
+    let count = |verdict| counting.iter().filter(|answer| answer.verdict == verdict).count();
     let good = count(DnsVerdict::Ok) + count(DnsVerdict::Proxied);
-    if said.is_empty() {
+    if counting.is_empty() {
         DnsVerdict::Unknown
-    } else if count(DnsVerdict::Ok) == said.len() {
+    } else if count(DnsVerdict::Ok) == counting.len() {
         DnsVerdict::Ok
-    } else if good == said.len() {
+    } else if good == counting.len() {
         // A proxy that is being turned on or off.
         DnsVerdict::Proxied
-    } else if good > 0 && count(DnsVerdict::Broken) > 0 || has_long_chain(said) {
-        // What fails beside an answer does not end by waiting.
+    } else if good > 0 && count(DnsVerdict::Broken) > 0 || has_long_chain(counting) {
+        // A failure beside a good answer does not end with time.
         DnsVerdict::Broken
     } else if good > 0 {
         DnsVerdict::Propagating
     } else {
-        most_common(said)
+        most_common(counting)
     }
 }
 
-/// What most of them say; of as many, what tells the owner most.
-fn most_common(said: &[&ResolverAnswer]) -> DnsVerdict {
-    let count = |verdict| said.iter().filter(|answer| answer.verdict == verdict).count();
+/// The most common verdict; of equals, the one that tells the owner most.
+fn most_common(counting: &[&ResolverAnswer]) -> DnsVerdict {
+    let count = |verdict| counting.iter().filter(|answer| answer.verdict == verdict).count();
     let verdicts = [
         DnsVerdict::Elsewhere,
         DnsVerdict::Proxied,
@@ -220,25 +221,25 @@ fn most_common(said: &[&ResolverAnswer]) -> DnsVerdict {
     most.unwrap_or(DnsVerdict::Unknown)
 }
 
-/// Whether some follow a chain of CNAMEs that others give up.
-fn has_long_chain(said: &[&ResolverAnswer]) -> bool {
+/// Whether only some resolvers follow a long chain of CNAMEs to its end.
+fn has_long_chain(counting: &[&ResolverAnswer]) -> bool {
     let gave_up =
         |answer: &&ResolverAnswer| answer.addresses.is_empty() && answer.cnames.len() >= LONG_CHAIN;
-    said.iter().any(|answer| answer.cnames.len() >= LONG_CHAIN && !answer.addresses.is_empty())
-        && said.iter().any(|answer| answer.verdict == DnsVerdict::Broken || gave_up(answer))
+    counting.iter().any(|answer| answer.cnames.len() >= LONG_CHAIN && !answer.addresses.is_empty())
+        && counting.iter().any(|answer| answer.verdict == DnsVerdict::Broken || gave_up(answer))
 }
 
 fn why_broken(
-    said: &[&ResolverAnswer],
+    counting: &[&ResolverAnswer],
     name_servers: &[ResolverAnswer],
 ) -> Option<(BrokenBy, String)> {
-    if has_long_chain(said) {
-        let longest = said.iter().map(|answer| answer.cnames.len()).max().unwrap_or_default();
+    if has_long_chain(counting) {
+        let longest = counting.iter().map(|answer| answer.cnames.len()).max().unwrap_or_default();
         let why = format!("its chain of {longest} CNAMEs is longer than some resolvers follow");
         return Some((BrokenBy::LongChain, why));
     }
-    // What tells more comes first: the signatures, or what a resolver says beyond the bare code.
-    let broken = said.iter().filter(|answer| answer.verdict == DnsVerdict::Broken);
+    // The most specific error: wrong signatures, or else the longest text.
+    let broken = counting.iter().filter(|answer| answer.verdict == DnsVerdict::Broken);
     let one = broken.max_by_key(|one| (one.dnssec, one.error.as_ref().map(String::len)))?;
     let mut why = one.error.clone()?;
     if one.dnssec {
@@ -246,7 +247,7 @@ fn why_broken(
     }
     let fails = |answer: &&ResolverAnswer| answer.addresses.is_empty() && answer.error.is_some();
     for answer in name_servers.iter().filter(fails) {
-        let _ = write!(why, "; {} says {}", answer.resolver, answer.says());
+        let _ = write!(why, "; {} says {}", answer.resolver, answer.describe());
     }
     Some((BrokenBy::Failure, why))
 }
@@ -256,7 +257,7 @@ fn why_unknown(answers: &[ResolverAnswer]) -> Option<String> {
     if answers.iter().any(says_where) {
         return Some("it is not known where names should point".to_owned());
     }
-    // Why it does not count says more than what it would say.
+    // The reason why an answer does not count is more useful than its error.
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for answer in answers {
         let Some(why) = answer.no_say.as_deref().or(answer.error.as_deref()) else { continue };
@@ -269,19 +270,20 @@ fn why_unknown(answers: &[ResolverAnswer]) -> Option<String> {
     (!reasons.is_empty()).then(|| each.collect::<Vec<_>>().join("; "))
 }
 
-/// What they mean when no waiting will bring them together.
-pub(super) fn without_waiting(dns: &mut DnsResult) {
-    let said: Vec<&ResolverAnswer> = dns.answers.iter().filter(|answer| answer.counts()).collect();
-    let most = most_common(&said);
+/// Replaces the verdict `propagating` where it has lasted too long to end with time.
+pub(super) fn end_propagation(dns: &mut DnsResult) {
+    let counting: Vec<&ResolverAnswer> =
+        dns.answers.iter().filter(|answer| answer.counts()).collect();
+    let most = most_common(&counting);
     let mut zone = dns.name_servers.iter().filter(|answer| answer.counts()).peekable();
     let is_right_in_zone = zone.peek().is_some() && zone.all(|answer| answer.verdict.is_good());
     if !most.is_good() && is_right_in_zone {
-        // Nothing in the zone is left to be put right.
-        let old = said.iter().filter(|answer| !answer.verdict.is_good());
+        // There is nothing left to fix in the zone.
+        let old = counting.iter().filter(|answer| !answer.verdict.is_good());
         let old: Vec<String> =
-            old.map(|one| format!("{} has {}", one.resolver, one.says())).collect();
+            old.map(|one| format!("{} has {}", one.resolver, one.describe())).collect();
         let why = format!(
-            "its name servers are right, yet {}, for longer than any old answer may be kept: other \
+            "its name servers are right, but {}, for longer than caches may keep an old answer: other \
              name servers, such as those that it had before, still serve it",
             old.join(", ")
         );
@@ -289,18 +291,18 @@ pub(super) fn without_waiting(dns: &mut DnsResult) {
         (dns.broken_by, dns.error) = (Some(BrokenBy::Disagreement), Some(why));
         return;
     }
-    let speaks_of = said.iter().find(|answer| answer.verdict == most).copied().cloned();
+    let representative = counting.iter().find(|answer| answer.verdict == most).copied().cloned();
     dns.verdict = most;
-    dns.seen = said.iter().filter(|answer| answer.verdict == most).count();
+    dns.seen = counting.iter().filter(|answer| answer.verdict == most).count();
     if most.is_good() {
         let others = dns.answers.iter_mut().filter(|answer| answer.counts());
         for answer in others.filter(|answer| !answer.verdict.is_good()) {
-            let stale = "it has kept an old answer for longer than any may be kept";
+            let stale = "it has kept an old answer for longer than caches may keep any";
             answer.no_say = Some(stale.to_owned());
         }
         dns.of = dns.answers.iter().filter(|answer| answer.counts()).count();
     }
-    if let Some(answer) = speaks_of {
+    if let Some(answer) = representative {
         let is_elsewhere = matches!(most, DnsVerdict::Elsewhere | DnsVerdict::Proxied);
         let host = known_host(&answer.addresses, &answer.cnames).filter(|_| is_elsewhere);
         dns.host = host;
@@ -313,16 +315,16 @@ pub(super) fn without_waiting(dns: &mut DnsResult) {
     }
 }
 
-/// The AAAA records beside a right A record that lead to another place.
+/// The AAAA records beside a right A record that are not expected.
 fn aaaa_elsewhere(
-    said: &[&ResolverAnswer],
+    counting: &[&ResolverAnswer],
     expected: Option<&Expected>,
     proxies: &[IpNet],
 ) -> Vec<IpAddr> {
-    let Some(expected) = expected.filter(|expected| !expected.has_perhaps_more()) else {
+    let Some(expected) = expected.filter(|expected| !expected.is_incomplete()) else {
         return Vec::new();
     };
-    let mut elsewhere: Vec<IpAddr> = said
+    let elsewhere: BTreeSet<IpAddr> = counting
         .iter()
         .filter(|answer| answer.verdict.is_good())
         .filter(|answer| !answer.cnames.iter().any(|name| expected.has_host(name)))
@@ -331,9 +333,7 @@ fn aaaa_elsewhere(
         .filter(|address| !expected.has_address(**address) && !contains(proxies, **address))
         .copied()
         .collect();
-    elsewhere.sort_unstable();
-    elsewhere.dedup();
-    elsewhere
+    elsewhere.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a look changes in what is remembered, and what there is to say of it. Pure.
+//! The new status of a name after a check, and the events that follow. Pure.
 
 use std::time::Duration;
 
@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     advice::{Advice, advise, stage},
-    checker::{Depth, judge_aaaa},
-    history::{Steadiness, follow},
+    blockers::apply_aaaa_elsewhere,
+    checker::Depth,
+    history::{Steadiness, update_history},
 };
 use crate::{
     domain::DomainName,
@@ -17,26 +18,16 @@ use crate::{
     status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, LedgerInfo, SslVerdict},
 };
 
-/// What is said of a domain that nobody attends to is said again after this long.
-const TELL_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// An alert about a domain is repeated after this time.
+const REPEAT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What came of a look.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Transition {
-    /// What is remembered from now on.
     pub status: DomainStatus,
-    /// What there is to say.
     pub events: Vec<Event>,
 }
 
-impl Transition {
-    /// Whether a name that worked seems not to, and a second look has to agree.
-    pub(super) fn is_doubt(&self) -> bool {
-        self.status.suspect_since.is_some()
-    }
-}
-
-/// How closely to look at a name: one that works is not doubted without a reason.
+/// How thoroughly to check a name: quickly if it works without any doubt.
 pub fn depth(status: Option<&DomainStatus>) -> Depth {
     let is_beyond_doubt = status.is_some_and(|status| {
         status.latest.works()
@@ -47,24 +38,25 @@ pub fn depth(status: Option<&DomainStatus>) -> Depth {
     if is_beyond_doubt { Depth::Quick } else { Depth::Full }
 }
 
-/// Joins what was seen now with what is remembered. `panel` is as in [`advise`], `attention_after` as in
-/// [`stage`].
+/// The status after a check. `panel` is as in [`advise`], `attention_after` as in [`stage`].
 pub(super) fn transition(
     name: &DomainName,
     previous: Option<&DomainStatus>,
-    mut seen: CheckResult,
+    mut result: CheckResult,
     facts: &LedgerInfo,
     panel: Option<&str>,
     attention_after: Duration,
     now: Timestamp,
 ) -> Transition {
-    let could_look = seen.dns.verdict != DnsVerdict::Unknown;
-    let steadiness = if could_look {
+    let is_known = result.dns.verdict != DnsVerdict::Unknown;
+    let steadiness = if is_known {
         let before = previous.map(|previous| previous.latest.dns.history.clone());
-        follow(&before.unwrap_or_default(), &mut seen.dns, now)
+        update_history(&before.unwrap_or_default(), &mut result.dns, now)
     } else {
         Steadiness::Steady
     };
+    let changes =
+        |status| Changes { name, before: previous, status, facts, panel, attention_after, now };
     let Some(previous) = previous else {
         let status = DomainStatus {
             checked_at: now,
@@ -73,63 +65,45 @@ pub(super) fn transition(
             since: now,
             suspect_since: None,
             alerted_at: None,
-            lacks_certificate_since: lacks_certificate(&seen).then_some(now),
-            latest: seen,
+            lacks_certificate_since: needs_certificate(&result).then_some(now),
+            latest: result,
         };
-        let changes =
-            Changes { name, before: None, status: &status, facts, panel, attention_after, now };
-        let events = if changes.is_old_hat() { Vec::new() } else { changes.events() };
+        let changes = changes(&status);
+        let events = if changes.worked_before() { Vec::new() } else { changes.events() };
         return Transition { status, events };
     };
-    let latest = keep_what_is_unknown(&previous.latest, seen);
+    let latest = keep_known_parts(&previous.latest, result);
     let worked = previous.latest.works();
     if worked && !latest.works() && previous.suspect_since.is_none() {
         let mut status =
             DomainStatus { checked_at: now, suspect_since: Some(now), ..previous.clone() };
         status.latest.dns.history = latest.dns.history;
-        let changes = Changes {
-            name,
-            before: Some(previous),
-            status: &status,
-            facts,
-            panel,
-            attention_after,
-            now,
-        };
-        let events = changes.steadiness(steadiness).into_iter().collect();
+        let events = changes(&status).steadiness(steadiness).into_iter().collect();
         return Transition { status, events };
     }
 
     let is_unsteady = latest.dns.history.unsteady_since.is_some();
-    // What a clock that was ahead has noted is so since now.
+    // A time in the future is from a clock that was ahead.
     let since = |same: bool, since: Timestamp| if same { since.min(now) } else { now };
     let works = latest.works();
     let mut status = DomainStatus {
         checked_at: now,
         dns_since: since(latest.dns.verdict == previous.latest.dns.verdict, previous.dns_since),
         ssl_since: since(latest.ssl.verdict == previous.latest.ssl.verdict, previous.ssl_since),
-        // As long as nothing could be seen, nothing counts against the name; and what goes back and
-        // forth gets no new start.
+        // The time without a known result does not count against the name, and alternating verdicts do
+        // not restart it.
         since: since(
             (works == worked || is_unsteady)
-                && (previous.latest.dns.verdict != DnsVerdict::Unknown || !could_look),
+                && (previous.latest.dns.verdict != DnsVerdict::Unknown || !is_known),
             previous.since,
         ),
         suspect_since: None,
-        alerted_at: previous.alerted_at.filter(|_| !works || is_unsteady).map(|told| told.min(now)),
-        lacks_certificate_since: lacks_certificate(&latest)
+        alerted_at: previous.alerted_at.filter(|_| !works || is_unsteady).map(|at| at.min(now)),
+        lacks_certificate_since: needs_certificate(&latest)
             .then(|| previous.lacks_certificate_since.unwrap_or(now).min(now)),
         latest,
     };
-    let changes = Changes {
-        name,
-        before: Some(previous),
-        status: &status,
-        facts,
-        panel,
-        attention_after,
-        now,
-    };
+    let changes = changes(&status);
     let mut events = match steadiness {
         Steadiness::Steady => changes.events(),
         change => {
@@ -137,46 +111,42 @@ pub(super) fn transition(
             changes.steadiness(change).into_iter().chain(ends).collect()
         }
     };
-    if could_look && let Some(event) = changes.attention() {
+    if is_known && let Some(event) = changes.attention() {
         events.push(event);
         status.alerted_at = Some(now);
     }
     Transition { status, events }
 }
 
-/// What could not be seen now stays as it was.
-fn keep_what_is_unknown(before: &CheckResult, mut seen: CheckResult) -> CheckResult {
-    if seen.dns.verdict == DnsVerdict::Unknown {
+/// Replaces the unknown parts of a result by those of the result before.
+fn keep_known_parts(before: &CheckResult, mut result: CheckResult) -> CheckResult {
+    if result.dns.verdict == DnsVerdict::Unknown {
         return before.clone();
     }
-    // Where the name leads nowhere, there is no certificate to speak of, and elsewhere there is
-    // another one.
-    let leads_nowhere = matches!(
-        seen.dns.verdict,
-        DnsVerdict::NoSuchName | DnsVerdict::NoAddress | DnsVerdict::Broken
-    );
-    let is_the_same = seen.dns.verdict.is_good() == before.dns.verdict.is_good();
-    if seen.ssl.verdict == SslVerdict::Unknown && is_the_same && !leads_nowhere {
-        seen.ssl = before.ssl.clone();
-        judge_aaaa(&mut seen);
+    // Without an address there is no certificate, and another server has another certificate.
+    let is_same_server = result.dns.verdict.is_good() == before.dns.verdict.is_good()
+        && !result.dns.verdict.is_without_address();
+    if result.ssl.verdict == SslVerdict::Unknown && is_same_server {
+        result.ssl = before.ssl.clone();
+        apply_aaaa_elsewhere(&mut result);
     }
-    if seen.caa_unknown && before.caa.is_some() && before.dns.verdict.is_good() {
+    if result.caa_unknown && before.caa.is_some() && before.dns.verdict.is_good() {
         let of_caa = before.blockers.iter().filter(|one| **one != Blocker::AaaaElsewhere);
-        seen.blockers.extend(of_caa);
-        seen.caa = before.caa.clone();
-        seen.dns.zone = seen.dns.zone.or_else(|| before.dns.zone.clone());
+        result.blockers.extend(of_caa);
+        result.caa = before.caa.clone();
+        result.dns.zone = result.dns.zone.or_else(|| before.dns.zone.clone());
     }
-    seen
+    result
 }
 
-/// Whether the DNS is right and nothing stops a certificate, yet there is none.
-fn lacks_certificate(latest: &CheckResult) -> bool {
+/// Whether the DNS is right and nothing blocks a certificate, but there is none.
+fn needs_certificate(latest: &CheckResult) -> bool {
     latest.dns.verdict == DnsVerdict::Ok
-        && latest.ssl.lacks_certificate()
+        && latest.ssl.needs_certificate()
         && latest.blockers.is_empty()
 }
 
-/// One name between two looks.
+/// The changes of a name's status between two checks.
 struct Changes<'a> {
     name: &'a DomainName,
     before: Option<&'a DomainStatus>,
@@ -211,10 +181,10 @@ impl Changes<'_> {
         }
     }
 
-    /// A name that was at Closte before it was managed, and works: that is no news.
-    fn is_old_hat(&self) -> bool {
-        let was_there = self.facts.at_closte_since.zip(self.facts.added_at);
-        was_there.is_some_and(|(there, added)| there <= added)
+    /// Whether the name works and was at Closte before it was managed. Its first check has no events.
+    fn worked_before(&self) -> bool {
+        let times = self.facts.at_closte_since.zip(self.facts.added_at);
+        times.is_some_and(|(at_closte, added)| at_closte <= added)
             && depth(Some(self.status)) == Depth::Quick
     }
 
@@ -255,7 +225,7 @@ impl Changes<'_> {
         }
         let certificate = latest.ssl.certificate.as_ref();
         Some(match (verdict, certificate) {
-            // The way it is served is no news.
+            // A change between these two has no event.
             (SslVerdict::Valid | SslVerdict::OldTls, _)
                 if matches!(before, Some(SslVerdict::Valid | SslVerdict::OldTls)) =>
             {
@@ -287,10 +257,9 @@ impl Changes<'_> {
                 let advice = self.advice().owner;
                 Event::CertificateBroke { domain, blog_id, verdict, advice }
             }
-            // While the DNS is wrong, the certificate found there is somebody else's matter.
-            _ if !latest.dns.verdict.is_good() => return None,
-            // What stops it is told by itself.
-            _ if !latest.blockers.is_empty() => return None,
+            // While the DNS is wrong, the certificate is that of another server. Blockers have their own
+            // event.
+            _ if !latest.dns.verdict.is_good() || !latest.blockers.is_empty() => return None,
             _ => {
                 let advice = self.advice().owner;
                 Event::CertificatePending { domain, blog_id, verdict, advice }
@@ -298,7 +267,7 @@ impl Changes<'_> {
         })
     }
 
-    /// Whether the certificate ends within a day, and did not yet when it was looked at before.
+    /// Whether the certificate expires within a day, and did not at the check before.
     fn has_entered_its_last_day(&self) -> bool {
         let last_day = |status: &DomainStatus, at: Timestamp| {
             let ssl = &status.latest.ssl;
@@ -307,9 +276,8 @@ impl Changes<'_> {
             (certificate.days_left(at) < 1).then_some(certificate.not_after)
         };
         let ends = last_day(self.status, self.now);
-        // Elsewhere it is somebody else's matter.
-        let is_ours = self.status.latest.dns.verdict.is_good();
-        is_ours
+        // While the DNS is wrong, the certificate is that of another server.
+        self.status.latest.dns.verdict.is_good()
             && ends.is_some()
             && self.before.and_then(|before| last_day(before, before.checked_at)) != ends
     }
@@ -329,7 +297,7 @@ impl Changes<'_> {
         let blockers = &self.status.latest.blockers;
         let before = self.before.map_or(&[][..], |before| &before.latest.blockers);
         let is_new = blockers.iter().any(|blocker| !before.contains(blocker));
-        // While the DNS is wrong, that is told, with the same advice.
+        // While the DNS is wrong, the event about the DNS has the same advice.
         (is_new && self.status.latest.dns.verdict.is_good()).then(|| Event::CertificateBlocked {
             domain: self.name.clone(),
             blog_id: self.facts.blog_id,
@@ -338,15 +306,15 @@ impl Changes<'_> {
         })
     }
 
-    /// Somebody must attend to a name that has not worked for too long.
+    /// The alert about a name that has not worked for too long.
     fn attention(&self) -> Option<Event> {
         let status = self.status;
-        // What could not be looked at is no reason to call somebody.
+        // An unknown result is no reason for an alert.
         let CheckResult { dns, ssl, .. } = &status.latest;
         let is_broken = !dns.verdict.is_good() || ssl.verdict.is_bad();
         let is_late = is_broken
             && self.now >= later(status.since, self.attention_after)
-            && status.alerted_at.is_none_or(|told| self.now >= later(told, TELL_AGAIN));
+            && status.alerted_at.is_none_or(|at| self.now >= later(at, REPEAT_AFTER));
         let advice = is_late.then(|| self.advice()).filter(|advice| !advice.is_to_wait())?;
         Some(Event::NeedsAttention {
             domain: self.name.clone(),
@@ -357,7 +325,7 @@ impl Changes<'_> {
         })
     }
 
-    /// How long the stage before took: since it began, or since the name was added.
+    /// The seconds since the previous verdict, or since the name was added if that is later.
     fn took_s(&self, began: Option<Timestamp>) -> Option<u64> {
         let began = began.into_iter().chain(self.facts.added_at).max();
         began.map(|began| seconds(began, self.now))

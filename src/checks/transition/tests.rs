@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> CheckResult {
+fn result(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> CheckResult {
     let certificate = Certificate {
         issuer: "Let's Encrypt R11".to_owned(),
         names: vec!["shop.example".to_owned()],
@@ -49,7 +49,7 @@ fn seen(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> CheckResult {
         blockers: blockers.to_vec(),
         caa: None,
         caa_unknown: false,
-        expected: vec!["203.0.113.10".to_owned()],
+        expected: vec!["203.0.113.10".parse().unwrap()],
     }
 }
 
@@ -57,7 +57,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn look(previous: Option<&DomainStatus>, seen: CheckResult, now: Timestamp) -> Transition {
+fn check(previous: Option<&DomainStatus>, seen: CheckResult, now: Timestamp) -> Transition {
     let name = "shop.example".parse().unwrap();
     let facts = LedgerInfo {
         blog_id: Some(2),
@@ -69,27 +69,27 @@ fn look(previous: Option<&DomainStatus>, seen: CheckResult, now: Timestamp) -> T
     transition(&name, previous, seen, &facts, None, attention_after, now)
 }
 
-fn names(settled: &Transition) -> Vec<&'static str> {
-    settled.events.iter().map(Event::name).collect()
+fn names(transition: &Transition) -> Vec<&'static str> {
+    transition.events.iter().map(Event::name).collect()
 }
 
 #[test]
-fn what_a_clock_that_was_ahead_has_noted_is_so_since_now() {
-    let broken = || seen(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]);
+fn times_in_the_future_become_now() {
+    let broken = || result(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]);
     let year = 365 * 86_400;
-    let ahead = look(None, broken(), at(year)).status;
-    let ahead = look(Some(&ahead), broken(), at(year + 86_400)).status;
+    let ahead = check(None, broken(), at(year)).status;
+    let ahead = check(Some(&ahead), broken(), at(year + 86_400)).status;
     assert!(ahead.alerted_at.is_some());
-    let now = look(Some(&ahead), broken(), at(0)).status;
+    let now = check(Some(&ahead), broken(), at(0)).status;
     let times = [Some(now.since), Some(now.dns_since), Some(now.ssl_since), now.alerted_at];
     assert_eq!(times, [Some(at(0)); 4]);
-    let settled = look(Some(&now), broken(), at(86_400));
-    assert_eq!(names(&settled), ["domain.needs_attention"]);
+    let transition = check(Some(&now), broken(), at(86_400));
+    assert_eq!(names(&transition), ["domain.needs_attention"]);
 }
 
 #[test]
-fn the_way_to_green_is_told_with_how_long_each_stage_took() {
-    let first = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]), at(10));
+fn each_stage_until_it_works_is_an_event_with_its_duration() {
+    let first = check(None, result(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]), at(10));
     let Event::DnsPending { advice, .. } = &first.events[0] else { panic!("{first:?}") };
     assert_eq!(
         advice,
@@ -97,12 +97,12 @@ fn the_way_to_green_is_told_with_how_long_each_stage_took() {
          (3 of 4 resolvers)"
     );
     assert_eq!(first.events.len(), 1, "{first:?}");
-    let right = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
-    let second = look(Some(&first.status), right, at(310));
+    let right = result(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let second = check(Some(&first.status), right, at(310));
     assert!(matches!(&second.events[..], [Event::DnsRight { took_s: Some(300), .. }]));
     assert_eq!(second.status.lacks_certificate_since, Some(at(310)));
-    let green = seen(DnsVerdict::Ok, SslVerdict::Valid, &[]);
-    let third = look(Some(&second.status), green, at(432));
+    let green = result(DnsVerdict::Ok, SslVerdict::Valid, &[]);
+    let third = check(Some(&second.status), green, at(432));
     assert!(
         matches!(&third.events[..], [Event::CertificateValid { after_added_s: Some(432), .. }]),
         "{third:?}"
@@ -111,199 +111,201 @@ fn the_way_to_green_is_told_with_how_long_each_stage_took() {
 }
 
 #[test]
-fn only_what_is_beyond_doubt_is_looked_at_quickly() {
+fn only_healthy_names_are_checked_quickly() {
     let of = |dns, ssl, blockers: &[Blocker]| {
-        depth(Some(&look(None, seen(dns, ssl, blockers), at(0)).status))
+        depth(Some(&check(None, result(dns, ssl, blockers), at(0)).status))
     };
     assert_eq!(of(DnsVerdict::Ok, SslVerdict::Valid, &[]), Depth::Quick);
     assert_eq!(of(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]), Depth::Full);
     assert_eq!(of(DnsVerdict::Ok, SslVerdict::Expiring, &[]), Depth::Full);
     assert_eq!(of(DnsVerdict::Ok, SslVerdict::Valid, &[Blocker::CaaForbids]), Depth::Full);
-    let works = look(None, seen(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0)).status;
-    let doubted = seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]);
-    let doubted = look(Some(&works), doubted, at(10));
-    assert!(doubted.is_doubt() && depth(Some(&doubted.status)) == Depth::Full);
+    let works = check(None, result(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0)).status;
+    let suspect = result(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]);
+    let suspect = check(Some(&works), suspect, at(10));
+    assert!(suspect.status.suspect_since.is_some() && depth(Some(&suspect.status)) == Depth::Full);
     assert_eq!(depth(None), Depth::Full);
 }
 
 #[test]
-fn what_goes_back_and_forth_is_said_though_each_look_is_only_doubted() {
+fn alternating_verdicts_are_an_event_although_each_needs_a_second_check() {
     let mut status = None;
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     for (number, dns) in [DnsVerdict::Elsewhere, DnsVerdict::Ok].repeat(3).into_iter().enumerate() {
-        let settled = look(status.as_ref(), seen(dns, SslVerdict::Valid, &[]), at(number as i64));
-        told.push(names(&settled));
-        status = Some(settled.status);
+        let transition =
+            check(status.as_ref(), result(dns, SslVerdict::Valid, &[]), at(number as i64));
+        events.push(names(&transition));
+        status = Some(transition.status);
     }
-    assert_eq!(told[4], ["dns.unsteady"]);
-    assert!(told[2].is_empty() && told[5].is_empty(), "{told:?}");
+    assert_eq!(events[4], ["dns.unsteady"]);
+    assert!(events[2].is_empty() && events[5].is_empty(), "{events:?}");
 }
 
 #[test]
-fn what_broke_is_said_as_that_and_called_for_once_a_day() {
-    let works = || seen(DnsVerdict::Ok, SslVerdict::Valid, &[]);
-    let first = look(None, works(), at(0)).status;
+fn a_name_that_broke_has_an_event_and_an_alert_a_day() {
+    let works = || result(DnsVerdict::Ok, SslVerdict::Valid, &[]);
+    let first = check(None, works(), at(0)).status;
     let twice = |broken: &dyn Fn() -> CheckResult| {
-        let doubted = look(Some(&first), broken(), at(10)).status;
-        look(Some(&doubted), broken(), at(20))
+        let suspect = check(Some(&first), broken(), at(10)).status;
+        check(Some(&suspect), broken(), at(20))
     };
-    let expired = || seen(DnsVerdict::Ok, SslVerdict::Expired, &[]);
+    let expired = || result(DnsVerdict::Ok, SslVerdict::Expired, &[]);
     assert_eq!(names(&twice(&expired)), ["certificate.broke"]);
-    let away = || seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
+    let away = || result(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
     let broke = twice(&away);
     assert_eq!(names(&broke), ["dns.broke"]);
-    let late = look(Some(&broke.status), away(), at(20 + 86_400));
+    let late = check(Some(&broke.status), away(), at(20 + 86_400));
     assert_eq!(names(&late), ["domain.needs_attention"]);
-    let soon = look(Some(&late.status), away(), at(20 + 86_400 + 86_399));
+    let soon = check(Some(&late.status), away(), at(20 + 86_400 + 86_399));
     assert_eq!(names(&soon), [""; 0]);
-    let again = look(Some(&soon.status), away(), at(20 + 2 * 86_400));
+    let again = check(Some(&soon.status), away(), at(20 + 2 * 86_400));
     assert_eq!(names(&again), ["domain.needs_attention"]);
-    // Once it has worked, the next time is a new one.
-    let well = look(Some(&again.status), works(), at(200_000)).status;
+    // Once it works, the times start anew.
+    let well = check(Some(&again.status), works(), at(200_000)).status;
     assert_eq!((well.alerted_at, well.since), (None, at(200_000)));
-    // Not so while it goes back and forth.
+    // Not while the verdicts alternate.
     let mut unsteady = again.status;
     unsteady.latest.dns.history.unsteady_since = Some(at(20));
     let since = unsteady.since;
-    let unsteady = look(Some(&unsteady), works(), at(200_000)).status;
+    let unsteady = check(Some(&unsteady), works(), at(200_000)).status;
     assert!(unsteady.alerted_at.is_some() && unsteady.since == since);
 }
 
 #[test]
-fn what_could_not_be_seen_counts_neither_before_nor_after() {
-    let blind = seen(DnsVerdict::Unknown, SslVerdict::Unknown, &[]);
-    let first = look(None, blind, at(0));
+fn unknown_results_do_not_count() {
+    let blind = result(DnsVerdict::Unknown, SslVerdict::Unknown, &[]);
+    let first = check(None, blind, at(0));
     assert_eq!(names(&first), [""; 0]);
-    let away = seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
-    assert_eq!(look(Some(&first.status), away, at(90_000)).status.since, at(90_000));
-    // Where a name leads nowhere, there is no certificate that could be remembered.
-    let expired = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Expired, &[]), at(0)).status;
+    let away = result(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
+    assert_eq!(check(Some(&first.status), away, at(90_000)).status.since, at(90_000));
+    // Without an address, no certificate is kept.
+    let expired =
+        check(None, result(DnsVerdict::Elsewhere, SslVerdict::Expired, &[]), at(0)).status;
     for (dns, remembered) in [
         (DnsVerdict::NoSuchName, SslVerdict::Unknown),
         (DnsVerdict::Elsewhere, SslVerdict::Expired),
     ] {
-        let later = look(Some(&expired), seen(dns, SslVerdict::Unknown, &[]), at(10)).status;
+        let later = check(Some(&expired), result(dns, SslVerdict::Unknown, &[]), at(10)).status;
         assert_eq!(later.latest.ssl.verdict, remembered, "{dns}");
     }
 }
 
 #[test]
-fn what_is_wrong_elsewhere_is_not_told_of_the_name() {
-    let blocked = seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[Blocker::AaaaElsewhere]);
-    assert_eq!(names(&look(None, blocked, at(0))), ["dns.pending"]);
-    let mut ending = seen(DnsVerdict::Elsewhere, SslVerdict::Expiring, &[]);
+fn faults_of_another_server_have_no_event() {
+    let blocked = result(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[Blocker::AaaaElsewhere]);
+    assert_eq!(names(&check(None, blocked, at(0))), ["dns.pending"]);
+    let mut ending = result(DnsVerdict::Elsewhere, SslVerdict::Expiring, &[]);
     ending.ssl.certificate.as_mut().unwrap().not_after = at(600);
-    let told = names(&look(None, ending.clone(), at(0)));
-    assert!(!told.contains(&"certificate.last_day"), "{told:?}");
-    // Some are for a day at all.
+    let events = names(&check(None, ending.clone(), at(0)));
+    assert!(!events.contains(&"certificate.last_day"), "{events:?}");
+    // A certificate can be valid for one day only.
     (ending.dns.verdict, ending.ssl.verdict) = (DnsVerdict::Ok, SslVerdict::Valid);
-    assert_eq!(names(&look(None, ending, at(0))), ["dns.right", "certificate.valid"]);
+    assert_eq!(names(&check(None, ending, at(0))), ["dns.right", "certificate.valid"]);
 }
 
 #[test]
-fn since_when_a_certificate_is_missing_is_kept() {
-    let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
-    let first = look(None, right(), at(310));
+fn the_time_of_a_missing_certificate_is_kept() {
+    let right = || result(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let first = check(None, right(), at(310));
     let [Event::DnsRight { took_s: Some(took_s), .. }, ..] = &first.events[..] else {
         panic!("{first:?}")
     };
     assert_eq!(*took_s, 310);
-    let second = look(Some(&first.status), right(), at(400)).status;
+    let second = check(Some(&first.status), right(), at(400)).status;
     assert_eq!(second.lacks_certificate_since, Some(at(310)));
 }
 
 #[test]
-fn a_name_that_was_there_and_works_is_no_news() {
+fn a_name_that_was_at_closte_and_works_has_no_event() {
     let name = "shop.example".parse().unwrap();
     let attention_after = Duration::from_secs(86_400);
-    let told = |at_closte: i64, ssl| {
+    let events = |at_closte: i64, ssl| {
         let facts = LedgerInfo {
             added_at: Some(at(0)),
             at_closte_since: Some(at(at_closte)),
             ..LedgerInfo::default()
         };
-        let seen = seen(DnsVerdict::Ok, ssl, &[]);
+        let seen = result(DnsVerdict::Ok, ssl, &[]);
         names(&transition(&name, None, seen, &facts, None, attention_after, at(10)))
     };
-    assert_eq!(told(0, SslVerdict::Valid), [""; 0]);
-    assert_eq!(told(5, SslVerdict::Valid), ["dns.right", "certificate.valid"]);
-    assert_eq!(told(0, SslVerdict::Expiring), ["dns.right", "certificate.expiring"]);
-    assert_eq!(told(0, SslVerdict::Expired), ["dns.right", "certificate.pending"]);
+    assert_eq!(events(0, SslVerdict::Valid), [""; 0]);
+    assert_eq!(events(5, SslVerdict::Valid), ["dns.right", "certificate.valid"]);
+    assert_eq!(events(0, SslVerdict::Expiring), ["dns.right", "certificate.expiring"]);
+    assert_eq!(events(0, SslVerdict::Expired), ["dns.right", "certificate.pending"]);
 }
 
 #[test]
-fn it_is_being_issued_for_ten_minutes_and_missing_afterwards() {
-    let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
-    let first = look(None, right(), at(300));
+fn a_certificate_is_being_issued_for_ten_minutes_and_missing_afterwards() {
+    let right = || result(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let first = check(None, right(), at(300));
     let advice = |second: i64| {
-        let settled = look(Some(&first.status), right(), at(second));
+        let transition = check(Some(&first.status), right(), at(second));
         let facts = LedgerInfo { at_closte_since: Some(at(5)), ..LedgerInfo::default() };
-        advise(&"shop.example".parse().unwrap(), &settled.status, &facts, None, at(second)).owner
+        advise(&"shop.example".parse().unwrap(), &transition.status, &facts, None, at(second)).owner
     };
     assert!(advice(301).ends_with("usually takes 5 to 10 minutes"), "{}", advice(301));
     assert!(advice(899).ends_with("(so far 9m 59s)"), "{}", advice(899));
     assert!(advice(900).starts_with("No certificate was issued"), "{}", advice(900));
 
-    // Nobody waits for one that is there.
+    // A certificate that exists is not waited for.
     for (ssl, words) in [
         (SslVerdict::ExpiredIssuer, "have the chain that belongs to it now installed"),
         (SslVerdict::UnsupportedKey, "have it issued anew"),
         (SslVerdict::Weak, "Browsers refuse the certificate"),
     ] {
-        let settled = look(None, seen(DnsVerdict::Ok, ssl, &[]), at(300));
+        let transition = check(None, result(DnsVerdict::Ok, ssl, &[]), at(300));
         let facts = LedgerInfo { at_closte_since: Some(at(5)), ..LedgerInfo::default() };
         let name = "shop.example".parse().unwrap();
-        let advice = advise(&name, &settled.status, &facts, None, at(301)).owner;
+        let advice = advise(&name, &transition.status, &facts, None, at(301)).owner;
         assert!(advice.contains(words), "{advice}");
     }
 }
 
 #[test]
-fn the_last_day_of_a_certificate_is_an_error_once() {
+fn the_last_day_of_a_certificate_is_one_error() {
     let ending = |until: i64| {
-        let mut seen = seen(DnsVerdict::Ok, SslVerdict::Expiring, &[]);
+        let mut seen = result(DnsVerdict::Ok, SslVerdict::Expiring, &[]);
         let certificate = seen.ssl.certificate.as_mut().unwrap();
         certificate.not_after = at(until);
         seen
     };
     let ends = 3 * 86_400;
-    let first = look(None, ending(ends), at(0));
+    let first = check(None, ending(ends), at(0));
     assert_eq!(names(&first), ["dns.right", "certificate.expiring"]);
-    let second = look(Some(&first.status), ending(ends), at(86_400));
+    let second = check(Some(&first.status), ending(ends), at(86_400));
     assert_eq!(names(&second), [""; 0]);
-    let second = look(Some(&second.status), ending(ends), at(ends - 90_000));
+    let second = check(Some(&second.status), ending(ends), at(ends - 90_000));
     assert_eq!(names(&second), [""; 0]);
-    let third = look(Some(&second.status), ending(ends), at(ends - 82_800));
+    let third = check(Some(&second.status), ending(ends), at(ends - 82_800));
     let [event @ Event::CertificateLastDay { ends_in_s, advice, .. }] = &third.events[..] else {
         panic!("{third:?}")
     };
     assert_eq!((event.level(), *ends_in_s), (tracing::Level::ERROR, 82_800));
-    assert!(advice.starts_with("The certificate of shop.example ends in 23h"), "{advice}");
-    let fourth = look(Some(&third.status), ending(ends), at(ends - 60));
+    assert!(advice.starts_with("The certificate of shop.example expires in 23h"), "{advice}");
+    let fourth = check(Some(&third.status), ending(ends), at(ends - 60));
     assert_eq!(names(&fourth), [""; 0]);
-    // It was renewed, for too short a time.
-    let fifth = look(Some(&fourth.status), ending(ends + 3_600), at(ends - 30));
+    // It is renewed for an hour.
+    let fifth = check(Some(&fourth.status), ending(ends + 3_600), at(ends - 30));
     assert_eq!(names(&fifth), ["certificate.last_day"]);
-    assert_eq!(names(&look(None, ending(600), at(0))), ["dns.right", "certificate.last_day"]);
-    // That the DNS goes back and forth holds back what comes and goes with it, and not that.
+    assert_eq!(names(&check(None, ending(600), at(0))), ["dns.right", "certificate.last_day"]);
+    // Alternating DNS verdicts do not suppress the event.
     let mut unsteady = second.status;
     unsteady.latest.dns.history.unsteady_since = Some(at(86_400));
     unsteady.latest.dns.history.verdicts = vec![DnsVerdict::Elsewhere; 3];
-    let sixth = look(Some(&unsteady), ending(ends), at(ends - 82_800));
+    let sixth = check(Some(&unsteady), ending(ends), at(ends - 82_800));
     assert_eq!(names(&sixth), ["certificate.last_day"]);
 }
 
 #[test]
-fn how_it_is_served_is_no_news_and_nobody_waits_for_what_no_certificate_mends() {
-    let of = |ssl| seen(DnsVerdict::Ok, ssl, &[]);
-    let first = look(None, of(SslVerdict::OldTls), at(10));
+fn old_tls_has_no_event_and_only_fixable_faults_need_a_certificate() {
+    let of = |ssl| result(DnsVerdict::Ok, ssl, &[]);
+    let first = check(None, of(SslVerdict::OldTls), at(10));
     assert_eq!(names(&first), ["dns.right", "certificate.valid"]);
-    let second = look(Some(&first.status), of(SslVerdict::Valid), at(310));
+    let second = check(Some(&first.status), of(SslVerdict::Valid), at(310));
     assert_eq!(names(&second), [""; 0]);
-    assert_eq!(names(&look(Some(&second.status), of(SslVerdict::OldTls), at(610))), [""; 0]);
+    assert_eq!(names(&check(Some(&second.status), of(SslVerdict::OldTls), at(610))), [""; 0]);
 
     for ssl in SslVerdict::VARIANTS {
-        let lacks = look(None, of(*ssl), at(10)).status.lacks_certificate_since.is_some();
+        let lacks = check(None, of(*ssl), at(10)).status.lacks_certificate_since.is_some();
         let another_helps = !ssl.is_good()
             && ![
                 SslVerdict::NotYetValid,
@@ -315,39 +317,39 @@ fn how_it_is_served_is_no_news_and_nobody_waits_for_what_no_certificate_mends() 
             .contains(ssl);
         assert_eq!(lacks, another_helps, "{ssl}");
     }
-    // Another address has it already.
-    let mut torn = of(SslVerdict::WrongName);
-    let seen =
+    // Another address has the certificate.
+    let mut mixed = of(SslVerdict::WrongName);
+    let address =
         |verdict| AddressSeen { address: "203.0.113.10".parse().unwrap(), verdict, error: None };
-    torn.ssl.addresses = vec![seen(SslVerdict::WrongName), seen(SslVerdict::Valid)];
-    assert_eq!(look(None, torn, at(10)).status.lacks_certificate_since, None);
+    mixed.ssl.addresses = vec![address(SslVerdict::WrongName), address(SslVerdict::Valid)];
+    assert_eq!(check(None, mixed, at(10)).status.lacks_certificate_since, None);
 }
 
 #[test]
-fn nobody_is_called_for_a_certificate_that_could_not_be_looked_at() {
-    let blind = || seen(DnsVerdict::Ok, SslVerdict::Unknown, &[]);
-    let first = look(None, blind(), at(0));
-    let much_later = look(Some(&first.status), blind(), at(200_000));
+fn an_unknown_certificate_is_no_alert() {
+    let blind = || result(DnsVerdict::Ok, SslVerdict::Unknown, &[]);
+    let first = check(None, blind(), at(0));
+    let much_later = check(Some(&first.status), blind(), at(200_000));
     assert_eq!(names(&much_later), [""; 0]);
     let attention_after = Duration::from_secs(86_400);
     assert_eq!(stage(&much_later.status, attention_after, at(200_000)), Stage::CheckingSslCert);
 }
 
 #[test]
-fn the_certificate_of_another_place_is_not_that_of_this_one() {
-    let away = seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]);
-    let first = look(None, away, at(0));
-    let blind = seen(DnsVerdict::Ok, SslVerdict::Unknown, &[]);
-    let second = look(Some(&first.status), blind.clone(), at(300)).status;
+fn the_certificate_of_another_server_is_not_kept() {
+    let away = result(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]);
+    let first = check(None, away, at(0));
+    let blind = result(DnsVerdict::Ok, SslVerdict::Unknown, &[]);
+    let second = check(Some(&first.status), blind.clone(), at(300)).status;
     assert_eq!((second.latest.ssl.verdict, second.latest.works()), (SslVerdict::Unknown, false));
-    // The same place is remembered.
-    let right = look(None, seen(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0));
-    assert!(look(Some(&right.status), blind, at(300)).status.latest.works());
+    // That of the same server is kept.
+    let right = check(None, result(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0));
+    assert!(check(Some(&right.status), blind, at(300)).status.latest.works());
 }
 
 #[test]
-fn what_is_wrong_at_the_right_target_is_not_laid_at_the_names_door() {
-    let mut inside = seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
+fn a_fault_of_the_expected_host_is_not_the_customers() {
+    let mut inside = result(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
     let address = "10.0.0.1".parse().unwrap();
     inside.dns.addresses = vec![address];
     inside.dns.strays = vec![Stray { address, host: None }];
@@ -356,24 +358,24 @@ fn what_is_wrong_at_the_right_target_is_not_laid_at_the_names_door() {
         cnames: vec!["edge.example".to_owned()],
         ..ResolverAnswer::of("1.1.1.1")
     }];
-    inside.expected.push("edge.example".to_owned());
-    let status = look(None, inside, at(0)).status;
+    inside.expected.push("edge.example".parse().unwrap());
+    let status = check(None, inside, at(0)).status;
     let name = "shop.example".parse().unwrap();
     let advice = advise(&name, &status, &LedgerInfo::default(), None, at(0));
-    let owner = "See to the DNS of edge.example, where shop.example rightly leads: it leads to 10.0.0.1 \
+    let owner = "Fix the DNS of edge.example, where shop.example rightly leads: it leads to 10.0.0.1 \
                  (3 of 4 resolvers)";
     assert_eq!(advice.owner, owner);
     let customer =
-        "The CNAME of shop.example is right. We see to edge.example; there is nothing to do.";
+        "The CNAME of shop.example is right. We are fixing edge.example; there is nothing to do.";
     assert_eq!(advice.customer, customer);
 }
 
 #[test]
 fn a_proxy_without_tls_is_the_customers_to_switch() {
-    let mut behind = seen(DnsVerdict::Proxied, SslVerdict::HandshakeFailed, &[]);
+    let mut behind = result(DnsVerdict::Proxied, SslVerdict::HandshakeFailed, &[]);
     behind.dns.host = Some("Cloudflare".to_owned());
     let customer = |behind: &CheckResult| {
-        let status = look(None, behind.clone(), at(0)).status;
+        let status = check(None, behind.clone(), at(0)).status;
         let facts = LedgerInfo { at_closte_since: Some(at(-9_000)), ..LedgerInfo::default() };
         advise(&"shop.example".parse().unwrap(), &status, &facts, None, at(9_000)).customer
     };
@@ -383,7 +385,7 @@ fn a_proxy_without_tls_is_the_customers_to_switch() {
          its SSL on, or, until the certificate is there, set the record to \"DNS only\" (the orange \
          cloud becomes grey)."
     );
-    // It offers some, and does not answer now.
+    // It offers TLS, and does not answer now.
     behind.ssl.verdict = SslVerdict::TimedOut;
     assert!(customer(&behind).contains("there is nothing to do"));
     (behind.ssl.verdict, behind.dns.host) = (SslVerdict::HandshakeFailed, None);
@@ -391,8 +393,8 @@ fn a_proxy_without_tls_is_the_customers_to_switch() {
 }
 
 #[test]
-fn what_is_known_of_caa_records_stays_while_they_cannot_be_looked_up() {
-    let mut forbidden = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
+fn caa_records_are_kept_while_the_lookup_fails() {
+    let mut forbidden = result(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
     forbidden.caa = Some(Caa {
         at: "shop.example".to_owned(),
         via: None,
@@ -403,27 +405,27 @@ fn what_is_known_of_caa_records_stays_while_they_cannot_be_looked_up() {
         allows: Vec::new(),
         lacks: "letsencrypt.org".to_owned(),
     });
-    let first = look(None, forbidden.clone(), at(0)).status;
-    let mut blind = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let first = check(None, forbidden.clone(), at(0)).status;
+    let mut blind = result(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     blind.caa_unknown = true;
-    let second = look(Some(&first), blind.clone(), at(300));
+    let second = check(Some(&first), blind.clone(), at(300));
     let kept = &second.status.latest;
     assert_eq!((&kept.caa, &kept.blockers), (&forbidden.caa, &forbidden.blockers));
-    assert_eq!(names(&look(Some(&second.status), forbidden.clone(), at(600))), [""; 0]);
-    // Elsewhere nothing was known of them.
-    let elsewhere = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]), at(0));
-    assert_eq!(look(Some(&elsewhere.status), blind, at(300)).status.latest.blockers, []);
-    let allowed = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
-    assert_eq!(look(Some(&first), allowed, at(300)).status.latest.blockers, []);
+    assert_eq!(names(&check(Some(&second.status), forbidden.clone(), at(600))), [""; 0]);
+    // While the DNS was wrong, they were not looked up.
+    let elsewhere = check(None, result(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]), at(0));
+    assert_eq!(check(Some(&elsewhere.status), blind, at(300)).status.latest.blockers, []);
+    let allowed = result(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    assert_eq!(check(Some(&first), allowed, at(300)).status.latest.blockers, []);
 }
 
 #[test]
 fn a_right_aaaa_record_does_not_help_where_the_a_record_is_wrong() {
     let [four, six] = ["198.51.100.7", "2001:db8::1"].map(|text| text.parse().unwrap());
-    let mut torn = seen(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
-    torn.dns.addresses = vec![four, six];
-    torn.dns.strays = vec![Stray { address: four, host: None }];
-    let status = look(None, torn, at(0)).status;
+    let mut mixed = result(DnsVerdict::Elsewhere, SslVerdict::Unknown, &[]);
+    mixed.dns.addresses = vec![four, six];
+    mixed.dns.strays = vec![Stray { address: four, host: None }];
+    let status = check(None, mixed, at(0)).status;
     let name = "shop.example".parse().unwrap();
     let advice = advise(&name, &status, &LedgerInfo::default(), None, at(0)).owner;
     assert!(advice.starts_with("Point the A record of shop.example at 203.0.113.10"), "{advice}");
@@ -432,9 +434,9 @@ fn a_right_aaaa_record_does_not_help_where_the_a_record_is_wrong() {
 #[test]
 fn a_caa_record_is_replaced_by_one_of_its_kind() {
     let advice = |name: &str, caa: Caa| {
-        let mut blocked = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
+        let mut blocked = result(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
         blocked.caa = Some(caa);
-        let status = look(None, blocked, at(0)).status;
+        let status = check(None, blocked, at(0)).status;
         advise(&name.parse().unwrap(), &status, &LedgerInfo::default(), None, at(0)).owner
     };
     let record = "0 issuewild \"letsencrypt.org; what\"".to_owned();
@@ -469,46 +471,46 @@ fn a_caa_record_is_replaced_by_one_of_its_kind() {
 }
 
 #[test]
-fn who_has_waited_for_closte_for_a_day_is_told_what_to_do() {
-    let right = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+fn after_a_day_of_waiting_for_closte_there_is_advice() {
+    let right = || result(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
     let name = "shop.example".parse().unwrap();
-    let settled = |progress: Progress| {
+    let transition = |progress: Progress| {
         let facts = LedgerInfo { added_at: Some(at(0)), progress, ..LedgerInfo::default() };
         let attention_after = Duration::from_secs(86_400);
-        let look = |previous, second| {
+        let check = |previous, second| {
             transition(&name, previous, right(), &facts, None, attention_after, at(second))
         };
-        let first = look(None, 0).status;
-        let last = look(Some(&first), 90_000);
+        let first = check(None, 0).status;
+        let last = check(Some(&first), 90_000);
         let Some(Event::NeedsAttention { advice, stage, .. }) = last.events.last() else {
             panic!("{last:?}")
         };
         assert_eq!(*stage, Stage::SslFailed);
         advice.clone()
     };
-    let idle = settled(Progress::Idle);
+    let idle = transition(Progress::Idle);
     assert!(idle.ends_with("see what `closte-sync apply shop.example` says"), "{idle}");
-    let taken = settled(Progress::Accepted(Attempt { count: 9, next: at(100_000) }));
+    let taken = transition(Progress::Accepted(Attempt { count: 9, next: at(100_000) }));
     assert!(taken.ends_with("ask Closte's support"), "{taken}");
 }
 
 #[test]
-fn nobody_is_called_to_wait() {
+fn advice_to_wait_is_no_alert() {
     let attention_after = Duration::from_secs(86_400);
-    let first = look(None, seen(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]), at(0));
-    let spreads = || seen(DnsVerdict::Propagating, SslVerdict::Valid, &[]);
-    let second = look(Some(&first.status), spreads(), at(90_000));
+    let first = check(None, result(DnsVerdict::Elsewhere, SslVerdict::Valid, &[]), at(0));
+    let spreads = || result(DnsVerdict::Propagating, SslVerdict::Valid, &[]);
+    let second = check(Some(&first.status), spreads(), at(90_000));
     assert_eq!(names(&second), ["dns.pending"]);
     assert_eq!(stage(&second.status, attention_after, at(90_000)), Stage::CheckingDns);
-    // Its DNS was wrong for long; its certificate has only begun to be missing.
-    let right = seen(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
-    let third = look(Some(&second.status), right, at(90_060));
+    // Its DNS was wrong for a long time; its certificate is missing since a moment ago.
+    let right = result(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
+    let third = check(Some(&second.status), right, at(90_060));
     assert_eq!(names(&third), ["dns.right", "certificate.pending"]);
     assert_eq!(stage(&third.status, attention_after, at(90_060)), Stage::CheckingSslCert);
 }
 
 #[test]
-fn what_older_versions_wrote_down_is_still_read() {
+fn results_of_older_versions_are_read() {
     let written = r#"{"dns":{"verdict":"ok","seen":1,"of":1,"answers":[]},"ssl":{"verdict":"valid",
         "address":"203.0.113.10","certificate":{"issuer":"R11","names":["shop.example"],
         "not_before":"2026-01-01T00:00:00Z","not_after":"2026-03-01T00:00:00Z","key":"RSA 2048"}},
@@ -521,13 +523,13 @@ fn what_older_versions_wrote_down_is_still_read() {
 }
 
 #[test]
-fn what_keeps_a_name_from_closte_is_said_and_nobody_is_sent_to_status() {
+fn the_reason_why_a_name_is_not_at_closte_is_in_the_advice() {
     let attempt = |count| Attempt { count, next: at(400) };
-    let said = |progress: Progress, ssl| {
-        let settled = look(None, seen(DnsVerdict::Ok, ssl, &[]), at(300));
+    let advised = |progress: Progress, ssl| {
+        let transition = check(None, result(DnsVerdict::Ok, ssl, &[]), at(300));
         let facts = LedgerInfo { added_at: Some(at(290)), progress, ..LedgerInfo::default() };
         let advice =
-            advise(&"shop.example".parse().unwrap(), &settled.status, &facts, None, at(301));
+            advise(&"shop.example".parse().unwrap(), &transition.status, &facts, None, at(301));
         (advice.short, advice.owner)
     };
     let error = || "Invalid or empty domain".to_owned();
@@ -542,27 +544,27 @@ fn what_keeps_a_name_from_closte_is_said_and_nobody_is_sent_to_status() {
         ),
         (Progress::Refused { at: at(0), error: error() }, "refused", "Closte refuses shop.example"),
     ] {
-        let (told, owner) = said(progress.clone(), SslVerdict::WrongName);
-        assert!(told == short && owner.contains(words), "{told}: {owner}");
-        let (_, owner) = said(progress, SslVerdict::Expired);
+        let (advice, owner) = advised(progress.clone(), SslVerdict::WrongName);
+        assert!(advice == short && owner.contains(words), "{advice}: {owner}");
+        let (_, owner) = advised(progress, SslVerdict::Expired);
         assert!(owner.contains("has expired"), "{owner}");
     }
 }
 
 #[test]
-fn a_blocker_is_told_once_and_keeps_closte_from_being_asked() {
-    let blocked = || seen(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
-    let first = look(None, blocked(), at(10));
+fn a_blocker_is_one_event_and_stops_certificate_requests() {
+    let blocked = || result(DnsVerdict::Ok, SslVerdict::WrongName, &[Blocker::CaaForbids]);
+    let first = check(None, blocked(), at(10));
     assert_eq!(names(&first), ["dns.right", "certificate.blocked"]);
     assert_eq!(first.status.lacks_certificate_since, None);
-    assert_eq!(names(&look(Some(&first.status), blocked(), at(20))), [""; 0]);
+    assert_eq!(names(&check(Some(&first.status), blocked(), at(20))), [""; 0]);
 }
 
 #[test]
-fn a_stage_that_lasts_is_called_failed_and_never_given_up() {
+fn a_stage_that_lasts_becomes_failed() {
     let attention_after = Duration::from_secs(86_400);
     let stage_of = |dns, ssl, second| {
-        let first = look(None, seen(dns, ssl, &[]), at(0));
+        let first = check(None, result(dns, ssl, &[]), at(0));
         stage(&first.status, attention_after, at(second)).as_str()
     };
     let (ok, elsewhere) = (DnsVerdict::Ok, DnsVerdict::Elsewhere);
@@ -575,49 +577,49 @@ fn a_stage_that_lasts_is_called_failed_and_never_given_up() {
     assert_eq!(stage_of(ok, expired, 86_400), "ssl-failed");
 }
 
-fn observations() -> impl Strategy<Value = CheckResult> {
+fn check_results() -> impl Strategy<Value = CheckResult> {
     let blockers = prop::sample::subsequence(Blocker::VARIANTS.to_vec(), 0..=2);
     let dns = prop::sample::select(DnsVerdict::VARIANTS);
     let ssl = prop::sample::select(SslVerdict::VARIANTS);
-    (dns, ssl, blockers).prop_map(|(dns, ssl, blockers)| seen(dns, ssl, &blockers))
+    (dns, ssl, blockers).prop_map(|(dns, ssl, blockers)| result(dns, ssl, &blockers))
 }
 
 proptest! {
     #[test]
-    fn unknown_changes_no_verdict_and_says_nothing(
-        looks in prop::collection::vec(observations(), 1..6), ssl in prop::sample::select(SslVerdict::VARIANTS)
+    fn unknown_changes_no_verdict_and_has_no_event(
+        checks in prop::collection::vec(check_results(), 1..6), ssl in prop::sample::select(SslVerdict::VARIANTS)
     ) {
         let mut status: Option<DomainStatus> = None;
-        for (number, seen) in looks.into_iter().enumerate() {
-            status = Some(look(status.as_ref(), seen, at(number as i64 * 400)).status);
+        for (number, seen) in checks.into_iter().enumerate() {
+            status = Some(check(status.as_ref(), seen, at(number as i64 * 400)).status);
         }
         let before = status.unwrap();
-        let blind = look(Some(&before), seen(DnsVerdict::Unknown, ssl, &[]), at(1_000_000));
+        let blind = check(Some(&before), result(DnsVerdict::Unknown, ssl, &[]), at(1_000_000));
         prop_assert_eq!(&blind.status.latest, &before.latest);
         prop_assert_eq!(blind.events, []);
         prop_assert_eq!(blind.status.since, before.since);
     }
 
     #[test]
-    fn a_name_that_works_never_stops_by_one_look(seen_now in observations()) {
-        let first = look(None, seen(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0));
-        let second = look(Some(&first.status), seen_now.clone(), at(300));
+    fn a_name_that_works_never_stops_by_one_check(seen_now in check_results()) {
+        let first = check(None, result(DnsVerdict::Ok, SslVerdict::Valid, &[]), at(0));
+        let second = check(Some(&first.status), seen_now.clone(), at(300));
         prop_assert!(second.status.latest.works());
-        let third = look(Some(&second.status), seen_now, at(330));
-        prop_assert!(!third.is_doubt());
+        let third = check(Some(&second.status), seen_now, at(330));
+        prop_assert!(!third.status.suspect_since.is_some());
         prop_assert_eq!(third.status.since == at(0), third.status.latest.works());
     }
 
     #[test]
-    fn advice_is_given_whatever_was_seen(seen_now in observations()) {
-        let settled = look(None, seen_now, at(0));
+    fn there_is_advice_for_every_result(seen_now in check_results()) {
+        let transition = check(None, seen_now, at(0));
         let name = "*.shop.example".parse().unwrap();
         for facts in [LedgerInfo::default(), LedgerInfo { added_at: Some(at(0)), ..LedgerInfo::default() }] {
-            let advice = advise(&name, &settled.status, &facts, None, at(5_000));
+            let advice = advise(&name, &transition.status, &facts, None, at(5_000));
             prop_assert!(!advice.owner.is_empty() && !advice.customer.is_empty());
-            prop_assert_eq!(advice.short.is_empty(), settled.status.latest.works()
-                && settled.status.latest.blockers.is_empty()
-                && settled.status.latest.ssl.verdict == SslVerdict::Valid);
+            prop_assert_eq!(advice.short.is_empty(), transition.status.latest.works()
+                && transition.status.latest.blockers.is_empty()
+                && transition.status.latest.ssl.verdict == SslVerdict::Valid);
         }
     }
 }

@@ -48,7 +48,9 @@ impl Scope {
         {
             if is_writable {
                 state.follow_clock(Loop::Checks, clock).await?;
-                state.sync_schedule(ledger, settings.checks.pace.interval, clock.now()).await?;
+                state
+                    .sync_schedule(ledger, settings.checks.check_interval.interval, clock.now())
+                    .await?;
             }
             scope.names = state.desired(ledger, only).await?;
             scope.own_domain = Some(state.network(ledger).await?.domain);

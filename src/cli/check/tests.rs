@@ -10,9 +10,8 @@ use super::{
 };
 use crate::{
     checks::{
-        advise,
-        generated::{RIGHT, observations},
-        stage,
+        advise, stage,
+        strategies::{RIGHT, check_results},
     },
     events::Event,
     ledger::{Attempt, Progress},
@@ -123,7 +122,7 @@ impl Shown {
     fn agrees(&self) -> Result<(), String> {
         let Self { works, stage, dns, ssl, owner, customer, seen } = self;
         let works_by_advice = owner.starts_with("www.shop.example works")
-            || owner.starts_with("The certificate of www.shop.example ends in");
+            || owner.starts_with("The certificate of www.shop.example expires in");
         let (good, unknown) = (dns.is_good(), *dns == DnsVerdict::Unknown);
         let for_nobody = ["nothing to do", "nothing more to do"];
         let is_for_nobody = for_nobody.iter().any(|part| customer.contains(part));
@@ -191,7 +190,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn verdict_works_stage_exit_status_and_advice_never_contradict_each_other(
-        checked in prop::collection::vec((observations(at(0)), prop::sample::select(vec![60, 700, DAY])), 1..6),
+        checked in prop::collection::vec((check_results(at(0)), prop::sample::select(vec![60, 700, DAY])), 1..6),
         facts in facts(),
     ) {
         let verifier = Verifier::new(ATTENTION_AFTER, None);

@@ -231,17 +231,17 @@ fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Finding {
         let remedy = "allow DNS to it (port 53, UDP and TCP), or change checks.resolvers";
         found.push(format!("{}; {remedy}", not_answering.join("; ")));
     }
-    let sick = matching(&|trial| match trial {
-        ResolverTrial::Sick(how) => Some(format!(" fails: {how}")),
+    let failing = matching(&|trial| match trial {
+        ResolverTrial::Failing(how) => Some(format!(" fails: {how}")),
         _ => None,
     });
-    if !sick.is_empty() {
+    if !failing.is_empty() {
         let remedy = "its answers do not count until it works again: repair it, or remove \
                       it from checks.resolvers";
-        found.push(format!("{}; {remedy}", sick.join("; ")));
+        found.push(format!("{}; {remedy}", failing.join("; ")));
     }
     let different = matching(&|trial| match trial {
-        ResolverTrial::Odd(says) => Some(format!(" answers differently ({says})")),
+        ResolverTrial::Differs(says) => Some(format!(" answers differently ({says})")),
         _ => None,
     });
     if !different.is_empty() {

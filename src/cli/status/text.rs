@@ -187,7 +187,7 @@ mod tests {
             blockers: Vec::new(),
             caa: None,
             caa_unknown: false,
-            expected: vec!["203.0.113.10".to_owned()],
+            expected: vec!["203.0.113.10".parse().unwrap()],
         };
         let (name, begun): (DomainName, _) = (name.parse().unwrap(), at(-999 * 86_400));
         let entry = Entry { progress: progress.clone(), ..Entry::new(RowRef::default(), begun) };

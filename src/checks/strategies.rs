@@ -8,21 +8,22 @@ use proptest::prelude::*;
 use strum::VariantArray as _;
 
 use super::{
-    checker::find_blockers,
+    blockers::add_blockers,
     evaluate::{evaluate_answer, evaluate_dns},
+    query::ServFailCause,
     reply::Addresses,
-    targets::{Expected, Target},
+    targets::Expected,
 };
 use crate::status::{
-    AddressSeen, Caa, CaaFault, Certificate, Chain, CheckResult, CnameFault, DnsVerdict, MadeOf,
-    SslResult, SslVerdict, Zone,
+    AddressSeen, Caa, CaaFault, Certificate, Chain, CheckResult, CnameFault, DnsVerdict,
+    ExpectedTarget, MadeOf, SslResult, SslVerdict, Zone,
 };
 
 /// Where names should point.
 pub(crate) const RIGHT: &str = "203.0.113.10";
 
 /// A look at a name, put together as [`super::Checker::look`] does.
-pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult> {
+pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult> {
     let chain = prop::option::of(prop::sample::select(CnameFault::VARIANTS));
     let zone = prop::option::of(prop::option::of(Just("GoDaddy".to_owned())));
     let zone = zone
@@ -37,7 +38,7 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult>
     let knows_where = prop::bool::weighted(0.9);
     (answers(), ssl(now), caa, chain, zone, made_of, knows_where).prop_map(
         |(answers, ssl, caa, chain, zone, made_of, knows_where)| {
-            let target: Target = RIGHT.parse().unwrap();
+            let target: ExpectedTarget = RIGHT.parse().unwrap();
             let expected = Expected::new([&target], []);
             let proxies: [IpNet; 1] = ["104.16.0.0/13".parse().unwrap()];
             let known = knows_where.then_some(&expected);
@@ -53,7 +54,7 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult>
                 blockers: Vec::new(),
                 caa: None,
                 caa_unknown: false,
-                expected: known.map(Expected::places).unwrap_or_default(),
+                expected: known.map(Expected::targets).unwrap_or_default(),
             };
             let caa = caa.filter(|_| seen.dns.verdict.is_good()).map(|(fault, is_via)| Caa {
                 at: "shop.example".to_owned(),
@@ -65,7 +66,7 @@ pub(crate) fn observations(now: Timestamp) -> impl Strategy<Value = CheckResult>
                 allows: Vec::new(),
                 lacks: "letsencrypt.org".to_owned(),
             });
-            find_blockers(&mut seen, caa);
+            add_blockers(&mut seen, caa);
             let leads_nowhere = matches!(
                 seen.dns.verdict,
                 DnsVerdict::NoSuchName | DnsVerdict::NoAddress | DnsVerdict::Broken
@@ -97,7 +98,8 @@ fn answers() -> impl Strategy<Value = Vec<Addresses>> {
         6 => Just(right),
         4 => found,
         1 => Just(Addresses::NoSuchName { cnames: Vec::new(), ttl_s: Some(60) }),
-        1 => any::<bool>().prop_map(|dnssec| Addresses::Broken { dnssec, why: None }),
+        1 => prop::sample::select(vec![ServFailCause::Signatures, ServFailCause::Servers])
+            .prop_map(|cause| Addresses::Broken { cause, why: None }),
         1 => Just(Addresses::Silent("no answer".to_owned())),
     ];
     // Mostly they agree.

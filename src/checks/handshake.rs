@@ -1,4 +1,4 @@
-//! What is seen of a handshake, and how one that fails is told.
+//! What a TLS handshake shows, and why one fails.
 
 use std::{
     io::{self, ErrorKind},
@@ -19,33 +19,32 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-/// Sees what one server shows and whether it asks for a certificate of ours. It takes every certificate,
-/// so that the handshake comes to an end; what it showed is judged afterwards, and nothing is ever sent
-/// over such a connection. That the server holds the key is checked.
+/// Records the certificates that a server sends and whether it requests a client certificate. It accepts
+/// every certificate, so that the handshake completes; the chain is evaluated afterwards, and no data is
+/// sent over the connection. The server's proof that it holds the key is verified.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(super) struct HandshakeRecorder {
     provider: Arc<CryptoProvider>,
     chain: OnceLock<Vec<CertificateDer<'static>>>,
-    was_asked: AtomicBool,
+    client_auth_requested: AtomicBool,
 }
 
-impl Witness {
+impl HandshakeRecorder {
     pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
-        Self { provider, chain: OnceLock::new(), was_asked: AtomicBool::new(false) }
+        Self { provider, chain: OnceLock::new(), client_auth_requested: AtomicBool::new(false) }
     }
 
-    /// The certificates that the server showed, its own first.
+    /// The certificates that the server sent, its own first.
     pub(super) fn chain(&self) -> Option<&[CertificateDer<'static>]> {
         self.chain.get().map(Vec::as_slice)
     }
 
-    /// Whether the server asked for a certificate of ours.
-    pub(super) fn was_asked(&self) -> bool {
-        self.was_asked.load(Ordering::Relaxed)
+    pub(super) fn client_auth_requested(&self) -> bool {
+        self.client_auth_requested.load(Ordering::Relaxed)
     }
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for HandshakeRecorder {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -84,9 +83,9 @@ impl ServerCertVerifier for Witness {
     }
 }
 
-impl ResolvesClientCert for Witness {
+impl ResolvesClientCert for HandshakeRecorder {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.was_asked.store(true, Ordering::Relaxed);
+        self.client_auth_requested.store(true, Ordering::Relaxed);
         None
     }
 
@@ -99,7 +98,7 @@ fn tls(error: &io::Error) -> Option<&TlsError> {
     error.get_ref()?.downcast_ref()
 }
 
-/// The alert by which the server broke off.
+/// The alert with which the server ended the handshake.
 pub(super) fn alert(error: &io::Error) -> Option<AlertDescription> {
     match tls(error) {
         Some(TlsError::AlertReceived(alert)) => Some(*alert),
@@ -107,55 +106,52 @@ pub(super) fn alert(error: &io::Error) -> Option<AlertDescription> {
     }
 }
 
-/// Whether it was the server that broke off, by an alert or by leaving.
-pub(super) fn is_the_servers(error: &io::Error) -> bool {
+/// Whether the server ended the handshake, with an alert or by closing the connection.
+pub(super) fn is_by_server(error: &io::Error) -> bool {
     tls(error).is_none() || alert(error).is_some()
 }
 
 /// Why a connection or a handshake failed.
-pub(super) fn in_words(error: &io::Error) -> String {
+pub(super) fn describe_error(error: &io::Error) -> String {
     match (tls(error), error.kind()) {
-        (Some(error), _) => tls_in_words(error),
+        (Some(error), _) => describe_tls_error(error),
         (None, ErrorKind::UnexpectedEof) => {
             "the server closes the connection in the handshake".to_owned()
         }
         (None, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
             "the server resets the connection in the handshake".to_owned()
         }
-        // The system's words without its number.
+        // The system's text without the error number.
         _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
     }
 }
 
-fn tls_in_words(error: &TlsError) -> String {
+fn describe_tls_error(error: &TlsError) -> String {
     match error {
-        TlsError::AlertReceived(alert) => alert_in_words(*alert),
+        TlsError::AlertReceived(alert) => describe_alert(*alert),
         TlsError::InvalidCertificate(CertificateError::BadSignature) => {
             "the server does not prove that it holds the key of its certificate".to_owned()
         }
         TlsError::PeerIncompatible(_) => {
-            "the server has no way of encryption that browsers take".to_owned()
+            "the server supports no cipher suite that browsers accept".to_owned()
         }
         TlsError::NoCertificatesPresented => "the server shows no certificate".to_owned(),
-        _ => "the server does not keep to TLS".to_owned(),
+        _ => "the server violates the TLS protocol".to_owned(),
     }
 }
 
-/// The server's own reason for breaking off.
-fn alert_in_words(alert: AlertDescription) -> String {
+fn describe_alert(alert: AlertDescription) -> String {
     let why = match alert {
-        AlertDescription::UnrecognisedName => "it does not know the name",
+        AlertDescription::UnrecognisedName => ": it does not know the name",
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-            "it has no way of encryption in common with browsers, or no certificate for the name"
+            ": it has no cipher suite in common with browsers, or no certificate for the name"
         }
-        AlertDescription::ProtocolVersion => "it speaks no version of TLS that browsers take",
-        AlertDescription::InternalError => "it has a fault of its own",
-        AlertDescription::AccessDenied => "it denies access",
-        alert => {
-            return format!("the server breaks off the handshake (TLS alert {})", u8::from(alert));
-        }
+        AlertDescription::ProtocolVersion => ": it supports no version of TLS that browsers accept",
+        AlertDescription::InternalError => ": it has an internal error",
+        AlertDescription::AccessDenied => ": it denies access",
+        _ => "",
     };
-    format!("the server breaks off the handshake: {why} (TLS alert {})", u8::from(alert))
+    format!("the server aborts the handshake{why} (TLS alert {})", u8::from(alert))
 }
 
 #[cfg(test)]
@@ -163,20 +159,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_told_in_words_of_our_own() {
-        let tls = |error: TlsError| in_words(&io::Error::new(ErrorKind::InvalidData, error));
+    fn failures_are_described_without_debug_output() {
+        let tls = |error: TlsError| describe_error(&io::Error::new(ErrorKind::InvalidData, error));
         assert_eq!(
             tls(TlsError::AlertReceived(AlertDescription::UnrecognisedName)),
-            "the server breaks off the handshake: it does not know the name (TLS alert 112)"
+            "the server aborts the handshake: it does not know the name (TLS alert 112)"
         );
         assert_eq!(
             tls(TlsError::AlertReceived(AlertDescription::DecodeError)),
-            "the server breaks off the handshake (TLS alert 50)"
+            "the server aborts the handshake (TLS alert 50)"
         );
         assert_eq!(
             tls(TlsError::General("Debug { x: 1 }".into())),
-            "the server does not keep to TLS"
+            "the server violates the TLS protocol"
         );
-        assert_eq!(in_words(&io::Error::from_raw_os_error(24)), "too many open files");
+        assert_eq!(describe_error(&io::Error::from_raw_os_error(24)), "too many open files");
     }
 }

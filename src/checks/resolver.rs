@@ -1,5 +1,3 @@
-//! Asking one resolver.
-
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -19,22 +17,22 @@ use hickory_resolver::{
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
-    health::{InARow, ResolverHealth},
-    query::{Manner, send},
-    reply::{Addresses, Reply, combine, is_of_the_name, read},
+    health::{ResolverHealth, Streak},
+    query::{QueryOptions, ServFailCause, send},
+    reply::{Addresses, Reply, combine, is_answer, read},
     reserved::reserved,
+    throttle::Throttle,
 };
 use crate::secrets::excerpt;
 
-/// The time that one query may take, its repetitions included.
+/// The time for one query, its repetitions included.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One of `checks.resolvers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResolverAddress {
-    /// What `/etc/resolv.conf` names.
+    /// The name servers of `/etc/resolv.conf`.
     System,
-    /// This one.
     At(SocketAddr),
 }
 
@@ -63,14 +61,14 @@ impl fmt::Display for ResolverAddress {
     }
 }
 
-/// Whose view of the DNS a resolver has. The first that there is decides.
+/// Whose view of the DNS a resolver has, the widest first. The widest one decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum View {
-    /// The world's: its address is a public one.
+    /// The public one: its address is a public one.
     Public,
-    /// One that was named on purpose, although its address is a private one.
-    Named,
-    /// This machine's own.
+    /// That of a private network: the settings give it a private address.
+    Private,
+    /// That of this machine.
     System,
 }
 
@@ -78,35 +76,35 @@ impl ResolverAddress {
     pub(super) fn view(self) -> View {
         match self {
             Self::System => View::System,
-            Self::At(address) if reserved(address.ip()).is_some() => View::Named,
+            Self::At(address) if reserved(address.ip()).is_some() => View::Private,
             Self::At(_) => View::Public,
         }
     }
 }
 
-/// How a resolver does with questions whose answer is known.
+/// The outcome of control queries: those whose answer is known beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Control {
-    /// It answers them; and it checks signatures, or does not.
-    Passed { validates: bool },
-    /// It fails at one, in this way.
+    /// It answers them; `validates` is whether it validates DNSSEC signatures.
+    Passed {
+        validates: bool,
+    },
+    /// It answers one wrongly, in this way.
     Failed(String),
-    /// It does not answer, and why.
+    /// It does not answer, for this reason.
     Silent(String),
-    /// It was not asked.
-    Unknown,
+    NotAsked,
 }
 
-/// What came of such questions is believed for so long: there may be many doubts at once.
-const CONTROL_LASTS: Duration = Duration::from_secs(5);
-/// An odd resolver is that until it has not been for so long.
-const ODD_LASTS: Duration = Duration::from_secs(10 * 60);
+/// How long the outcome of control queries is reused, as many names may need it in the same moment.
+const CONTROL_TTL: Duration = Duration::from_secs(5);
+/// A resolver with another view is reported until it has agreed for this long.
+const DIFFERS_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// A resolver, and how many queries it may get.
 pub(super) struct Resolver {
     label: String,
     pub(super) view: View,
-    /// Why it cannot be asked at all, if it cannot.
+    /// An error says why `/etc/resolv.conf` cannot be used.
     servers: Result<Vec<SocketAddr>, String>,
     throttle: Throttle,
     state: Mutex<ResolverState>,
@@ -117,12 +115,12 @@ pub(super) struct Resolver {
 struct ResolverState {
     health: ResolverHealth,
     has_answered: bool,
-    /// Whether it ever said that it checked signatures.
+    /// Whether it has set the AD bit in an answer.
     validates: bool,
-    /// Names of which it has another view than the resolvers that decide,
-    odd: InARow,
-    /// and what it says of the latest, and when, while that is evidence.
-    is_odd: Option<(String, Instant)>,
+    /// Names for which its answer differs from that of the deciding resolvers.
+    differing: Streak,
+    /// The latest differing answer and its time, once the streak was long enough.
+    differs: Option<(String, Instant)>,
 }
 
 impl Resolver {
@@ -154,31 +152,39 @@ impl Resolver {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for records of a kind.
+    /// Asks for records. A SERVFAIL is returned with its cause.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Reply {
-        let broken = match self.send(name, kind).await {
-            Reply::Broken { dnssec: None, why } => why,
+        let first_why = match self.send(name, kind).await {
+            Reply::Broken { cause: None, why } => why,
             reply => return reply,
         };
-        // With checking disabled, a resolver hands out what it could not verify (RFC 4035,
-        // section 3.2.2). What it could not get at first may be there a moment later, too.
+        // With checking disabled, a resolver returns records that it could not validate (RFC 4035,
+        // section 3.2.2). It may also have failed only for a moment, so it is asked once more.
         let unchecked = self.exchange(name, kind, true).await;
-        if !unchecked.is_ok_and(|message| is_of_the_name(&message)) {
-            return Reply::Broken { dnssec: Some(false), why: broken };
+        if !unchecked.is_ok_and(|message| is_answer(&message)) {
+            return Reply::Broken { cause: Some(ServFailCause::Servers), why: first_why };
         }
         match self.send(name, kind).await {
-            Reply::Broken { dnssec, why } => {
-                Reply::Broken { dnssec: dnssec.or(Some(true)), why: why.or(broken) }
+            Reply::Broken { cause, why } => {
+                let cause = cause.or(Some(ServFailCause::Signatures));
+                Reply::Broken { cause, why: why.or(first_why) }
             }
             reply => reply,
         }
     }
 
+    /// Asks for A and AAAA records in parallel.
+    pub(super) async fn addresses(&self, name: &Name) -> Addresses {
+        let (a, aaaa) =
+            tokio::join!(self.ask(name, RecordType::A), self.ask(name, RecordType::AAAA));
+        combine(a, aaaa)
+    }
+
     async fn send(&self, name: &Name, kind: RecordType) -> Reply {
         match self.exchange(name, kind, false).await {
             Ok(message) => {
-                // The root it may have known for days.
-                if is_of_the_name(&message) && !name.is_root() {
+                // An answer about the root may come from a cache of days ago.
+                if is_answer(&message) && !name.is_root() {
                     self.state().health.answered();
                 }
                 read(message)
@@ -187,38 +193,38 @@ impl Resolver {
         }
     }
 
-    /// One question to the servers that it stands for, in their order, until one knows.
+    /// Asks its servers, in their order, until one answers.
     async fn exchange(
         &self,
         name: &Name,
         kind: RecordType,
-        unchecked: bool,
+        checking_disabled: bool,
     ) -> Result<Message, Reply> {
         let silent = |reason: &str| Reply::Silent(reason.to_owned());
         let servers = self.servers.as_ref().map_err(|reason| silent(reason))?;
-        if self.is_silent() && self.rests() {
+        if self.is_silent() && self.is_backing_off() {
             return Err(silent("it has not answered for a while"));
         }
-        self.throttle.next().await;
+        self.throttle.wait().await;
         let within = TIMEOUT / u32::try_from(servers.len()).unwrap_or(1).max(1);
-        let manner = Manner { recursion: true, unchecked };
+        let options = QueryOptions { recursion: true, checking_disabled };
         let mut outcome = Err(silent("/etc/resolv.conf names no server"));
         for server in servers {
-            let answer = send(*server, Query::query(name.clone(), kind), manner, within).await;
-            let is_known = answer.as_ref().is_ok_and(is_of_the_name);
+            let answer = send(*server, Query::query(name.clone(), kind), options, within).await;
+            let has_answered = answer.as_ref().is_ok_and(is_answer);
             outcome = match answer {
                 Err(error) if outcome.is_err() => Err(explain(&error, TIMEOUT)),
                 Err(_) => outcome,
                 Ok(message) => Ok(message),
             };
-            if is_known {
+            if has_answered {
                 break;
             }
         }
         let mut state = self.state();
         match &outcome {
             Ok(message) => {
-                if is_of_the_name(message) {
+                if is_answer(message) {
                     state.has_answered = true;
                     state.validates |= message.authentic_data;
                 }
@@ -230,24 +236,24 @@ impl Resolver {
         outcome
     }
 
-    /// How it does with what every resolver knows: who serves the root, and that a name is not there
-    /// which nobody can have asked for before. Asked for now and then only.
+    /// Asks for the root's name servers and for a name that does not exist and is in no cache, or
+    /// returns a recent outcome of that.
     pub(super) async fn control(&self) -> Control {
-        let mut known = self.control.lock().await;
-        if let Some((at, control)) = &*known
-            && at.elapsed() < CONTROL_LASTS
+        let mut cached = self.control.lock().await;
+        if let Some((at, control)) = &*cached
+            && at.elapsed() < CONTROL_TTL
         {
             return control.clone();
         }
         let control = self.ask_control().await;
-        *known = Some((Instant::now(), control.clone()));
+        *cached = Some((Instant::now(), control.clone()));
         control
     }
 
     async fn ask_control(&self) -> Control {
         let (root, label) = (Name::root(), rand::random::<u64>());
         let Ok(new) = Name::from_ascii(format!("closte-sync-{label:016x}.com.")) else {
-            return Control::Unknown;
+            return Control::NotAsked;
         };
         let (root, new) = tokio::join!(
             self.exchange(&root, RecordType::NS, false),
@@ -262,7 +268,7 @@ impl Resolver {
             (Ok(root), _) if code(&root) == ResponseCode::NXDomain => Control::Failed(
                 "it answers that there is no such name for the root's name servers".to_owned(),
             ),
-            (_, Ok(new)) if !is_of_the_name(&new) => {
+            (_, Ok(new)) if !is_answer(&new) => {
                 let code = match code(&new) {
                     ResponseCode::ServFail => "SERVFAIL".to_owned(),
                     code => code.to_string(),
@@ -276,64 +282,64 @@ impl Resolver {
         }
     }
 
-    /// Whether it gave no answer or failed for so long that it is not asked alone now.
-    pub(super) fn rests(&self) -> bool {
-        self.state().health.rests(Instant::now())
+    /// Whether it is in an outage so recent that it is only asked together with others.
+    pub(super) fn is_backing_off(&self) -> bool {
+        self.state().health.is_backing_off(Instant::now())
     }
 
-    /// Whether it gave no answer for so long, and none since.
+    /// Whether it is in an outage without any answer.
     pub(super) fn is_silent(&self) -> bool {
         self.state().health.is_silent(Instant::now())
     }
 
-    /// How it fails, if it is sick.
-    pub(super) fn sick(&self) -> Option<String> {
-        self.state().health.sick(Instant::now()).map(str::to_owned)
+    /// How it fails, while it is in an outage with answers.
+    pub(super) fn failing(&self) -> Option<String> {
+        self.state().health.failing(Instant::now()).map(str::to_owned)
     }
 
-    /// Whether it ever answered.
+    /// Whether it has answered since the program started.
     pub(super) fn has_answered(&self) -> bool {
         self.state().has_answered
     }
 
-    /// Whether it is known to check signatures.
+    /// Whether it is known to validate DNSSEC signatures.
     pub(super) fn validates(&self) -> bool {
         self.state().validates
     }
 
-    /// What it says of a name, while it has another view of one name after the other.
-    pub(super) fn odd(&self) -> Option<String> {
-        self.state().is_odd.as_ref().map(|(says, _)| says.clone())
+    /// Its latest differing answer, while its answers for several names differ.
+    pub(super) fn differing_answer(&self) -> Option<String> {
+        self.state().differs.as_ref().map(|(answer, _)| answer.clone())
     }
 
-    /// It failed at a name that most others answer.
+    /// Records that it failed for a name that most others answer.
     pub(super) fn note_failed_alone(&self, name: &str, how: &str) {
         self.state().health.failed_alone(name, how, Instant::now());
     }
 
-    /// It failed at what must exist.
-    pub(super) fn note_sick(&self, how: &str) {
-        self.state().health.is_sick(how, Instant::now());
+    /// Records that it failed at a control query.
+    pub(super) fn note_failing(&self, how: &str) {
+        self.state().health.mark_failing(how, Instant::now());
     }
 
-    /// What it says of a name, if that is something else than what those say who decide.
-    pub(super) fn note_view(&self, name: &str, otherwise: Option<String>) {
+    /// Records its answer for a name where it differs from the deciding one, or that it agrees.
+    pub(super) fn note_view(&self, name: &str, differing: Option<String>) {
         let (mut state, now) = (self.state(), Instant::now());
-        match otherwise {
-            Some(says) => {
-                if state.odd.note(name, now) || state.is_odd.is_some() {
-                    state.is_odd = Some((says, now));
+        match differing {
+            Some(answer) => {
+                if state.differing.note(name, now) || state.differs.is_some() {
+                    state.differs = Some((answer, now));
                 }
             }
             None => {
-                state.odd = InARow::default();
-                state.is_odd.take_if(|(_, at)| now.duration_since(*at) >= ODD_LASTS);
+                state.differing = Streak::default();
+                state.differs.take_if(|(_, at)| now.duration_since(*at) >= DIFFERS_FOR);
             }
         }
     }
 }
 
-/// What came of a query without an answer that can be read.
+/// The reply that stands for a failed query.
 pub(super) fn explain(error: &NetError, within: Duration) -> Reply {
     Reply::Silent(match error {
         NetError::Proto(_) => return Reply::Unreadable,
@@ -343,47 +349,12 @@ pub(super) fn explain(error: &NetError, within: Duration) -> Reply {
     })
 }
 
-impl Resolver {
-    /// Asks for A and AAAA at once.
-    pub(super) async fn addresses(&self, name: &Name) -> Addresses {
-        let (a, aaaa) =
-            tokio::join!(self.ask(name, RecordType::A), self.ask(name, RecordType::AAAA));
-        combine(a, aaaa)
-    }
-}
-
-/// Spaces queries out, so that no second gets more than its share.
-#[derive(Debug)]
-pub(super) struct Throttle {
-    gap: Duration,
-    next: Mutex<Instant>,
-}
-
-impl Throttle {
-    pub(super) fn new(per_second: u32) -> Self {
-        Self { gap: Duration::from_secs(1) / per_second.max(1), next: Mutex::new(Instant::now()) }
-    }
-
-    /// Waits for the next turn.
-    pub(super) async fn next(&self) {
-        let turn = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = (*next).max(Instant::now());
-            *next = turn + self.gap;
-            turn
-        };
-        if turn > Instant::now() {
-            tokio::time::sleep_until(turn).await;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn resolvers_are_the_systems_or_addresses() {
+    fn resolver_addresses_are_parsed_and_shown() {
         for (text, shown) in [
             ("system", "system"),
             ("1.1.1.1", "1.1.1.1"),
@@ -397,21 +368,5 @@ mod tests {
         for text in ["", "dns.example", "1.1.1.1:", "1.1.1.1:99999"] {
             assert!(text.parse::<ResolverAddress>().is_err(), "{text}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn no_second_gets_more_queries_than_it_may() {
-        let throttle = Throttle::new(50);
-        let start = Instant::now();
-        for _ in 0..101 {
-            throttle.next().await;
-        }
-        assert_eq!(start.elapsed().as_secs(), 2);
-        tokio::time::advance(Duration::from_secs(60)).await;
-        let later = Instant::now();
-        for _ in 0..51 {
-            throttle.next().await;
-        }
-        assert_eq!(later.elapsed().as_secs(), 1, "idle time is not saved up");
     }
 }
