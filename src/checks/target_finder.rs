@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{
-    clean, evaluate::evaluate_dns, names::dns_name, reserved::reserved, resolvers::Resolvers,
+    evaluate::evaluate_dns, names::dns_name, reserved::reserved, resolvers::Resolvers,
     targets::Expected,
 };
 use crate::{
@@ -99,7 +99,7 @@ impl TargetFinder {
             Some((own, Err(error))) => Err(Unresolved {
                 reason: format!(
                     "the network's own domain {:?} is no domain name: {error}",
-                    clean(own)
+                    crate::secrets::excerpt(own)
                 ),
                 is_certain: true,
             }),

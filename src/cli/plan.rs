@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     error::CommandError,
     exit,
-    output::{BAD, FAIR, GOOD, count, paint, print, print_json, invalid_line, until},
+    output::{BAD, FAIR, GOOD, count, invalid_line, paint, print, print_json, until},
 };
 use crate::{
     app::{App, Clients},
@@ -179,7 +179,8 @@ fn reason(decision: &Decision, now: Timestamp) -> String {
             "Closte accepted the call; its next list has to confirm that".to_owned()
         }
         Decision::Missing => {
-            "missing from Closte's list; added again if it is missing from the next one, too".to_owned()
+            "missing from Closte's list; added again if it is missing from the next one, too"
+                .to_owned()
         }
         Decision::Covered { by } => format!("served by {by}"),
         Decision::Refused { error, .. } => format!("refused: {error}"),
@@ -192,10 +193,7 @@ fn guard_reason(guard: &Guard, now: Timestamp) -> String {
         Guard::Excluded => "it matches sync.exclude".to_owned(),
         Guard::ClostesOwn => "it is one of Closte's own names".to_owned(),
         Guard::OwnName => "it is the network's own name".to_owned(),
-        Guard::Carried => {
-            "it is still a site's own domain, without a domain record"
-                .to_owned()
-        }
+        Guard::Carried => "it is still a site's own domain, without a domain record".to_owned(),
         Guard::Kept => "it matches sync.keep".to_owned(),
         Guard::UpsertOnly => "sync.policy is upsert-only".to_owned(),
         Guard::EmptyTable => {

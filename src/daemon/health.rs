@@ -68,7 +68,8 @@ impl Health {
     pub(crate) fn readiness(&self, interval: Duration) -> Readiness {
         let last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let allowed = ALIVE_WITHIN.max(interval.saturating_mul(3));
-        let is_fresh_success = |cycle: &Cycle| cycle.error.is_none() && cycle.ended.elapsed() <= allowed;
+        let is_fresh_success =
+            |cycle: &Cycle| cycle.error.is_none() && cycle.ended.elapsed() <= allowed;
         Readiness {
             ready: last.as_ref().is_some_and(is_fresh_success),
             last_cycle: last.map(|cycle| LastCycle {

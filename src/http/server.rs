@@ -77,7 +77,8 @@ impl Listener {
     pub fn open_another(&self, address: SocketAddr) -> Result<Self, AdminServerError> {
         Self::open(address).map_err(|error| {
             let is_own = self.address().port() == address.port();
-            let remedy = if is_own { "restart the daemon to change only the address" } else { error.remedy };
+            let remedy =
+                if is_own { "restart the daemon to change only the address" } else { error.remedy };
             AdminServerError { remedy, ..error }
         })
     }
@@ -283,5 +284,10 @@ async fn exposition(context: &Context) -> Result<String, StateError> {
 
 fn unauthorized() -> Response {
     let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
-    (StatusCode::UNAUTHORIZED, ask, "this page needs the token of http.token: Authorization: Bearer …\n").into_response()
+    (
+        StatusCode::UNAUTHORIZED,
+        ask,
+        "this page needs the token of http.token: Authorization: Bearer …\n",
+    )
+        .into_response()
 }

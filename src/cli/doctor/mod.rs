@@ -115,7 +115,9 @@ async fn check_state(settings: &Settings) -> Finding {
     let path = &settings.state.path;
     let shown = path.display();
     let found = match State::open_existing(path).await {
-        Ok(Some(state)) if state.has_daemon() => Ok(format!("{shown} is in use by a running daemon")),
+        Ok(Some(state)) if state.has_daemon() => {
+            Ok(format!("{shown} is in use by a running daemon"))
+        }
         Ok(_) | Err(StateError::Older) => {
             // Where there is no file yet, its nearest existing folder must be writable.
             let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));

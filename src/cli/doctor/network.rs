@@ -105,7 +105,8 @@ fn check_plugin(network: &Network) -> Finding {
 fn check_tables(settings: &Settings, network: &Network) -> Finding {
     let mut found = describe(settings, network);
     let configured = settings.wordpress.current_site.as_ref();
-    let Some(domain) = configured.filter(|domain| !domain.eq_ignore_ascii_case(&network.domain)) else {
+    let Some(domain) = configured.filter(|domain| !domain.eq_ignore_ascii_case(&network.domain))
+    else {
         return Finding::new::<SourceError>("tables", Ok(found));
     };
     let entry = settings.provenance.entry("wordpress.current_site");

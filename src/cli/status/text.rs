@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::row::{ClosteStatus, Row, note, status};
 use crate::{
-    cli::output::{BAD, FAIR, STRONG, paint, invalid_line, since, under, width},
+    cli::output::{BAD, FAIR, STRONG, invalid_line, paint, since, under, width},
     ledger::Progress,
     state::{InvalidRow, LastCycle},
 };
