@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::join;
+use futures_util::future::try_join;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
@@ -201,19 +201,17 @@ impl Reconciler {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<CycleOutcome, CycleError> {
         let now = self.clock.now();
-        // Both ends take their time: where the list is needed anyway, they are read together.
-        let read = async {
-            match self.list_is_due(now).await? {
-                true => {
-                    let (network, list) =
-                        join(self.source.read(), ask_for_list(&self.closte)).await;
-                    Ok::<_, CycleError>((network?, Some(list)))
-                }
-                false => Ok((self.source.read().await?, None)),
-            }
-        };
+        // If the list is needed anyway, both ends are read at the same time.
+        let list_is_due = self.list_is_due(now).await?;
         let mut listed_at = self.clock.machine_runs_for();
-        let (network, list) = stop.until_drain(read).await??;
+        let read = async { Ok::<_, CycleError>(stop.until_drain(self.source.read()).await??) };
+        let list = async {
+            Ok(match list_is_due {
+                true => Some(stop.until_forced(ask_for_list(&self.closte)).await?),
+                false => None,
+            })
+        };
+        let (network, list) = try_join(read, list).await?;
         let decisions = self.decide_records(&network, now).await?;
         let fingerprint = fingerprint(&network, &decisions);
         self.report_network(&network, now).await?;

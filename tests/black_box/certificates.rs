@@ -134,6 +134,9 @@ async fn a_name_that_was_added_a_moment_ago_is_told_as_that() {
     assert!(line.contains("a.example was added a moment ago, and Closte's next list"), "{line}");
     assert!(!log.contains("domain.not_listed"), "it had no time: {log}");
     let status = program.run(&["status"]).await;
-    assert!(status.out.contains("1 added a moment ago: Closte's next list confirms"), "{status:?}");
+    assert!(
+        status.out.contains("1 added a moment ago: Closte's next list has to confirm"),
+        "{status:?}"
+    );
     assert!(!status.out.contains("see status"), "{status:?}");
 }

@@ -140,8 +140,8 @@ async fn what_is_no_name_is_told_with_the_screen_where_it_stands_and_in_order() 
         assert_eq!(origins, ["row 9", "row 10", "site 4", "site 30"], "{command}: {shown}");
     }
     let doctor = program.run(&["doctor"]).await;
-    let line = "2 mappings, 2 of them no domain name, 2 sites whose own domain is none (`closte-sync \
-                plan` lists them)";
+    let line = "2 mappings, 2 of them without a valid domain name, 2 sites whose own domain is invalid \
+                (`closte-sync plan` lists them)";
     assert!(doctor.out.contains(line), "{doctor:?}");
     let events = program.run(&["events", "--json"]).await.out;
     let events: Vec<Value> =

@@ -234,7 +234,7 @@ async fn an_outage_in_the_middle_leaves_the_rest_to_later() {
     let limited = program.run(&["apply"]).await;
     assert_eq!(limited.status, 3);
     assert!(closte.count(Call::Add) <= 8, "{} calls after a 429", closte.count(Call::Add));
-    assert!(limited.out.contains("broken off: Closte asks for fewer calls"), "{limited:?}");
+    assert!(limited.out.contains("the cycle stopped: Closte asks for fewer calls"), "{limited:?}");
     closte.heal();
     assert_eq!(program.run(&["apply"]).await.status, 0);
     assert_eq!(closte.domains().len(), 200);

@@ -161,5 +161,5 @@ async fn a_cycle_of_apply_that_was_broken_off_is_an_event() {
     let events = program.run(&["events"]).await;
     assert_eq!(lines(&events.out, "wordpress.failed"), 1, "{events:?}");
     let status = program.run(&["status"]).await;
-    assert!(status.out.contains("was broken off"), "{status:?}");
+    assert!(status.out.contains("stopped early"), "{status:?}");
 }

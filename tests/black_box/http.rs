@@ -214,7 +214,11 @@ async fn a_visitor_who_says_nothing_keeps_nobody_out() {
 async fn health_needs_no_endpoint() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let none = program.run(&["health"]).await;
-    assert_eq!((none.status, none.out.starts_with("no daemon runs with")), (1, true), "{none:?}");
+    assert_eq!(
+        (none.status, none.out.starts_with("no daemon is running with")),
+        (1, true),
+        "{none:?}"
+    );
     let daemon = program.start_daemon();
     daemon.logs("domain.added").await;
     eventually("it is healthy", async || program.run(&["health"]).await.status == 0).await;

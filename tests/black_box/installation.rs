@@ -161,7 +161,7 @@ async fn wp_config_names_the_character_set_and_asks_for_tls() {
         (latin, Some(utf8.as_str()), false),
     ] {
         let config = interval(more, url).await;
-        let line = config.out.lines().find(|line| line.contains("60s")).unwrap_or_default();
+        let line = config.out.lines().find(|line| line.contains(" 1m ")).unwrap_or_default();
         assert_eq!(line.contains("plugin setting"), is_read, "{more} {url:?}: {config:?}");
     }
     let wrong = interval("define('DB_CHARSET', 'latin1; DROP');", None).await;

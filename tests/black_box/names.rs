@@ -295,7 +295,7 @@ async fn what_a_dname_record_makes_of_a_name_is_mended_there() {
         let owner = format!("{}.dname-6.example", name.rsplit('.').next().unwrap());
         let name = format!("{name}.dname-6.example");
         let what = format!(
-            "remove the DNAME record of {owner} to {target}, which leads all names below {owner} away, \
+            "remove the DNAME record of {owner} to {target}, which redirects all names below {owner}, \
              and add the A record of {name} at 127.0.0.1"
         );
         let end = if is_told { format!(": {why}. {LATER}") } else { format!(". {LATER}") };

@@ -52,7 +52,7 @@ async fn what_rows_and_closte_say_is_visible_in_every_command() {
     let odd = json!({"success": true, "domains": [format!("odd {HIDDEN}")]}).to_string();
     closte.fail(Target::Only(Call::List), Fault::Body(odd));
     let plan = said(&program, &["plan"]).await;
-    assert!(plan.contains("not understood") && plan.contains(SHOWN), "{plan}");
+    assert!(plan.contains("could not be parsed") && plan.contains(SHOWN), "{plan}");
     for fault in [Fault::Body(format!("<p>{HIDDEN}</p>")), Fault::Failure(HIDDEN.to_owned())] {
         closte.fail(Target::Only(Call::List), fault);
         for command in ["plan", "doctor"] {

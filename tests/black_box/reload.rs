@@ -292,7 +292,11 @@ async fn the_endpoint_keeps_its_socket_or_moves() {
     program.file("closte-sync.toml", &listen(&other));
     daemon.signal("-HUP");
     daemon.logs("daemon.reload_refused error=\"http.listen: cannot listen on [::]:").await;
-    assert!(daemon.log().contains("restart the daemon for that"), "{}", daemon.log());
+    assert!(
+        daemon.log().contains("restart the daemon to change only the address"),
+        "{}",
+        daemon.log()
+    );
 
     program.file("closte-sync.toml", "");
     daemon.signal("-HUP");

@@ -145,9 +145,8 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
     says(
         &program,
         "www.lame-3.example",
-        "The DNS of www.lame-3.example is broken (2 of 2 resolvers): its name servers do not answer as \
-         they should (SERVFAIL); have the name servers of lame-3.example answer, or correct them at \
-         the registrar",
+        "The DNS of www.lame-3.example is broken (2 of 2 resolvers): its name servers fail \
+         (SERVFAIL); have the name servers of lame-3.example answer, or correct them at the registrar",
         "The DNS of www.lame-3.example is broken: its name servers fail \
          (SERVFAIL). Please ask its DNS provider to have the name servers of lame-3.example answer, or \
          correct them at the registrar, and then point the A record of www.lame-3.example at \

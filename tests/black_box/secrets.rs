@@ -476,7 +476,7 @@ async fn files_with_secrets_that_others_may_read_are_reported() {
     let all = warnings(&toml).await;
     for (path, remedy) in [
         (&key, format!("chmod o-rwx {key}")),
-        (&toml, "move what is secret into files of its own: ".to_owned()),
+        (&toml, "move the secrets into files of their own: ".to_owned()),
         (&php, format!("chgrp it to the web server's group, then chmod o-rwx {php}")),
     ] {
         let line = format!("file={path} remedy=\"{remedy}");
@@ -491,7 +491,7 @@ async fn files_with_secrets_that_others_may_read_are_reported() {
     let with_password = "<?php $table_prefix = 'wp_'; define('DB_PASSWORD', 'm4rker');";
     std::fs::write(&php_without, with_password).unwrap();
     let doctor = program.run(&["doctor"]).await;
-    assert!(doctor.out.contains(&format!("may read {php}: chgrp it")), "{doctor:?}");
+    assert!(doctor.out.contains(&format!("can read {php}: chgrp it")), "{doctor:?}");
     [&key, &php].iter().for_each(|path| chmod(path, 0o640));
     assert_eq!(warnings(&harmless).await, "");
     // A folder that others may not enter protects its files.

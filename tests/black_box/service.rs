@@ -42,14 +42,15 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
     hears("STATUS=2 of 2 desired domains are served by Closte").await;
     hears("WATCHDOG=1").await;
     closte.fail(Target::Only(Call::List), Fault::Status(503));
-    hears("STATUS=The last cycle was broken off: Closte is failing (HTTP 503)").await;
+    hears("STATUS=The last cycle stopped early: Closte is failing (HTTP 503)").await;
     closte.heal();
     hears("STATUS=2 of 2 desired domains are served by Closte").await;
     daemon.signal("-HUP");
     hears("READY=1").await;
     program.file("closte-sync.toml", "[sync]\npolicy = \"x\"\n[checks]\ninterval = \"1s\"");
     daemon.signal("-HUP");
-    let refused = hears("STATUS=The new settings are wrong, the old ones stay: ").await;
+    let refused =
+        hears("STATUS=The new settings are invalid, so the old ones stay in force: ").await;
     let status = refused.iter().find_map(|said| said.strip_prefix("STATUS=The new settings"));
     let status = status.unwrap().trim_end();
     assert!(status.contains("sync.policy") && status.contains("checks.interval"), "{status}");
@@ -59,7 +60,7 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
     daemon.signal("-HUP");
     hears("STATUS=2 of 2 desired domains are served by Closte\n").await;
     network.sql("ALTER TABLE wp_site RENAME TO wp_gone").await;
-    hears("STATUS=The last cycle was broken off: there is no table wp_site").await;
+    hears("STATUS=The last cycle stopped early: there is no table wp_site").await;
     network.sql("ALTER TABLE wp_gone RENAME TO wp_site").await;
     hears("STATUS=2 of 2 desired domains are served by Closte").await;
     assert_eq!(daemon.stop().await, 0);
@@ -116,7 +117,7 @@ async fn what_ends_it_is_json_where_the_log_is() {
     // Not even a log that is off leaves it without a word.
     let program = Program::bare().with("CLOSTE_SYNC__LOG__FORMAT", "json");
     let ended = program.with("CLOSTE_SYNC__LOG__FILTER", "off").run(&["run"]).await;
-    assert!(ended.err.starts_with("error: the settings are wrong:"), "{ended:?}");
+    assert!(ended.err.starts_with("error: the settings are invalid:"), "{ended:?}");
 }
 
 #[test]

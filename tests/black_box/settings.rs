@@ -129,7 +129,7 @@ fn an_unknown_setting_is_named_with_the_nearest_known_one() {
         ("CLOSTE_SYNC_CHECKS_CA_FILE", "CLOSTE_SYNC__CHECKS__CA_FILE"),
     ] {
         let problem = problem(&layers(&[(wrong, "s3cret")]));
-        assert_eq!(problem, format!("environment {wrong}: it is spelt {right}"));
+        assert_eq!(problem, format!("environment {wrong}: its name must be {right}"));
     }
     // What a cluster sets for a service of this name is none of ours.
     Settings::load(&layers(&[("CLOSTE_SYNC_PORT_9184_TCP", "tcp://10.0.0.1:9184")])).unwrap();
@@ -522,7 +522,7 @@ async fn a_copy_of_another_network_is_noticed() {
         let doctor = program.run(&["doctor", "--wp-config", &file]).await;
         let line = doctor.out.lines().find(|line| line.contains(" tables ")).unwrap();
         assert_eq!(line.starts_with("warning"), is_other, "{line}");
-        let said = "wp-config.php:8 says that the network is staging.example";
+        let said = "wp-config.php:8 names the network staging.example";
         assert_eq!(line.contains(said), is_other, "{line}");
     }
 }

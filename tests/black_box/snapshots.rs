@@ -216,7 +216,7 @@ async fn doctor() {
 async fn the_end_of_the_demo() {
     let demo = Program::bare().run(&["demo"]).await;
     assert_eq!(demo.status, 0, "{demo:?}");
-    let (_, end) = demo.out.split_once("\nHow `closte-sync status` shows it:\n").unwrap();
+    let (_, end) = demo.out.split_once("\n`closte-sync status` shows:\n").unwrap();
     let mut settings = insta::Settings::clone_current();
     for (age, instead) in [
         (r"(?m)\b(\d+m )?\d+[sm]$", "1s"),

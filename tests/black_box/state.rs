@@ -21,7 +21,7 @@ async fn a_second_daemon_on_the_same_file_is_turned_away() {
     let first = program.start_daemon();
     first.logs("domain.added").await;
     let doctor = program.run(&["doctor"]).await;
-    assert!(doctor.out.contains("a daemon runs with it"), "{doctor:?}");
+    assert!(doctor.out.contains("is in use by a running daemon"), "{doctor:?}");
     let second = program.run(&["run"]).await;
     let said = format!("another closte-sync daemon (process {}) runs", first.id());
     assert!(second.status == 1 && second.err.contains(&said), "{second:?}");

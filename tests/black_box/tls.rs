@@ -326,7 +326,7 @@ async fn a_last_day_is_told_in_hours() {
         stage.outside.tls.show("soon.example", Face::Issued(88, days)).unwrap();
         let (verdict, advice) = stage.verdict("soon.example").await;
         assert_eq!(verdict, "expiring");
-        assert!(advice.starts_with("The certificate of soon.example ends in "), "{advice}");
+        assert!(advice.starts_with("The certificate of soon.example expires in "), "{advice}");
         assert_eq!(!advice.contains("in 1 day and"), is_in_hours, "{advice}");
         let out = stage.program.run(&["check", "soon.example"]).await.out;
         assert!(!out.contains("1 days") && !out.contains("0 days"), "{out}");

@@ -110,7 +110,7 @@ async fn one_sick_resolver_of_four_changes_no_verdict_and_is_named() {
         assert!(!daemon.log().contains(event), "{}", daemon.log());
     }
     let status = program.run(&["status"]).await.out;
-    assert!(status.contains("1 of 2 work, seen from outside"), "{status}");
+    assert!(status.contains("1 of 2 work, checked from outside"), "{status}");
     assert!(!daemon.log().contains(" ERROR "), "{}", daemon.log());
     assert_eq!(daemon.stop().await, 0);
 }
@@ -143,7 +143,7 @@ async fn when_half_of_the_resolvers_or_all_are_sick_no_verdict_changes() {
     let checked = check(&program, "a.example").await;
     assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(2)), "{checked}");
     let doctor = on_one_line(&program.run(&["doctor"]).await.out);
-    let sick = "is sick: it answers SERVFAIL for a new name below com";
+    let sick = "is failing: it answers SERVFAIL for a new name below com";
     let both = format!(
         "{} {sick}; {} {sick}; a failing resolver does not count",
         all[0].address(),
@@ -164,10 +164,7 @@ async fn when_half_of_the_resolvers_or_all_are_sick_no_verdict_changes() {
     );
     assert!(advice.contains(&why), "{advice}");
     let all_names = program.run(&["check"]).await;
-    assert!(
-        all_names.out.contains("0 of 1 domains work; 1 could not be looked at"),
-        "{all_names:?}"
-    );
+    assert!(all_names.out.contains("0 of 1 domains work; 1 could not be checked"), "{all_names:?}");
     let status = program.run(&["status", "--json"]).await.json();
     assert_eq!((&status[0]["stage"], &status[0]["dns"]["verdict"]), (&json!("done"), &json!("ok")));
     let doctor = program.run(&["doctor"]).await;
@@ -238,7 +235,7 @@ async fn a_resolver_that_has_the_name_on_a_block_list_is_not_waited_for() {
     let checked = check(&program, "a.example").await;
     assert_eq!(checked["dns"]["verdict"], "propagating");
     let advice = checked["advice"].as_str().unwrap();
-    assert!(advice.contains("as old answers run out. Not counted: "), "{advice}");
+    assert!(advice.contains("as cached answers expire. Not counted: "), "{advice}");
 }
 
 #[tokio::test]

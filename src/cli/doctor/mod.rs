@@ -234,12 +234,12 @@ fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Finding {
         found.push(format!("{}; {remedy}", not_answering.join("; ")));
     }
     let failing = matching(&|trial| match trial {
-        ResolverTrial::Failing(how) => Some(format!(" fails: {how}")),
+        ResolverTrial::Failing(how) => Some(format!(" is failing: {how}")),
         _ => None,
     });
     if !failing.is_empty() {
-        let remedy = "its answers do not count until it works again: repair it, or remove \
-                      it from checks.resolvers";
+        let remedy = "a failing resolver does not count until it answers again: repair it, or \
+                      remove it from checks.resolvers";
         found.push(format!("{}; {remedy}", failing.join("; ")));
     }
     let different = matching(&|trial| match trial {
