@@ -606,7 +606,7 @@ proptest! {
         let second = check(Some(&first.status), seen_now.clone(), at(300));
         prop_assert!(second.status.latest.works());
         let third = check(Some(&second.status), seen_now, at(330));
-        prop_assert!(!third.status.suspect_since.is_some());
+        prop_assert!(third.status.suspect_since.is_none());
         prop_assert_eq!(third.status.since == at(0), third.status.latest.works());
     }
 
