@@ -7,14 +7,13 @@ use super::{
     exit,
     output::{self, FAINT, FAIR, STRONG, paint, print, print_json},
 };
-use crate::{app::App, escape::escape_line, settings::Entry, span::span};
+use crate::{app::App, escape::escape_line, settings::SettingInForce, span::span};
 
 pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
     let (entries, unread) = with_plugin(app).await;
     let not_known: Vec<String> = app.settings().not_known().into_iter().chain(unread).collect();
     if as_json {
-        let entry =
-            |entry: &Entry| json!({"key": entry.key, "value": entry.value, "source": entry.source});
+        let entry = |entry: &SettingInForce| json!({"key": entry.key, "value": entry.value, "source": entry.source});
         let entries: Vec<_> = entries.iter().map(entry).collect();
         print_json(&json!({"settings": entries, "not_known": not_known}))?;
         return Ok(exit::OK);
@@ -24,7 +23,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     let width = entries.iter().map(|entry| name(&entry.key)).max().unwrap_or_default();
     let mut text = String::new();
     let mut section = "";
-    for Entry { key, value, source } in &entries {
+    for SettingInForce { key, value, source } in &entries {
         let (its_section, name) = key.split_once('.').unwrap_or(("", key));
         if its_section != section {
             let gap = if section.is_empty() { "" } else { "\n" };
@@ -52,7 +51,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
 }
 
 /// The settings, with the plugin's own where they apply; and the error where those cannot be read.
-async fn with_plugin(app: &App) -> (Vec<Entry>, Option<String>) {
+async fn with_plugin(app: &App) -> (Vec<SettingInForce>, Option<String>) {
     let settings = app.settings();
     let mut entries = settings.provenance.entries.clone();
     let Ok(source) = app.source() else {

@@ -25,5 +25,5 @@ pub use catalog::{Catalog, SettingSpec, catalog};
 pub use error::SettingsError;
 pub use layers::Layers;
 pub use paths::others_may_read;
-pub use provenance::{Entry, Provenance};
+pub use provenance::{Provenance, SettingInForce};
 pub use reader::{Reader, Section};

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct SettingInForce {
     pub key: String,
     /// `***` for a secret.
     pub value: String,
@@ -19,11 +19,11 @@ pub struct Provenance {
     /// Whether systemd provides credentials, so that advice can name the unit.
     pub is_systemd_service: bool,
     /// Every setting in force, in the order of `config/default.toml`.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<SettingInForce>,
 }
 
 impl Provenance {
-    pub fn entry(&self, key: &str) -> Option<&Entry> {
+    pub fn entry(&self, key: &str) -> Option<&SettingInForce> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 

@@ -16,7 +16,7 @@ use super::{
     error::SettingsError,
     notes::Notes,
     paths::others_may_read,
-    provenance::{Entry, Provenance},
+    provenance::{Provenance, SettingInForce},
 };
 use crate::span::span;
 
@@ -95,7 +95,7 @@ impl Reader {
         origin.unwrap_or("default").to_owned()
     }
 
-    fn entry(&self, key: &str) -> Entry {
+    fn entry(&self, key: &str) -> SettingInForce {
         let (value, source) = match self.shown.get(key) {
             Some((value, source)) => (value.clone(), source.clone()),
             None => (self.text_of(key), None),
@@ -103,7 +103,7 @@ impl Reader {
         let is_masked = SECRETS.contains(&key) && !self.shown.contains_key(key);
         let value = if is_masked && !value.is_empty() { "***".to_owned() } else { value };
         let source = source.unwrap_or_else(|| self.source(key));
-        Entry { key: key.to_owned(), value, source }
+        SettingInForce { key: key.to_owned(), value, source }
     }
 
     fn text_of(&self, key: &str) -> String {

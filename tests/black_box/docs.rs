@@ -1,6 +1,11 @@
 //! The documentation says what the program does: each of its tables is compared with the code.
 
-use std::{collections::BTreeSet, fmt::Debug, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use closte_sync::{
     cli,
@@ -184,4 +189,36 @@ fn every_link_leads_somewhere() {
             assert!(leads, "{}: {link}", file.display());
         }
     }
+}
+
+/// The files below a folder, except those that only hold tests.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries.filter(|path| path.file_stem().unwrap() != "tests").partition(|path| path.is_dir());
+    files.into_iter().chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
+
+/// The name of the type that a line declares for other modules.
+fn public_type(line: &str) -> Option<&str> {
+    let (visibility, declared) = line.trim_start().split_once(' ')?;
+    let (kind, rest) = declared.split_once(' ')?;
+    let is_public = matches!(visibility, "pub" | "pub(crate)");
+    let is_type = matches!(kind, "struct" | "enum" | "type" | "trait");
+    rest.split(|c: char| !c.is_alphanumeric()).next().filter(|_| is_public && is_type)
+}
+
+#[test]
+fn no_two_public_types_share_a_name() {
+    let mut files: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+        for name in code.lines().filter_map(public_type) {
+            files.entry(name.to_owned()).or_default().insert(file.clone());
+        }
+    }
+    assert!(files.len() > 50, "the declarations are not found: {files:?}");
+    files.retain(|_, files| files.len() > 1);
+    assert!(files.is_empty(), "rename one of each: {files:#?}");
 }
