@@ -11,7 +11,7 @@ use super::{
     flat::{Flat, flatten},
     layers::Layers,
     notes::Notes,
-    paths::Found,
+    paths::OptionalFile,
     reader::Reader,
 };
 use crate::escape::escape_line;
@@ -66,9 +66,9 @@ impl Layers {
         notes: &mut Notes,
     ) -> Result<(Option<PathBuf>, Map<String, Value>), String> {
         let (path, text) = match self.config_text() {
-            Found::Text(path, text) => (path, text),
-            Found::Nothing => return Ok((None, Map::new())),
-            Found::Unreadable(path, error) => {
+            OptionalFile::Text(path, text) => (path, text),
+            OptionalFile::Nothing => return Ok((None, Map::new())),
+            OptionalFile::Unreadable(path, error) => {
                 return Err(format!("cannot read {} ({error})", path.display()));
             }
         };
@@ -92,7 +92,7 @@ impl Layers {
         let mut values = Map::new();
         for (file, key) in CREDENTIALS {
             match self.secret(file) {
-                Found::Text(path, text) => {
+                OptionalFile::Text(path, text) => {
                     let origin = match self.credentials_folder() {
                         Some(_) => format!("credential {file}"),
                         None => path.display().to_string(),
@@ -101,8 +101,8 @@ impl Layers {
                     let text = text.trim_end_matches(['\r', '\n']);
                     values.insert(key.to_owned(), Value::new(Some(&origin), text));
                 }
-                Found::Nothing => {}
-                Found::Unreadable(path, error) => {
+                OptionalFile::Nothing => {}
+                OptionalFile::Unreadable(path, error) => {
                     notes.unreadable.push(format!("cannot read {} ({error})", path.display()));
                 }
             }

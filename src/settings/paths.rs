@@ -11,7 +11,7 @@ use super::layers::Layers;
 const SYSTEM_STATE: &str = "/var/lib/closte-sync";
 
 /// An optional file.
-pub(super) enum Found {
+pub(super) enum OptionalFile {
     Text(PathBuf, String),
     Nothing,
     Unreadable(PathBuf, io::Error),
@@ -25,14 +25,14 @@ impl Layers {
     }
 
     /// The text of the configuration file. One that `--config` names must exist.
-    pub(super) fn config_text(&self) -> Found {
+    pub(super) fn config_text(&self) -> OptionalFile {
         match self.config_path() {
             Some(path) if self.config_file.is_none() => find(path),
             Some(path) => match fs::read_to_string(&path) {
-                Ok(text) => Found::Text(path, text),
-                Err(error) => Found::Unreadable(path, error),
+                Ok(text) => OptionalFile::Text(path, text),
+                Err(error) => OptionalFile::Unreadable(path, error),
             },
-            None => Found::Nothing,
+            None => OptionalFile::Nothing,
         }
     }
 
@@ -54,7 +54,7 @@ impl Layers {
 
     /// A file with a secret: a credential of systemd (`LoadCredential=`, systemd.exec(5)), or outside the
     /// service the file that the unit loads it from.
-    pub(super) fn secret(&self, file: &str) -> Found {
+    pub(super) fn secret(&self, file: &str) -> OptionalFile {
         let path = match (self.credentials_folder(), &self.system_folder, self.instance()) {
             (Some(folder), _, _) => folder.join(file),
             (None, Some(folder), Some(name)) => folder.join(format!("{name}.{file}")),
@@ -63,11 +63,11 @@ impl Layers {
             {
                 folder.join(file)
             }
-            _ => return Found::Nothing,
+            _ => return OptionalFile::Nothing,
         };
         match find(path) {
             // The unit provides an empty one where the administrator has none.
-            Found::Text(_, text) if text.trim().is_empty() => Found::Nothing,
+            OptionalFile::Text(_, text) if text.trim().is_empty() => OptionalFile::Nothing,
             found => found,
         }
     }
@@ -108,11 +108,11 @@ impl Layers {
     }
 }
 
-fn find(path: PathBuf) -> Found {
+fn find(path: PathBuf) -> OptionalFile {
     match fs::read_to_string(&path) {
-        Ok(text) => Found::Text(path, text),
-        Err(error) if is_missing(&error) => Found::Nothing,
-        Err(error) => Found::Unreadable(path, error),
+        Ok(text) => OptionalFile::Text(path, text),
+        Err(error) if is_missing(&error) => OptionalFile::Nothing,
+        Err(error) => OptionalFile::Unreadable(path, error),
     }
 }
 

@@ -1,4 +1,4 @@
-mod finding;
+mod diagnosis;
 mod network;
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use rustix::fs::{Access, access};
 
-use self::finding::{Finding, Verdict};
+use self::diagnosis::{Diagnosis, Verdict};
 use super::{
     error::CommandError,
     exit,
@@ -30,7 +30,7 @@ const SKEW_ALLOWED: u64 = 60;
 
 /// The report for invalid settings: nothing else can be tested then.
 pub(super) fn without_settings(error: &SettingsError, as_json: bool) -> Result<u8, CommandError> {
-    report(&[Finding::new::<&SettingsError>("settings", Err(error))], as_json)
+    report(&[Diagnosis::new::<&SettingsError>("settings", Err(error))], as_json)
 }
 
 pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
@@ -46,12 +46,12 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     report(&findings, as_json)
 }
 
-fn report(findings: &[Finding], as_json: bool) -> Result<u8, CommandError> {
+fn report(findings: &[Diagnosis], as_json: bool) -> Result<u8, CommandError> {
     if as_json {
         print_json(&findings)?;
     } else {
         let mut text = String::new();
-        for Finding { check, result, found } in findings {
+        for Diagnosis { check, result, found } in findings {
             let (style, mark) = match result {
                 Verdict::Ok => (GOOD, "ok"),
                 Verdict::Warning => (FAIR, "warning"),
@@ -67,16 +67,16 @@ fn report(findings: &[Finding], as_json: bool) -> Result<u8, CommandError> {
     Ok(if failed { exit::ERROR } else { exit::OK })
 }
 
-fn check_settings(settings: &Settings) -> Finding {
+fn check_settings(settings: &Settings) -> Diagnosis {
     let set = settings.provenance.entries.iter().filter(|entry| entry.source != "default").count();
-    Finding::new::<SettingsError>(
+    Diagnosis::new::<SettingsError>(
         "settings",
         Ok(format!("{set} set, {} at their default", settings.provenance.entries.len() - set)),
     )
 }
 
-fn check_secrets(settings: &Settings) -> Vec<Finding> {
-    let finding = |file: &PathBuf| Finding {
+fn check_secrets(settings: &Settings) -> Vec<Diagnosis> {
+    let finding = |file: &PathBuf| Diagnosis {
         check: "secrets",
         result: Verdict::Warning,
         found: format!(
@@ -88,7 +88,7 @@ fn check_secrets(settings: &Settings) -> Vec<Finding> {
     settings.provenance.exposed_secrets.iter().map(finding).collect()
 }
 
-fn check_wp_config(settings: &Settings) -> Option<Finding> {
+fn check_wp_config(settings: &Settings) -> Option<Diagnosis> {
     let file = settings.wordpress.wp_config.as_ref()?;
     let unknown = file.unknown();
     let result = if unknown.is_empty() { Verdict::Ok } else { Verdict::Warning };
@@ -106,12 +106,12 @@ fn check_wp_config(settings: &Settings) -> Option<Finding> {
         }
         Err(error) => error.clone(),
     };
-    Some(Finding { check: "wp-config", result, found })
+    Some(Diagnosis { check: "wp-config", result, found })
 }
 
 /// Creates nothing: the daemon's user could not write a file that root created
 /// here.
-async fn check_state(settings: &Settings) -> Finding {
+async fn check_state(settings: &Settings) -> Diagnosis {
     let path = &settings.state.path;
     let shown = path.display();
     let found = match State::open_existing(path).await {
@@ -128,50 +128,50 @@ async fn check_state(settings: &Settings) -> Finding {
         }
         Err(error) => Err(error),
     };
-    Finding::new("state", found.map_err(|error| format!("{shown}: {error}")))
+    Diagnosis::new("state", found.map_err(|error| format!("{shown}: {error}")))
 }
 
 /// Whether `http.listen` is free. A running daemon uses it already.
-fn check_http(settings: &Settings) -> Option<Finding> {
+fn check_http(settings: &Settings) -> Option<Diagnosis> {
     let address = settings.http.listen?;
     if FileLock::daemon(&settings.state.path).is_ok_and(|daemon| daemon.is_some()) {
-        return Some(Finding::skipped("http", "a daemon is running"));
+        return Some(Diagnosis::skipped("http", "a daemon is running"));
     }
     let opened = Listener::open(address).map(|_| format!("{address} is free"));
-    Some(Finding::new("http", opened))
+    Some(Diagnosis::new("http", opened))
 }
 
-async fn check_closte(app: &App, findings: &mut Vec<Finding>) {
+async fn check_closte(app: &App, findings: &mut Vec<Diagnosis>) {
     let client = match app.client() {
         Ok(client) => client,
         Err(error) => {
-            findings.push(Finding::new::<AppError>("key", Err(error)));
+            findings.push(Diagnosis::new::<AppError>("key", Err(error)));
             return;
         }
     };
     match client.test_key().await {
         Ok(test) => {
             let found = format!("{} accepts it", app.settings().closte.base_url);
-            findings.push(Finding::new::<ClosteError>("key", Ok(found)));
+            findings.push(Diagnosis::new::<ClosteError>("key", Ok(found)));
             findings.push(check_clock(test.server_time));
         }
         Err(error) => {
-            findings.push(Finding::new("key", Err(error)));
-            findings.push(Finding::skipped("list", "the key test did not pass"));
+            findings.push(Diagnosis::new("key", Err(error)));
+            findings.push(Diagnosis::skipped("list", "the key test did not pass"));
             return;
         }
     }
     match client.list().await {
         Ok(list) => findings.extend(check_list(list)),
-        Err(error) => findings.push(Finding::new("list", Err(error))),
+        Err(error) => findings.push(Diagnosis::new("list", Err(error))),
     }
 }
 
 /// How much of the list could be parsed, and its shape, which Closte does not document.
-fn check_list(list: List) -> [Finding; 2] {
+fn check_list(list: List) -> [Diagnosis; 2] {
     let names = count(list.names.len(), "name");
     let finding = if list.is_complete() {
-        Finding::new::<ClosteError>("list", Ok(format!("{names} at Closte")))
+        Diagnosis::new::<ClosteError>("list", Ok(format!("{names} at Closte")))
     } else {
         let example = list.example.unwrap_or_default();
         let found = format!(
@@ -179,17 +179,17 @@ fn check_list(list: List) -> [Finding; 2] {
              line below",
             list.unparsed
         );
-        Finding { check: "list", result: Verdict::Warning, found }
+        Diagnosis { check: "list", result: Verdict::Warning, found }
     };
-    [finding, Finding::new::<ClosteError>("shape", Ok(list.shape.to_string()))]
+    [finding, Diagnosis::new::<ClosteError>("shape", Ok(list.shape.to_string()))]
 }
 
-async fn check_checks(app: &App, own_domain: Option<String>, findings: &mut Vec<Finding>) {
+async fn check_checks(app: &App, own_domain: Option<String>, findings: &mut Vec<Diagnosis>) {
     let options = &app.settings().checks.options;
     let checks = match app.checker() {
         Ok(checks) => checks,
         Err(error) => {
-            findings.push(Finding::new::<AppError>("roots", Err(error)));
+            findings.push(Diagnosis::new::<AppError>("roots", Err(error)));
             return;
         }
     };
@@ -197,7 +197,7 @@ async fn check_checks(app: &App, own_domain: Option<String>, findings: &mut Vec<
         let found = "no root certificates on this machine: install ca-certificates, or set \
                      checks.ca_file"
             .to_owned();
-        findings.push(Finding { check: "roots", result: Verdict::Failed, found });
+        findings.push(Diagnosis { check: "roots", result: Verdict::Failed, found });
     }
     let own = own_domain.as_deref().and_then(|own| own.parse().ok());
     let trials = checks.try_resolvers(own.as_ref()).await;
@@ -205,21 +205,21 @@ async fn check_checks(app: &App, own_domain: Option<String>, findings: &mut Vec<
     findings.push(check_resolvers(&trials));
     let needs_own_domain = options.expected_targets.is_empty() && options.public_address.is_none();
     if needs_own_domain && own_domain.is_none() {
-        findings.push(Finding::skipped("targets", "the network cannot be read"));
+        findings.push(Diagnosis::skipped("targets", "the network cannot be read"));
         return;
     }
     if !some_answer {
-        findings.push(Finding::skipped("targets", "no resolver answers"));
+        findings.push(Diagnosis::skipped("targets", "no resolver answers"));
         return;
     }
     let expected = checks.expected(own_domain.as_deref(), app.clock().now()).await;
     let found = expected
         .map(|expected| format!("domains should point at {expected}"))
         .map_err(|error| format!("{error}: set checks.expected_targets to where Closte serves it"));
-    findings.push(Finding::new("targets", found));
+    findings.push(Diagnosis::new("targets", found));
 }
 
-fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Finding {
+fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Diagnosis {
     let matching = |text: &dyn Fn(&ResolverTrial) -> Option<String>| -> Vec<String> {
         trials.iter().filter_map(|(name, trial)| Some(format!("{name}{}", text(trial)?))).collect()
     };
@@ -258,19 +258,19 @@ fn check_resolvers(trials: &[(String, ResolverTrial)]) -> Finding {
         let answer = if passed.len() == 1 { "answers" } else { "answer" };
         found.push(format!("{} {answer}", passed.join(", ")));
     }
-    Finding { check: "resolvers", result, found: found.join(". ") }
+    Diagnosis { check: "resolvers", result, found: found.join(". ") }
 }
 
-fn check_clock(server_time: Option<Timestamp>) -> Finding {
+fn check_clock(server_time: Option<Timestamp>) -> Diagnosis {
     let Some(theirs) = server_time else {
-        return Finding::skipped("clock", "Closte's answer has no Date");
+        return Diagnosis::skipped("clock", "Closte's answer has no Date");
     };
     let skew = Timestamp::now().duration_since(theirs).unsigned_abs();
     if skew.as_secs() <= SKEW_ALLOWED {
-        return Finding::new::<ClosteError>("clock", Ok("agrees with Closte's".to_owned()));
+        return Diagnosis::new::<ClosteError>("clock", Ok("agrees with Closte's".to_owned()));
     }
     let found = format!("{} off Closte's: set this machine's time with NTP", span(skew));
-    Finding { check: "clock", result: Verdict::Warning, found }
+    Diagnosis { check: "clock", result: Verdict::Warning, found }
 }
 
 #[cfg(test)]

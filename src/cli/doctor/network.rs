@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::finding::{Finding, Verdict};
+use super::diagnosis::{Diagnosis, Verdict};
 use crate::{
     app::{App, Settings},
     cli::output::count,
@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// Returns the network's own domain, if it could be read.
-pub(super) async fn check(app: &App, findings: &mut Vec<Finding>) -> Option<String> {
+pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<String> {
     let settings = app.settings();
     let source = match app.source() {
         Ok(source) => source,
         Err(error) => {
-            findings.push(Finding::new::<SettingsError>("database", Err(error)));
+            findings.push(Diagnosis::new::<SettingsError>("database", Err(error)));
             return None;
         }
     };
@@ -26,7 +26,7 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Finding>) -> Option<Stri
         Ok(network) => {
             let database = settings.database().map(ToString::to_string);
             findings.push(match (database, &network.tls_failed) {
-                (Ok(url), Some(reason)) => Finding {
+                (Ok(url), Some(reason)) => Diagnosis {
                     check: "database",
                     result: Verdict::Warning,
                     found: format!(
@@ -34,7 +34,7 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Finding>) -> Option<Stri
                     ),
                 },
                 (database, _) => {
-                    Finding::new("database", database.map(|url| format!("{url} can be read")))
+                    Diagnosis::new("database", database.map(|url| format!("{url} can be read")))
                 }
             });
             findings.push(check_tables(settings, &network));
@@ -42,27 +42,27 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Finding>) -> Option<Stri
             network.domain
         }
         Err(error) => {
-            findings.push(Finding::new("database", Err(error)));
-            findings.push(Finding::skipped("rights", "the network cannot be read"));
+            findings.push(Diagnosis::new("database", Err(error)));
+            findings.push(Diagnosis::skipped("rights", "the network cannot be read"));
             return None;
         }
     };
     findings.push(if !settings.wordpress.create_domain_records {
-        Finding::skipped("rights", "wordpress.create_domain_records is off")
+        Diagnosis::skipped("rights", "wordpress.create_domain_records is off")
     } else {
         match source.check_insert().await {
             Ok(()) => {
-                Finding::new::<SourceError>("rights", Ok("domain records can be written".into()))
+                Diagnosis::new::<SourceError>("rights", Ok("domain records can be written".into()))
             }
             Err(error) => {
-                Finding { check: "rights", result: Verdict::Warning, found: error.to_string() }
+                Diagnosis { check: "rights", result: Verdict::Warning, found: error.to_string() }
             }
         }
     });
     Some(own_domain)
 }
 
-fn check_plugin(network: &Network) -> Finding {
+fn check_plugin(network: &Network) -> Diagnosis {
     let mut result = Verdict::Ok;
     let mut found = Vec::new();
     match &network.plugin {
@@ -99,15 +99,15 @@ fn check_plugin(network: &Network) -> Finding {
         result = Verdict::Warning;
         found.push(format!("no domain record is written: {error}"));
     }
-    Finding { check: "plugin", result, found: found.join("; ") }
+    Diagnosis { check: "plugin", result, found: found.join("; ") }
 }
 
-fn check_tables(settings: &Settings, network: &Network) -> Finding {
+fn check_tables(settings: &Settings, network: &Network) -> Diagnosis {
     let mut found = describe(settings, network);
     let configured = settings.wordpress.current_site.as_ref();
     let Some(domain) = configured.filter(|domain| !domain.eq_ignore_ascii_case(&network.domain))
     else {
-        return Finding::new::<SourceError>("tables", Ok(found));
+        return Diagnosis::new::<SourceError>("tables", Ok(found));
     };
     let entry = settings.provenance.entry("wordpress.current_site");
     let source = entry.map_or("", |entry| &entry.source);
@@ -116,7 +116,7 @@ fn check_tables(settings: &Settings, network: &Network) -> Finding {
         "; but {source} names the network {domain}: check that this is its database, and not \
          another network's or a copy"
     );
-    Finding { check: "tables", result: Verdict::Warning, found }
+    Diagnosis { check: "tables", result: Verdict::Warning, found }
 }
 
 fn describe(settings: &Settings, network: &Network) -> String {

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
-pub(super) struct Finding {
+pub(super) struct Diagnosis {
     pub(super) check: &'static str,
     pub(super) result: Verdict,
     /// What was found and, unless that is ok, what to do.
@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     Skipped,
 }
 
-impl Finding {
+impl Diagnosis {
     pub(super) fn new<E: std::fmt::Display>(
         check: &'static str,
         result: Result<String, E>,
