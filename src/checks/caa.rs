@@ -1,31 +1,30 @@
-//! What CAA records mean to an authority (RFC 8659, RFC 8657), as Boulder, which is Let's Encrypt's,
-//! reads them: its `va/caa.go`, as of 2026-08. Pure.
+//! Evaluates CAA records (RFC 8659, RFC 8657) like Boulder, the software of Let's Encrypt: its
+//! `va/caa.go`, as of 2026-08. Pure.
 
 use hickory_resolver::proto::rr::rdata::CAA;
 
 use crate::{domain::DomainName, listing::listing, secrets::excerpt, status::CaaFault};
 
-/// Properties that Boulder knows, whatever it makes of them. All others it must not pass over where
-/// they are critical.
+/// The properties that Boulder knows. An unknown one that is critical forbids a certificate.
 const KNOWN: [&str; 5] = ["issue", "issuewild", "iodef", "issuemail", "issuevmc"];
-/// How Closte proves that it may have a certificate.
+/// The validation method that Closte uses.
 const METHOD: &str = "http-01";
 
 /// Why CAA records forbid a certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Forbidden {
     pub(super) fault: CaaFault,
-    /// The record at fault, if it is not that one is missing; of several unknown ones, all.
+    /// The records at fault; none where one is missing.
     pub(super) record: Option<String>,
     pub(super) why: Option<String>,
     /// The property that counts for the name.
     pub(super) property: &'static str,
-    /// Whom they allow.
+    /// The authorities that the records allow.
     pub(super) allows: Vec<String>,
 }
 
 impl Forbidden {
-    /// They cannot be looked up.
+    /// The lookup fails.
     pub(super) fn unreachable(name: &DomainName, why: String) -> Self {
         Self {
             fault: CaaFault::Unreachable,
@@ -37,18 +36,17 @@ impl Forbidden {
     }
 }
 
-/// Whether these records, which are all that count for the name, let one of the authorities issue for
-/// it; otherwise why not.
+/// Whether these records, which count for the name, let one of the authorities issue a certificate.
 pub(super) fn evaluate_caa(
     records: &[CAA],
     name: &DomainName,
     authorities: &[String],
 ) -> Result<(), Forbidden> {
     let is = |record: &CAA, tag: &str| record.tag.eq_ignore_ascii_case(tag);
-    // Boulder takes bit 1 for the critical flag too, as many people do.
-    let is_passed_over =
+    // Boulder takes bit 1 for the critical flag too, as many people set that one.
+    let is_ignored =
         |record: &&CAA| record.flags() & (128 | 1) == 0 || KNOWN.iter().any(|tag| is(record, tag));
-    let critical: Vec<&CAA> = records.iter().filter(|one| !is_passed_over(one)).collect();
+    let critical: Vec<&CAA> = records.iter().filter(|one| !is_ignored(one)).collect();
     let of = |tag: &str| records.iter().filter(|record| is(record, tag)).collect::<Vec<_>>();
     let wild = of("issuewild");
     let (property, counting) = match name.is_wildcard() && !wild.is_empty() {
@@ -66,7 +64,7 @@ pub(super) fn evaluate_caa(
         allows
     };
     if !critical.is_empty() {
-        let others: Vec<CAA> = records.iter().filter(is_passed_over).cloned().collect();
+        let others: Vec<CAA> = records.iter().filter(is_ignored).cloned().collect();
         let is_enough = evaluate_caa(&others, name, authorities).is_ok();
         return Err(Forbidden {
             fault: CaaFault::UnknownCritical,
@@ -97,12 +95,12 @@ pub(super) fn evaluate_caa(
     Err(Forbidden { fault, record, why, property, allows: allows() })
 }
 
-/// Why a record that names one of the authorities does not help, if it does not.
+/// Why a record with one of the authorities does not allow the certificate; none if it does.
 fn condition(value: &str, authorities: &[String]) -> Option<String> {
     let (_, parameters) = value.split_once(';').unwrap_or_default();
     if !authorities.iter().any(|ours| ours == issuer(value)) {
-        let why = "authorities compare every character, and theirs are small letters with nothing \
-                   around them";
+        let why = "authorities compare every character: the name must be in small letters, without \
+                   anything around it";
         return Some(why.to_owned());
     }
     if parameters.trim_matches([' ', '\t']).is_empty() {
@@ -126,25 +124,26 @@ fn condition(value: &str, authorities: &[String]) -> Option<String> {
         }
     }
     if accounts > 0 {
-        let why = "it is for one account alone (accounturi), which Closte's is not known to be";
+        let why = "it is for one account only (accounturi), and it is not known whether that is \
+                   Closte's";
         return Some(why.to_owned());
     }
     let methods = methods?;
     let is_label = |method: &&str| {
         !method.is_empty() && method.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     };
-    // What is no method ends the list.
+    // An invalid method ends the list.
     let allows_it = methods.split(',').take_while(is_label).any(|method| method == METHOD);
     (!allows_it)
-        .then(|| format!("it does not allow {METHOD}, by which Closte gets its certificates"))
+        .then(|| format!("it does not allow {METHOD}, which Closte uses for its certificates"))
 }
 
-/// The issuer's domain name in a property's value: what stands before its parameters.
+/// The issuer's domain name in a property's value: the part before the parameters.
 fn issuer(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim_matches([' ', '\t'])
 }
 
-/// Whether somebody meant this authority, however it is written: in capitals, in quotes, as a URL.
+/// Whether the record is meant for this authority, even if written in capitals, in quotes or as a URL.
 fn means(issuer: &str, authority: &str) -> bool {
     let host = issuer.rsplit_once("://").map_or(issuer, |(_, host)| host);
     host.trim_matches(|c: char| !c.is_ascii_alphanumeric()).eq_ignore_ascii_case(authority)
@@ -172,7 +171,7 @@ mod tests {
         record
     }
 
-    fn judge(name: &str, records: &[CAA]) -> Result<(), Forbidden> {
+    fn evaluate(name: &str, records: &[CAA]) -> Result<(), Forbidden> {
         evaluate_caa(records, &name.parse().unwrap(), &["letsencrypt.org".to_owned()])
     }
 
@@ -201,14 +200,14 @@ mod tests {
             ("a.example", vec![caa(128, "issuemail", ";"), ours.clone()], true),
             ("a.example", vec![caa(128, "contactemail", "a@a.example"), ours], false),
         ] {
-            assert_eq!(judge(name, &records).is_ok(), is_permitted, "{name} {records:?}");
+            assert_eq!(evaluate(name, &records).is_ok(), is_permitted, "{name} {records:?}");
         }
     }
 
     #[test]
-    fn what_restricts_the_right_authority_is_told_with_the_record() {
+    fn a_restriction_of_the_right_authority_is_described() {
         let why = |value: &str| {
-            let forbidden = judge("a.example", &[caa(0, "issue", value)]).err()?;
+            let forbidden = evaluate("a.example", &[caa(0, "issue", value)]).err()?;
             assert_eq!(forbidden.fault, CaaFault::Restricted, "{value}");
             assert_eq!(forbidden.record, Some(format!("0 issue \"{value}\"")));
             forbidden.why
@@ -222,7 +221,7 @@ mod tests {
             assert_eq!(why(fine), None, "{fine}");
         }
         for (value, part) in [
-            ("letsencrypt.org; accounturi=https://x.example/acct/1", "one account alone"),
+            ("letsencrypt.org; accounturi=https://x.example/acct/1", "one account only"),
             ("letsencrypt.org; validationmethods=dns-01", "does not allow http-01"),
             ("letsencrypt.org; validationmethods=", "does not allow http-01"),
             ("letsencrypt.org; validationmethods=,http-01", "does not allow http-01"),
@@ -232,26 +231,29 @@ mod tests {
             ("letsencrypt.org; a=b c", "malformed"),
             ("letsencrypt.org; a=b;", "malformed"),
             ("LetsEncrypt.org", "small letters"),
-            ("letsencrypt.org.", "nothing around"),
-            ("https://letsencrypt.org/", "nothing around"),
+            ("letsencrypt.org.", "anything around"),
+            ("https://letsencrypt.org/", "anything around"),
         ] {
             assert!(why(value).is_some_and(|why| why.contains(part)), "{value}");
         }
-        // Only spaces and tabs may stand around it.
-        let odd = |value: &str| judge("a.example", &[caa(0, "issue", value)]).unwrap_err();
+        // Only spaces and tabs are ignored around it.
+        let forbidden = |value: &str| evaluate("a.example", &[caa(0, "issue", value)]).unwrap_err();
         for value in ["letsencrypt.org\n", "\u{a0}letsencrypt.org"] {
-            assert!(odd(value).why.is_some_and(|why| why.contains("nothing around")), "{value:?}");
+            assert!(
+                forbidden(value).why.is_some_and(|why| why.contains("anything around")),
+                "{value:?}"
+            );
         }
-        assert_eq!(odd("'a\\b'").fault, CaaFault::NotAllowed);
-        let quoted = odd("\"letsencrypt.org\"").record.unwrap();
+        assert_eq!(forbidden("'a\\b'").fault, CaaFault::NotAllowed);
+        let quoted = forbidden("\"letsencrypt.org\"").record.unwrap();
         assert_eq!(quoted, "0 issue \"\\\"letsencrypt.org\\\"\"", "as in a zone file");
         // A second record without the condition allows it.
         let both = ["letsencrypt.org; validationmethods=dns-01", "letsencrypt.org"];
         let both = both.map(|value| caa(0, "issue", value));
-        assert_eq!(judge("a.example", &both), Ok(()));
+        assert_eq!(evaluate("a.example", &both), Ok(()));
         let critical = |more: &[CAA]| {
             let records = [&[caa(129, "tbs", "Unknown")], more].concat();
-            let forbidden = judge("a.example", &records).unwrap_err();
+            let forbidden = evaluate("a.example", &records).unwrap_err();
             assert_eq!(forbidden.fault, CaaFault::UnknownCritical);
             (forbidden.record.unwrap(), forbidden.why.is_some())
         };
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_they_allow_is_told_once_and_which_property_counts() {
+    fn each_allowed_authority_is_listed_once_with_the_property_that_counts() {
         let records = [
             caa(0, "issue", "digicert.com"),
             caa(0, "issue", "DigiCert.com; cansignhttpexchanges=yes"),
@@ -274,7 +276,7 @@ mod tests {
             ("*.a.example", Some(caa(0, "issuewild", "digicert.com")), "issuewild"),
         ] {
             let records: Vec<CAA> = records.iter().cloned().chain(wild).collect();
-            let forbidden = judge(name, &records).unwrap_err();
+            let forbidden = evaluate(name, &records).unwrap_err();
             assert_eq!(
                 (&forbidden.allows[..], forbidden.property),
                 (&["digicert.com".to_owned()][..], property)

@@ -1,5 +1,5 @@
-//! Finds out why a name does not work: which CNAME is at fault, which record answers, and in which zone
-//! somebody must change it.
+//! Finds out why a name does not work: the CNAME at fault, the record that answers, and the zone in which
+//! it must be changed.
 
 use hickory_resolver::proto::rr::Name;
 
@@ -15,7 +15,7 @@ use crate::{
     status::{BrokenBy, CheckResult, CnameFault, DnsResult, DnsVerdict, Zone},
 };
 
-/// Adds the causes to a result that somebody must act on.
+/// Adds the causes to a result, unless nobody needs to act.
 pub(super) async fn find_causes(
     name: &DomainName,
     host: &Name,

@@ -1,4 +1,4 @@
-//! Whose servers they are, by address and by name: from `hosts.toml`, which is compiled in.
+//! Well-known hosts and DNS providers, by address and by name: from `hosts.toml`, which is compiled in.
 
 use std::{net::IpAddr, sync::LazyLock};
 
@@ -12,9 +12,8 @@ static HOSTS: LazyLock<Hosts> = LazyLock::new(|| Hosts::parse().unwrap_or_defaul
 
 #[derive(Debug, Default, Deserialize)]
 struct Hosts {
-    /// Where people's domains point at.
     host: Vec<Host>,
-    /// Who runs their DNS.
+    /// DNS providers.
     dns: Vec<Dns>,
 }
 
@@ -23,10 +22,10 @@ struct Host {
     name: String,
     #[serde(default)]
     networks: Vec<IpNet>,
-    /// What CNAMEs to it lead to.
+    /// The names that CNAMEs to it have as their target.
     #[serde(default)]
     names: Vec<String>,
-    /// If it stands before somebody's server: how it is taken away.
+    /// How a customer turns its proxy off, if it is a proxy.
     proxy: Option<String>,
 }
 
@@ -43,15 +42,15 @@ impl Hosts {
     }
 }
 
-/// The well-known host that one of the CNAMEs, or all these addresses, belong to; or what addresses
-/// are for that no visitor reaches.
+/// The well-known host that one of the CNAMEs or all the addresses belong to, or else the purpose of
+/// addresses that visitors cannot reach.
 pub(super) fn known_host(addresses: &[IpAddr], cnames: &[String]) -> Option<String> {
     let hosts = || HOSTS.host.iter();
     let has_name = |name: &String| hosts().find(|host| is_one_of(name, &host.names));
     let is_there = |host: &&Host| {
         !addresses.is_empty() && addresses.iter().all(|address| contains(&host.networks, *address))
     };
-    // Who is led to first may have others behind.
+    // The host of the first CNAME may use another one behind it.
     let host = cnames.iter().find_map(has_name).or_else(|| hosts().find(is_there));
     let purpose = || {
         let purpose = reserved(*addresses.first()?)?;
@@ -61,8 +60,8 @@ pub(super) fn known_host(addresses: &[IpAddr], cnames: &[String]) -> Option<Stri
     host.map(|host| host.name.clone()).or_else(purpose)
 }
 
-/// How the proxy of this host is taken away from a zone that this provider runs, if it is one. A host
-/// that runs zones itself is a proxy for those alone, and shows no CNAME to its own proxy.
+/// How a customer turns off the proxy of this host for a zone at this DNS provider, if it is a proxy. A
+/// host that is a DNS provider too is a proxy only for its own zones, and uses no CNAME for that.
 pub(super) fn proxy_switch(
     host: &str,
     provider: Option<&str>,
@@ -74,12 +73,12 @@ pub(super) fn proxy_switch(
     known.proxy.as_deref().filter(|_| is_its_zone)
 }
 
-/// Whether this host runs people's zones as well.
+/// Whether this host is a DNS provider too.
 pub(super) fn runs_zones(host: &str) -> bool {
     HOSTS.dns.iter().any(|dns| dns.name == host)
 }
 
-/// Who runs a zone with these name servers, where it is somebody well-known. They have to agree.
+/// The well-known DNS provider that all these name servers belong to.
 pub(super) fn dns_provider(servers: &[String]) -> Option<&'static str> {
     let runs = |dns: &&Dns| servers.iter().all(|server| is_one_of(server, &dns.names));
     let dns = HOSTS.dns.iter().find(|dns| !servers.is_empty() && runs(dns))?;
@@ -90,8 +89,8 @@ fn is_one_of(name: &str, patterns: &[String]) -> bool {
     patterns.iter().any(|pattern| ends_with(name, pattern))
 }
 
-/// Whether the name is that of the pattern, or below it. A `*` stands for a number: anybody can register
-/// a name with another word there.
+/// Whether the name is that of the pattern, or below it. A `*` matches only a number, as others could
+/// register a name with other text there.
 fn ends_with(name: &str, pattern: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|one| one.is_ascii_digit());
     let mut labels = name.rsplit('.');
@@ -109,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_what_it_should_be() {
+    fn the_file_has_valid_networks_without_overlaps() {
         let hosts = Hosts::parse().unwrap();
         assert!(hosts.host.len() > 20 && hosts.dns.len() > 20);
         for network in hosts.host.iter().flat_map(|host| &host.networks) {
@@ -170,7 +169,7 @@ mod tests {
         ] {
             assert_eq!(host(address, cname), is, "{address} {cname}");
         }
-        // Of several addresses all have to be there.
+        // All of several addresses must belong to the host.
         let of_all =
             |addresses: [&str; 2]| known_host(&addresses.map(|one| one.parse().unwrap()), &[]);
         assert_eq!(of_all(["198.185.159.145", "198.49.23.144"]).as_deref(), Some("Squarespace"));
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn who_runs_a_zone_is_known_by_all_its_servers() {
+    fn a_dns_provider_has_all_name_servers_of_a_zone() {
         let runs = |servers: &[&str]| {
             let servers: Vec<String> = servers.iter().map(|&server| server.to_owned()).collect();
             dns_provider(&servers)

@@ -1,13 +1,13 @@
-//! Addresses that no visitor reaches: what IANA's registries of special-purpose addresses
-//! (<https://www.iana.org/assignments/iana-ipv4-special-registry/> and its like for IPv6, as of
-//! 2025-08) do not call globally reachable, multicast, and what <https://www.iana.org/assignments/ipv6-address-space/>
-//! keeps for later.
+//! Addresses that visitors cannot reach: those that IANA's registries of special-purpose addresses
+//! (<https://www.iana.org/assignments/iana-ipv4-special-registry/> and that for IPv6, as of 2025-08) do
+//! not mark as globally reachable, multicast, and the ranges that
+//! <https://www.iana.org/assignments/ipv6-address-space/> reserves.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv6Net};
 
-/// Each with what it is for.
+/// Each range with its purpose.
 const RESERVED: &[(&str, &str)] = &[
     ("0.0.0.0/8", "an address for \"this network\" alone"),
     ("10.0.0.0/8", "a private address"),
@@ -43,7 +43,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("8000::/1", "a reserved address"),
 ];
 
-/// Within those, what is reachable all the same.
+/// Exceptions within those ranges, which are reachable.
 const REACHABLE: &[&str] = &[
     "192.0.0.9/32",
     "192.0.0.10/32",
@@ -56,10 +56,10 @@ const REACHABLE: &[&str] = &[
     "2001:30::/28",
 ];
 
-/// An IPv4 address within one of IPv6, by which IPv4 networks are reached (RFC 6052).
+/// IPv4 addresses embedded in IPv6 ones for translation (RFC 6052).
 const TRANSLATED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// What an address is for that visitors cannot reach.
+/// The purpose of an address that visitors cannot reach.
 pub(super) fn reserved(address: IpAddr) -> Option<&'static str> {
     let IpAddr::V6(six) = address else { return special(address) };
     if let Some(four) = six.to_ipv4_mapped() {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_range_is_one() {
+    fn every_range_is_a_valid_network() {
         for text in RESERVED.iter().map(|(text, _)| text).chain(REACHABLE) {
             let network: IpNet = text.parse().unwrap();
             assert_eq!(network, network.trunc(), "{text}");
@@ -93,9 +93,9 @@ mod tests {
     }
 
     #[test]
-    fn reserved_addresses_are_known_with_their_purpose() {
+    fn reserved_addresses_have_their_purpose() {
         let of = |text: &str| reserved(text.parse().unwrap()).unwrap_or_default();
-        // The first and the last of each range, and one where another begins.
+        // The first and the last address of each range.
         for (first, last, purpose) in [
             ("0.0.0.0", "0.255.255.255", "an address for \"this network\" alone"),
             ("10.0.0.0", "10.255.255.255", "a private address"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_visitors_reach_is_not_reserved() {
+    fn public_addresses_are_not_reserved() {
         for public in [
             "1.0.0.0",
             "9.255.255.255",

@@ -276,7 +276,7 @@ impl Resolver {
                 Control::Failed(format!("it answers {code} for a new name below com"))
             }
             (_, Ok(new)) if !new.answers.is_empty() => Control::Failed(
-                "it has an address for a name below com that nobody has registered".to_owned(),
+                "it has an address for a name below com that is not registered".to_owned(),
             ),
             (Ok(root), _) => Control::Passed { validates: root.authentic_data },
         }

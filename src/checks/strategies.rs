@@ -1,4 +1,4 @@
-//! Whatever may be seen of a name, for property tests.
+//! Check results for property tests.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ use crate::status::{
 /// Where names should point.
 pub(crate) const RIGHT: &str = "203.0.113.10";
 
-/// A look at a name, put together as [`super::Checker::look`] does.
+/// Results as [`super::Checker::check`] returns them.
 pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult> {
     let chain = prop::option::of(prop::sample::select(CnameFault::VARIANTS));
     let zone = prop::option::of(prop::option::of(Just("GoDaddy".to_owned())));
@@ -35,13 +35,13 @@ pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult
         Just(dname),
         Just(MadeOf::Wildcard { owner: "*.shop.example".to_owned() })
     ]);
-    let knows_where = prop::bool::weighted(0.9);
-    (answers(), ssl(now), caa, chain, zone, made_of, knows_where).prop_map(
-        |(answers, ssl, caa, chain, zone, made_of, knows_where)| {
+    let has_target = prop::bool::weighted(0.9);
+    (answers(), ssl(now), caa, chain, zone, made_of, has_target).prop_map(
+        |(answers, ssl, caa, chain, zone, made_of, has_target)| {
             let target: ExpectedTarget = RIGHT.parse().unwrap();
             let expected = Expected::new([&target], []);
             let proxies: [IpNet; 1] = ["104.16.0.0/13".parse().unwrap()];
-            let known = knows_where.then_some(&expected);
+            let known = has_target.then_some(&expected);
             let answers = answers.into_iter().enumerate().map(|(number, answer)| {
                 evaluate_answer(&number.to_string(), answer, known, &proxies)
             });
@@ -81,7 +81,7 @@ pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult
     )
 }
 
-/// What three resolvers say.
+/// The answers of three resolvers.
 fn answers() -> impl Strategy<Value = Vec<Addresses>> {
     let addresses = prop::sample::subsequence(
         vec![RIGHT, "104.16.0.1", "198.185.159.145", "10.0.0.1", "2620:fe::9"],
@@ -102,7 +102,7 @@ fn answers() -> impl Strategy<Value = Vec<Addresses>> {
             .prop_map(|cause| Addresses::Broken { cause, why: None }),
         1 => Just(Addresses::Silent("no answer".to_owned())),
     ];
-    // Mostly they agree.
+    // Most often they agree.
     prop_oneof![one.clone().prop_map(|answer| vec![answer; 3]), prop::collection::vec(one, 0..4),]
 }
 
@@ -112,7 +112,7 @@ fn ssl(now: Timestamp) -> impl Strategy<Value = SslResult> {
         move |(verdict, other)| {
             let address: IpAddr = RIGHT.parse().unwrap();
             let seen = |verdict| AddressSeen { address, verdict, error: None };
-            // The worst of them is what counts.
+            // The verdict is the worst of them.
             let other = other.filter(|other| !verdict.is_good() || other.is_good());
             let day = jiff::SignedDuration::from_hours(24);
             SslResult {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::resolver::{Control, View};
 use crate::status::{DnsVerdict, ResolverAnswer};
 
-/// A chain of so many CNAMEs is longer than some resolvers follow.
+/// Some resolvers do not follow a chain with this many CNAMEs.
 pub(super) const LONG_CHAIN: usize = 8;
 
 /// One resolver's answer, and what decides whether it counts.

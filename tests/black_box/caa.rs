@@ -1,4 +1,4 @@
-//! CAA records of odd kinds, as Let's Encrypt's software would take them.
+//! Unusual CAA records, evaluated like Let's Encrypt's software.
 
 use serde_json::{Value, json};
 
@@ -12,9 +12,9 @@ async fn blockers(program: &Program, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn records_of_odd_kinds_are_taken_as_authorities_take_them() {
+async fn unusual_records_are_evaluated_like_authorities_do() {
     let rig = rig();
-    let mut zone = rig.zone("odd-caa.example").a("@", "127.0.0.1");
+    let mut zone = rig.zone("unusual-caa.example").a("@", "127.0.0.1");
     for (label, record) in [
         ("iodef", "0 iodef \"mailto:a@x.example\""),
         ("wild-only", "0 issuewild \";\""),
@@ -58,43 +58,43 @@ async fn records_of_odd_kinds_are_taken_as_authorities_take_them() {
         ("*.star", false),
         ("stars", true),
         ("*.stars", false),
-        // Our library cannot read so long a tag, and authorities can.
+        // The DNS library cannot read such a long tag, and authorities can.
         ("long", true),
     ] {
-        let seen = blockers(&program, &format!("{label}.odd-caa.example")).await;
+        let seen = blockers(&program, &format!("{label}.unusual-caa.example")).await;
         assert_eq!(seen, if is_permitted { json!([]) } else { json!(["caa-forbids"]) }, "{label}");
     }
     for (label, advice) in [
         (
             "quotes",
-            "Replace the CAA record 0 issue \"\\\"letsencrypt.org\\\"\" of quotes.odd-caa.example by 0 \
-             issue \"letsencrypt.org\": authorities compare every character, and theirs are small \
-             letters with nothing around them",
+            "Replace the CAA record 0 issue \"\\\"letsencrypt.org\\\"\" of quotes.unusual-caa.example by 0 \
+             issue \"letsencrypt.org\": authorities compare every character: the name must be in \
+             small letters, without anything around it",
         ),
-        // Whoever has wildcards of x.example can still get them.
+        // Wildcard certificates from x.example stay allowed.
         (
             "*.star",
-            "Add the CAA record 0 issue \"letsencrypt.org\" to star.odd-caa.example: the CAA records of \
-             star.odd-caa.example allow only x.example to issue a certificate",
+            "Add the CAA record 0 issue \"letsencrypt.org\" to star.unusual-caa.example: the CAA records of \
+             star.unusual-caa.example allow only x.example to issue a certificate",
         ),
         (
             "*.stars",
-            "Add the CAA record 0 issuewild \"letsencrypt.org\" to stars.odd-caa.example: the CAA \
-             records of stars.odd-caa.example allow only x.example to issue a certificate",
+            "Add the CAA record 0 issuewild \"letsencrypt.org\" to stars.unusual-caa.example: the CAA \
+             records of stars.unusual-caa.example allow only x.example to issue a certificate",
         ),
     ] {
-        let seen = check(&program, &format!("{label}.odd-caa.example")).await;
+        let seen = check(&program, &format!("{label}.unusual-caa.example")).await;
         assert_eq!(seen["advice"], advice);
     }
-    let critical = check(&program, "critical.odd-caa.example").await;
+    let critical = check(&program, "critical.unusual-caa.example").await;
     let advice = critical["advice"].as_str().unwrap();
-    let rest = " and 195 more from the CAA records of critical.odd-caa.example: what is marked as \
+    let rest = " and 195 more from the CAA records of critical.unusual-caa.example: what is marked as \
                 critical makes authorities refuse that do not know it";
     assert!(advice.starts_with("Remove 128 tag") && advice.ends_with(rest), "{advice}");
 }
 
 #[tokio::test]
-async fn a_cname_below_one_that_forbids_is_replaced_before_it_gets_a_record() {
+async fn a_cname_is_replaced_before_the_name_gets_a_caa_record() {
     let rig = rig();
     let zone = rig.zone("below-caa.example").record("p CNAME forbids.below-caa-2.example.");
     let zone = zone.record("a.p CNAME free.below-caa-2.example.").a("b.p", "127.0.0.1");
@@ -138,7 +138,7 @@ async fn a_cname_below_one_that_forbids_is_replaced_before_it_gets_a_record() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_a_registry() {
+async fn no_advice_is_for_a_registry() {
     let (outside, program) = bare().await;
     let dns = &outside.dns;
     dns.point("shop.github.io", &[SERVER]);

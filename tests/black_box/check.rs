@@ -1,4 +1,4 @@
-//! What `check` prints and writes down.
+//! What `check` prints and records.
 
 use closte_sync::simulator::{Face, Fault, Target};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Outside, ends};
 
 #[tokio::test]
-async fn a_working_domain_must_look_broken_twice() {
+async fn a_working_domain_must_fail_two_checks() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let outside = Outside::start().await;
     let program = outside.around(program);
@@ -23,7 +23,7 @@ async fn a_working_domain_must_look_broken_twice() {
 }
 
 #[tokio::test]
-async fn many_at_once_are_the_same_for_check_as_for_the_daemon() {
+async fn a_mass_failure_is_the_same_for_check_and_daemon() {
     let names = ["a.example", "b.example", "c.example"];
     let (_network, _closte, program) = ends(&names).await;
     let outside = Outside::start().await;
@@ -35,16 +35,16 @@ async fn many_at_once_are_the_same_for_check_as_for_the_daemon() {
     program.run(&["apply"]).await;
     assert_eq!(program.run(&["check"]).await.status, 0);
     outside.tls.show("a.example", Face::Expired).unwrap();
-    let doubt = "domains that worked failed two checks";
+    let suspicious = "domains that worked failed two checks";
     let one = program.run(&["check"]).await;
-    assert!(one.status == 3 && !one.out.contains(doubt), "{one:?}");
+    assert!(one.status == 3 && !one.out.contains(suspicious), "{one:?}");
     outside.tls.show("a.example", Face::Valid(90)).unwrap();
     assert_eq!(program.run(&["check"]).await.status, 0);
     for name in ["a.example", "b.example"] {
         outside.tls.show(name, Face::Expired).unwrap();
     }
     let two = program.run(&["check"]).await;
-    assert!(two.out.starts_with(&format!("2 of 3 {doubt}")), "{two:?}");
+    assert!(two.out.starts_with(&format!("2 of 3 {suspicious}")), "{two:?}");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn advice_about_certificates_names_the_panels_page_where_the_app_is_known(
 }
 
 #[tokio::test]
-async fn advice_says_itself_why_a_name_is_not_at_closte() {
+async fn advice_contains_the_reason_why_a_name_is_not_at_closte() {
     let (_network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     let outside = Outside::start().await;
     outside.point(&["a.example", "b.example", "c.example"]);
@@ -105,7 +105,7 @@ async fn advice_says_itself_why_a_name_is_not_at_closte() {
 }
 
 #[tokio::test]
-async fn every_element_of_both_arrays_has_the_same_heart() {
+async fn the_elements_of_check_and_status_share_their_fields() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
     closte.refuse("b.example");
     network.sql("INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES (7, 'a b')").await;

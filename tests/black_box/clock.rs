@@ -1,4 +1,4 @@
-//! The second loop: who is looked at when, and what is said of it.
+//! The scheduler: which names are checked when, and the events that follow.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::support::{Network, Outside, Program, SERVER, ends, eventually};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const INTERVAL: Duration = Duration::from_secs(300);
 
-/// The second loop alone, over a state that a cycle has filled, with a time that can be moved.
+/// The scheduler alone, with a state that a cycle has filled and a clock that the test moves.
 struct Running {
     state: State,
     clock: Clock,
@@ -57,20 +57,20 @@ impl Running {
         self.state.desired(ledger, &[]).await.unwrap()
     }
 
-    /// Waits until all have been looked at since `since` and stand like this.
-    async fn stand(&self, what: &str, is_so: impl Fn(&CheckedDomain) -> bool) {
+    /// Waits until all names are like this.
+    async fn wait_for(&self, what: &str, is_so: impl Fn(&CheckedDomain) -> bool) {
         eventually(what, async || self.all().await.iter().all(&is_so)).await;
     }
 
     async fn work(&self) {
-        self.stand("all work", |one| {
+        self.wait_for("all work", |one| {
             one.status.as_ref().is_some_and(|status| status.latest.works())
         })
         .await;
     }
 
-    /// Moves the time on until no name is looked at, nor due within a while.
-    async fn rest(&self) {
+    /// Advances the time until no name is in a check or due soon.
+    async fn settle(&self) {
         const A_WHILE: Duration = Duration::from_secs(30);
         eventually("nothing is due for a while", async || {
             let until = self.clock.now() + A_WHILE;
@@ -83,27 +83,27 @@ impl Running {
         .await;
     }
 
-    /// Moves the time, and waits until all have been looked at since.
+    /// Advances the time, and waits until all names have been checked since.
     async fn advance(&self, by: Duration) {
         let before = self.clock.now();
         self.clock.advance(by);
-        self.stand("all are looked at again", |one| {
+        self.wait_for("all are checked again", |one| {
             one.status.as_ref().is_some_and(|status| status.checked_at > before)
         })
         .await;
     }
 
-    /// Points a name that works elsewhere, and waits until that is told.
+    /// Points a working name elsewhere, and waits for the event.
     async fn break_dns(&self, name: &str) {
         self.outside.dns.point(name, &["127.0.0.2".parse().unwrap()]);
         self.advance(INTERVAL).await;
         self.advance(Duration::from_secs(40)).await;
-        let broke = async || self.told().await.contains(&"dns.broke".to_owned());
+        let broke = async || self.events().await.contains(&"dns.broke".to_owned());
         eventually("it broke", broke).await;
     }
 
     /// The names of the events of the checks, oldest first.
-    async fn told(&self) -> Vec<String> {
+    async fn events(&self) -> Vec<String> {
         let events = self.state.events(None, None, 10_000).await.unwrap();
         let events = events.into_iter().map(|one| one.event);
         events.filter(|name| !name.starts_with("ledger.") && name != "domain.added").collect()
@@ -116,7 +116,7 @@ impl Running {
 }
 
 #[tokio::test]
-async fn a_new_name_is_looked_at_at_once_and_goes_green() {
+async fn a_new_name_is_checked_immediately_until_it_works() {
     let (network, closte, program) = ends(&[]).await;
     let world = World::start(&closte, Duration::from_millis(300)).await.unwrap();
     let outside = Outside { dns: world.dns.clone(), tls: world.tls.clone() };
@@ -142,7 +142,7 @@ async fn a_new_name_is_looked_at_at_once_and_goes_green() {
 async fn a_name_that_works_costs_one_resolver_and_one_handshake() {
     let running = Running::start(&["a.example", "b.example", "c.example"]).await;
     running.work().await;
-    running.rest().await;
+    running.settle().await;
     let (queries, handshakes) = (running.outside.dns.queries(), running.outside.tls.handshakes());
     running.advance(INTERVAL).await;
     assert_eq!(running.outside.dns.queries() - queries, 2 * 3, "A and AAAA for each");
@@ -164,7 +164,7 @@ async fn due_times_survive_a_restart() {
     let again = State::open(&path).await.unwrap();
     let ledger = again.current_ledger().await.unwrap().unwrap();
     assert_eq!(due(&again.desired(ledger, &[]).await.unwrap()), before);
-    // The longest overdue come first.
+    // The longest overdue names come first.
     let mut in_order = before.clone();
     in_order.sort();
     let late = running.clock.now() + INTERVAL;
@@ -172,7 +172,7 @@ async fn due_times_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn a_shorter_interval_pulls_in_what_a_longer_one_had_put_off() {
+async fn a_shorter_interval_brings_due_times_forward() {
     let running = Running::start(&["a.example", "b.example", "c.example", "d.example"]).await;
     running.work().await;
     running.stop.cancel();
@@ -191,7 +191,7 @@ async fn a_shorter_interval_pulls_in_what_a_longer_one_had_put_off() {
 }
 
 #[tokio::test]
-async fn a_name_that_broke_is_told_when_a_second_look_agrees() {
+async fn a_name_that_broke_has_an_event_after_a_second_check() {
     let running = Running::start(&["a.example", "b.example"]).await;
     running.work().await;
     running.outside.tls.show("a.example", Face::Expired).unwrap();
@@ -201,16 +201,16 @@ async fn a_name_that_broke_is_told_when_a_second_look_agrees() {
         all[0].status.as_ref().unwrap().suspect_since.is_some()
     })
     .await;
-    assert!(!running.told().await.contains(&"certificate.broke".to_owned()));
+    assert!(!running.events().await.contains(&"certificate.broke".to_owned()));
     assert_eq!(
         running.all().await[0].status.as_ref().unwrap().latest.ssl.verdict,
         SslVerdict::Valid
     );
     running.advance(Duration::from_secs(40)).await;
-    let broke = async || running.told().await.contains(&"certificate.broke".to_owned());
+    let broke = async || running.events().await.contains(&"certificate.broke".to_owned());
     eventually("it broke", broke).await;
 
-    // A blink is none.
+    // A single failure has no event.
     running.outside.tls.show("a.example", Face::Valid(90)).unwrap();
     running.advance(INTERVAL).await;
     running.work().await;
@@ -219,12 +219,12 @@ async fn a_name_that_broke_is_told_when_a_second_look_agrees() {
     running.outside.point(&["b.example"]);
     running.advance(Duration::from_secs(40)).await;
     running.work().await;
-    assert!(!running.told().await.contains(&"dns.broke".to_owned()));
+    assert!(!running.events().await.contains(&"dns.broke".to_owned()));
     running.stop().await;
 }
 
 #[tokio::test]
-async fn when_all_break_at_once_the_fault_is_probably_ours() {
+async fn when_all_fail_together_the_checks_are_suspicious() {
     let names: Vec<String> = (0..12).map(|number| format!("shop{number}.example")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let running = Running::start(&names).await;
@@ -232,30 +232,30 @@ async fn when_all_break_at_once_the_fault_is_probably_ours() {
     for name in &names {
         running.outside.tls.show(name, Face::Garbage).unwrap();
     }
-    // Only the turn of one has come; it is others that are looked at because of it.
+    // Only one name is due; the others are checked because of it.
     let first = running.all().await.iter().filter_map(|one| one.due_at).min().unwrap();
     running.clock.advance(first.duration_since(running.clock.now()).unsigned_abs());
-    let suspicious = async || running.told().await.contains(&"checks.suspicious".to_owned());
+    let suspicious = async || running.events().await.contains(&"checks.suspicious".to_owned());
     eventually("it is said", suspicious).await;
-    let told = running.told().await;
-    assert!(!told.contains(&"certificate.broke".to_owned()), "{told:?}");
+    let events = running.events().await;
+    assert!(!events.contains(&"certificate.broke".to_owned()), "{events:?}");
     for name in &names {
         running.outside.tls.show(name, Face::Valid(90)).unwrap();
     }
     running.advance(INTERVAL).await;
-    // A look that was under way meanwhile may have raised one more.
+    // A check that was in flight may add one more.
     running.clock.advance(Duration::from_secs(40));
     running
-        .stand("no doubt is left", |one| one.status.as_ref().unwrap().suspect_since.is_none())
+        .wait_for("no doubt is left", |one| one.status.as_ref().unwrap().suspect_since.is_none())
         .await;
-    let told = running.told().await;
-    assert!(!told.contains(&"certificate.broke".to_owned()), "{told:?}");
-    assert_eq!(told.iter().filter(|name| *name == "checks.suspicious").count(), 1);
+    let events = running.events().await;
+    assert!(!events.contains(&"certificate.broke".to_owned()), "{events:?}");
+    assert_eq!(events.iter().filter(|name| *name == "checks.suspicious").count(), 1);
     running.stop().await;
 }
 
 #[tokio::test]
-async fn could_not_look_changes_no_verdict() {
+async fn an_unknown_result_changes_no_verdict() {
     let running = Running::start(&["a.example", "b.example"]).await;
     running.work().await;
     for name in ["a.example", "b.example"] {
@@ -264,20 +264,20 @@ async fn could_not_look_changes_no_verdict() {
     running.advance(INTERVAL).await;
     running.advance(25 * HOUR).await;
     running.work().await;
-    let told = running.told().await;
+    let events = running.events().await;
     let about_them = |name: &String| name.ends_with(".broke") || name.contains("attention");
-    assert!(!told.iter().any(about_them), "{told:?}");
+    assert!(!events.iter().any(about_them), "{events:?}");
     running.stop().await;
 }
 
 #[tokio::test]
-async fn nothing_is_given_up_and_somebody_is_called_once_a_day() {
+async fn a_broken_name_stays_checked_and_alerts_once_a_day() {
     let running = Running::start(&["a.example", "b.example"]).await;
     running.work().await;
     running.break_dns("a.example").await;
     let calls = async || {
-        let told = running.told().await;
-        told.iter().filter(|name| *name == "domain.needs_attention").count()
+        let events = running.events().await;
+        events.iter().filter(|name| *name == "domain.needs_attention").count()
     };
     running.advance(23 * HOUR).await;
     assert_eq!(calls().await, 0);
@@ -296,7 +296,7 @@ async fn nothing_is_given_up_and_somebody_is_called_once_a_day() {
 }
 
 #[tokio::test]
-async fn what_goes_back_and_forth_is_one_condition() {
+async fn alternating_verdicts_are_one_condition() {
     let running = Running::start(&["a.example"]).await;
     running.work().await;
     running.outside.tls.show("a.example", Face::Garbage).unwrap();
@@ -305,30 +305,30 @@ async fn what_goes_back_and_forth_is_one_condition() {
         running.outside.dns.point("a.example", &elsewhere[round % 2..][..1]);
         running.advance(INTERVAL).await;
     }
-    let told = running.told().await;
-    let many = |what: &str| told.iter().filter(|name| name.starts_with(what)).count();
-    assert_eq!(many("dns.unsteady"), 1, "{told:?}");
-    assert!(many("dns.") <= 6 && many("certificate.") <= 4, "{told:?}");
+    let events = running.events().await;
+    let many = |what: &str| events.iter().filter(|name| name.starts_with(what)).count();
+    assert_eq!(many("dns.unsteady"), 1, "{events:?}");
+    assert!(many("dns.") <= 6 && many("certificate.") <= 4, "{events:?}");
     for _ in 0..8 {
         running.advance(INTERVAL).await;
     }
-    let told = running.told().await;
-    assert_eq!(told.iter().filter(|name| *name == "dns.steady").count(), 1, "{told:?}");
+    let events = running.events().await;
+    assert_eq!(events.iter().filter(|name| *name == "dns.steady").count(), 1, "{events:?}");
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_certificate_that_ends_soon_is_told_in_time() {
+async fn an_expiring_certificate_is_reported_in_time() {
     let running = Running::start(&["a.example"]).await;
     running.work().await;
     running.advance(80 * 24 * HOUR).await;
-    let told = async || running.told().await.contains(&"certificate.expiring".to_owned());
-    eventually("it is expiring", told).await;
+    let events = async || running.events().await.contains(&"certificate.expiring".to_owned());
+    eventually("it is expiring", events).await;
     running.work().await;
     running.advance(11 * 24 * HOUR).await;
     running.advance(Duration::from_secs(40)).await;
     running
-        .stand("it has expired", |one| {
+        .wait_for("it has expired", |one| {
             one.status.as_ref().unwrap().latest.ssl.verdict == SslVerdict::Expired
         })
         .await;
@@ -336,7 +336,7 @@ async fn a_certificate_that_ends_soon_is_told_in_time() {
 }
 
 #[tokio::test]
-async fn names_that_are_no_longer_wanted_are_looked_at_no_more() {
+async fn undesired_names_are_not_checked() {
     let running = Running::start(&["a.example", "b.example"]).await;
     running.work().await;
     running._ends.0.unmap("a.example").await;
@@ -351,10 +351,10 @@ async fn names_that_are_no_longer_wanted_are_looked_at_no_more() {
 }
 
 #[tokio::test]
-async fn the_daemon_says_when_resolvers_are_silent_and_when_they_answer_again() {
+async fn silent_resolvers_and_their_return_are_events() {
     let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
     let outside = Outside::start().await;
-    // Without a target that is known, every tick asks.
+    // While the target is unknown, every tick asks for it.
     let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
     outside.dns.point("agency.example", &[SERVER]);
     outside.dns.fail("agency.example", DnsFault::Refused);
@@ -370,21 +370,21 @@ async fn the_daemon_says_when_resolvers_are_silent_and_when_they_answer_again() 
 }
 
 #[tokio::test]
-async fn the_address_that_closte_gave_is_target_enough() {
+async fn the_public_address_alone_is_a_target() {
     let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
     let outside = Outside::start().await;
     let program = outside
         .around(program)
         .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "")
         .with("CLOSTE_SYNC__CLOSTE__PUBLIC_ADDRESS", "127.0.0.1");
-    // The network's own domain cannot be asked for: what is right is said, and nothing is wrong yet.
+    // The network's own domain cannot be resolved: right names are `ok`, others unknown.
     outside.dns.fail("agency.example", DnsFault::Refused);
     outside.dns.point("a.example", &[SERVER]);
     outside.dns.point("b.example", &["127.0.0.2".parse().unwrap()]);
     let daemon = program.start_daemon();
     daemon.logs("dns.right domain=a.example").await;
     assert!(!daemon.log().contains("dns.pending"), "{}", daemon.log());
-    // It does not exist: the address is all there is.
+    // It does not exist: the address is the only target.
     outside.dns.forget("agency.example");
     let checked = program.run(&["check", "b.example", "--json"]).await.json();
     assert_eq!(checked[0]["dns"]["verdict"], "elsewhere", "{checked}");
@@ -396,7 +396,7 @@ async fn the_address_that_closte_gave_is_target_enough() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_puts_nothing_off_and_calls_nobody() {
+async fn a_clock_jump_delays_nothing_and_sends_no_alert() {
     let running = Running::start(&["a.example", "b.example", "c.example"]).await;
     running.work().await;
     running.break_dns("a.example").await;
@@ -406,14 +406,14 @@ async fn a_clock_that_jumps_puts_nothing_off_and_calls_nobody() {
         scheduler.follow(scheduler.jump().unwrap().boot);
         let set_at = scheduler.now();
         let interval = Duration::from_secs(1) + INTERVAL;
-        eventually("each is looked at in an interval from now on", async || {
+        eventually("each is checked once in an interval from now on", async || {
             let mut due = running.all().await.into_iter().map(|one| one.due_at.unwrap());
             due.all(|due| due >= scheduler.now() && due <= scheduler.now() + interval)
         })
         .await;
         running.clock.advance(INTERVAL);
         running
-            .stand("all are looked at again", |one| {
+            .wait_for("all are checked again", |one| {
                 one.status.as_ref().is_some_and(|status| {
                     status.checked_at > set_at && status.checked_at < set_at + HOUR
                 })
@@ -424,9 +424,9 @@ async fn a_clock_that_jumps_puts_nothing_off_and_calls_nobody() {
             assert!(status.since <= scheduler.now() && status.since > set_at - HOUR, "{days}");
         }
     }
-    let told = running.told().await;
-    assert!(!told.contains(&"domain.needs_attention".to_owned()), "{told:?}");
-    // The test moves the time by an interval at once; a jump would be days.
+    let events = running.events().await;
+    assert!(!events.contains(&"domain.needs_attention".to_owned()), "{events:?}");
+    // The test advances the time by an interval; a jump is a matter of days.
     let events = running.state.events(None, None, 10_000).await.unwrap();
     let late = events.iter().filter_map(|one| one.detail.get("late_s")?.as_u64());
     assert!(late.max().unwrap_or_default() < 3 * INTERVAL.as_secs(), "{events:?}");

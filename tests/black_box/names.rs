@@ -1,5 +1,4 @@
-//! Names as people set them up, after public reports: each remedy ends the trouble when it is followed
-//! word by word.
+//! Misconfigured names from public reports: each advice fixes the name when it is followed exactly.
 
 use std::net::IpAddr;
 
@@ -26,15 +25,15 @@ async fn check(program: &Program, name: &str) -> Value {
     program.run(&["check", "--json", name]).await.json()[0].clone()
 }
 
-/// Checks what is said of a name, to the owner and to the customer.
+/// Checks the advice for the owner and for the customer.
 async fn says(program: &Program, name: &str, owner: &str, customer: &str) -> Value {
     let seen = check(program, name).await;
-    let told = (seen["advice"].as_str().unwrap(), seen["customer"].as_str().unwrap());
-    assert_eq!(told, (owner, customer), "{name}: {seen}");
+    let advice = (seen["advice"].as_str().unwrap(), seen["customer"].as_str().unwrap());
+    assert_eq!(advice, (owner, customer), "{name}: {seen}");
     seen
 }
 
-/// The same, where all resolvers agree and the customer is to do what the owner is told.
+/// The same, where all resolvers agree and both get the same advice.
 async fn remedy(
     program: &Program,
     zone: &str,
@@ -51,7 +50,7 @@ async fn remedy(
 }
 
 #[tokio::test]
-async fn a_cname_is_named_by_what_the_answer_shows_of_it() {
+async fn the_cname_at_fault_is_taken_from_the_answer() {
     let mut zone = rig().zone("cname-5.example").a("@", "127.0.0.1");
     for record in [
         "address CNAME 127.0.0.1.",
@@ -70,9 +69,9 @@ async fn a_cname_is_named_by_what_the_answer_shows_of_it() {
             "127.0.0.1",
             "127.0.0.1 is an address, and the target of a CNAME must be a name",
         ),
-        // Asked for by itself it is there (RFC 6761).
+        // A query for it alone is answered (RFC 6761).
         ("local", "localhost", "localhost does not exist"),
-        // A validator fails at what it makes of a DNAME, asked for by itself.
+        // A validator fails at a query for the name that a DNAME synthesises.
         (
             "moved",
             "www.old.cname-5.example",
@@ -88,7 +87,7 @@ async fn a_cname_is_named_by_what_the_answer_shows_of_it() {
 }
 
 #[tokio::test]
-async fn an_address_is_removed_where_it_stands() {
+async fn an_address_is_removed_at_its_owner() {
     let mut zone = rig().zone("stray-5.example");
     for record in [
         "two A 127.0.0.1",
@@ -127,7 +126,7 @@ async fn an_address_is_removed_where_it_stands() {
         )
         .await;
     }
-    // What stands in another's zone is not theirs to remove.
+    // Records in another zone are not the customer's to remove.
     for (label, stray) in [("two", "9.9.9.9"), ("six", "2620:fe::9")] {
         let name = format!("away-{label}.stray-5.example");
         let what = format!(
@@ -140,7 +139,7 @@ async fn an_address_is_removed_where_it_stands() {
 }
 
 #[tokio::test]
-async fn what_works_over_a_cname_with_an_aaaa_record_elsewhere_has_no_such_record_itself() {
+async fn an_aaaa_record_of_a_cnames_target_is_removed_there() {
     let (outside, program) = bare().await;
     outside.dns.point("host.example", &[SERVER, "2620:fe::9".parse().unwrap()]);
     outside.dns.alias("shop.example", "host.example");
@@ -164,7 +163,7 @@ async fn what_works_over_a_cname_with_an_aaaa_record_elsewhere_has_no_such_recor
 }
 
 #[tokio::test]
-async fn all_records_that_lead_elsewhere_are_seen_to_in_one_round() {
+async fn all_unexpected_addresses_are_in_one_advice() {
     let mut zone = rig().zone("all-5.example").record("@ MX 10 mail");
     for record in [
         "two A 9.9.9.9",
@@ -195,7 +194,7 @@ async fn all_records_that_lead_elsewhere_are_seen_to_in_one_round() {
             "add the A record of NAME at 127.0.0.1 and remove the AAAA record 2620:fe::9",
             "it is at 2620:fe::9",
         ),
-        // Not everybody reaches an address of IPv6.
+        // Not all visitors have IPv6.
         (
             "2620:fe::fe,127.0.0.1",
             "both.",
@@ -224,7 +223,7 @@ async fn all_records_that_lead_elsewhere_are_seen_to_in_one_round() {
 }
 
 #[tokio::test]
-async fn a_proxy_by_cname_is_not_switched_where_the_zone_is_run() {
+async fn a_proxy_by_cname_is_not_turned_off_at_the_dns_provider() {
     let (outside, program) = bare().await;
     let dns = &outside.dns;
     let proxy: IpAddr = "104.16.0.1".parse().unwrap();
@@ -249,7 +248,7 @@ async fn a_proxy_by_cname_is_not_switched_where_the_zone_is_run() {
 }
 
 #[tokio::test]
-async fn who_gives_a_name_away_is_asked_for_it() {
+async fn the_provider_of_a_private_suffix_is_named() {
     let (outside, program) = bare().await;
     outside.dns.delegate("co.uk", &["nsa.nic.uk"]);
     outside.dns.delegate("github.io", &["dns1.p05.nsone.net"]);
@@ -279,7 +278,7 @@ async fn who_gives_a_name_away_is_asked_for_it() {
 }
 
 #[tokio::test]
-async fn what_a_dname_record_makes_of_a_name_is_mended_there() {
+async fn a_name_below_a_dname_record_is_fixed_there() {
     let zone = rig().zone("dname-6.example").a("host", "9.9.9.9");
     let zone = zone.record("old DNAME there-6.example.").record("away DNAME lame-6.example.");
     zone.record("gone DNAME nowhere-6.example.").serve();
@@ -304,7 +303,7 @@ async fn what_a_dname_record_makes_of_a_name_is_mended_there() {
 }
 
 #[tokio::test]
-async fn a_name_that_its_servers_alone_fail_for_is_not_laid_at_the_registrars_door() {
+async fn a_single_failing_name_is_not_the_registrars_fault() {
     let (outside, program) = bare().await;
     let dns = &outside.dns;
     dns.delegate("shop.example", &["ns1.host.example"]);
@@ -367,7 +366,7 @@ async fn a_wildcard_stays_beside_a_record_of_the_name() {
         );
         remedy(&program, "wild-6.example", &name, &what, why, &end).await;
     }
-    // What has records of its own is not the wildcard's.
+    // A wildcard does not answer for a name with records of its own.
     for (name, target) in
         [("own.w", "host-6.example"), ("other.w", "www.host-6.example"), ("*.w", "host-6.example")]
     {

@@ -1,4 +1,4 @@
-//! Remedies: whom they name, and what is to be done where.
+//! Advice: who must change what, and where.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
@@ -13,7 +13,7 @@ pub async fn bare() -> (Outside, Program) {
     (outside, program.with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1"))
 }
 
-/// Around resolvers that know the zones of the rig, and nothing else.
+/// With resolvers that know only the zones of the rig.
 pub async fn among_real_zones() -> (Outside, Program) {
     let (outside, program) = bare().await;
     let resolvers = [rig().validating, rig().trusting].map(|address| address.to_string());
@@ -24,18 +24,18 @@ pub async fn check(program: &Program, name: &str) -> Value {
     program.run(&["check", "--json", name]).await.json()[0].clone()
 }
 
-/// Checks what is said of a name: to the owner, to the customer.
+/// Checks the advice for the owner and for the customer.
 pub async fn says(program: &Program, name: &str, owner: &str, customer: &str) -> Value {
     let seen = check(program, name).await;
-    let told = seen["advice"].as_str().unwrap();
-    // Whose answers do not count is another matter.
-    let told = told.split(". Not counted").next().unwrap();
-    assert_eq!((told, seen["customer"].as_str().unwrap()), (owner, customer), "{name}: {seen}");
+    let advice = seen["advice"].as_str().unwrap();
+    // The list of answers that do not count is not compared.
+    let advice = advice.split(". Not counted").next().unwrap();
+    assert_eq!((advice, seen["customer"].as_str().unwrap()), (owner, customer), "{name}: {seen}");
     seen
 }
 
 #[tokio::test]
-async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
+async fn cname_faults_are_named_and_never_the_registrar() {
     let rig = rig();
     let mut zone = rig.zone("cname-3.example").a("@", "127.0.0.1");
     for record in [
@@ -96,7 +96,7 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
     ] {
         let name = format!("{label}.cname-3.example");
         let replace = format!("the CNAME of {name} to {target} by an A record at 127.0.0.1: {why}");
-        // Who does not check signatures has no say about them.
+        // A resolver that does not validate does not count.
         let of = if label == "bogus" { 1 } else { 2 };
         let seen = says(
             &program,
@@ -121,7 +121,7 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
          some hours until all visitors see the change.",
     )
     .await;
-    // A name that is missing beside others is nobody's to register.
+    // A name that is missing in an existing zone is not registered anew.
     says(
         &program,
         "www.cname-3.example",
@@ -141,7 +141,7 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
          127.0.0.1.",
     )
     .await;
-    // Where its own zone is broken, that one is named.
+    // A broken zone of the name itself is named.
     says(
         &program,
         "www.lame-3.example",
@@ -156,8 +156,8 @@ async fn cnames_that_lead_nowhere_are_named_and_never_the_registrar() {
 }
 
 #[tokio::test]
-async fn a_cname_that_leads_where_it_should_is_not_to_be_replaced() {
-    // The network's own domain is gone.
+async fn a_right_cname_is_not_replaced() {
+    // The network's own domain does not exist.
     let (_network, _closte, program) = ends(&["shop.example"]).await;
     let outside = Outside::start().await;
     outside.dns.alias("shop.example", "agency.example");
@@ -181,7 +181,7 @@ async fn a_cname_that_leads_where_it_should_is_not_to_be_replaced() {
 }
 
 #[tokio::test]
-async fn caa_records_are_named_where_they_stand() {
+async fn caa_records_are_named_with_their_owner() {
     let rig = rig();
     let mut zone = rig.zone("caa-3.example").a("@", "127.0.0.1");
     for record in [
@@ -212,7 +212,7 @@ async fn caa_records_are_named_where_they_stand() {
     let without = "Without that, no certificate can be issued for";
     let add = "add the CAA record 0 issue \"letsencrypt.org\" to caa-3.example: the CAA records of \
                caa-3.example allow only x.example to issue a certificate";
-    // There can be none beside a CNAME; then those of the zone count.
+    // Beside a CNAME there can be none; then those of the zone count.
     for label in ["through", "other"] {
         let name = format!("{label}.caa-3.example");
         let customer = format!("{log_in} {add}. {without} {name}.");
@@ -249,14 +249,14 @@ async fn caa_records_are_named_where_they_stand() {
                 "replace the CAA record 0 issue \"{account}\" of account.caa-3.example by 0 issue \
                  \"letsencrypt.org\""
             ),
-            "it is for one account alone (accounturi), which Closte's is not known to be",
+            "it is for one account only (accounturi), and it is not known whether that is Closte's",
         ),
         (
             "method",
             "replace the CAA record 0 issue \"letsencrypt.org; validationmethods=dns-01\" of \
              method.caa-3.example by 0 issue \"letsencrypt.org\""
                 .to_owned(),
-            "it does not allow http-01, by which Closte gets its certificates",
+            "it does not allow http-01, which Closte uses for its certificates",
         ),
         (
             "malformed",
@@ -276,7 +276,7 @@ async fn caa_records_are_named_where_they_stand() {
 }
 
 #[tokio::test]
-async fn caa_records_that_cannot_be_looked_up_stop_a_certificate() {
+async fn a_failing_caa_lookup_blocks_a_certificate() {
     let (outside, program) = bare().await;
     let dns = &outside.dns;
     for (label, fault, said) in [
@@ -306,7 +306,7 @@ async fn caa_records_that_cannot_be_looked_up_stop_a_certificate() {
         )
         .await;
         assert_eq!(seen["blockers"], json!(["caa-unreachable"]), "{seen}");
-        // It is a parent's too, unless there are records before it.
+        // The lookup also fails at a parent, unless there are records below it.
         let seen = check(&program, &below).await;
         assert_eq!(seen["blockers"], json!(["caa-unreachable"]), "{seen}");
         let itself =
@@ -315,7 +315,7 @@ async fn caa_records_that_cannot_be_looked_up_stop_a_certificate() {
         dns.allow(&below, "issue", "letsencrypt.org");
         assert_eq!(check(&program, &below).await["blockers"], json!([]));
     }
-    // Who cannot look up any is no witness.
+    // A resolver that fails at every CAA query does not count.
     dns.point("well.example", &[SERVER]);
     dns.fail_caa("well.example", DnsFault::Refused);
     dns.fail_caa("", DnsFault::Refused);
@@ -323,7 +323,7 @@ async fn caa_records_that_cannot_be_looked_up_stop_a_certificate() {
 }
 
 #[tokio::test]
-async fn caa_of_a_cnames_target_that_fails_is_laid_at_its_door() {
+async fn a_failing_caa_lookup_at_a_cnames_target_is_reported_there() {
     let (outside, program) = bare().await;
     outside.dns.alias("shop.example", "x.cdn.example");
     outside.dns.point("x.cdn.example", &[SERVER]);
@@ -349,7 +349,7 @@ async fn caa_of_a_cnames_target_that_fails_is_laid_at_its_door() {
 }
 
 #[tokio::test]
-async fn what_works_is_said_to_work_whatever_is_wrong_beside_it() {
+async fn a_working_name_with_a_blocker_still_works() {
     let (outside, program) = bare().await;
     outside.point(&["shop.example"]);
     outside.tls.show("shop.example", Face::Valid(90)).unwrap();
@@ -372,7 +372,7 @@ async fn what_works_is_said_to_work_whatever_is_wrong_beside_it() {
 }
 
 #[tokio::test]
-async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
+async fn the_customers_advice_names_the_proxy_and_where_to_log_in() {
     let (outside, program) = bare().await;
     let dns = &outside.dns;
     let cloudflare: IpAddr = "104.16.0.1".parse().unwrap();
@@ -415,7 +415,7 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
         )
         .await;
     }
-    // What is registered is a zone, even if nothing is known of its servers.
+    // A registered domain is a zone, even without known name servers.
     dns.point("bare.example", &[SERVER]);
     for (zone, log_in) in [
         ("daddys.example", "log in at GoDaddy, who run your DNS,"),
@@ -430,7 +430,7 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
         )
         .await;
     }
-    // Only the record's place is where it is changed; and whose Cloudflare it is may not be known.
+    // A record is changed in its own zone, and the owner of a Cloudflare account may be unknown.
     let sucuri: IpAddr = "192.124.249.7".parse().unwrap();
     for (name, address, server, log_in, then) in [
         (
@@ -455,7 +455,7 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
             format!("{log_in} and point the A record of {name} at 127.0.0.1. {then} {later}");
         assert_eq!(seen["customer"], customer, "{seen}");
     }
-    // Beside a CNAME there is no A record to point, and what a host has behind it is the host's.
+    // Beside a CNAME there can be no A record, and the proxy of a host is the host's.
     dns.point("x1.incapdns.net", &["45.60.0.7".parse().unwrap()]);
     dns.alias("sites.platform.example", "d1.map.fastly.net");
     dns.point("d1.map.fastly.net", &["151.101.1.195".parse().unwrap()]);
@@ -475,7 +475,7 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
         );
         assert_eq!(seen["customer"], customer, "{seen}");
     }
-    // Somebody else's proxy is not the customer's to switch.
+    // The customer cannot turn off another's proxy.
     dns.alias("hosted.example", "host.elsewhere.example");
     dns.point("host.elsewhere.example", &[cloudflare]);
     let seen = check(&program, "hosted.example").await;
@@ -484,7 +484,7 @@ async fn the_customer_is_told_of_the_proxy_and_where_to_log_in() {
 }
 
 #[tokio::test]
-async fn a_reserved_address_of_a_stranger_is_named_and_never_connected_to() {
+async fn a_reserved_address_in_foreign_dns_is_named_and_never_connected_to() {
     let (outside, program) = bare().await;
     let stranger: IpAddr = "127.0.0.5".parse().unwrap();
     let listener = TcpListener::bind(SocketAddr::new(stranger, outside.tls.port())).unwrap();

@@ -10,14 +10,14 @@ const HOUR: i64 = 60 * 60;
 const YEARS: i64 = 10 * 365 * 24 * HOUR;
 const GRACE: &str = "CLOSTE_SYNC__SYNC__REMOVAL_GRACE";
 
-/// On a machine with this clock. A name that is unmapped stays for an hour.
+/// A machine with a fake clock. An unmapped name is removed after an hour.
 async fn on_machine(names: &[&str]) -> (Network, Simulator, Program, FakeClock) {
     let (network, closte, program) = ends(names).await;
     let clock = FakeClock::start();
     (network, closte, clock.of(program.with(GRACE, "1h")), clock)
 }
 
-/// As if the machine had booted since the program ran last.
+/// Makes the program believe that the machine has booted since its last run.
 async fn boot(program: &Program) {
     let options = SqliteConnectOptions::new().filename(program.state_path());
     let mut connection = options.connect().await.unwrap();
@@ -28,7 +28,7 @@ async fn status(program: &Program) -> Vec<Value> {
     program.run(&["status", "--json"]).await.json().as_array().unwrap().clone()
 }
 
-/// It does go, with a grace that is soon over.
+/// The name is removed with a short grace.
 async fn goes(name: &str, closte: &Simulator, program: &Program) {
     let program = program.clone().with(GRACE, "1s");
     eventually("it is removed", async || {
@@ -40,7 +40,7 @@ async fn goes(name: &str, closte: &Simulator, program: &Program) {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_ahead_uses_up_no_grace_and_drops_no_event() {
+async fn a_clock_that_jumps_ahead_shortens_no_grace_and_drops_no_event() {
     let (network, closte, program, clock) =
         on_machine(&["a.example", "b.example", "c.example"]).await;
     let daemon = program.start_daemon();
@@ -49,12 +49,12 @@ async fn a_clock_that_jumps_ahead_uses_up_no_grace_and_drops_no_event() {
     daemon.logs("domain.unmapped domain=a.example").await;
     clock.set(YEARS);
     daemon.logs("WARN  daemon.clock_jumped from=").await;
-    // Cycles go on.
+    // Cycles continue.
     network.map("d.example").await;
     eventually("d is there", async || closte.domains().len() == 4).await;
     assert_eq!(daemon.stop().await, 0);
 
-    // It goes on jumping while nothing runs, by years or by so little that only this can tell.
+    // It also jumps while nothing runs, by years or by little.
     clock.set(2 * YEARS);
     let daemon = program.start_daemon();
     network.map("e.example").await;
@@ -75,7 +75,7 @@ async fn a_clock_that_jumps_ahead_uses_up_no_grace_and_drops_no_event() {
 }
 
 #[tokio::test]
-async fn a_restart_begins_no_grace_anew() {
+async fn a_restart_does_not_restart_the_grace() {
     let (network, closte, program, _clock) = on_machine(&["a.example", "b.example"]).await;
     let daemon = program.start_daemon();
     eventually("both are there", async || closte.domains().len() == 2).await;
@@ -102,7 +102,7 @@ async fn a_restart_begins_no_grace_anew() {
 }
 
 #[tokio::test]
-async fn a_clock_that_was_ahead_once_keeps_nothing_waiting() {
+async fn a_clock_that_was_ahead_delays_nothing() {
     let names = ["a.example", "b.example", "failing.example", "refused.example"];
     let (network, closte, program, clock) = on_machine(&names).await;
     let refusal = Fault::Failure("Invalid or empty domain".to_owned());
@@ -115,7 +115,7 @@ async fn a_clock_that_was_ahead_once_keeps_nothing_waiting() {
     daemon.logs("domain.unmapped domain=a.example").await;
     let refused = program.run(&["status", "refused.example", "--json"]).await.json();
     assert_eq!(refused[0]["at_closte"], "refused");
-    eventually("all are looked at", async || {
+    eventually("all are checked", async || {
         let is_known =
             |one: &Value| one["undesired_since"].is_string() || one["checked_at"].is_string();
         status(&program).await.iter().all(is_known)
@@ -124,7 +124,7 @@ async fn a_clock_that_was_ahead_once_keeps_nothing_waiting() {
     assert_eq!(daemon.stop().await, 0);
     closte.heal();
 
-    // It is right when the machine has booted: what it was before is not known.
+    // After the boot the clock is right, and the earlier error is not known.
     clock.set(0);
     boot(&program).await;
     let daemon = program.start_daemon();
@@ -143,7 +143,7 @@ async fn a_clock_that_was_ahead_once_keeps_nothing_waiting() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_calls_nobody_to_a_name_that_has_just_broken() {
+async fn a_clock_jump_sends_no_alert_about_a_name_that_has_just_broken() {
     let (_network, _closte, program, clock) = on_machine(&["a.example"]).await;
     let outside = Outside::start().await;
     outside.dns.point("a.example", &["127.0.0.2".parse().unwrap()]);
@@ -159,7 +159,7 @@ async fn a_clock_that_jumps_calls_nobody_to_a_name_that_has_just_broken() {
     let checked_at = async || status(&program).await[0]["checked_at"].clone();
     let before = checked_at().await;
     clock.set(3 * YEARS);
-    eventually("it is looked at again", async || checked_at().await != before).await;
+    eventually("it is checked again", async || checked_at().await != before).await;
     assert_eq!(daemon.stop().await, 0);
     let events = program.run(&["events", "--json"]).await.out;
     assert!(events.contains("dns.pending") && !events.contains("needs_attention"), "{events}");

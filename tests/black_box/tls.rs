@@ -1,4 +1,4 @@
-//! What each address of a name shows, from real servers of every kind.
+//! The TLS results of each address of a name, with real servers of every kind.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,7 +15,7 @@ fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// The program with all of 127.0.0.0/8 as its target, and what is around it.
+/// The program with all of 127.0.0.0/8 as its target, and the simulated internet.
 struct Stage {
     outside: Outside,
     program: Program,
@@ -30,7 +30,7 @@ impl Stage {
         Self { outside, program }
     }
 
-    /// The same, where visitors trust the roots of this workshop as well.
+    /// Trusts the roots of this workshop as well.
     async fn with(workshop: &Workshop) -> Self {
         let Self { outside, program } = Self::new().await;
         let roots = [outside.tls.root_pem(), workshop.root_pem()].concat();
@@ -65,7 +65,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn the_worst_address_counts_and_is_named() {
+async fn the_worst_address_counts_and_is_reported() {
     let stage = Stage::new().await;
     let (outside, right) = (&stage.outside, Face::Valid(90));
     outside.tls.show("shop.example", right).unwrap();
@@ -150,7 +150,7 @@ async fn the_worst_address_counts_and_is_named() {
 }
 
 #[tokio::test]
-async fn an_aaaa_that_is_dead_counts_and_no_way_to_ipv6_does_not() {
+async fn a_dead_aaaa_counts_and_a_missing_ipv6_route_does_not() {
     let stage = Stage::new().await;
     let targets = "127.0.0.1,::1,2001:db8::/32";
     let program = stage.program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
@@ -180,9 +180,9 @@ async fn an_aaaa_that_is_dead_counts_and_no_way_to_ipv6_does_not() {
 }
 
 #[tokio::test]
-async fn one_address_that_could_not_be_looked_at_counts_neither_for_nor_against() {
+async fn an_address_with_an_unknown_result_does_not_count() {
     let stage = Stage::new().await;
-    // No machine has a way there for TCP.
+    // No machine has a TCP route to it.
     let (right, no_way) = ("127.0.0.1", "255.255.255.255");
     let targets = "127.0.0.0/16,255.255.255.255";
     let program = stage.program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
@@ -197,7 +197,7 @@ async fn one_address_that_could_not_be_looked_at_counts_neither_for_nor_against(
     assert!(unseen["error"].as_str().is_some_and(|why| !why.is_empty()), "{unseen}");
     assert_eq!(found["advice"], "shop.example works");
 
-    // What is seen to be wrong counts, and nobody says more of the others than was seen.
+    // A known fault counts, and nothing is claimed about the unknown addresses.
     stage.point("shop.example", &[right, "127.0.0.4", no_way]);
     let found = stage.check("shop.example").await;
     assert_eq!(found["ssl"]["verdict"], "refused");
@@ -207,7 +207,7 @@ async fn one_address_that_could_not_be_looked_at_counts_neither_for_nor_against(
          right. Have that server fixed, or remove its A record"
     );
 
-    // Where it is all there is, nothing is known.
+    // Where it is the only one, the verdict is unknown.
     stage.point("shop.example", &[no_way]);
     let found = stage.check("shop.example").await;
     assert_eq!(found["ssl"]["verdict"], "unknown");
@@ -215,7 +215,7 @@ async fn one_address_that_could_not_be_looked_at_counts_neither_for_nor_against(
 }
 
 #[tokio::test]
-async fn what_leads_elsewhere_is_to_be_removed_in_one_round() {
+async fn all_unexpected_records_are_in_one_advice() {
     let stage = Stage::new().await;
     let (wrong_a, wrong_aaaa) = ("198.185.159.144", "2620:fe::7");
     stage.outside.tls.show("shop.example", Face::Valid(90)).unwrap();
@@ -274,7 +274,7 @@ async fn an_aaaa_elsewhere_is_wrong_dns_as_long_as_there_is_no_certificate() {
 }
 
 #[tokio::test]
-async fn certificates_are_blamed_for_what_is_wrong_with_them() {
+async fn each_fault_of_a_certificate_has_its_verdict() {
     let stage = Stage::new().await;
     for (name, face, verdict, words) in [
         (
@@ -319,7 +319,7 @@ async fn certificates_are_blamed_for_what_is_wrong_with_them() {
 }
 
 #[tokio::test]
-async fn a_last_day_is_told_in_hours() {
+async fn the_last_day_is_shown_in_hours() {
     let stage = Stage::new().await;
     stage.point("soon.example", &["127.0.0.1"]);
     for (days, is_in_hours) in [(2, false), (1, true)] {
@@ -334,7 +334,7 @@ async fn a_last_day_is_told_in_hours() {
 }
 
 #[tokio::test]
-async fn every_kind_of_key_and_signature_is_judged_as_browsers_do() {
+async fn every_type_of_key_and_signature_has_the_verdict_of_browsers() {
     let workshop = Workshop::new();
     let stage = Stage::with(&workshop).await;
     workshop.make(&authority("p521", "EC:P-521"));
@@ -390,7 +390,7 @@ async fn every_kind_of_key_and_signature_is_judged_as_browsers_do() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_other_names_is_told_as_that_whatever_else_is_wrong_with_it() {
+async fn a_certificate_for_other_names_is_a_wrong_name_even_with_other_faults() {
     let workshop = Workshop::new();
     let stage = Stage::with(&workshop).await;
     workshop.make(&authority("middle", "EC:P-256"));
@@ -414,7 +414,7 @@ async fn a_certificate_for_other_names_is_told_as_that_whatever_else_is_wrong_wi
 }
 
 #[tokio::test]
-async fn where_a_chain_ends_is_said() {
+async fn the_end_of_an_incomplete_chain_is_reported() {
     let workshop = Workshop::new();
     let stage = Stage::with(&workshop).await;
     workshop.make(&authority("upper", "EC:P-256"));
@@ -478,7 +478,7 @@ async fn where_a_chain_ends_is_said() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_ends_at_one_of_several_addresses_is_told_with_the_address() {
+async fn an_expiring_certificate_at_one_of_several_addresses_is_reported_with_the_address() {
     let workshop = Workshop::new();
     let stage = Stage::with(&workshop).await;
     workshop.make(&leaf("shop.example", "EC:P-256"));
@@ -494,7 +494,7 @@ async fn a_certificate_that_ends_at_one_of_several_addresses_is_told_with_the_ad
 }
 
 #[tokio::test]
-async fn servers_that_speak_only_old_ways_of_tls_are_seen() {
+async fn servers_with_only_old_tls_are_recognised() {
     let workshop = Workshop::new();
     let stage = Stage::with(&workshop).await;
     let names = ["exchange.example", "cbc.example", "unmanaged.example", "ancient.example"];
@@ -524,7 +524,7 @@ async fn servers_that_speak_only_old_ways_of_tls_are_seen() {
             )
         );
     }
-    // Its certificate is seen, and is not for the name.
+    // Its certificate is for another name.
     let (verdict, advice) = stage.verdict("unmanaged.example").await;
     assert_eq!(verdict, "wrong-name", "{advice}");
     let (verdict, advice) = stage.verdict("ancient.example").await;
@@ -533,7 +533,7 @@ async fn servers_that_speak_only_old_ways_of_tls_are_seen() {
 }
 
 #[tokio::test]
-async fn a_certificate_demanded_of_visitors_is_seen_and_one_that_is_only_wished_for_is_not() {
+async fn a_required_client_certificate_is_a_fault_and_an_optional_one_is_not() {
     let workshop = Workshop::new();
     let stage = Stage::with(&workshop).await;
     workshop.make(&leaf("shop.example", "EC:P-256"));
@@ -557,8 +557,8 @@ async fn a_certificate_demanded_of_visitors_is_seen_and_one_that_is_only_wished_
         if verdict == "client-certificate" {
             assert!(
                 advice.starts_with(
-                    "The server demands a certificate of each visitor of shop.example, so nobody \
-                     gets in"
+                    "The server demands a certificate of each visitor of shop.example, so \
+                     visitors cannot connect"
                 ),
                 "{advice}"
             );
@@ -567,7 +567,7 @@ async fn a_certificate_demanded_of_visitors_is_seen_and_one_that_is_only_wished_
 }
 
 #[tokio::test]
-async fn a_server_that_leaves_without_a_farewell_has_demanded_nothing() {
+async fn a_server_that_closes_without_an_alert_requires_no_client_certificate() {
     let workshop = Workshop::new();
     let stage = Stage::with(&workshop).await;
     workshop.make(&leaf("shop.example", "EC:P-256"));
@@ -583,7 +583,7 @@ async fn a_server_that_leaves_without_a_farewell_has_demanded_nothing() {
 }
 
 #[tokio::test]
-async fn another_protocol_on_the_port_is_named_and_no_library_speaks() {
+async fn another_protocol_on_the_port_is_named_without_library_errors() {
     let stage = Stage::new().await;
     let workshop = Workshop::new();
     workshop.make(&leaf("shop.example", "EC:P-256"));

@@ -1,4 +1,4 @@
-//! Who is believed when resolvers do not agree.
+//! Which answers count when resolvers disagree.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn resolvers(program: Program, addresses: &[std::net::SocketAddr]) -> Program {
 }
 
 #[tokio::test]
-async fn what_validators_call_bogus_is_broken_whatever_others_answer() {
+async fn a_name_with_bogus_signatures_is_broken_even_if_others_answer() {
     let rig = rig();
     rig.zone("signed-1.example").a("@", "127.0.0.1").serve();
     rig.zone("unsigned-1.example").a("@", "127.0.0.1").unsigned().serve();
@@ -48,7 +48,7 @@ async fn what_validators_call_bogus_is_broken_whatever_others_answer() {
     let said =
         advice.split_once("(1 of 1 resolvers): its DNSSEC signatures are wrong (").unwrap().1;
     let (reason, rest) = said.split_once(')').unwrap();
-    // unbound says this or that, in RFC 8914's words.
+    // Versions of unbound report different errors of RFC 8914.
     assert!(
         ["DNSSEC Bogus", "DNSKEY Missing"].iter().any(|word| reason.starts_with(word)),
         "{advice}"
@@ -64,13 +64,13 @@ async fn what_validators_call_bogus_is_broken_whatever_others_answer() {
     );
     let trusting = &bogus["dns"]["answers"][1];
     assert_eq!(trusting["no_say"], "it does not check signatures");
-    // Nothing but the one that does not check: it cannot know.
+    // Only a resolver that does not validate.
     let trusting = resolvers(program, &[rig.trusting]);
     assert_eq!(check(&trusting, "bogus-1.example").await["dns"]["verdict"], "ok");
 }
 
 #[tokio::test]
-async fn one_sick_resolver_of_four_changes_no_verdict_and_is_named() {
+async fn one_failing_resolver_of_four_changes_no_verdict_and_is_reported() {
     let (_network, _closte, program) = ends(&["a.example", "b.example"]).await;
     let outside = Outside::start().await;
     let others = [(); 3].map(|()| Dns::start());
@@ -83,7 +83,7 @@ async fn one_sick_resolver_of_four_changes_no_verdict_and_is_named() {
         ["a.example", "b.example"].iter().for_each(|name| dns.point(name, &[SERVER]));
     }
     outside.tls.show("a.example", Face::Valid(90)).unwrap();
-    // It is looked at closely each time, as long as it does not work.
+    // It is checked fully each time, as long as it does not work.
     outside.tls.show("b.example", Face::Garbage).unwrap();
     let daemon = program.start_daemon();
     daemon.logs("certificate.valid domain=a.example").await;
@@ -132,20 +132,20 @@ fn on_one_line(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn when_half_of_the_resolvers_or_all_are_sick_no_verdict_changes() {
+async fn when_half_of_the_resolvers_or_all_fail_no_verdict_changes() {
     let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
     let daemon = program.start_daemon();
     daemon.logs("certificate.valid domain=a.example").await;
-    // They lost their way out, and know the root from before.
+    // They have lost their connection, and have the root in their cache.
     for dns in &all[..2] {
         dns.fail_at_all(Some(DnsFault::BrokenBelowRoot));
     }
     let checked = check(&program, "a.example").await;
     assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(2)), "{checked}");
     let doctor = on_one_line(&program.run(&["doctor"]).await.out);
-    let sick = "is failing: it answers SERVFAIL for a new name below com";
+    let failing = "is failing: it answers SERVFAIL for a new name below com";
     let both = format!(
-        "{} {sick}; {} {sick}; a failing resolver does not count",
+        "{} {failing}; {} {failing}; a failing resolver does not count",
         all[0].address(),
         all[1].address()
     );
@@ -179,9 +179,9 @@ async fn when_half_of_the_resolvers_or_all_are_sick_no_verdict_changes() {
 }
 
 #[tokio::test]
-async fn a_resolver_that_lies_about_every_name_is_sick() {
+async fn a_resolver_with_false_answers_is_failing() {
     let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
-    // One knows no name at all; another leads all of them, be there such names or not, to itself.
+    // One answers NXDOMAIN for every name; another returns its own address for every name.
     all[0].fail_at_all(Some(DnsFault::Denied));
     let itself = ["198.51.100.1".parse().unwrap()];
     ["a.example", "*.com"].iter().for_each(|name| all[1].point(name, &itself));
@@ -190,17 +190,17 @@ async fn a_resolver_that_lies_about_every_name_is_sick() {
     let doctor = on_one_line(&program.run(&["doctor"]).await.out);
     for (dns, how) in [
         (&all[0], "it answers that there is no such name for the root's name servers"),
-        (&all[1], "it has an address for a name below com that nobody has registered"),
+        (&all[1], "it has an address for a name below com that is not registered"),
     ] {
         assert!(doctor.contains(&format!("{} is failing: {how}", dns.address())), "{doctor}");
     }
-    // A resolver of this kind alone: nothing is known.
+    // With only such a resolver, the verdict is unknown.
     let alone = resolvers(program, &[all[1].address()]);
     assert_eq!(check(&alone, "a.example").await["dns"]["verdict"], "unknown");
 }
 
 #[tokio::test]
-async fn a_resolver_that_refuses_everything_is_sick() {
+async fn a_resolver_that_refuses_everything_is_failing() {
     let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
     all[0].fail_at_all(Some(DnsFault::Refused));
     let daemon = program.start_daemon();
@@ -215,7 +215,7 @@ async fn a_resolver_that_refuses_everything_is_sick() {
 }
 
 #[tokio::test]
-async fn a_resolver_that_has_the_name_on_a_block_list_is_not_waited_for() {
+async fn the_answer_of_a_block_list_does_not_count() {
     let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
     all[0].fail("a.example", DnsFault::Denied);
     let checked = check(&program, "a.example").await;
@@ -225,12 +225,12 @@ async fn a_resolver_that_has_the_name_on_a_block_list_is_not_waited_for() {
     let checked = check(&program, "a.example").await;
     assert_eq!((&checked["dns"]["verdict"], &checked["dns"]["of"]), (&json!("ok"), &json!(3)));
     let advice = checked["advice"].as_str().unwrap();
-    let odd = format!(
+    let expected = format!(
         "a.example works. Not counted: {} sees 0.0.0.0 (it seems to block the name)",
         all[0].address()
     );
-    assert_eq!(advice, odd);
-    // With the zone's own word for it, it is an old answer.
+    assert_eq!(advice, expected);
+    // NXDOMAIN with the zone's SOA record is an old answer.
     all[1].forget("a.example");
     let checked = check(&program, "a.example").await;
     assert_eq!(checked["dns"]["verdict"], "propagating");
@@ -239,7 +239,7 @@ async fn a_resolver_that_has_the_name_on_a_block_list_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_being_turned_on_is_no_trouble() {
+async fn a_proxy_that_is_being_turned_on_is_no_fault() {
     let (_outside, all, _network, _closte, program) = four_resolvers("a.example").await;
     let program = program.with("CLOSTE_SYNC__CHECKS__PROXIES", "127.0.0.9/32");
     all[0].point("a.example", &["127.0.0.9".parse().unwrap()]);
@@ -251,14 +251,14 @@ async fn a_proxy_that_is_being_turned_on_is_no_trouble() {
 }
 
 #[tokio::test]
-async fn this_machines_own_view_does_not_count_beside_others() {
+async fn the_system_view_does_not_count_beside_others() {
     let outside = Outside::start().await;
     outside.point(&["shop.example"]);
     outside.tls.show("shop.example", Face::Valid(90)).unwrap();
     let program = outside
         .around(Program::bare())
         .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1")
-        // Whatever this machine's resolver says of it, or whether there is one.
+        // With any answer of this machine's resolver, and without one.
         .with("CLOSTE_SYNC__CHECKS__RESOLVERS", &format!("system,{}", outside.dns.address()));
     let checked = check(&program, "shop.example").await;
     assert_eq!(checked["dns"]["verdict"], "ok", "{checked}");
@@ -266,7 +266,7 @@ async fn this_machines_own_view_does_not_count_beside_others() {
 }
 
 #[tokio::test]
-async fn a_private_address_is_no_target_unless_it_is_named() {
+async fn a_private_address_is_no_target_unless_it_is_configured() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let outside = Outside::start().await;
     let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
@@ -306,7 +306,7 @@ fn options(resolvers: &[Dns]) -> Options {
     }
 }
 
-/// Resolvers that do not agree, and name servers that can be asked why.
+/// Resolvers that disagree, and name servers that explain why.
 struct Torn {
     resolvers: [Dns; 2],
     name_servers: [Dns; 2],
@@ -338,9 +338,8 @@ impl Torn {
         Self { resolvers, name_servers: first, checks: Checker::new(options).unwrap(), expected }
     }
 
-    /// One resolver sees the name at the right place, the other elsewhere; the name servers see it as
-    /// told.
-    async fn look(&self, name: &str, right: [bool; 2], servers: &[&str]) -> DnsResult {
+    /// One resolver has the right address, the other another one; the name servers have these.
+    async fn check(&self, name: &str, right: [bool; 2], servers: &[&str]) -> DnsResult {
         let address =
             |right: bool| [if right { "127.0.0.3" } else { "127.0.0.9" }.parse().unwrap()];
         self.resolvers[0].point(name, &address(true));
@@ -360,14 +359,14 @@ impl Torn {
 }
 
 #[tokio::test]
-async fn where_resolvers_do_not_agree_the_name_servers_tell_whether_waiting_helps() {
+async fn where_resolvers_disagree_the_name_servers_decide() {
     let torn = Torn::start().await;
     let both = ["ns1.example", "ns2.example"];
-    let spreads = torn.look("spreads.example", [true, true], &both).await;
+    let spreads = torn.check("spreads.example", [true, true], &both).await;
     assert_eq!(spreads.verdict, DnsVerdict::Propagating, "{spreads:?}");
-    let left = torn.look("left.example", [false, false], &both).await;
+    let left = torn.check("left.example", [false, false], &both).await;
     assert_eq!(left.verdict, DnsVerdict::Elsewhere, "waiting makes it no better: {left:?}");
-    let torn_apart = torn.look("torn.example", [true, false], &both).await;
+    let torn_apart = torn.check("torn.example", [true, false], &both).await;
     assert_eq!(torn_apart.verdict, DnsVerdict::Broken, "{torn_apart:?}");
     assert_eq!(torn_apart.broken_by, Some(BrokenBy::Disagreement));
     assert_eq!(
@@ -377,11 +376,11 @@ async fn where_resolvers_do_not_agree_the_name_servers_tell_whether_waiting_help
              (127.0.0.2) says 127.0.0.9"
         )
     );
-    // A stranger's private address is not connected to.
+    // No connection is made to a private address in foreign DNS.
     torn.resolvers
         .iter()
         .for_each(|dns| dns.point("inside.example", &["10.9.9.9".parse().unwrap()]));
-    let inside = torn.look("away.example", [true, true], &["inside.example"]).await;
+    let inside = torn.check("away.example", [true, true], &["inside.example"]).await;
     assert_eq!(inside.verdict, DnsVerdict::Propagating);
     let said = inside.name_servers[0].error.as_deref();
     assert_eq!(said, Some("its address is a private address"));

@@ -1,4 +1,4 @@
-//! Every verdict of the checks, from real packets and real handshakes, as `check` tells it.
+//! Every verdict of the checks, from real packets and real handshakes, as `check` reports it.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Outside, Program, SERVER, ends};
 
-/// Looks at names, and returns what was found by name.
+/// Checks names, and returns the exit status and the results by name.
 async fn check(program: &Program, names: &[&str]) -> (i32, impl Fn(&str) -> Value) {
     let mut arguments = vec!["check", "--json"];
     arguments.extend(names);
@@ -21,7 +21,7 @@ async fn check(program: &Program, names: &[&str]) -> (i32, impl Fn(&str) -> Valu
     (checked.status, find)
 }
 
-/// Nothing but settings, with the outside around it.
+/// A program with settings only, and the simulated internet.
 async fn bare() -> (Outside, Program) {
     let outside = Outside::start().await;
     let program = outside.around(Program::bare());
@@ -200,7 +200,7 @@ async fn domains_that_work_end_with_0() {
 }
 
 #[tokio::test]
-async fn what_stops_a_certificate_is_named() {
+async fn blockers_of_a_certificate_are_reported() {
     let (outside, program) = bare().await;
     let dns = &outside.dns;
     let names = [
@@ -218,7 +218,7 @@ async fn what_stops_a_certificate_is_named() {
         dns.point(name, &[SERVER]);
     }
     dns.point("six.example", &[SERVER, address("2001:db8::7")]);
-    // The nearest records count, whatever stands above them.
+    // The nearest records count, not those above them.
     dns.allow("caa.example", "issue", "other-ca.example");
     dns.allow("free.caa.example", "issue", "letsencrypt.org");
     dns.allow("parameters.example", "issue", " letsencrypt.org ; validationmethods=http-01");
@@ -240,7 +240,7 @@ async fn what_stops_a_certificate_is_named() {
         ("open.example", json!([])),
     ] {
         assert_eq!(found(name)["blockers"], blockers, "{name}: {}", found(name));
-        // Without a certificate an AAAA record that leads elsewhere is wrong DNS.
+        // Without a certificate, an AAAA record that leads elsewhere is wrong DNS.
         let dns = if name == "six.example" { "elsewhere" } else { "ok" };
         assert_eq!(found(name)["dns"]["verdict"], dns, "{name}");
     }
@@ -258,7 +258,7 @@ async fn what_stops_a_certificate_is_named() {
 }
 
 #[tokio::test]
-async fn a_wildcard_is_looked_at_by_a_probe_below_it() {
+async fn a_wildcard_is_checked_with_a_name_below_it() {
     let (outside, program) = bare().await;
     outside.dns.point("*.shop.example", &[SERVER]);
     outside.tls.show("*.shop.example", Face::Valid(90)).unwrap();
@@ -268,7 +268,7 @@ async fn a_wildcard_is_looked_at_by_a_probe_below_it() {
 }
 
 #[tokio::test]
-async fn addresses_of_ipv6_are_looked_at_too() {
+async fn ipv6_addresses_are_checked_too() {
     let (outside, program) = bare().await;
     let Ok(_at_v6) = outside.tls.also_at(IpAddr::V6(Ipv6Addr::LOCALHOST)).await else {
         println!("this machine has no IPv6: nothing to see");
@@ -297,10 +297,10 @@ async fn long_answers_come_over_tcp() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_expected_is_where_it_resolves_to() {
+async fn an_expected_host_is_resolved() {
     let (_network, _closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     let outside = Outside::start().await;
-    // Without a word of it, an address that visitors cannot reach is no target.
+    // An address that visitors cannot reach is no target unless it is configured.
     let targets = "agency.example,127.0.0.2/31";
     let program = outside.around(program).with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", targets);
     outside.dns.point("agency.example", &[address("127.0.0.2"), address("127.0.0.3")]);
@@ -329,7 +329,7 @@ async fn a_host_that_is_expected_is_where_it_resolves_to() {
         json!(["127.0.0.2", "127.0.0.3", "agency.example", "127.0.0.2/31"])
     );
 
-    // The address that Closte gave counts without being named as a target.
+    // `closte.public_address` is a target without being configured as one.
     let program = program.clone().with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "");
     let given = program.clone().with("CLOSTE_SYNC__CLOSTE__PUBLIC_ADDRESS", "127.0.0.9");
     outside.dns.point("c.example", &[address("127.0.0.9")]);
@@ -350,5 +350,5 @@ async fn a_host_that_is_expected_is_where_it_resolves_to() {
     let lost = program.run(&["check", "c.example"]).await;
     assert!(lost.out.contains("It is not known where domains should point"), "{lost:?}");
     let status = program.run(&["status", "--json", "c.example"]).await.json();
-    assert_eq!(status[0]["dns"]["verdict"], "elsewhere", "could not look: nothing changed");
+    assert_eq!(status[0]["dns"]["verdict"], "elsewhere", "an unknown result changes nothing");
 }

@@ -10,8 +10,10 @@ impl About<'_> {
         let Some(caa) = &self.latest.caa else {
             return Advice {
                 short: "change CAA",
-                owner: format!("The CAA records of {name} let nobody issue its certificate"),
-                customer: format!("The CAA records of {name} let nobody issue its certificate."),
+                owner: format!("The CAA records of {name} allow nobody to issue its certificate"),
+                customer: format!(
+                    "The CAA records of {name} allow nobody to issue its certificate."
+                ),
             };
         };
         let at = &caa.at;
