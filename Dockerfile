@@ -1,9 +1,9 @@
 # syntax=docker/dockerfile:1
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
-# The dependencies first, in a layer of their own: it is built again only when they change. The targets
-# that are not copied are left out of the manifest, which cargo would otherwise look for. A C compiler
-# for SQLite, ring and AWS-LC comes with the image.
+# The dependencies come first, in their own layer, which is built again only when they change. The targets
+# that are not copied are removed from the manifest, because cargo would require them. A C compiler
+# for SQLite, ring and AWS-LC is in the image.
 COPY Cargo.toml Cargo.lock ./
 RUN sed -i '/^\[\[/,$d' Cargo.toml \
     && mkdir src state && echo '//! Not copied yet.' | tee src/lib.rs > src/main.rs \
@@ -11,7 +11,7 @@ RUN sed -i '/^\[\[/,$d' Cargo.toml \
     && cargo build --release --locked --no-default-features
 COPY config/default.toml config/default.toml
 COPY migrations migrations
-# What the compiler checks the queries of the state database against.
+# The compiler checks the queries of the state database against this.
 COPY .sqlx .sqlx
 COPY src src
 # Without the practice Closte: the image is for servers.
@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="closte-sync" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /src/target/release/closte-sync /usr/local/bin/closte-sync
-# The user needs no name, only a folder for the state: the one place that is written to.
+# The user needs no name, only the folder for the state, the only place that is written to.
 COPY --from=build --chown=10001:10001 /src/state /var/lib/closte-sync
 USER 10001:10001
 ENV STATE_DIRECTORY=/var/lib/closte-sync
