@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{KEY, Network, Outside, Program, ends};
 
 #[tokio::test]
-async fn plan_says_all_in_json() {
+async fn plan_prints_json() {
     let network = Network::sqlite().await;
     let closte = Simulator::start(KEY).await.unwrap();
     closte.put(["*.agency.example", "the-bakery.example", "mail.elsewhere.example"]);
@@ -22,7 +22,7 @@ async fn plan_says_all_in_json() {
 }
 
 #[tokio::test]
-async fn apply_tells_what_it_did_in_json() {
+async fn apply_prints_json() {
     let (_network, closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     closte.put(["a.example", "b.example"]);
     let applied = program.run(&["apply", "--json"]).await.json();
@@ -30,7 +30,7 @@ async fn apply_tells_what_it_did_in_json() {
 }
 
 #[tokio::test]
-async fn status_shows_the_worst_first_in_json() {
+async fn status_prints_json_worst_first() {
     let (_network, closte, program) = ends(&["a.example", "b.example", "bad.example"]).await;
     closte.refuse("bad.example");
     program.run(&["apply"]).await;
@@ -45,7 +45,7 @@ async fn status_shows_the_worst_first_in_json() {
 }
 
 #[tokio::test]
-async fn events_tell_the_story_newest_last() {
+async fn events_are_printed_newest_last() {
     let (network, _closte, program) = ends(&["a.example", "b.example", "c.example"]).await;
     program.run(&["apply"]).await;
     network.unmap("a.example").await;
@@ -75,7 +75,7 @@ async fn events_can_be_followed() {
 }
 
 #[tokio::test]
-async fn doctor_says_in_json_what_failed() {
+async fn doctor_prints_failures_in_json() {
     let nothing = Program::bare().run(&["doctor", "--json"]).await;
     assert_eq!(nothing.status, 1);
     let findings = nothing.json();
@@ -88,7 +88,7 @@ async fn doctor_says_in_json_what_failed() {
 }
 
 #[tokio::test]
-async fn doctor_shows_what_clostes_list_looks_like_and_nothing_of_what_is_in_it() {
+async fn doctor_prints_the_shape_of_clostes_list_without_its_content() {
     let (_network, closte, program) = ends(&[]).await;
     closte.put(["a.example"]);
     closte.set_shape(Shape::With(vec![
@@ -112,7 +112,7 @@ async fn doctor_shows_what_clostes_list_looks_like_and_nothing_of_what_is_in_it(
 }
 
 #[tokio::test]
-async fn what_is_no_name_is_told_with_the_screen_where_it_stands_and_in_order() {
+async fn invalid_rows_are_sorted_and_name_the_screen_that_corrects_them() {
     let (network, _closte, program) = ends(&[]).await;
     network
         .sql(
@@ -189,7 +189,7 @@ async fn the_log_may_be_json() {
 }
 
 #[tokio::test]
-async fn doctor_tries_the_resolvers_and_the_target() {
+async fn doctor_tests_the_resolvers_and_the_target() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let outside = Outside::start().await;
     outside.dns.point("agency.example", &["9.9.9.9".parse().unwrap()]);
@@ -214,7 +214,7 @@ async fn doctor_tries_the_resolvers_and_the_target() {
 }
 
 #[tokio::test]
-async fn apply_tries_named_domains_at_once() {
+async fn apply_tries_named_domains_immediately() {
     let (_network, closte, program) =
         ends(&["bad.example", "slow.example", "slower.example"]).await;
     closte.refuse("bad.example");
@@ -235,7 +235,7 @@ async fn apply_tries_named_domains_at_once() {
 }
 
 #[tokio::test]
-async fn apply_of_a_name_that_nobody_knows_does_nothing() {
+async fn apply_of_an_unknown_name_does_nothing() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     let applied = program.run(&["apply", "a.example", "stranger.example"]).await;
     assert_eq!((applied.status, closte.requests().len()), (1, 0), "{applied:?}");

@@ -8,7 +8,7 @@ use closte_sync::{
 use crate::support::{KEY, Network, Program, ends, eventually};
 
 #[tokio::test]
-async fn a_wait_for_another_process_is_told() {
+async fn a_wait_for_another_process_is_reported() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     let daemon = program.start_daemon();
     daemon.logs("domain.added").await;
@@ -40,7 +40,7 @@ async fn it_follows_the_table_of_a_mariadb_network() {
 }
 
 #[tokio::test]
-async fn a_cycle_that_changes_nothing_says_nothing_and_asks_nothing() {
+async fn a_cycle_that_changes_nothing_logs_nothing_and_calls_nothing() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
     let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
     let program = program.with("CLOSTE_SYNC__LOG__FILTER", "debug");
@@ -63,7 +63,7 @@ async fn a_cycle_that_changes_nothing_says_nothing_and_asks_nothing() {
 }
 
 #[tokio::test]
-async fn the_list_is_asked_for_now_and_then_and_what_it_lost_added_again() {
+async fn the_list_is_read_regularly_and_lost_names_are_added_again() {
     let (_network, closte, program) = ends(&["a.example", "b.example"]).await;
     let daemon = program.start_daemon();
     daemon.logs("domain.added domain=b.example").await;
@@ -74,7 +74,7 @@ async fn the_list_is_asked_for_now_and_then_and_what_it_lost_added_again() {
 }
 
 #[tokio::test]
-async fn the_list_is_asked_for_soon_after_an_addition_and_after_a_name_is_missing() {
+async fn the_list_is_read_soon_after_an_addition_and_after_a_name_is_missing() {
     let (_network, closte, program) = ends(&["a.example", "b.example"]).await;
     let program = program.with("CLOSTE_SYNC__SYNC__INTERVAL", "1h");
     let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
@@ -90,7 +90,7 @@ async fn the_list_is_asked_for_soon_after_an_addition_and_after_a_name_is_missin
 }
 
 #[tokio::test]
-async fn what_an_apply_beside_it_added_is_confirmed_by_its_next_cycle() {
+async fn the_next_cycle_confirms_what_apply_added() {
     let (network, closte, program) = ends(&["a.example"]).await;
     let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
     closte.fail(Target::Only(Call::Add), Fault::Failure("no".to_owned()));
@@ -125,7 +125,7 @@ async fn a_signal_ends_it_after_the_call_in_flight_which_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_does_not_keep_it_and_a_second_signal_ends_it_at_once() {
+async fn a_call_that_hangs_does_not_delay_the_end_and_a_second_signal_ends_it_immediately() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "1m");
     closte.fail(Target::Only(Call::Add), Fault::Hang);
@@ -148,7 +148,7 @@ async fn a_call_that_hangs_does_not_keep_it_and_a_second_signal_ends_it_at_once(
 }
 
 #[tokio::test]
-async fn one_bad_name_holds_up_no_other_and_waits_on_its_own() {
+async fn a_failing_name_delays_no_other() {
     let (network, closte, program) = ends(&["a.example", "bad.example", "poison.example"]).await;
     closte.refuse("bad.example");
     closte.fail(Target::Domain("poison.example".to_owned()), Fault::Status(500));
@@ -173,7 +173,7 @@ async fn one_bad_name_holds_up_no_other_and_waits_on_its_own() {
 }
 
 #[tokio::test]
-async fn a_firewall_that_forbids_one_name_holds_up_no_other() {
+async fn a_firewall_that_forbids_one_name_delays_no_other() {
     let (_network, closte, program) = ends(&["a.example", "eval.example", "z.example"]).await;
     closte.fail(Target::Domain("eval.example".to_owned()), Fault::Status(403));
     let program = program.with("CLOSTE_SYNC__CLOSTE__CONCURRENCY", "1");
@@ -182,7 +182,7 @@ async fn a_firewall_that_forbids_one_name_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_there_already_is_no_failure_once_the_list_shows_it() {
+async fn an_error_for_an_existing_name_is_no_failure_once_the_list_shows_it() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     // Closte lists it late, and declines to add it twice.
     closte.fail(Target::Only(Call::Add), Fault::Failure("Domain already exists".to_owned()));
@@ -194,7 +194,7 @@ async fn a_name_that_is_there_already_is_no_failure_once_the_list_shows_it() {
 }
 
 #[tokio::test]
-async fn a_signal_ends_it_even_while_another_process_is_in_a_cycle() {
+async fn a_signal_ends_it_while_another_process_runs_a_cycle() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     let mut daemon = program.start_daemon();
     daemon.logs("domain.added").await;
@@ -207,7 +207,7 @@ async fn a_signal_ends_it_even_while_another_process_is_in_a_cycle() {
 }
 
 #[tokio::test]
-async fn ten_thousand_names_go_out_so_many_at_once_on_few_connections() {
+async fn ten_thousand_names_need_few_connections() {
     let network = Network::mariadb().await;
     network
         .sql(
@@ -226,7 +226,7 @@ async fn ten_thousand_names_go_out_so_many_at_once_on_few_connections() {
 }
 
 #[tokio::test]
-async fn an_outage_in_the_middle_leaves_the_rest_to_later() {
+async fn an_outage_in_a_cycle_postpones_the_remaining_calls() {
     let names: Vec<String> = (0..200).map(|index| format!("shop{index:03}.example")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (_network, closte, program) = ends(&names).await;

@@ -60,29 +60,29 @@ fn assert_same<T: Ord + Debug>(
     let number = explained.len();
     let explained = BTreeSet::from_iter(explained);
     let there_is = BTreeSet::from_iter(there_is);
-    let lacking: Vec<_> = there_is.difference(&explained).collect();
+    let missing: Vec<_> = there_is.difference(&explained).collect();
     let invented: Vec<_> = explained.difference(&there_is).collect();
     assert!(
-        lacking.is_empty() && invented.is_empty(),
-        "not explained: {lacking:?}; explained, and not there: {invented:?}"
+        missing.is_empty() && invented.is_empty(),
+        "not explained: {missing:?}; explained, and not there: {invented:?}"
     );
     assert_eq!(number, explained.len(), "something is explained twice: {explained:?}");
 }
 
 #[test]
 fn every_event_has_its_name_and_level() {
-    let mut told: Vec<(&str, &str)> = Vec::new();
+    let mut explained: Vec<(&str, &str)> = Vec::new();
     for row in table(EVENTS, "| event |") {
         let names: Vec<&str> = words(row[0]).collect();
         let levels: Vec<&str> = words(row[1]).collect();
         assert!(levels.len() == 1 || levels.len() == names.len(), "{row:?}");
-        told.extend(names.into_iter().zip(levels.into_iter().cycle()));
+        explained.extend(names.into_iter().zip(levels.into_iter().cycle()));
     }
-    assert_same(told, Event::LEVELS.iter().copied());
+    assert_same(explained, Event::LEVELS.iter().copied());
 }
 
 #[test]
-fn every_verdict_blocker_and_stage_is_there_and_no_other() {
+fn every_verdict_blocker_and_stage_is_explained_and_no_other() {
     let dns = DnsVerdict::VARIANTS.iter().map(|verdict| verdict.as_str());
     assert_same(first_words(VERDICTS, "| DNS |"), dns);
     let ssl = SslVerdict::VARIANTS.iter().map(|verdict| verdict.as_str());
@@ -94,25 +94,25 @@ fn every_verdict_blocker_and_stage_is_there_and_no_other() {
 }
 
 #[test]
-fn every_fault_stands_beside_its_field() {
+fn every_fault_is_explained_with_its_field() {
     let mut field = "";
-    let mut told: Vec<(&str, &str)> = Vec::new();
+    let mut explained: Vec<(&str, &str)> = Vec::new();
     for row in table(VERDICTS, "| field | word |") {
         if !row[0].is_empty() {
             field = row[0];
         }
-        told.extend(words(row[1]).map(|word| (field, word)));
+        explained.extend(words(row[1]).map(|word| (field, word)));
     }
     let broken = BrokenBy::VARIANTS.iter().map(|fault| ("`dns.broken_by`", fault.as_str()));
     let chain = CnameFault::VARIANTS.iter().map(|fault| ("`dns.chain.fault`", fault.as_str()));
     let caa = CaaFault::VARIANTS.iter().map(|fault| ("`caa.fault`", fault.as_str()));
-    assert_same(told, broken.chain(chain).chain(caa));
+    assert_same(explained, broken.chain(chain).chain(caa));
 }
 
 #[test]
-fn every_setting_has_its_default_and_says_what_default_toml_says() {
+fn every_setting_is_explained_as_in_default_toml() {
     let rows = SETTINGS.lines().skip_while(|line| !line.starts_with("| setting |")).skip(2);
-    let told: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+    let explained: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
     let settings = catalog().settings.iter().map(|setting| {
         let default = match setting.default {
             "\"\"" => String::new(),
@@ -121,11 +121,15 @@ fn every_setting_has_its_default_and_says_what_default_toml_says() {
         format!("| `{}` |{default} | {} |", setting.key, setting.summary())
     });
     let settings: Vec<String> = settings.collect();
-    assert!(told == settings, "the table of docs/settings.md must be:\n{}", settings.join("\n"));
+    assert!(
+        explained == settings,
+        "the table of docs/settings.md must be:\n{}",
+        settings.join("\n")
+    );
 }
 
 #[tokio::test]
-async fn every_metric_is_there_with_the_states_that_it_has() {
+async fn every_metric_is_explained_with_its_states() {
     let outside = Outside::start().await;
     outside.point(&["agency.example", "a.example"]);
     outside.tls.show("a.example", Face::Valid(60)).unwrap();
@@ -147,17 +151,17 @@ async fn every_metric_is_there_with_the_states_that_it_has() {
     });
     let rows = table(METRICS, "| metric |");
     let row = rows.iter().find(|row| row[0] == "`closte_sync_cycle_domains`").unwrap();
-    let told = row[2].split('`').skip(1).step_by(2);
-    assert_same(told, states);
+    let explained = row[2].split('`').skip(1).step_by(2);
+    assert_same(explained, states);
 }
 
 #[test]
-fn the_readme_has_every_command() {
+fn the_readme_explains_every_command() {
     let rows = table(README, "| command |");
-    let told = rows.iter().map(|row| row[0].trim_matches('`').split(' ').next().unwrap());
+    let explained = rows.iter().map(|row| row[0].trim_matches('`').split(' ').next().unwrap());
     let command = cli::command();
     let commands = command.get_subcommands().map(|command| command.get_name());
-    assert_same(told, commands.filter(|name| *name != "help"));
+    assert_same(explained, commands.filter(|name| *name != "help"));
 }
 
 /// What a heading is called in a link.
@@ -168,7 +172,7 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
     let files = files.map(|file| root.join(file)).into_iter();

@@ -62,7 +62,7 @@ async fn the_metrics_and_status_have_the_same_stages() {
 }
 
 #[tokio::test]
-async fn it_tells_life_readiness_and_figures() {
+async fn the_pages_report_liveness_readiness_and_metrics() {
     let outside = Outside::start().await;
     outside.point(&["agency.example", "a.example", "b.example"]);
     outside.tls.show("a.example", Face::Valid(60)).unwrap();
@@ -139,7 +139,7 @@ async fn it_tells_life_readiness_and_figures() {
 }
 
 #[tokio::test]
-async fn lines_for_each_domain_are_for_those_who_ask() {
+async fn metrics_of_each_domain_are_optional() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let program = with_endpoint(program).with("CLOSTE_SYNC__HTTP__METRICS_PER_DOMAIN", "true");
     let daemon = program.start_daemon();
@@ -152,7 +152,7 @@ async fn lines_for_each_domain_are_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn a_token_keeps_all_but_life_from_strangers() {
+async fn without_the_token_only_healthz_answers() {
     let (_network, _closte, program) = ends(&[]).await;
     let token = program.file("token", "m4rker-token\n");
     let program = with_endpoint(program).with("CLOSTE_SYNC__HTTP__TOKEN_FILE", &token);
@@ -198,7 +198,7 @@ async fn it_is_open_to_other_machines_only_with_a_token() {
 }
 
 #[tokio::test]
-async fn a_visitor_who_says_nothing_keeps_nobody_out() {
+async fn a_silent_connection_blocks_no_other() {
     let (_network, _closte, program) = ends(&[]).await;
     let daemon = with_endpoint(program).start_daemon();
     let at = address(&daemon).await;
@@ -211,7 +211,7 @@ async fn a_visitor_who_says_nothing_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn health_needs_no_endpoint() {
+async fn health_needs_no_admin_server() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let none = program.run(&["health"]).await;
     assert_eq!(

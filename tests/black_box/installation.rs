@@ -53,7 +53,7 @@ async fn the_primary_network_owns_the_table_without_a_number() {
 
 /// What wp-config.php does not say beyond doubt stops nothing where there is but one network.
 #[tokio::test]
-async fn which_network_is_meant_is_not_guessed_where_there_are_several() {
+async fn one_of_several_networks_is_not_guessed() {
     let network = Network::mariadb().await;
     let program = Program::bare();
     let file = |more: &str| program.file("wp-config.php", &wp_config(&network, more));
@@ -198,7 +198,7 @@ fn agrees_to_all(mut peer: Peer) -> Pin<Box<dyn Future<Output = std::io::Result<
 }
 
 #[tokio::test]
-async fn the_collation_is_that_of_wordpress_where_there_is_such_a_one() {
+async fn the_collation_is_that_of_wordpress_if_it_exists() {
     let fake = FakeDatabase::start(agrees_to_all).await;
     let url = format!("mysql://wp:{PASSWORD}@127.0.0.1:{}/wordpress", fake.port);
     let source = |url: DatabaseUrl| Source::new(url, "wp_".parse().unwrap(), None);

@@ -30,7 +30,7 @@ async fn said(program: &Program, command: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn what_rows_and_closte_say_is_visible_in_every_command() {
+async fn every_command_escapes_text_of_rows_and_of_closte() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
     network.map(&format!("no {HIDDEN} name")).await;
     closte.fail(Target::Domain("a.example".to_owned()), Fault::Failure(format!("no {HIDDEN}!")));
@@ -64,7 +64,7 @@ async fn what_rows_and_closte_say_is_visible_in_every_command() {
 }
 
 #[tokio::test]
-async fn what_rows_and_closte_say_is_visible_in_the_log_and_at_the_endpoint() {
+async fn the_log_and_the_admin_server_escape_text_of_rows_and_of_closte() {
     for format in ["text", "json"] {
         let (network, closte, program) = ends(&["a.example"]).await;
         network.map(&format!("no{HIDDEN}name")).await;
@@ -98,7 +98,7 @@ async fn what_rows_and_closte_say_is_visible_in_the_log_and_at_the_endpoint() {
 }
 
 #[tokio::test]
-async fn what_the_settings_and_the_command_line_say_is_visible() {
+async fn text_of_the_settings_and_the_command_line_is_escaped() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let toml = program.file(
         "odd.toml",

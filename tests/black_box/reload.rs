@@ -12,7 +12,7 @@ use sqlx::Connection as _;
 use crate::support::{Daemon, KEY, ends, eventually};
 
 #[tokio::test]
-async fn new_settings_are_taken_up_and_named() {
+async fn new_settings_are_applied_and_named() {
     let (network, closte, program) = ends(&["a.example"]).await;
     let path = program.file("closte-sync.toml", "");
     let folder = tempfile::tempdir().unwrap();
@@ -73,7 +73,7 @@ async fn refused_reload(daemon: &Daemon, before: usize) -> String {
 }
 
 #[tokio::test]
-async fn wrong_settings_are_refused_with_the_reason_and_the_old_ones_stay() {
+async fn invalid_settings_are_refused_and_the_old_ones_stay() {
     let (network, _closte, program) = ends(&["a.example"]).await;
     let path = program.file("closte-sync.toml", "");
     let daemon = program.start(&["run", "--config", &path]);
@@ -103,7 +103,7 @@ async fn wrong_settings_are_refused_with_the_reason_and_the_old_ones_stay() {
 
 /// What a `wp-config.php` says no longer must not become a default, which may be another network.
 #[tokio::test]
-async fn a_wp_config_that_is_gone_or_half_written_changes_no_network() {
+async fn a_missing_or_partly_written_wp_config_changes_no_network() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     let whole = "<?php $table_prefix = 'wp_'; define('SITE_ID_CURRENT_SITE', 1);";
     let path = program.file("wp-config.php", whole);
@@ -135,7 +135,7 @@ async fn a_wp_config_that_is_gone_or_half_written_changes_no_network() {
 }
 
 #[tokio::test]
-async fn the_state_stays_where_it_is() {
+async fn a_reload_cannot_move_the_state() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let program = program.without("CLOSTE_SYNC__STATE__URL");
     let state = |name: &str| format!("[state]\nurl = \"sqlite:{name}\"\n");
@@ -150,7 +150,7 @@ async fn the_state_stays_where_it_is() {
 }
 
 #[tokio::test]
-async fn calls_in_flight_are_finished_and_the_rest_is_done_by_the_new_ones() {
+async fn calls_in_flight_are_finished_before_new_settings_apply() {
     let names: Vec<String> = (0..30).map(|number| format!("shop{number:02}.example")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (_network, closte, program) = ends(&names).await;
@@ -185,7 +185,7 @@ async fn calls_in_flight_are_finished_and_the_rest_is_done_by_the_new_ones() {
 
 /// Longer than the daemon's end would wait for it.
 #[tokio::test]
-async fn a_slow_call_is_cut_short_by_no_reload_but_by_the_end() {
+async fn a_reload_waits_for_a_slow_call_and_a_stop_does_not() {
     let (network, closte, program) = ends(&["a.example"]).await;
     let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "1m");
     closte.set_latency(std::time::Duration::from_secs(9));
@@ -209,7 +209,7 @@ async fn a_slow_call_is_cut_short_by_no_reload_but_by_the_end() {
 }
 
 #[tokio::test]
-async fn a_reload_does_not_ask_before_closte_wants_to_be_asked() {
+async fn a_reload_keeps_the_retry_after() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     closte.fail(Target::Everything, Fault::RetryAfter(429, 3_600));
     let mut daemon = program.start_daemon();
@@ -226,7 +226,7 @@ async fn a_reload_does_not_ask_before_closte_wants_to_be_asked() {
 }
 
 #[tokio::test]
-async fn what_closte_wants_while_a_reload_waits_is_not_forgotten() {
+async fn a_retry_after_that_arrives_during_a_reload_is_kept() {
     let (network, closte, program) = ends(&["a.example"]).await;
     let mut daemon = program.start_daemon();
     daemon.logs("domain.added domain=a.example").await;
@@ -245,7 +245,7 @@ async fn what_closte_wants_while_a_reload_waits_is_not_forgotten() {
 }
 
 #[tokio::test]
-async fn the_end_waits_for_nobody_who_keeps_the_state_busy() {
+async fn a_busy_state_database_does_not_delay_the_end() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let mut daemon = program.start_daemon();
     daemon.logs("domain.added domain=a.example").await;
@@ -261,7 +261,7 @@ async fn the_end_waits_for_nobody_who_keeps_the_state_busy() {
 }
 
 #[tokio::test]
-async fn the_endpoint_keeps_its_socket_or_moves() {
+async fn the_admin_server_keeps_its_socket_or_moves() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let listen = |address: &str| format!("[http]\nlisten = \"{address}\"\n");
     let path = program.file("closte-sync.toml", &listen("127.0.0.1:0"));

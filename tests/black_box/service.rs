@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::{Program, ends, eventually};
 
 #[tokio::test]
-async fn systemd_is_told_of_readiness_status_life_and_end() {
+async fn systemd_gets_readiness_status_watchdog_and_stopping() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
@@ -68,7 +68,7 @@ async fn systemd_is_told_of_readiness_status_life_and_end() {
 }
 
 #[tokio::test]
-async fn a_hanging_loop_is_not_called_alive() {
+async fn a_hanging_loop_is_not_alive() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     closte.fail(Target::Only(Call::List), Fault::Hang);
     let folder = tempfile::tempdir().unwrap();
@@ -95,7 +95,7 @@ async fn a_hanging_loop_is_not_called_alive() {
 }
 
 #[tokio::test]
-async fn the_journal_takes_what_ends_it_as_an_error() {
+async fn a_fatal_error_is_an_error_in_the_journal() {
     let program = Program::bare();
     let log = fs::metadata(program.file("run.log", "")).unwrap();
     let stream = format!("{}:{}", log.dev(), log.ino());
@@ -108,7 +108,7 @@ async fn the_journal_takes_what_ends_it_as_an_error() {
 
 /// With a JSON log every line of it is an object, the last one too.
 #[tokio::test]
-async fn what_ends_it_is_json_where_the_log_is() {
+async fn a_fatal_error_is_json_in_a_json_log() {
     let ended = Program::bare().with("CLOSTE_SYNC__LOG__FORMAT", "json").run(&["run"]).await;
     assert_eq!(ended.status, 1);
     let said: Value = serde_json::from_str(&ended.err).unwrap();

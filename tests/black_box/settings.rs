@@ -34,7 +34,7 @@ fn file(content: &str) -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn the_defaults_are_those_that_are_documented() {
+fn the_defaults_are_the_documented_ones() {
     let settings = Settings::load(&layers(&[("STATE_DIRECTORY", "/run/a:/run/b")])).unwrap();
     assert_eq!(settings.closte.base_url.to_string(), "https://app.closte.com/api/client");
     assert_eq!(settings.closte.timeout, Duration::from_secs(45));
@@ -51,7 +51,7 @@ fn the_defaults_are_those_that_are_documented() {
 }
 
 #[test]
-fn layers_come_one_upon_the_other_and_each_value_knows_its_own() {
+fn later_layers_win_and_each_value_has_its_source() {
     let (_folder, path) =
         file("[sync]\ninterval = 60\nkeep = [\"a.example\"]\n[closte]\ntimeout = \"9s\"\n");
     let layers = Layers {
@@ -81,7 +81,7 @@ fn layers_come_one_upon_the_other_and_each_value_knows_its_own() {
 }
 
 #[test]
-fn bounds_are_kept() {
+fn values_out_of_bounds_are_errors() {
     for (key, good, bad) in [
         ("checks.interval", "10s", "9"),
         ("sync.interval", "1s", "999ms"),
@@ -143,7 +143,7 @@ fn an_unknown_setting_is_named_with_the_nearest_known_one() {
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_together() {
     let text = problem(&layers(&[
         ("CLOSTE_SYNC__SYNC__INTERVAL", "never"),
         ("CLOSTE_SYNC__CHECKS__INTERVAL", "1"),
@@ -179,7 +179,7 @@ fn secrets_come_from_files_and_never_from_the_command_line() {
 }
 
 #[test]
-fn the_variables_of_the_official_image_make_the_address() {
+fn the_variables_of_the_official_image_set_the_address() {
     let parts = [
         ("WORDPRESS_DB_HOST", "db:3307"),
         ("WORDPRESS_DB_USER", "wp"),
@@ -257,7 +257,7 @@ fn no_network_is_guessed() {
 }
 
 #[test]
-fn a_wp_config_says_which_network_it_is_and_where_at_closte() {
+fn a_wp_config_names_the_network_and_the_closte_app() {
     let of_file = |text: &str| {
         let (_folder, path) = file(&format!("<?php $table_prefix = 'wp_'; {text}"));
         Settings::load(&Layers { wp_config: Some(path), ..layers(&[]) }).unwrap()
@@ -334,7 +334,7 @@ fn another_wp_config_is_not_taken_for_the_one_that_is_gone() {
 
 /// A command that is typed by hand sees what the service of the same configuration sees.
 #[test]
-fn the_services_secrets_stand_beside_their_configuration() {
+fn the_services_secrets_are_beside_their_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("config.toml", "[sync]\ninterval = \"7s\"");
@@ -423,7 +423,7 @@ fn wp_config(network: &Network, more: &str) -> String {
 }
 
 #[tokio::test]
-async fn nothing_need_be_set_beside_a_wp_config() {
+async fn a_wp_config_is_enough() {
     let network = Network::mariadb().await;
     let closte = Simulator::start(KEY).await.unwrap();
     let program = Program::bare().with("CLOSTE_SYNC__CLOSTE__BASE_URL", &closte.base_url());
@@ -482,7 +482,7 @@ async fn a_wp_config_is_found_where_closte_keeps_it() {
 }
 
 #[tokio::test]
-async fn what_a_wp_config_does_not_say_is_named() {
+async fn missing_values_of_a_wp_config_are_named() {
     let network = Network::mariadb().await;
     let program = Program::bare();
     let text = wp_config(&network, "define('CLOSTE_CLIENT_API_KEY', vault('closte'));")
@@ -513,7 +513,7 @@ async fn what_a_wp_config_does_not_say_is_named() {
 }
 
 #[tokio::test]
-async fn a_copy_of_another_network_is_noticed() {
+async fn a_copy_of_another_network_is_a_warning() {
     let network = Network::mariadb().await;
     let program = Program::bare();
     for (domain, is_other) in [("Agency.example", false), ("staging.example", true)] {
@@ -561,7 +561,7 @@ async fn systemd_credentials_are_settings() {
 }
 
 #[tokio::test]
-async fn settings_of_the_checks_are_checked() {
+async fn invalid_settings_of_the_checks_are_errors() {
     let program = Program::bare();
     for (setting, problem) in [
         ("checks.interval=9", "it must be at least 10s"),

@@ -74,7 +74,7 @@ async fn wrong_usage() {
 }
 
 #[tokio::test]
-async fn settings_that_are_wrong() {
+async fn invalid_settings() {
     let (_network, _closte, program) = ends(&[]).await;
     snapshot("settings-unknown", &program, &["plan", "--set", "sync.intervall=1m"]).await;
     snapshot("settings-value", &program, &["plan", "--set", "sync.interval=soon"]).await;

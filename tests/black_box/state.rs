@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, sqlite::SqliteCo
 use crate::support::{KEY, client, ends, eventually};
 
 #[tokio::test]
-async fn a_second_daemon_on_the_same_file_is_turned_away() {
+async fn a_second_daemon_on_the_same_file_is_refused() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let first = program.start_daemon();
     first.logs("domain.added").await;
@@ -31,7 +31,7 @@ async fn a_second_daemon_on_the_same_file_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_second_daemon_by_another_name_of_the_file_is_turned_away() {
+async fn a_second_daemon_on_a_link_to_the_file_is_refused() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let path = program.state_path();
     let folder = path.parent().unwrap();
@@ -61,7 +61,7 @@ async fn a_second_daemon_by_another_name_of_the_file_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_deleted_is_written_anew_and_no_name_forgotten() {
+async fn a_deleted_file_is_restored_with_all_names() {
     // What is deleted, of the files in the folder of the state.
     let cases: [fn(&Path); 3] = [
         |folder| fs::remove_file(folder.join("state.db")).unwrap(),
@@ -102,7 +102,7 @@ async fn a_file_that_is_deleted_is_written_anew_and_no_name_forgotten() {
 }
 
 #[tokio::test]
-async fn a_deleted_file_that_cannot_be_written_anew_stays_in_memory_until_it_can() {
+async fn a_deleted_file_stays_in_memory_until_it_can_be_restored() {
     let (network, closte, program) = ends(&["a.example"]).await;
     let daemon = program.start_daemon();
     daemon.logs("domain.added").await;
@@ -127,7 +127,7 @@ async fn a_deleted_file_that_cannot_be_written_anew_stays_in_memory_until_it_can
 }
 
 #[tokio::test]
-async fn a_file_that_is_replaced_is_left_alone_and_nothing_removed() {
+async fn a_replaced_file_is_not_written_and_nothing_is_removed() {
     let (network, closte, program) = ends(&["a.example", "b.example"]).await;
     let program = program.with("CLOSTE_SYNC__HTTP__LISTEN", "127.0.0.1:0");
     // A backup, of another day.
@@ -172,7 +172,7 @@ async fn a_file_that_is_replaced_is_left_alone_and_nothing_removed() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_an_error_and_stays_as_it_is() {
+async fn a_damaged_file_is_an_error_and_is_not_changed() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     let garbage = "this is no database, though it is long enough to be one\n".repeat(100);
     fs::write(program.state_path(), &garbage).unwrap();
@@ -256,7 +256,7 @@ async fn a_file_of_an_older_version_keeps_its_ledgers_and_those_that_differ_in_l
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_written_is_an_error() {
+async fn a_folder_that_is_not_writable_is_an_error() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     let file = program.file("a-file", "");
     let program = program.with("CLOSTE_SYNC__STATE__URL", &format!("sqlite:{file}/state.db"));
@@ -271,7 +271,7 @@ async fn a_place_that_cannot_be_written_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_read_only_file_is_an_error_for_those_who_write_and_none_for_those_who_look() {
+async fn a_read_only_file_is_an_error_only_for_commands_that_write() {
     let (_network, _closte, program) = ends(&["a.example"]).await;
     program.run(&["apply"]).await;
     let path = program.state_path();
@@ -289,7 +289,7 @@ async fn a_read_only_file_is_an_error_for_those_who_write_and_none_for_those_who
 }
 
 #[tokio::test]
-async fn looking_makes_no_file() {
+async fn commands_that_only_read_create_no_file() {
     let (_network, closte, program) = ends(&["a.example"]).await;
     for (command, status) in
         [("status", 0), ("plan", 2), ("events", 1), ("config", 0), ("doctor", 0)]

@@ -89,7 +89,7 @@ impl Server {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_from_a_server_that_does_not_start() {
+fn a_port_in_use_differs_from_a_server_that_does_not_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     assert!(Server::start_at(taken.local_addr().unwrap().port(), &[]).is_none());
 }
