@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::{
-    CurrentSite, DatabaseUrl, TablePrefix,
+    ContentFolder, CurrentSite, DatabaseUrl, SiteUrl, TablePrefix, WriteStage,
     database_parts::{DATABASE_PARTS, DatabaseParts},
     wp_config_file::WpConfigFile,
 };
@@ -21,6 +21,9 @@ pub struct WordPressConfig {
     /// As WordPress compares it: it may have a port, or no dot.
     pub current_site: Option<String>,
     pub create_domain_records: bool,
+    pub write_stage: WriteStage,
+    /// None is the network's own address.
+    pub url: Option<SiteUrl>,
     pub max_rows: u64,
     pub wp_config: Option<WpConfigFile>,
     /// By setting, why it is uncertain which tables are the network's.
@@ -38,6 +41,8 @@ impl WordPressConfig {
         let primary_network_id = section.optional::<NetworkId>("primary_network_id");
         let current_site = section.optional("current_site");
         let create_domain_records = section.flag("create_domain_records");
+        let write_stage = section.parse("write_stage");
+        let url = section.optional("url");
         let max_rows = section.number("max_rows", 1_000..=100_000_000);
         Some(Self {
             database: database?,
@@ -46,6 +51,8 @@ impl WordPressConfig {
             primary_network_id: primary_network_id?.map(|NetworkId(id)| id),
             current_site: current_site?,
             create_domain_records: create_domain_records?,
+            write_stage: write_stage?,
+            url: url?,
             max_rows: max_rows?,
             wp_config,
             doubts: doubts.unwrap_or_default(),
@@ -74,6 +81,11 @@ impl WordPressConfig {
             })
         });
         if is_unset { CurrentSite::Unset } else { CurrentSite::Unknown }
+    }
+
+    pub fn content_folder(&self) -> ContentFolder {
+        let wp_config = self.wp_config.as_ref().map(|file| file.path.as_path());
+        ContentFolder::find(wp_config, self.database.as_ref())
     }
 
     /// Why it is uncertain which network to use, if the database has several.

@@ -132,6 +132,16 @@ impl Connection {
         }
     }
 
+    /// An SQL expression for the seconds since the time in a column; NULL for NULL and for zero dates.
+    pub(super) fn seconds_since(&self, column: &str) -> String {
+        match self {
+            Self::MySql(_) => format!("TIMESTAMPDIFF(SECOND, {column}, UTC_TIMESTAMP())"),
+            Self::Sqlite(..) => format!(
+                "(CAST(strftime('%s', 'now') AS INTEGER) - CAST(strftime('%s', {column}) AS INTEGER))"
+            ),
+        }
+    }
+
     pub(super) async fn close(self) {
         match self {
             Self::MySql(connection) => connection.close().await,

@@ -40,6 +40,12 @@ pub enum SourceError {
     )]
     InsertDenied { grant: String },
     #[error(
+        "stages cannot be written ({reason}); if this is a replica, configure the primary server, or set wordpress.write_stage = \"off\""
+    )]
+    StageReadOnly { reason: String },
+    #[error("no right to write stages; run: {grant} (or set wordpress.write_stage = \"off\")")]
+    UpdateDenied { grant: String },
+    #[error(
         "there is no network {id} in {table} (there is {known}); check wordpress.network_id and wordpress.primary_network_id"
     )]
     UnknownNetwork { id: i64, table: String, known: String },

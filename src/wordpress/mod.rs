@@ -18,8 +18,12 @@ mod php;
 mod plugin;
 mod raw_row;
 mod records;
+mod rest;
+mod site_url;
 mod sites;
 mod source;
+mod stage;
+mod stage_way;
 mod wp_config_file;
 
 use crate::{
@@ -35,10 +39,14 @@ pub use error::SourceError;
 pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
 pub use mysql::InvalidOption;
 pub use php::{Setting, Unknown, WpConfig, WpConfigError};
-pub use plugin::{PluginSettings, WwwPolicy, closte_integration};
+pub use plugin::{ApiKeyPair, PluginSettings, WwwPolicy, closte_integration};
 pub use records::NotCreated;
+pub use rest::{RestClient, RestError, SiteAccess};
+pub use site_url::{InvalidSiteUrl, SiteUrl};
 pub use sites::{CurrentSite, NoRecord, Site};
 pub use source::Source;
+pub use stage::{PluginCheck, RowFacts, SiteFate};
+pub use stage_way::{ContentFolder, NoStageWay, NoWriteStage, ObjectCache, StageWay, WriteStage};
 pub use wp_config_file::WpConfigFile;
 
 /// What to do when TLS with the database fails and the connection is unencrypted.

@@ -24,6 +24,42 @@ pub struct PluginSettings {
     pub dns_check_interval: Option<Duration>,
     pub domain_mapping: Option<bool>,
     pub www: Option<WwwPolicy>,
+    /// Whether its REST API is on.
+    pub api: Option<bool>,
+    /// None until somebody presses "Refresh API Credentials".
+    pub api_keys: Option<ApiKeyPair>,
+}
+
+/// The user and the password of the plugin's REST API, which open everything: members, settings,
+/// deletion. They cannot be printed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ApiKeyPair {
+    key: String,
+    secret: String,
+}
+
+impl ApiKeyPair {
+    /// None if either is empty: the plugin accepts no such pair.
+    pub fn new(key: &str, secret: &str) -> Option<Self> {
+        let [key, secret] = [key.trim(), secret.trim()];
+        if key.is_empty() || secret.is_empty() {
+            return None;
+        }
+        secrets::learn(key, "");
+        secrets::learn(secret, "");
+        Some(Self { key: key.to_owned(), secret: secret.to_owned() })
+    }
+
+    /// For the header `Authorization` only.
+    pub(super) fn expose(&self) -> (&str, &str) {
+        (&self.key, &self.secret)
+    }
+}
+
+impl fmt::Debug for ApiKeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKeyPair(***)")
+    }
 }
 
 /// Which names get a twin with `www.` in front.
@@ -41,13 +77,23 @@ impl PluginSettings {
     /// # Errors
     /// The row is no serialised PHP array.
     pub fn read(row: Option<&[u8]>) -> Result<Self, String> {
-        let fields = ["dns_check_interval", "enable_domain_mapping", "auto_create_www_subdomain"];
+        let fields = [
+            "dns_check_interval",
+            "enable_domain_mapping",
+            "auto_create_www_subdomain",
+            "enable_api",
+            "api_key",
+            "api_secret",
+        ];
         let read = entries(SETTINGS, row, &fields)?.unwrap_or_default();
-        let [interval, mapping, www] = fields.map(|field| read.get(field));
+        let [interval, mapping, www, api, key, secret] = fields.map(|field| read.get(field));
+        let keys = key.and_then(Loose::text).zip(secret.and_then(Loose::text));
         Ok(Self {
             dns_check_interval: interval.and_then(Loose::seconds),
             domain_mapping: mapping.and_then(Loose::flag),
             www: www.and_then(Loose::www),
+            api: api.and_then(Loose::flag),
+            api_keys: keys.and_then(|(key, secret)| ApiKeyPair::new(key, secret)),
         })
     }
 }
@@ -128,9 +174,15 @@ impl Loose {
         }
     }
 
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     fn www(&self) -> Option<WwwPolicy> {
-        let Self::Text(text) = self else { return None };
-        match text.as_str() {
+        match self.text()? {
             "always" => Some(WwwPolicy::Always),
             "main_only" => Some(WwwPolicy::MainOnly),
             "never" => Some(WwwPolicy::Never),
@@ -256,6 +308,24 @@ mod tests {
             let read = PluginSettings::read(nothing.map(str::as_bytes));
             assert_eq!(read, Ok(PluginSettings::default()), "{nothing:?}");
         }
+    }
+
+    #[test]
+    fn the_key_pair_is_known_when_both_are_set_and_never_shown() {
+        let pair = |key: &str, secret: &str| {
+            let (key, secret) = (("api_key", text(key)), ("api_secret", text(secret)));
+            settings(&[("enable_api", text("1")), key, secret]).unwrap()
+        };
+        let read = pair("Kq7ZrXw3Tn9LmB4vYc8DfHs2", "Pa5WxNe6JuRk1GtQz0MiSd7o");
+        assert_eq!(read.api, Some(true));
+        assert_eq!(format!("{:?}", read.api_keys), "Some(ApiKeyPair(***))");
+        for (key, secret) in [("", ""), ("Kq7ZrXw3Tn9LmB4vYc8DfHs2", ""), (" ", "x")] {
+            assert_eq!(pair(key, secret).api_keys, None);
+        }
+        let off = settings(&[("enable_api", "i:0;".to_owned())]).unwrap();
+        assert_eq!((off.api, off.api_keys), (Some(false), None));
+        let masked = secrets::mask("key=Kq7ZrXw3Tn9LmB4vYc8DfHs2 or Pa5WxNe6JuRk1GtQz0MiSd7o");
+        assert!(!masked.contains("Kq7Z") && !masked.contains("Pa5W"), "{masked}");
     }
 
     #[test]

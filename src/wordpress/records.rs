@@ -43,7 +43,7 @@ impl Source {
     /// Checks whether domain records can be written, without writing one.
     pub async fn check_insert(&self) -> Result<(), SourceError> {
         let insert = async |connection: &mut Connection| {
-            let mappings = self.find_mapping_table(connection).await?;
+            let (mappings, _) = self.find_mapping_table(connection).await?;
             // No site has the id 0, but the server checks the right first.
             let sql = format!(
                 "INSERT INTO {} {COLUMNS} SELECT {} FROM {} b WHERE b.blog_id = 0",
@@ -64,7 +64,7 @@ impl Source {
         network: &Network,
         sites: &[Site],
     ) -> Result<Vec<i64>, SourceError> {
-        let mappings = self.find_mapping_table(connection).await?;
+        let (mappings, _) = self.find_mapping_table(connection).await?;
         let begun = connection.begin().await;
         self.check(connection, &mappings, begun).await?;
         let columns = "b.blog_id, 0, NULL, NULL, NULL";

@@ -302,7 +302,7 @@ impl Source {
     }
 
     /// Runs `SELECT columns FROM table rest`.
-    async fn query(
+    pub(super) async fn query(
         &self,
         connection: &mut Connection,
         table: &str,
@@ -333,16 +333,17 @@ impl Source {
         })
     }
 
-    /// The name of the network's domain table, for a write.
+    /// The name of the network's domain table, for a write, and the network.
     pub(super) async fn find_mapping_table(
         &self,
         connection: &mut Connection,
-    ) -> Result<String, SourceError> {
+    ) -> Result<(String, Chosen), SourceError> {
         let table = self.prefix.table("site");
         let mut networks = Vec::new();
         let take = |row: RawRow<'_>| networks.push(row.id);
         self.query(connection, &table, "id, 0, NULL, NULL, NULL", "ORDER BY id", take).await?;
-        Ok(self.plugin_table("domain_mappings", self.choice.among(&networks, &table)?))
+        let chosen = self.choice.among(&networks, &table)?;
+        Ok((self.plugin_table("domain_mappings", chosen), chosen))
     }
 
     /// The prefixes with which such a table exists: a missing table usually means a wrong prefix. Errors
@@ -441,7 +442,7 @@ impl DomainTable {
 }
 
 /// The Unix time of a date as WordPress stores it, in UTC; none for a zero date.
-fn unix_seconds(date: &[u8]) -> Option<i64> {
+pub(super) fn unix_seconds(date: &[u8]) -> Option<i64> {
     let date: DateTime = std::str::from_utf8(date).ok()?.parse().ok()?;
     Some(Offset::UTC.to_timestamp(date).ok()?.as_second())
 }
@@ -454,7 +455,7 @@ pub(super) fn is_gone(table: &str) -> String {
     format!("({archived} OR {spam} OR {deleted})")
 }
 
-fn lossy(bytes: &[u8]) -> String {
+pub(super) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -28,6 +28,7 @@ mod service;
 mod settings;
 mod simulator;
 mod snapshots;
+mod stage;
 mod state;
 mod support;
 mod time;

@@ -101,6 +101,8 @@ fn values_out_of_bounds_are_errors() {
         ("closte.public_address", "2001:db8::1", "app.example"),
         ("wordpress.table_prefix", "wp_x1_", "wp-"),
         ("wordpress.create_domain_records", "no", "perhaps"),
+        ("wordpress.write_stage", "database", "sql"),
+        ("wordpress.url", "http://wordpress", "http://network.example"),
         ("wordpress.max_rows", "1000", "999"),
         ("closte.timeout", "1m", "soon"),
         ("closte.timeout", "100ms", "61s"),

@@ -207,7 +207,7 @@ async fn start_tls(
 }
 
 /// Whether an address is on this machine or in a private network.
-fn is_near(address: IpAddr) -> bool {
+pub(super) fn is_near(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             address.is_loopback() || address.is_private() || address.is_link_local()

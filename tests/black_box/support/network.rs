@@ -55,6 +55,33 @@ impl Network {
         }
     }
 
+    /// The user may write stages as well. In SQLite that needs no right.
+    pub async fn allow_stages(&self) {
+        if matches!(self.place, Place::Sqlite { .. }) {
+            return;
+        }
+        let (user, database) = self.user_and_database();
+        for host in ["%", "localhost"] {
+            let table = format!("{database}.wp_wu_domain_mappings");
+            let right = "UPDATE (stage, secure, date_modified)";
+            self.sql(&format!("GRANT {right} ON {table} TO {user}@'{host}'")).await;
+        }
+    }
+
+    /// The user may read all tables but this one.
+    pub async fn hide(&self, table: &str) {
+        let (user, database) = self.user_and_database();
+        let mut connection = self.connect().await;
+        let tables: Vec<String> =
+            sqlx::query_scalar("SHOW TABLES").fetch_all(&mut connection).await.unwrap();
+        for host in ["%", "localhost"] {
+            self.sql(&format!("REVOKE SELECT ON {database}.* FROM {user}@'{host}'")).await;
+            for name in tables.iter().filter(|name| *name != table) {
+                self.sql(&format!("GRANT SELECT ON {database}.{name} TO {user}@'{host}'")).await;
+            }
+        }
+    }
+
     fn user_and_database(&self) -> (&str, &str) {
         let (head, database) = self.url.rsplit_once('/').unwrap();
         let (_, user) = head.split_once("://").unwrap();
