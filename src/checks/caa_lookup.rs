@@ -35,7 +35,7 @@ pub(super) async fn find_forbidding_caa(
     authorities: &[String],
     resolvers: &Resolvers,
 ) -> Result<Option<Caa>, CaaUnknown> {
-    let lacks = authorities.first().cloned().unwrap_or_default();
+    let should_allow = authorities.first().cloned().unwrap_or_default();
     let mut at = name.as_str().strip_prefix("*.").unwrap_or(name.as_str());
     loop {
         let host = dns_name(at).map_err(|_| CaaUnknown)?;
@@ -65,7 +65,7 @@ pub(super) async fn find_forbidding_caa(
             why: forbidden.why,
             property: forbidden.property.to_owned(),
             allows: forbidden.allows,
-            lacks,
+            should_allow,
         }));
     }
 }

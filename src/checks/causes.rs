@@ -44,7 +44,7 @@ pub(super) async fn find_causes(
     let at = caa.and_then(|caa| dns_name(&caa.at).ok()).unwrap_or_else(|| host.clone());
     let (mut chain, mut zone) = tokio::join!(chain, find_zone(&at, resolvers));
     let fails_alone = chain.is_none() && fails_alone(host, dns, &mut zone, resolvers).await;
-    let made_of = match &zone {
+    let synthesized_from = match &zone {
         Some(zone) if !name.is_wildcard() => {
             let cname = chain.as_ref().and_then(|chain| chain.cnames.first());
             let cname = cname.or_else(|| dns.cnames().first()).map(String::as_str);
@@ -52,8 +52,8 @@ pub(super) async fn find_causes(
         }
         _ => None,
     };
-    if let (None, Some(made_of)) = (&chain, &made_of) {
-        chain = origin::broken_behind(host, made_of, dns, resolvers).await;
+    if let (None, Some(synthesized_from)) = (&chain, &synthesized_from) {
+        chain = origin::broken_behind(host, synthesized_from, dns, resolvers).await;
     }
     let dns = &mut result.dns;
     match (&chain, &zone) {
@@ -73,7 +73,7 @@ pub(super) async fn find_causes(
         }
         _ => {}
     }
-    (dns.chain, dns.made_of, dns.zone) = (chain, made_of, zone.map(Zone::from));
+    (dns.chain, dns.synthesized_from, dns.zone) = (chain, synthesized_from, zone.map(Zone::from));
 }
 
 /// Whether the name's servers fail for it and answer for other names. If so, a name that was taken for a

@@ -9,7 +9,7 @@ use hickory_resolver::proto::{
 };
 
 use super::{names::text, reply::Reply, resolvers::Resolvers, zones::find_zone};
-use crate::status::{BrokenBy, Chain, CnameFault, DnsResult, DnsVerdict, MadeOf, Zone};
+use crate::status::{BrokenBy, Chain, CnameFault, DnsResult, DnsVerdict, SynthesizedFrom, Zone};
 
 /// The record that answers for a name of this zone. `cname` is the target of its first CNAME, if any.
 pub(super) async fn find(
@@ -18,7 +18,7 @@ pub(super) async fn find(
     cname: Option<&str>,
     dns: &DnsResult,
     resolvers: &Resolvers,
-) -> Option<MadeOf> {
+) -> Option<SynthesizedFrom> {
     let is_below = zone.zone_of(host) && zone != host && psl::domain_str(&text(zone)).is_some();
     if !is_below {
         return None;
@@ -37,7 +37,7 @@ async fn find_dname(
     zone: &Name,
     cname: Option<&str>,
     resolvers: &Resolvers,
-) -> Option<MadeOf> {
+) -> Option<SynthesizedFrom> {
     let mut at = host.base_name();
     while zone.zone_of(&at) {
         let (name, owner) = (text(host), text(&at));
@@ -50,7 +50,7 @@ async fn find_dname(
             && let Some(target) = records.iter().find_map(|record| dname(record, &at))
             && cname.is_none_or(|cname| cname.strip_prefix(kept) == Some(&target))
         {
-            return Some(MadeOf::Dname { owner, target });
+            return Some(SynthesizedFrom::Dname { owner, target });
         }
         at = at.base_name();
     }
@@ -66,11 +66,11 @@ fn dname(record: &Record, of: &Name) -> Option<String> {
 /// The target of the DNAME record, where that makes the name fail.
 pub(super) async fn broken_behind(
     host: &Name,
-    made_of: &MadeOf,
+    synthesized_from: &SynthesizedFrom,
     dns: &DnsResult,
     resolvers: &Resolvers,
 ) -> Option<Chain> {
-    let MadeOf::Dname { owner, target } = made_of else { return None };
+    let SynthesizedFrom::Dname { owner, target } = synthesized_from else { return None };
     let fault = match dns.broken_by {
         Some(BrokenBy::Failure) => CnameFault::Failure,
         Some(BrokenBy::Signatures) => CnameFault::Signatures,
@@ -89,7 +89,7 @@ async fn find_wildcard(
     cname: Option<&str>,
     dns: &DnsResult,
     resolvers: &Resolvers,
-) -> Option<MadeOf> {
+) -> Option<SynthesizedFrom> {
     let (kind, mut own) = match cname {
         Some(cname) => (RecordType::CNAME, vec![cname.to_owned()]),
         None => {
@@ -118,7 +118,7 @@ async fn find_wildcard(
     while parent != *zone && answers_below(&parent.base_name()).await {
         parent = parent.base_name();
     }
-    Some(MadeOf::Wildcard { owner: format!("*.{}", text(&parent)) })
+    Some(SynthesizedFrom::Wildcard { owner: format!("*.{}", text(&parent)) })
 }
 
 /// The data of the records of a kind, sorted.

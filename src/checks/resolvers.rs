@@ -211,7 +211,10 @@ mod tests {
             let seen = world.ask(name).await;
             assert_eq!((seen.verdict, seen.seen, seen.of), (verdict, 2, 2), "{seen:?}");
             let own = &seen.answers[0];
-            assert_eq!(own.no_say.as_deref(), Some("this machine's own view: others decide"));
+            assert_eq!(
+                own.ignored_because.as_deref(),
+                Some("this machine's own view: others decide")
+            );
         }
         // The public resolvers answered before, so the system's answer does not count.
         world.public.iter().for_each(|dns| dns.fail_at_all(Some(DnsFault::Refused)));

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::status::{
     AddressSeen, Caa, CaaFault, Certificate, Chain, CheckResult, CnameFault, DnsVerdict,
-    ExpectedTarget, MadeOf, SslResult, SslVerdict, Zone,
+    ExpectedTarget, SslResult, SslVerdict, SynthesizedFrom, Zone,
 };
 
 /// Where names should point.
@@ -29,15 +29,17 @@ pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult
     let zone = zone
         .prop_map(|zone| zone.map(|provider| Zone { name: "shop.example".to_owned(), provider }));
     let caa = prop::option::of((prop::sample::select(CaaFault::VARIANTS), any::<bool>()));
-    let dname =
-        MadeOf::Dname { owner: "shop.example".to_owned(), target: "old.example".to_owned() };
-    let made_of = prop::option::of(prop_oneof![
+    let dname = SynthesizedFrom::Dname {
+        owner: "shop.example".to_owned(),
+        target: "old.example".to_owned(),
+    };
+    let synthesized_from = prop::option::of(prop_oneof![
         Just(dname),
-        Just(MadeOf::Wildcard { owner: "*.shop.example".to_owned() })
+        Just(SynthesizedFrom::Wildcard { owner: "*.shop.example".to_owned() })
     ]);
     let has_target = prop::bool::weighted(0.9);
-    (answers(), ssl(now), caa, chain, zone, made_of, has_target).prop_map(
-        |(answers, ssl, caa, chain, zone, made_of, has_target)| {
+    (answers(), ssl(now), caa, chain, zone, synthesized_from, has_target).prop_map(
+        |(answers, ssl, caa, chain, zone, synthesized_from, has_target)| {
             let target: ExpectedTarget = RIGHT.parse().unwrap();
             let expected = Expected::new([&target], []);
             let proxies: [IpNet; 1] = ["104.16.0.0/13".parse().unwrap()];
@@ -64,7 +66,7 @@ pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult
                 why: None,
                 property: "issue".to_owned(),
                 allows: Vec::new(),
-                lacks: "letsencrypt.org".to_owned(),
+                should_allow: "letsencrypt.org".to_owned(),
             });
             add_blockers(&mut seen, caa);
             let leads_nowhere = matches!(
@@ -75,7 +77,7 @@ pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult
                 let cnames = vec!["other.example".to_owned()];
                 seen.dns.chain = Some(Chain { fault, cnames, zone: zone.clone() });
             }
-            (seen.dns.zone, seen.dns.made_of) = (zone, made_of);
+            (seen.dns.zone, seen.dns.synthesized_from) = (zone, synthesized_from);
             seen
         },
     )

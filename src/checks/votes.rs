@@ -28,7 +28,7 @@ impl Vote {
     }
 
     fn exclude(&mut self, reason: &str) {
-        self.answer.no_say = Some(reason.to_owned());
+        self.answer.ignored_because = Some(reason.to_owned());
     }
 }
 
@@ -305,7 +305,7 @@ mod tests {
         let unseen = vote("system", Unknown, System);
         assert_eq!(narrower_views(&[right(), unseen]).count(), 0, "an unknown verdict is no view");
         let mut blocking = vote("e", NoSuchName, Public);
-        blocking.answer.no_say = Some("it seems to block the name".to_owned());
+        blocking.answer.ignored_because = Some("it seems to block the name".to_owned());
         assert_eq!(narrower_views(&[right(), blocking]).count(), 0, "its view is not narrower");
     }
 

@@ -27,7 +27,7 @@ pub struct ResolverAnswer {
     pub ttl_s: Option<u32>,
     /// Why this answer does not count, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub no_say: Option<String>,
+    pub ignored_because: Option<String>,
 }
 
 impl ResolverAnswer {
@@ -41,13 +41,13 @@ impl ResolverAnswer {
             error: None,
             dnssec: false,
             ttl_s: None,
-            no_say: None,
+            ignored_because: None,
         }
     }
 
     /// Whether it counts for the verdict of the name.
     pub fn counts(&self) -> bool {
-        self.verdict != DnsVerdict::Unknown && self.no_say.is_none()
+        self.verdict != DnsVerdict::Unknown && self.ignored_because.is_none()
     }
 
     /// The last CNAME and the first addresses, or else the error or the verdict.
@@ -119,7 +119,7 @@ pub struct DnsResult {
     pub chain: Option<Chain>,
     /// The wildcard or DNAME record that answers, where somebody must change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made_of: Option<MadeOf>,
+    pub synthesized_from: Option<SynthesizedFrom>,
     /// The zone in which somebody must change a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
@@ -158,7 +158,7 @@ pub struct Chain {
 /// The record that answers for a name without records of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum MadeOf {
+pub enum SynthesizedFrom {
     /// A DNAME record of a name above it (RFC 6672).
     Dname { owner: String, target: String },
     /// A wildcard, such as `*.shop.example`.

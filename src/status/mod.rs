@@ -9,7 +9,7 @@ mod verdicts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use dns::{Chain, DnsHistory, DnsResult, MadeOf, ResolverAnswer, Stray, Zone};
+pub use dns::{Chain, DnsHistory, DnsResult, ResolverAnswer, Stray, SynthesizedFrom, Zone};
 pub use target::ExpectedTarget;
 pub use tls::{AddressSeen, Certificate, SslResult};
 pub use verdicts::{
@@ -40,7 +40,7 @@ pub struct Caa {
     /// The authorities that the records allow.
     pub allows: Vec<String>,
     /// The authority that they should allow: the first of `checks.certificate_authorities`.
-    pub lacks: String,
+    pub should_allow: String,
 }
 
 impl Caa {

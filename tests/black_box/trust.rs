@@ -63,7 +63,7 @@ async fn a_name_with_bogus_signatures_is_broken_even_if_others_answer() {
         )
     );
     let trusting = &bogus["dns"]["answers"][1];
-    assert_eq!(trusting["no_say"], "it does not check signatures");
+    assert_eq!(trusting["ignored_because"], "it does not check signatures");
     // Only a resolver that does not validate.
     let trusting = resolvers(program, &[rig.trusting]);
     assert_eq!(check(&trusting, "bogus-1.example").await["dns"]["verdict"], "ok");
@@ -220,7 +220,7 @@ async fn the_answer_of_a_block_list_does_not_count() {
     all[0].fail("a.example", DnsFault::Denied);
     let checked = check(&program, "a.example").await;
     assert_eq!((&checked["dns"]["verdict"], &checked["dns"]["of"]), (&json!("ok"), &json!(3)));
-    assert_eq!(checked["dns"]["answers"][0]["no_say"], "it seems to block the name");
+    assert_eq!(checked["dns"]["answers"][0]["ignored_because"], "it seems to block the name");
     all[0].point("a.example", &["0.0.0.0".parse().unwrap()]);
     let checked = check(&program, "a.example").await;
     assert_eq!((&checked["dns"]["verdict"], &checked["dns"]["of"]), (&json!("ok"), &json!(3)));

@@ -248,7 +248,7 @@ async fn blockers_of_a_certificate_are_reported() {
     assert_eq!(
         caa,
         &json!({"at": "caa.example", "fault": "not-allowed", "allows": ["other-ca.example"],
-            "lacks": "letsencrypt.org", "property": "issue"})
+            "should_allow": "letsencrypt.org", "property": "issue"})
     );
     let advice = |name: &str| found(name)["advice"].as_str().unwrap().to_owned();
     assert!(advice("six.example").contains("Remove the AAAA record 2001:db8::7 ("));

@@ -252,7 +252,7 @@ impl About<'_> {
 
     /// Whether the name itself has the address records, and not a CNAME's target or a wildcard.
     fn has_its_own_addresses(&self) -> bool {
-        self.cnames().is_empty() && self.latest.dns.made_of.is_none()
+        self.cnames().is_empty() && self.latest.dns.synthesized_from.is_none()
     }
 
     /// ` at 203.0.113.10`: which of several addresses the verdict is about.

@@ -17,7 +17,7 @@ impl About<'_> {
             };
         };
         let at = &caa.at;
-        let right = format!("0 {} \"{}\"", caa.property, caa.lacks);
+        let right = format!("0 {} \"{}\"", caa.property, caa.should_allow);
         let record = caa.record.as_deref().unwrap_or("that is at fault");
         let why = caa.why.as_deref().unwrap_or("no answer");
         let (short, remedy, reason) = match caa.fault {
@@ -51,7 +51,7 @@ impl About<'_> {
                     "change CAA",
                     format!(
                         "replace the CAA record {record} of {at} by 0 {property} \"{}\"",
-                        caa.lacks
+                        caa.should_allow
                     ),
                     why.to_owned(),
                 )
@@ -128,8 +128,11 @@ impl About<'_> {
     /// With a CAA record of its own, those above it do not count. Beside a CNAME there can be none.
     fn caa_of_its_own(&self, caa: &Caa) -> String {
         let property = if self.name.is_wildcard() { "issuewild" } else { "issue" };
-        let add =
-            format!("add the CAA record 0 {property} \"{}\" to {} itself", caa.lacks, self.base());
+        let add = format!(
+            "add the CAA record 0 {property} \"{}\" to {} itself",
+            caa.should_allow,
+            self.base()
+        );
         // A wildcard does not answer for a name that has any record of its own.
         match self.instead().filter(|_| !self.name.is_wildcard()) {
             Some(instead) => format!("{instead}, and {add}"),

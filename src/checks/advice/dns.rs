@@ -4,7 +4,7 @@ use super::{About, Advice, WAIT, caa::capital};
 use crate::{
     checks::chain,
     listing::listing,
-    status::{BrokenBy, Chain, CnameFault, DnsVerdict, ExpectedTarget, MadeOf, Zone},
+    status::{BrokenBy, Chain, CnameFault, DnsVerdict, ExpectedTarget, SynthesizedFrom, Zone},
 };
 
 impl About<'_> {
@@ -204,12 +204,12 @@ impl About<'_> {
     /// The change where another name's record answers.
     fn instead_of_anothers(&self) -> Option<String> {
         let record = self.record();
-        Some(match self.latest.dns.made_of.as_ref()? {
-            MadeOf::Dname { owner, target } => format!(
+        Some(match self.latest.dns.synthesized_from.as_ref()? {
+            SynthesizedFrom::Dname { owner, target } => format!(
                 "remove the DNAME record of {owner} to {target}, which redirects all names below \
                  {owner}, and add the {record}"
             ),
-            MadeOf::Wildcard { owner } => {
+            SynthesizedFrom::Wildcard { owner } => {
                 format!("add the {record} (now the wildcard {owner} answers, which may stay)")
             }
         })
@@ -217,9 +217,9 @@ impl About<'_> {
 
     /// The short advice for [`Self::instead`].
     pub(super) fn in_short(&self) -> &'static str {
-        match self.latest.dns.made_of {
-            Some(MadeOf::Dname { .. }) => "drop DNAME",
-            Some(MadeOf::Wildcard { .. }) => "add record",
+        match self.latest.dns.synthesized_from {
+            Some(SynthesizedFrom::Dname { .. }) => "drop DNAME",
+            Some(SynthesizedFrom::Wildcard { .. }) => "add record",
             None => "replace CNAME",
         }
     }

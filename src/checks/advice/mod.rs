@@ -192,11 +192,11 @@ impl About<'_> {
     fn differing_answers(&self, owner: &str) -> String {
         let dns = &self.latest.dns;
         let differs = |one: &&ResolverAnswer| {
-            one.no_say.is_some()
+            one.ignored_because.is_some()
                 && ![dns.verdict, DnsVerdict::Unknown, DnsVerdict::Broken].contains(&one.verdict)
         };
         let of = |one: &ResolverAnswer| {
-            let why = one.no_say.as_deref().unwrap_or_default();
+            let why = one.ignored_because.as_deref().unwrap_or_default();
             format!("{} sees {} ({why})", one.resolver, one.describe())
         };
         let differing: Vec<String> = dns.answers.iter().filter(differs).map(of).collect();

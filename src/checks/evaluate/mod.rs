@@ -1,6 +1,6 @@
 //! Derives the DNS verdict from the answers. Pure.
 
-use std::{cmp::Reverse, collections::BTreeSet, fmt::Write as _, net::IpAddr};
+use std::{collections::BTreeSet, fmt::Write as _, net::IpAddr};
 
 use ipnet::IpNet;
 
@@ -162,7 +162,7 @@ pub(super) fn evaluate_dns(
         strays,
         broken_by,
         chain: None,
-        made_of: None,
+        synthesized_from: None,
         zone: None,
         error,
         answers,
@@ -209,16 +209,18 @@ fn verdict_of(counting: &[&ResolverAnswer]) -> DnsVerdict {
 /// The most common verdict; of equals, the one that tells the owner most.
 fn most_common(counting: &[&ResolverAnswer]) -> DnsVerdict {
     let count = |verdict| counting.iter().filter(|answer| answer.verdict == verdict).count();
-    let verdicts = [
-        DnsVerdict::Elsewhere,
-        DnsVerdict::Proxied,
-        DnsVerdict::NoAddress,
-        DnsVerdict::NoSuchName,
-        DnsVerdict::Broken,
-        DnsVerdict::Ok,
-    ];
-    let most = verdicts.into_iter().min_by_key(|verdict| Reverse(count(*verdict)));
-    most.unwrap_or(DnsVerdict::Unknown)
+    let tells = |verdict| match verdict {
+        DnsVerdict::Elsewhere => 7,
+        DnsVerdict::Proxied => 6,
+        DnsVerdict::NoAddress => 5,
+        DnsVerdict::NoSuchName => 4,
+        DnsVerdict::Broken => 3,
+        DnsVerdict::Ok => 2,
+        DnsVerdict::Propagating => 1,
+        DnsVerdict::Unknown => 0,
+    };
+    let verdicts = counting.iter().map(|answer| answer.verdict);
+    verdicts.max_by_key(|verdict| (count(*verdict), tells(*verdict))).unwrap_or(DnsVerdict::Unknown)
 }
 
 /// Whether only some resolvers follow a long chain of CNAMEs to its end.
@@ -253,14 +255,16 @@ fn why_broken(
 }
 
 fn why_unknown(answers: &[ResolverAnswer]) -> Option<String> {
-    let says_where = |one: &ResolverAnswer| one.error.is_none() && one.no_say.is_none();
+    let says_where = |one: &ResolverAnswer| one.error.is_none() && one.ignored_because.is_none();
     if answers.iter().any(says_where) {
         return Some("it is not known where names should point".to_owned());
     }
     // The reason why an answer does not count is more useful than its error.
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for answer in answers {
-        let Some(why) = answer.no_say.as_deref().or(answer.error.as_deref()) else { continue };
+        let Some(why) = answer.ignored_because.as_deref().or(answer.error.as_deref()) else {
+            continue;
+        };
         match reasons.iter_mut().find(|(known, _)| *known == why) {
             Some((_, resolvers)) => resolvers.push(&answer.resolver),
             None => reasons.push((why, vec![&answer.resolver])),
@@ -298,7 +302,7 @@ pub(super) fn end_propagation(dns: &mut DnsResult) {
         let others = dns.answers.iter_mut().filter(|answer| answer.counts());
         for answer in others.filter(|answer| !answer.verdict.is_good()) {
             let stale = "it has kept an old answer for longer than caches may keep any";
-            answer.no_say = Some(stale.to_owned());
+            answer.ignored_because = Some(stale.to_owned());
         }
         dns.of = dns.answers.iter().filter(|answer| answer.counts()).count();
     }

@@ -205,8 +205,8 @@ fn the_host_of_a_configured_proxy_is_known() {
 
 #[test]
 fn an_unknown_verdict_lists_the_reason_of_each_resolver() {
-    let answer = |resolver, no_say: Option<&str>, error: Option<&str>| ResolverAnswer {
-        no_say: no_say.map(str::to_owned),
+    let answer = |resolver, ignored_because: Option<&str>, error: Option<&str>| ResolverAnswer {
+        ignored_because: ignored_because.map(str::to_owned),
         error: error.map(str::to_owned),
         ..ResolverAnswer::of(resolver)
     };

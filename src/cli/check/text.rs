@@ -122,7 +122,7 @@ fn answer(one: &ResolverAnswer) -> String {
     if !one.addresses.is_empty() {
         parts.push(listing(&one.addresses, 0));
     }
-    match &one.no_say {
+    match &one.ignored_because {
         None => parts.extend(one.error.clone()),
         Some(why) => parts.push(format!("(does not count: {why})")),
     }

@@ -172,7 +172,7 @@ mod tests {
                 strays: Vec::new(),
                 broken_by: None,
                 chain: None,
-                made_of: None,
+                synthesized_from: None,
                 zone: None,
                 name_servers: Vec::new(),
                 history: DnsHistory::default(),

@@ -101,7 +101,7 @@ fn a_caa_record_is_replaced_by_one_of_its_kind() {
         why: Some("its parameter \"what\" is malformed".to_owned()),
         property: "issuewild".to_owned(),
         allows: vec!["letsencrypt.org".to_owned()],
-        lacks: "letsencrypt.org".to_owned(),
+        should_allow: "letsencrypt.org".to_owned(),
     };
     assert_eq!(
         advice("*.shop.example", caa.clone()),

@@ -34,7 +34,7 @@ fn result(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> CheckResult
             strays: Vec::new(),
             broken_by: None,
             chain: None,
-            made_of: None,
+            synthesized_from: None,
             zone: None,
             error: None,
             answers: Vec::new(),
@@ -333,7 +333,7 @@ fn caa_records_are_kept_while_the_lookup_fails() {
         why: None,
         property: "issue".to_owned(),
         allows: Vec::new(),
-        lacks: "letsencrypt.org".to_owned(),
+        should_allow: "letsencrypt.org".to_owned(),
     });
     let first = check(None, forbidden.clone(), at(0)).status;
     let mut blind = result(DnsVerdict::Ok, SslVerdict::WrongName, &[]);
@@ -396,7 +396,7 @@ fn results_of_older_versions_are_read() {
         "blockers":[],"expected":["203.0.113.10"]}"#;
     let read: CheckResult = serde_json::from_str(written).unwrap();
     assert!(read.works() && read.ssl.addresses.is_empty() && read.dns.strays.is_empty());
-    let caa = r#"{"at":"shop.example","allows":["x.example"],"lacks":"letsencrypt.org"}"#;
+    let caa = r#"{"at":"shop.example","allows":["x.example"],"should_allow":"letsencrypt.org"}"#;
     let caa: Caa = serde_json::from_str(caa).unwrap();
     assert_eq!((caa.fault, caa.via), (CaaFault::NotAllowed, None));
 }
