@@ -14,11 +14,11 @@ use crate::{
     checks::{CheckInterval, Checker, Scheduler, Verifier},
     clock::Clock,
     closte::{Calls, Client},
-    daemon::Components,
+    daemon::{Components, CycleTimer, Trigger},
     events::Event,
     http::{AdminServer, AdminServerError, Listener},
     plan::Policy,
-    reconciler::{Reconciler, Rules, SyncPolicy},
+    reconciler::{Reconciler, Rules, SyncInterval, SyncPolicy},
     settings::SettingsError,
     state::State,
     wordpress::Source,
@@ -31,6 +31,8 @@ pub struct App {
     overrides: Overrides,
     /// Counts the calls to Closte, also across reloads.
     calls: Calls,
+    /// Begins a cycle, also across reloads.
+    trigger: Trigger,
     /// Stays open across reloads with the same address.
     listener: Option<Arc<Listener>>,
 }
@@ -46,8 +48,8 @@ pub struct Clients {
 impl App {
     /// Opens no connection.
     pub fn build(settings: &Settings, overrides: Overrides) -> Self {
-        let (settings, calls) = (settings.clone(), Calls::default());
-        Self { settings, overrides, calls, listener: None }
+        let (calls, trigger) = (Calls::default(), Trigger::default());
+        Self { settings: settings.clone(), overrides, calls, trigger, listener: None }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -56,6 +58,10 @@ impl App {
 
     pub fn overrides(&self) -> &Overrides {
         &self.overrides
+    }
+
+    pub fn trigger(&self) -> &Trigger {
+        &self.trigger
     }
 
     pub fn clock(&self) -> Clock {
@@ -145,10 +151,12 @@ impl App {
     /// The parts of the daemon, and the events that report them. An error changes nothing.
     pub fn components(&mut self, state: &State) -> Result<(Components, Vec<Event>), AppError> {
         let (reconciler, scheduler) = (self.reconciler(state)?, self.scheduler(state)?);
-        let interval = self.overrides.sync_interval.unwrap_or(self.settings.sync.interval);
-        let (admin_server, listening) = self.admin_server(interval)?;
+        let overridden = self.overrides.sync_interval.map(SyncInterval::Fixed);
+        let interval = overridden.unwrap_or(self.settings.sync.interval);
+        let (admin_server, listening) = self.admin_server(interval.longest())?;
         let events = listening.into_iter().chain(self.exposed_secrets()).collect();
-        Ok((Components { reconciler, scheduler, interval, admin_server }, events))
+        let timer = CycleTimer { interval, trigger: self.trigger.clone() };
+        Ok((Components { reconciler, scheduler, timer, admin_server }, events))
     }
 
     /// Replaces the settings and returns the new parts. After an error the old settings stay in force.
@@ -194,8 +202,8 @@ impl App {
         };
         let server = AdminServer::new(
             &listener,
-            http.token.clone(),
-            http.metrics_per_domain,
+            http,
+            self.trigger.clone(),
             self.calls.clone(),
             self.settings.checks.attention_after,
             sync_interval,

@@ -28,7 +28,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
 
     let stop = Shutdown::default();
     let asked_to_stop = stop.clone();
-    let mut signals = daemon::signals();
+    let mut signals = daemon::signals(app.trigger().clone());
     tokio::spawn(async move {
         signals.recv().await;
         asked_to_stop.force();

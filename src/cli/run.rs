@@ -18,7 +18,7 @@ const LONGEST_CLOSING: Duration = Duration::from_secs(2);
 
 pub(super) async fn execute(mut app: App, layers: &Layers, log: &Log) -> Result<u8, CommandError> {
     panics::log_all();
-    let signals = daemon::signals();
+    let signals = daemon::signals(app.trigger().clone());
     let state = State::open(&app.settings().state.path).await?;
     let lock = state.lock_for_daemon()?;
     let (components, events) = app.components(&state)?;

@@ -3,6 +3,7 @@
 pub(crate) mod health;
 mod service;
 mod signals;
+pub(crate) mod timer;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -12,14 +13,12 @@ use std::{
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use rand::RngExt as _;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use signals::{Signal, signals};
 
 use crate::{
-    back_off::BackOff,
     checks::Scheduler,
     closte::ClosteError,
     events::conditions::Conditions,
@@ -30,9 +29,8 @@ use crate::{
     state::{FileLock, State, StateError},
 };
 use health::Health;
-
-/// The longest pause between cycles that failures cause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+use timer::LastCycle;
+pub use timer::{CycleTimer, Trigger};
 
 /// The longest time to record an event: a busy state database must not delay signals.
 const LONGEST_RECORDING: Duration = Duration::from_secs(2);
@@ -41,7 +39,7 @@ const LONGEST_RECORDING: Duration = Duration::from_secs(2);
 pub struct Components {
     pub reconciler: Reconciler,
     pub scheduler: Scheduler,
-    pub interval: Duration,
+    pub timer: CycleTimer,
     /// None where `http.listen` is not set.
     pub admin_server: Option<AdminServer>,
 }
@@ -167,7 +165,7 @@ async fn run_parts(
     health: &Arc<Health>,
     loop_state: &mut LoopState,
 ) {
-    let Components { reconciler, scheduler, interval, admin_server } = parts;
+    let Components { reconciler, scheduler, timer, admin_server } = parts;
     let closed = CancellationToken::new();
     let admin_server = admin_server
         .map(|server| tokio::spawn(server.serve(health.clone(), state.clone(), closed.clone())));
@@ -180,7 +178,7 @@ async fn run_parts(
             emit(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
-    tokio::join!(run_cycles(reconciler, state, lock, interval, stop, health, loop_state), checks);
+    tokio::join!(run_cycles(reconciler, state, lock, timer, stop, health, loop_state), checks);
     // The admin server stops last, so that it can report the drain.
     closed.cancel();
     if let Some(Err(error)) = futures_util::future::OptionFuture::from(admin_server).await {
@@ -192,25 +190,26 @@ async fn run_cycles(
     mut reconciler: Reconciler,
     state: &State,
     lock: &FileLock,
-    interval: Duration,
+    timer: CycleTimer,
     stop: &Shutdown,
     health: &Health,
     loop_state: &mut LoopState,
 ) {
     let until_stopped = stop.draining();
     if let Some(end) = loop_state.quiet_until {
-        until_stopped.run_until_cancelled(sleep_until(end, health)).await;
+        let quiet = alive_until(tokio::time::sleep_until(end), health);
+        until_stopped.run_until_cancelled(quiet).await;
     }
     while !until_stopped.is_cancelled() {
         health.heartbeats.sync_is_alive();
-        let started = Instant::now();
+        let begun = tokio::time::Instant::now();
         let alive = |_, _| health.heartbeats.sync_is_alive();
         // Boxed: the nested futures exceed the compiler's recursion limit.
         let mut outcome = match verify_files(state, lock).await {
             Ok(()) => catch_panic(Box::pin(reconciler.cycle(stop, &alive))).await,
             Err(error) => CycleError::from(error).into(),
         };
-        let took = started.elapsed();
+        let took = begun.elapsed();
         let now = tokio::time::Instant::now();
         loop_state.note(&mut outcome, now);
         health.note_cycle(&outcome, took);
@@ -219,10 +218,15 @@ async fn run_cycles(
             loop_state.conditions.update(outcome.findings(state.path()), Instant::now()),
         );
         note_end(state, &outcome, &batch, reconciler.now()).await;
-        let list_again = outcome.list_again_after().unwrap_or(Duration::MAX);
-        let next = now + pause(interval, loop_state.failures).min(list_again);
-        let next = loop_state.quiet_until.map_or(next, |quiet_until| next.max(quiet_until));
-        until_stopped.run_until_cancelled(sleep_until(next, health)).await;
+        let last = LastCycle {
+            begun,
+            read_took: reconciler.read_took(),
+            failures: loop_state.failures,
+            list_again_after: outcome.list_again_after(),
+            quiet_until: loop_state.quiet_until,
+        };
+        let pause = alive_until(timer.until_next(last), health);
+        until_stopped.run_until_cancelled(pause).await;
     }
 }
 
@@ -238,12 +242,14 @@ async fn verify_files(state: &State, lock: &FileLock) -> Result<(), StateError> 
     lock.keep(state)
 }
 
-/// Sleeps, with a heartbeat every second.
-async fn sleep_until(end: tokio::time::Instant, health: &Health) {
-    while tokio::time::Instant::now() < end {
+/// Waits for the future, with a heartbeat every second.
+async fn alive_until(future: impl Future<Output = ()>, health: &Health) {
+    tokio::pin!(future);
+    loop {
         health.heartbeats.sync_is_alive();
-        let tick = tokio::time::Instant::now() + Duration::from_secs(1);
-        tokio::time::sleep_until(end.min(tick)).await;
+        if timeout(Duration::from_secs(1), &mut future).await.is_ok() {
+            return;
+        }
     }
 }
 
@@ -276,13 +282,6 @@ async fn with_time_limit(writing: impl Future<Output = Result<(), StateError>>) 
         Ok(Err(error)) => tracing::debug!(%error, "an event was not recorded"),
         Err(_) => tracing::debug!("an event was not recorded: the state database is busy"),
     }
-}
-
-/// The time to the next cycle, with a jitter of 10 % so that many daemons do not call Closte at the
-/// same time.
-fn pause(interval: Duration, failures: u32) -> Duration {
-    let back_off = BackOff { first: interval, longest: LONGEST_PAUSE.max(interval) };
-    back_off.after(failures).mul_f64(rand::rng().random_range(0.9..1.1))
 }
 
 #[cfg(test)]
@@ -343,17 +342,5 @@ mod tests {
         let events = conditions.update(outage.findings(file), Instant::now());
         let names: Vec<_> = events.iter().map(Event::name).collect();
         assert_eq!(names, ["closte.failed", "state.recovered"]);
-    }
-
-    #[test]
-    fn failures_lengthen_the_pause() {
-        let second = Duration::from_secs(1);
-        let pause_of = |failures| pause(30 * second, failures).as_secs_f64().round();
-        assert!((27.0..=33.0).contains(&pause_of(0)));
-        assert!((27.0..=33.0).contains(&pause_of(1)));
-        assert!((108.0..=132.0).contains(&pause_of(3)));
-        assert!((270.0..=330.0).contains(&pause_of(99)));
-        let hourly = pause(3600 * second, 9).as_secs();
-        assert!((3240..=3960).contains(&hourly));
     }
 }

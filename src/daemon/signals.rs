@@ -1,5 +1,6 @@
 use std::io::{self, IsTerminal as _};
 
+use super::Trigger;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -12,9 +13,9 @@ pub enum Signal {
     Reload,
 }
 
-/// Handles SIGTERM and SIGINT (stop) and SIGHUP (reload; stop on a terminal). A second signal to stop
-/// ends the process immediately, with status 1.
-pub fn signals() -> mpsc::Receiver<Signal> {
+/// Handles SIGTERM and SIGINT (stop), SIGHUP (reload; stop on a terminal) and SIGUSR1 (pulls the
+/// trigger). A second signal to stop ends the process immediately, with status 1.
+pub fn signals(trigger: Trigger) -> mpsc::Receiver<Signal> {
     // Without a handler, a file size limit would end the process; with one, the write fails.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     // Room for one reload and one stop: further ones would change nothing.
@@ -25,10 +26,11 @@ pub fn signals() -> mpsc::Receiver<Signal> {
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
         signal(SignalKind::hangup()),
+        signal(SignalKind::user_defined1()),
     );
     tokio::spawn(async move {
         // This fails only without free file descriptors; then the signals end the process by default.
-        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = streams else {
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up), Ok(mut user)) = streams else {
             return sender.closed().await;
         };
         let mut is_ending = false;
@@ -37,6 +39,10 @@ pub fn signals() -> mpsc::Receiver<Signal> {
                 _ = terminate.recv() => Signal::Stop("SIGTERM"),
                 _ = interrupt.recv() => Signal::Stop("SIGINT"),
                 _ = hang_up.recv() => hangup,
+                _ = user.recv() => {
+                    trigger.pull();
+                    continue;
+                }
             };
             match signal {
                 Signal::Stop(_) if is_ending => std::process::exit(1),

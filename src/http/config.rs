@@ -11,6 +11,8 @@ pub struct HttpConfig {
     /// None where the admin server is off.
     pub listen: Option<SocketAddr>,
     pub token: Option<Token>,
+    /// None where no request may begin a cycle.
+    pub sync_token: Option<Token>,
     pub metrics_per_domain: bool,
 }
 
@@ -19,6 +21,7 @@ impl HttpConfig {
         let mut section = reader.section("http");
         let listen = section.optional::<SocketAddr>("listen");
         let token = section.optional("token");
+        let sync_token = section.optional::<Token>("sync_token");
         let metrics_per_domain = section.flag("metrics_per_domain");
         if let (Some(Some(listen)), Some(None)) = (&listen, &token)
             && !listen.ip().is_loopback()
@@ -28,6 +31,16 @@ impl HttpConfig {
                  listen on 127.0.0.1"
             ));
         }
-        Some(Self { listen: listen?, token: token?, metrics_per_domain: metrics_per_domain? })
+        if let (Some(Some(token)), Some(Some(sync_token))) = (&token, &sync_token)
+            && token == sync_token
+        {
+            section.problem("http.sync_token must differ from http.token, which opens more");
+        }
+        Some(Self {
+            listen: listen?,
+            token: token?,
+            sync_token: sync_token?,
+            metrics_per_domain: metrics_per_domain?,
+        })
     }
 }

@@ -8,10 +8,10 @@ use std::{
 
 use axum::{
     Router,
-    extract::State as Extract,
+    extract::{Path, State as Extract},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -19,11 +19,14 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::{connections::Connections, metrics::as_prometheus_text};
+use super::{HttpConfig, connections::Connections, metrics::as_prometheus_text};
 use crate::{
     clock::Clock,
     closte::Calls,
-    daemon::health::{ALIVE_WITHIN, Health},
+    daemon::{
+        Trigger,
+        health::{ALIVE_WITHIN, Health},
+    },
     escape::{escape_json, escape_line},
     secrets,
     state::{Loop, State, StateError},
@@ -99,7 +102,7 @@ impl Listener {
     }
 }
 
-/// `http.token`. `Debug` does not print it.
+/// `http.token` or `http.sync_token`. `Debug` does not print it.
 #[derive(Clone)]
 pub struct Token(SecretString);
 
@@ -135,12 +138,12 @@ impl PartialEq for Token {
     }
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics`.
+/// Serves `/healthz`, `/readyz`, `/metrics` and `/sync`.
 #[derive(Debug)]
 pub struct AdminServer {
     listener: tokio::net::TcpListener,
-    token: Option<Token>,
-    metrics_per_domain: bool,
+    config: HttpConfig,
+    trigger: Trigger,
     calls: Calls,
     attention_after: Duration,
     sync_interval: Duration,
@@ -153,8 +156,8 @@ impl AdminServer {
     /// When the process is out of file descriptors.
     pub fn new(
         listener: &Listener,
-        token: Option<Token>,
-        metrics_per_domain: bool,
+        config: &HttpConfig,
+        trigger: Trigger,
         calls: Calls,
         attention_after: Duration,
         sync_interval: Duration,
@@ -163,8 +166,8 @@ impl AdminServer {
         let listener = listener.share()?;
         Ok(Self {
             listener,
-            token,
-            metrics_per_domain,
+            config: config.clone(),
+            trigger,
             calls,
             attention_after,
             sync_interval,
@@ -180,6 +183,8 @@ impl AdminServer {
             .route("/healthz", get(healthz))
             .route("/readyz", get(readiness))
             .route("/metrics", get(metrics))
+            .route("/sync", post(sync))
+            .route("/sync/{token}", post(sync_by_path))
             .with_state(context);
         let mut connections = Connections::default();
         loop {
@@ -199,14 +204,8 @@ impl AdminServer {
     }
 
     fn is_allowed(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else {
-            return true;
-        };
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = given.and_then(|value| value.split_once(' '));
-        bearer.is_some_and(|(scheme, given)| {
-            scheme.eq_ignore_ascii_case("bearer") && token == given.trim()
-        })
+        let token = self.config.token.as_ref();
+        token.is_none_or(|token| bearer(headers).is_some_and(|given| token == given))
     }
 }
 
@@ -215,6 +214,29 @@ struct Context {
     server: Arc<AdminServer>,
     health: Arc<Health>,
     state: State,
+}
+
+impl Context {
+    /// Begins a cycle, for a request with this token.
+    fn sync(&self, given: Option<&str>) -> Response {
+        let Some(token) = &self.server.config.sync_token else {
+            return (StatusCode::NOT_FOUND, "http.sync_token is not set\n").into_response();
+        };
+        if given.is_none_or(|given| token != given) {
+            return unauthorized("http.sync_token");
+        }
+        self.server.trigger.pull();
+        (StatusCode::ACCEPTED, "a cycle begins\n").into_response()
+    }
+}
+
+async fn sync(Extract(context): Extract<Context>, headers: HeaderMap) -> Response {
+    context.sync(bearer(&headers))
+}
+
+/// For the plugin's webhook, which cannot send a header.
+async fn sync_by_path(Extract(context): Extract<Context>, Path(token): Path<String>) -> Response {
+    context.sync(Some(&token))
 }
 
 async fn healthz(Extract(context): Extract<Context>) -> Response {
@@ -231,7 +253,7 @@ async fn healthz(Extract(context): Extract<Context>) -> Response {
 
 async fn readiness(Extract(context): Extract<Context>, headers: HeaderMap) -> Response {
     if !context.server.is_allowed(&headers) {
-        return unauthorized();
+        return unauthorized("http.token");
     }
     let mut readiness = context.health.readiness(context.server.sync_interval);
     readiness.ready &= !context.state.is_replaced();
@@ -243,7 +265,7 @@ async fn readiness(Extract(context): Extract<Context>, headers: HeaderMap) -> Re
 
 async fn metrics(Extract(context): Extract<Context>, headers: HeaderMap) -> Response {
     if !context.server.is_allowed(&headers) {
-        return unauthorized();
+        return unauthorized("http.token");
     }
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_open = accepted.is_some_and(|accepted| accepted.contains(OPEN_METRICS));
@@ -264,7 +286,7 @@ async fn metrics(Extract(context): Extract<Context>, headers: HeaderMap) -> Resp
 }
 
 async fn exposition(context: &Context) -> Result<String, StateError> {
-    let Context { server, health, state } = context;
+    let Context { server, health, state, .. } = context;
     // One request at a time, because the text can be large.
     let _turn = server.turn.lock().await;
     let mut clock = server.clock.clone();
@@ -276,18 +298,21 @@ async fn exposition(context: &Context) -> Result<String, StateError> {
         None => Vec::new(),
     };
     let names = match ledger {
-        Some(ledger) if server.metrics_per_domain => state.desired(ledger, &[]).await?,
+        Some(ledger) if server.config.metrics_per_domain => state.desired(ledger, &[]).await?,
         _ => Vec::new(),
     };
     Ok(health.metrics.exposition(&server.calls, &status_counts, &names))
 }
 
-fn unauthorized() -> Response {
+/// The token of the `Authorization` header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = given.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn unauthorized(setting: &str) -> Response {
     let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
-    (
-        StatusCode::UNAUTHORIZED,
-        ask,
-        "this page needs the token of http.token: Authorization: Bearer …\n",
-    )
-        .into_response()
+    let text = format!("this needs the token of {setting}: Authorization: Bearer …\n");
+    (StatusCode::UNAUTHORIZED, ask, text).into_response()
 }

@@ -9,7 +9,7 @@ use crate::{
 /// `[sync]`
 #[derive(Debug, Clone)]
 pub struct SyncConfig {
-    pub interval: Duration,
+    pub interval: SyncInterval,
     pub policy: SyncPolicy,
     pub removal_grace: Duration,
     pub record_grace: Duration,
@@ -23,7 +23,7 @@ pub struct SyncConfig {
 impl SyncConfig {
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let mut section = reader.section("sync");
-        let interval = section.duration("interval", Duration::from_secs(1));
+        let interval = section.duration_or_auto("interval", Duration::from_secs(1));
         let policy = section.parse("policy");
         let removal_grace = section.duration("removal_grace", Duration::ZERO);
         let record_grace = section.duration("record_grace", Duration::ZERO);
@@ -33,7 +33,7 @@ impl SyncConfig {
         let keep = section.list("keep");
         let www = section.parse("www");
         Some(Self {
-            interval: interval?,
+            interval: interval?.map_or(SyncInterval::Auto, SyncInterval::Fixed),
             policy: policy?,
             removal_grace: removal_grace?,
             record_grace: record_grace?,
@@ -43,6 +43,35 @@ impl SyncConfig {
             keep: keep?,
             www: www?,
         })
+    }
+}
+
+/// `sync.interval`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncInterval {
+    Fixed(Duration),
+    /// As short as the time that reading takes allows: others use the database too.
+    Auto,
+}
+
+impl SyncInterval {
+    const SHORTEST: Duration = Duration::from_secs(2);
+    const LONGEST: Duration = Duration::from_secs(30);
+    /// Reading takes at most one part in this many of the time.
+    const PARTS: u32 = 50;
+
+    /// The pause between two cycles, when reading the network takes this long.
+    pub fn pause(self, read_took: Duration) -> Duration {
+        match self {
+            Self::Fixed(interval) => interval,
+            Self::Auto => {
+                read_took.saturating_mul(Self::PARTS - 1).clamp(Self::SHORTEST, Self::LONGEST)
+            }
+        }
+    }
+
+    pub fn longest(self) -> Duration {
+        self.pause(Duration::MAX)
     }
 }
 
@@ -88,5 +117,25 @@ impl FromStr for ExtraDomain {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name: DomainName = text.parse().map_err(|error: InvalidDomain| error.to_string())?;
         if name.is_clostes_own() { Err(CLOSTES_OWN.to_owned()) } else { Ok(Self(name)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_takes_at_most_a_fiftieth_of_the_time() {
+        let pause = |read_ms| SyncInterval::Auto.pause(Duration::from_millis(read_ms)).as_millis();
+        assert_eq!(
+            [0, 40, 100, 600, 700, 60_000].map(pause),
+            [2000, 2000, 4900, 29_400, 30_000, 30_000]
+        );
+        let fixed = SyncInterval::Fixed(Duration::from_secs(7));
+        assert_eq!(
+            (fixed.pause(Duration::MAX), fixed.longest()),
+            (Duration::from_secs(7), fixed.pause(Duration::ZERO))
+        );
+        assert_eq!(SyncInterval::Auto.longest(), Duration::from_secs(30));
     }
 }

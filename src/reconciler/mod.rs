@@ -20,7 +20,7 @@ use futures_util::future::try_join;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-pub use config::{SyncConfig, SyncPolicy};
+pub use config::{SyncConfig, SyncInterval, SyncPolicy};
 pub use desired::{Rules, Www};
 pub use outcome::{CycleError, CycleOutcome, CycleReport, CycleResult, Found, MassRemoval};
 pub use records::RecordDecision;
@@ -58,6 +58,8 @@ pub struct Reconciler {
     ledger: Option<Remembered>,
     /// None if it must be read again.
     records: Option<records::RecordMemory>,
+    /// How long the last cycle took to read the network.
+    read_took: Duration,
     /// The errors of each topic that the last cycle reported.
     reported: HashMap<&'static str, HashSet<String>>,
 }
@@ -117,6 +119,7 @@ impl Reconciler {
             seen: None,
             ledger: None,
             records: None,
+            read_took: Duration::ZERO,
             reported: HashMap::new(),
         }
     }
@@ -124,6 +127,11 @@ impl Reconciler {
     /// The time by the clock of the cycles.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How long the last cycle took to read the network.
+    pub fn read_took(&self) -> Duration {
+        self.read_took
     }
 
     /// Runs one cycle. `progress` is called with how many calls of how many are done, and with 0 of 0
@@ -204,14 +212,19 @@ impl Reconciler {
         // If the list is needed anyway, both ends are read at the same time.
         let list_is_due = self.list_is_due(now).await?;
         let mut listed_at = self.clock.machine_runs_for();
-        let read = async { Ok::<_, CycleError>(stop.until_drain(self.source.read()).await??) };
+        let read = async {
+            let started = Instant::now();
+            let network = stop.until_drain(self.source.read()).await??;
+            Ok::<_, CycleError>((network, started.elapsed()))
+        };
         let list = async {
             Ok(match list_is_due {
                 true => Some(stop.until_forced(ask_for_list(&self.closte)).await?),
                 false => None,
             })
         };
-        let (network, list) = try_join(read, list).await?;
+        let ((network, read_took), list) = try_join(read, list).await?;
+        self.read_took = read_took;
         let decisions = self.decide_records(&network, now).await?;
         let fingerprint = fingerprint(&network, &decisions);
         self.report_network(&network, now).await?;

@@ -166,6 +166,14 @@ impl Section<'_> {
         self.check(name, if duration < least { Err(why()) } else { Ok(duration) })
     }
 
+    /// `"auto"` is `Some(None)`.
+    pub fn duration_or_auto(&mut self, name: &str, least: Duration) -> Option<Option<Duration>> {
+        match self.text(name)?.trim() {
+            "auto" => Some(None),
+            _ => self.duration(name, least).map(Some),
+        }
+    }
+
     pub fn duration_up_to(
         &mut self,
         name: &str,

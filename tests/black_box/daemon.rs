@@ -90,6 +90,19 @@ async fn the_list_is_read_soon_after_an_addition_and_after_a_name_is_missing() {
 }
 
 #[tokio::test]
+async fn sigusr1_begins_a_cycle() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__SYNC__INTERVAL", "1h");
+    let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
+    let daemon = program.start_daemon();
+    eventually("the addition is confirmed", async || closte.count(Call::List) == 2).await;
+    network.map("b.example").await;
+    daemon.signal("-USR1");
+    daemon.logs("domain.added domain=b.example").await;
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
 async fn the_next_cycle_confirms_what_apply_added() {
     let (network, closte, program) = ends(&["a.example"]).await;
     let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");

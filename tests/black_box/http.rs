@@ -237,3 +237,55 @@ async fn health_needs_no_admin_server() {
     assert_eq!(daemon.stop().await, 0);
     assert_eq!(program.run(&["health"]).await.status, 1);
 }
+
+#[tokio::test]
+async fn a_request_begins_a_cycle_with_its_own_token_only() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    let program = with_endpoint(program)
+        .with("CLOSTE_SYNC__SYNC__INTERVAL", "1h")
+        .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h")
+        .with("CLOSTE_SYNC__LOG__FILTER", "debug")
+        .with("CLOSTE_SYNC__HTTP__TOKEN", "opens-metrics")
+        .with("CLOSTE_SYNC__HTTP__SYNC_TOKEN", "begins-cycles");
+    let daemon = program.start_daemon();
+    let at = address(&daemon).await;
+    eventually("the addition is confirmed", async || closte.count(Call::List) == 2).await;
+    network.map("b.example").await;
+    let post = async |path: &str, token: &str| {
+        let request = client().post(format!("{at}{path}"));
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        request.send().await.unwrap().status()
+    };
+    for (path, token) in
+        [("/sync", ""), ("/sync", "opens-metrics"), ("/sync/opens-metrics", ""), ("/sync/", "")]
+    {
+        assert!(post(path, token).await.is_client_error(), "{path} {token}");
+    }
+    assert_eq!(get(&format!("{at}/sync/begins-cycles")).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    let metrics = client().get(format!("{at}/metrics")).bearer_auth("begins-cycles").send().await;
+    assert_eq!(metrics.unwrap().status(), StatusCode::UNAUTHORIZED, "it opens nothing else");
+    assert_eq!(closte.count(Call::Add), 1, "none of these began a cycle");
+
+    assert_eq!(post("/sync", "begins-cycles").await, StatusCode::ACCEPTED);
+    daemon.logs("domain.added domain=b.example").await;
+    network.map("c.example").await;
+    assert_eq!(post("/sync/begins-cycles", "").await, StatusCode::ACCEPTED);
+    daemon.logs("domain.added domain=c.example").await;
+    assert!(!daemon.log().contains("begins-cycles"), "{}", daemon.log());
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn without_a_token_no_request_begins_a_cycle() {
+    let (_network, _closte, program) = ends(&["a.example"]).await;
+    let daemon = with_endpoint(program).start_daemon();
+    let at = address(&daemon).await;
+    let answer = client().post(format!("{at}/sync")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    assert_eq!(answer.text().await.unwrap(), "http.sync_token is not set\n");
+    let same = Program::bare()
+        .with("CLOSTE_SYNC__HTTP__TOKEN", "one")
+        .with("CLOSTE_SYNC__HTTP__SYNC_TOKEN", "one");
+    let refused = same.run(&["config"]).await;
+    assert!(refused.err.contains("http.sync_token must differ from http.token"), "{refused:?}");
+}

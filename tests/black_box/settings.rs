@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use closte_sync::{app::Settings, reconciler::SyncPolicy, settings::Layers, simulator::Simulator};
+use closte_sync::{
+    app::Settings,
+    reconciler::{SyncInterval, SyncPolicy},
+    settings::Layers,
+    simulator::Simulator,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -40,7 +45,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(settings.closte.timeout, Duration::from_secs(45));
     assert_eq!(settings.closte.concurrency, 4);
     assert_eq!(settings.closte.list_interval, Duration::from_secs(300));
-    assert_eq!(settings.sync.interval, Duration::from_secs(30));
+    assert_eq!(settings.sync.interval, SyncInterval::Auto);
     assert_eq!(settings.sync.policy, SyncPolicy::Sync);
     assert_eq!(settings.sync.removal_grace, Duration::from_secs(120));
     assert_eq!(settings.sync.max_removal_percent, 30);
@@ -65,7 +70,7 @@ fn later_layers_win_and_each_value_has_its_source() {
         ])
     };
     let settings = Settings::load(&layers).unwrap();
-    assert_eq!(settings.sync.interval, Duration::from_secs(60));
+    assert_eq!(settings.sync.interval, SyncInterval::Fixed(Duration::from_secs(60)));
     assert_eq!(settings.sync.keep.len(), 1);
     assert_eq!(settings.sync.exclude.len(), 2);
     assert_eq!(settings.sync.policy, SyncPolicy::UpsertOnly);
@@ -345,21 +350,23 @@ fn the_services_secrets_are_beside_their_configuration() {
     write("shops.closte_client_api_key", "second\n");
     write("shops.database_url", "sqlite:/shops");
     write("shops.http_token", "t");
+    write("shops.http_sync_token", "u");
     write("shops.wp-config.php", "<?php $table_prefix = 'shop_';");
     let usual = Layers { system_folder: Some(folder.path().to_owned()), ..layers(&[]) };
     let named = |path: PathBuf| Layers { config_file: Some(path), ..usual.clone() };
     let key = |settings: &Settings| settings.api_key().ok().cloned();
+    let every = |settings: &Settings| settings.sync.interval.longest().as_secs();
     let expected = |text: &str| Some(text.parse().unwrap());
 
     let settings = Settings::load(&usual).unwrap();
-    assert_eq!((settings.sync.interval.as_secs(), key(&settings)), (7, expected("first")));
+    assert_eq!((every(&settings), key(&settings)), (7, expected("first")));
     assert!(settings.http.token.is_none() && settings.wordpress.wp_config.is_none());
     let shops = named(folder.path().join("shops.toml"));
     let settings = Settings::load(&shops).unwrap();
-    assert_eq!((settings.sync.interval.as_secs(), key(&settings)), (8, expected("second")));
+    assert_eq!((every(&settings), key(&settings)), (8, expected("second")));
     assert_eq!(settings.wordpress.table_prefix.to_string(), "shop_");
     assert_eq!(settings.database().unwrap().to_string(), "sqlite:/shops");
-    assert!(settings.http.token.is_some());
+    assert!(settings.http.token.is_some() && settings.http.sync_token.is_some());
     assert_eq!(settings.state.path, Path::new("/var/lib/closte-sync-shops/closte-sync.db"));
     // Another file is nobody's service, and the service itself has been given its own.
     let (_elsewhere, path) = file("");
