@@ -55,6 +55,8 @@ pub(super) fn transition(
     } else {
         Steadiness::Steady
     };
+    // A propagation that ended as `ok` may leave an AAAA record that leads elsewhere.
+    apply_aaaa_elsewhere(&mut result);
     let changes =
         |status| Changes { name, before: previous, status, facts, panel, attention_after, now };
     let Some(previous) = previous else {
