@@ -174,6 +174,11 @@ impl<'a> DomainRef<'a> {
         self.0.strip_suffix("closte.com").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
+    /// The name without `www.` in front, if it has that.
+    pub fn without_www(self) -> Option<Self> {
+        self.0.strip_prefix("www.").filter(|rest| rest.contains('.')).map(Self)
+    }
+
     /// The name with `www.` in front; none for a wildcard, for a name that has it already, and where
     /// DNS could not carry it. With `main_only`, also none for a name that cannot be registered
     /// itself, such as `blog.shop.co.uk` (by the public suffix list, <https://publicsuffix.org>).

@@ -9,6 +9,7 @@ use crate::{
     back_off::BackOff,
     domain::{DomainName, DomainRef},
     names::{NameList, NameMap},
+    status::RowState,
 };
 
 /// Every *managed* name: one that was seen desired, and so may be removed one day.
@@ -46,25 +47,54 @@ pub struct RowRef {
     pub blog_id: Option<i64>,
     /// When the row was last written, in Unix seconds by WordPress's clock.
     pub modified: Option<i64>,
+    /// What the row says; none without a row.
+    pub state: Option<RowState>,
 }
 
-/// The same as [`RowRef`] in half of the memory.
+impl RowRef {
+    /// Whether it is the same row, not written since, whatever its state.
+    pub fn is_as_written(&self, other: &Self) -> bool {
+        (self.row_id, self.blog_id, self.modified) == (other.row_id, other.blog_id, other.modified)
+    }
+}
+
+/// The same as [`RowRef`] in less than half of the memory: its last number is `modified` before the 16 bits
+/// of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CompactRowRef([i64; 3]);
 
 /// Stands for none. WordPress counts its ids from 1, and time from 1970.
 const NONE: i64 = i64::MIN;
 
+/// The bits of a state.
+const STATE: u32 = 16;
+
 impl From<RowRef> for CompactRowRef {
     fn from(row: RowRef) -> Self {
-        Self([row.row_id, row.blog_id, row.modified].map(|number| number.unwrap_or(NONE)))
+        let [row_id, blog_id] = [row.row_id, row.blog_id].map(|number| number.unwrap_or(NONE));
+        // A time that does not fit is as good as none: dates end with the year 9999.
+        let modified = row.modified.filter(|at| at << STATE >> STATE == *at);
+        let modified = modified.unwrap_or(NONE >> STATE) << STATE;
+        let state = row.state.map_or(0, RowState::to_bits);
+        Self([row_id, blog_id, modified | i64::from(state)])
+    }
+}
+
+impl CompactRowRef {
+    pub fn with_state(self, state: RowState) -> Self {
+        RowRef { state: Some(state), ..self.into() }.into()
     }
 }
 
 impl From<CompactRowRef> for RowRef {
-    fn from(CompactRowRef(numbers): CompactRowRef) -> Self {
-        let [row_id, blog_id, modified] = numbers.map(|number| (number != NONE).then_some(number));
-        Self { row_id, blog_id, modified }
+    fn from(CompactRowRef([row_id, blog_id, last]): CompactRowRef) -> Self {
+        let number = |number: i64, none: i64| (number != none).then_some(number);
+        Self {
+            row_id: number(row_id, NONE),
+            blog_id: number(blog_id, NONE),
+            modified: number(last >> STATE, NONE >> STATE),
+            state: RowState::from_bits((last & 0xffff) as u16),
+        }
     }
 }
 
@@ -96,6 +126,20 @@ impl fmt::Display for RowLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind(), self.id())
     }
+}
+
+/// What the ledger contains about a name that is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LedgerInfo {
+    pub blog_id: Option<i64>,
+    /// What the plugin's table says; none for a name without a row.
+    pub row: Option<RowState>,
+    /// When the name was first desired; none for a name that is not desired.
+    pub added_at: Option<Timestamp>,
+    /// Since when Closte lists it, or a wildcard that covers it.
+    pub at_closte_since: Option<Timestamp>,
+    /// The state of the call that adds it.
+    pub progress: Progress,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -350,6 +394,23 @@ pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_compact_row_is_the_row() {
+        let state = RowState {
+            stage: Some(crate::status::Stage::Failed),
+            active: true,
+            primary: false,
+            secure: true,
+            serving: crate::status::Serving::StageNotDone,
+        };
+        for modified in [None, Some(0), Some(-1), Some(253_402_300_799), Some(-62_135_596_800)] {
+            for state in [None, Some(state)] {
+                let row = RowRef { row_id: Some(7), blog_id: None, modified, state };
+                assert_eq!(RowRef::from(CompactRowRef::from(row)), row);
+            }
+        }
+    }
 
     #[test]
     fn attempts_count_until_the_list_agrees() {

@@ -49,6 +49,10 @@ impl<V> NameList<V> {
         names.zip(&self.values)
     }
 
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.values.iter_mut()
+    }
+
     /// Without the names that `keep` does not want.
     pub fn retain(self, keep: impl Fn(DomainRef<'_>) -> bool) -> Self
     where
@@ -108,7 +112,7 @@ impl<V> NameList<V> {
         }
     }
 
-    fn get(&self, index: usize) -> Option<(DomainRef<'_>, &V)> {
+    pub fn get(&self, index: usize) -> Option<(DomainRef<'_>, &V)> {
         let start =
             index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
         let end = *self.ends.get(index)?;

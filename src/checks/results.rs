@@ -78,7 +78,8 @@ mod tests {
     use super::*;
     use crate::{
         checks::evaluate::evaluate_dns,
-        status::{DnsResult, DnsVerdict, LedgerInfo, SslResult, SslVerdict},
+        ledger::LedgerInfo,
+        status::{DnsResult, DnsVerdict, SslResult, SslVerdict},
     };
 
     #[test]

@@ -51,7 +51,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{checks::strategies::check_results, status::LedgerInfo};
+    use crate::{checks::strategies::check_results, ledger::LedgerInfo};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()

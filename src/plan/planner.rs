@@ -144,12 +144,12 @@ impl<'a> Planner<'a> {
             entry.progress = Progress::Idle;
             transition = Some(LedgerTransition::MappedAgain);
         }
-        if entry.origin != origin {
-            entry.origin = origin;
-            if matches!(entry.progress, Progress::Refused { .. }) {
-                entry.progress = Progress::Idle;
-            }
+        if !entry.origin.is_as_written(&origin)
+            && matches!(entry.progress, Progress::Refused { .. })
+        {
+            entry.progress = Progress::Idle;
         }
+        entry.origin = origin;
 
         if listed {
             self.plan.in_place += 1;

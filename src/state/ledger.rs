@@ -19,6 +19,7 @@ use crate::{
     names::NameMap,
     plan::LedgerChange,
     secrets,
+    status::RowState,
 };
 
 /// How many entries one statement reads or writes.
@@ -82,7 +83,7 @@ macro_rules! with_columns {
     ($query:ident, $before:literal, $after:literal, $($arg:expr),* $(,)?) => {
         sqlx::$query!(
             $before
-                + "domain, row_id, blog_id, row_modified, managed_since, present_since, missing_since,
+                + "domain, row_id, blog_id, row_modified, row_state, managed_since, present_since, missing_since,
                    undesired_since, covered_by, progress, attempts, next_attempt, refused_at, error"
                 + $after,
             $($arg),*
@@ -196,7 +197,7 @@ impl State {
             // Reading single rows through the driver takes several times as long.
             let batch = sqlx::query_scalar!(
                 r#"SELECT json_group_array(json_array(
-                       domain, row_id, blog_id, row_modified, managed_since, present_since
+                       domain, row_id, blog_id, row_modified, row_state, managed_since, present_since
                    )) AS "batch!: String" FROM (
                        SELECT * FROM managed WHERE ledger_id = ? AND domain > ?
                            AND progress = 'idle' AND present_since IS NOT NULL
@@ -210,12 +211,21 @@ impl State {
             .fetch_one(&self.pool)
             .await?;
             let lines = parse_json::<Vec<SettledLine<'_>>>(&batch)?;
-            for SettledLine(domain, row_id, blog_id, modified, managed_since, present_since) in
-                &lines
-            {
+            for line in &lines {
+                let SettledLine(
+                    domain,
+                    row_id,
+                    blog_id,
+                    modified,
+                    state,
+                    managed_since,
+                    present_since,
+                ) = line;
                 let name = domain::parse(domain.as_bytes())
                     .map_err(|error| StateError::Damaged(format!("{domain:?}: {error}")))?;
-                let origin = RowRef { row_id: *row_id, blog_id: *blog_id, modified: *modified };
+                let state = state.and_then(RowState::from_bits);
+                let origin =
+                    RowRef { row_id: *row_id, blog_id: *blog_id, modified: *modified, state };
                 let entry = Entry::new(origin, *managed_since);
                 ledger.push(name.name(), Entry { present_since: Some(*present_since), ..entry });
             }
@@ -332,6 +342,7 @@ struct Line<'a> {
     row_id: Option<i64>,
     blog_id: Option<i64>,
     row_modified: Option<i64>,
+    row_state: Option<u16>,
     #[serde(with = "required")]
     managed_since: Timestamp,
     #[serde(with = "optional")]
@@ -359,6 +370,7 @@ struct SettledLine<'a>(
     Option<i64>,
     Option<i64>,
     Option<i64>,
+    Option<u16>,
     #[serde(with = "required")] Timestamp,
     #[serde(with = "required")] Timestamp,
 );
@@ -380,6 +392,7 @@ impl<'a> Line<'a> {
             row_id: entry.origin.row_id,
             blog_id: entry.origin.blog_id,
             row_modified: entry.origin.modified,
+            row_state: entry.origin.state.map(RowState::to_bits),
             managed_since: entry.managed_since,
             present_since: entry.present_since,
             missing_since: entry.missing_since,
@@ -411,6 +424,7 @@ impl<'a> Line<'a> {
                 row_id: self.row_id,
                 blog_id: self.blog_id,
                 modified: self.row_modified,
+                state: self.row_state.and_then(RowState::from_bits),
             },
             managed_since: self.managed_since,
             present_since: self.present_since,
@@ -460,13 +474,14 @@ async fn write_adopted(
         return Ok(false);
     }
     let mut insert = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO managed (ledger_id, domain, row_id, blog_id, row_modified, managed_since,
-             present_since, progress) ",
+        "INSERT INTO managed (ledger_id, domain, row_id, blog_id, row_modified, row_state,
+             managed_since, present_since, progress) ",
     );
     insert.push_values(names, |mut values, (name, origin)| {
-        let RowRef { row_id, blog_id, modified } = (*origin).into();
+        let RowRef { row_id, blog_id, modified, state } = (*origin).into();
         values.push_bind(id).push_bind(name.as_str());
         values.push_bind(row_id).push_bind(blog_id).push_bind(modified);
+        values.push_bind(state.map(RowState::to_bits));
         values.push_bind(At(now)).push_bind(At(now)).push("'idle'");
     });
     insert.build().execute(connection).await?;
@@ -491,7 +506,7 @@ async fn write_entries(
             query,
             "INSERT OR REPLACE INTO managed (ledger_id, ",
             ") SELECT ?, value->>'domain', value->>'row_id', value->>'blog_id',
-                 value->>'row_modified', value->>'managed_since', value->>'present_since',
+                 value->>'row_modified', value->>'row_state', value->>'managed_since', value->>'present_since',
                  value->>'missing_since', value->>'undesired_since', value->>'covered_by', value->>'progress',
                  value->>'attempts', value->>'next_attempt', value->>'refused_at', value->>'error'
              FROM json_each(?)",

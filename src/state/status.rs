@@ -14,8 +14,9 @@ use super::{
 use crate::{
     domain::DomainName,
     events::EventBatch,
+    ledger::LedgerInfo,
     secrets,
-    status::{DomainStatus, LedgerInfo},
+    status::{DomainStatus, RowState},
 };
 
 /// A desired name, and what is known about it.
@@ -56,6 +57,7 @@ pub struct NetworkInfo {
 struct Row {
     domain: DomainName,
     blog_id: Option<i64>,
+    row_state: Option<u16>,
     managed_since: At,
     at_closte_since: Option<At>,
     progress: String,
@@ -81,7 +83,8 @@ macro_rules! rows {
     ($from:literal, $which:literal, $($arg:expr),* $(,)?) => {
         sqlx::query_as!(
             Row,
-            r#"SELECT m.domain AS "domain: DomainName", m.blog_id, m.managed_since AS "managed_since: At",
+            r#"SELECT m.domain AS "domain: DomainName", m.blog_id, m.row_state AS "row_state: u16",
+                   m.managed_since AS "managed_since: At",
                    coalesce(m.present_since, iif(m.covered_by IS NULL, NULL, m.managed_since))
                        AS "at_closte_since: At",
                    m.progress, m.attempts AS "attempts: u32", m.next_attempt AS "next_attempt: At",
@@ -334,6 +337,7 @@ impl Row {
         .map_err(|why| StateError::Damaged(format!("the entry of {}: {why}", self.domain)))?;
         let facts = LedgerInfo {
             blog_id: self.blog_id,
+            row: self.row_state.and_then(RowState::from_bits),
             added_at: Some(self.managed_since.0),
             at_closte_since: at(self.at_closte_since),
             progress,

@@ -138,7 +138,7 @@ async fn written_by(version: i64, path: &Path, statements: &str) {
 fn expected_entries(version: i64) -> Ledger {
     let entry = |row_id, blog_id, modified, progress| Entry {
         progress,
-        ..Entry::new(RowRef { row_id, blog_id, modified }, at(1000))
+        ..Entry::new(RowRef { row_id, blog_id, modified, state: None }, at(1000))
     };
     let attempt = |count| Attempt { count, next: at(9000) };
     let refused = Progress::Refused { at: at(5000), error: "never".to_owned() };

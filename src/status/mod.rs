@@ -2,6 +2,7 @@
 //! [`crate::state`] stores it.
 
 mod dns;
+mod row;
 mod target;
 mod tls;
 mod verdicts;
@@ -10,13 +11,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use dns::{Chain, DnsHistory, DnsResult, ResolverAnswer, Stray, SynthesizedFrom, Zone};
+pub use row::{RowState, Serving};
 pub use target::ExpectedTarget;
 pub use tls::{AddressSeen, Certificate, SslResult};
 pub use verdicts::{
     Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SslVerdict, Stage, UnknownVariant,
 };
-
-use crate::ledger::Progress;
 
 /// The CAA records that count for a name (RFC 8659, section 3) and forbid its certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,16 +100,4 @@ pub struct DomainStatus {
     pub alerted_at: Option<Timestamp>,
     /// Since when it has no certificate although its DNS is right and nothing blocks one.
     pub lacks_certificate_since: Option<Timestamp>,
-}
-
-/// What the ledger contains about a name that is checked.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LedgerInfo {
-    pub blog_id: Option<i64>,
-    /// When the name was first desired; none for a name that is not desired.
-    pub added_at: Option<Timestamp>,
-    /// Since when Closte lists it, or a wildcard that covers it.
-    pub at_closte_since: Option<Timestamp>,
-    /// The state of the call that adds it.
-    pub progress: Progress,
 }

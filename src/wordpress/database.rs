@@ -84,12 +84,17 @@ impl Connection {
                     let bytes = |column: usize| -> sqlx::Result<&[u8]> {
                         Ok(row.try_get_unchecked::<Option<&[u8]>, _>(column)?.unwrap_or_default())
                     };
+                    let more = |column: usize| match column < row.len() {
+                        true => bytes(column),
+                        false => Ok(&[][..]),
+                    };
                     let row = RawRow {
                         id: row.try_get_unchecked(0)?,
                         blog_id: row.try_get_unchecked(1)?,
                         domain: bytes(2)?,
                         extra: bytes(3)?,
                         path: bytes(4)?,
+                        more: [more(5)?, more(6)?, more(7)?],
                     };
                     budget.take(row.domain.len() + row.path.len())?;
                     take(row);

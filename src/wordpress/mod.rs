@@ -19,6 +19,7 @@ mod plugin;
 mod raw_row;
 mod records;
 mod rest;
+mod serving;
 mod site_url;
 mod sites;
 mod source;
@@ -30,6 +31,7 @@ use crate::{
     domain::{DomainName, DomainRef, InvalidDomain},
     ledger::{CompactRowRef, RowLocation, RowRef},
     names::NameList,
+    status::RowState,
 };
 
 pub use budget::MOST_ROWS;
@@ -93,14 +95,15 @@ pub struct Mapping<'a> {
     pub domain: DomainRef<'a>,
     /// Unix seconds of the last write; none for NULL and zero dates.
     pub modified: Option<i64>,
+    pub state: RowState,
 }
 
 impl Network {
     /// The valid rows of the domain table, ordered by id.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping<'_>> + Clone {
         self.mapped.iter().filter_map(|(domain, row)| {
-            let RowRef { row_id, blog_id, modified } = (*row).into();
-            Some(Mapping { row_id: row_id?, blog_id: blog_id?, domain, modified })
+            let RowRef { row_id, blog_id, modified, state } = (*row).into();
+            Some(Mapping { row_id: row_id?, blog_id: blog_id?, domain, modified, state: state? })
         })
     }
 }

@@ -7,4 +7,6 @@ pub(super) struct RawRow<'r> {
     /// Bytes, too: the date of a row, the flags of a site.
     pub(super) extra: &'r [u8],
     pub(super) path: &'r [u8],
+    /// Further columns, where a query has them.
+    pub(super) more: [&'r [u8]; 3],
 }

@@ -14,13 +14,15 @@ use super::{
     location::{Location, quoted},
     plugin::{self, closte_integration},
     raw_row::RawRow,
-    sites::{Blog, NetworkRow, SiteFacts, SiteSorter, Sorted},
+    serving,
+    sites::{Blog, NO_INDEX, NetworkRow, SiteFacts, SiteSorter, Sorted},
 };
 use crate::{
     domain::{self, InvalidDomain},
     ledger::{CompactRowRef, RowLocation, RowRef},
     names::NameList,
     secrets,
+    status::{RowState, Serving},
 };
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -166,11 +168,20 @@ impl Source {
             mappings: &table.mapped,
             recorded: &table.recorded,
         };
-        let Sorted { sites_without_record, on_own_domain, other_sites, invalid, network_domains } =
-            self.sites(connection, facts).await?;
+        let Sorted {
+            sites_of_rows,
+            sites_without_record,
+            on_own_domain,
+            other_sites,
+            invalid,
+            network_domains,
+        } = self.sites(connection, facts).await?;
         for (blog_id, value, reason) in invalid {
             table.reject(RowLocation::Site(blog_id), blog_id, &value, reason);
         }
+        let plugin = settings.and_then(|row| PluginSettings::read(row.as_deref()));
+        let mapping_is_on = plugin.as_ref().ok().map(|plugin| plugin.domain_mapping == Some(true));
+        serving::evaluate(&mut table.mapped, &sites_of_rows, mapping_is_on);
         Ok(Network {
             id,
             domain: network.domain.clone(),
@@ -182,7 +193,7 @@ impl Source {
             other_sites,
             invalid: table.invalid,
             rows: table.rows,
-            plugin: settings.and_then(|row| PluginSettings::read(row.as_deref())),
+            plugin,
             closte_integration: integrations.and_then(|row| closte_integration(row.as_deref())),
             base_domains: bases.map(drop),
             tls_failed: connection.tls_failed().map(str::to_owned),
@@ -195,11 +206,10 @@ impl Source {
         network: Chosen,
     ) -> Result<DomainTable, SourceError> {
         let table = self.plugin_table("domain_mappings", network);
-        let columns = "id, blog_id, domain, date_modified, NULL";
+        let columns = "id, blog_id, domain, date_modified, stage, active, primary_domain, secure";
         let mut read = DomainTable::default();
         self.query(connection, &table, columns, "ORDER BY id", |row| read.take(&row)).await?;
         read.recorded.sort_unstable();
-        read.recorded.dedup();
         Ok(read)
     }
 
@@ -219,10 +229,7 @@ impl Source {
                 network: row.blog_id,
                 domain: row.domain,
                 path: row.path,
-                is_gone: row
-                    .extra
-                    .split(|byte| *byte == b',')
-                    .any(|flag| !matches!(flag, b"" | b"0")),
+                is_gone: row.extra.split(|byte| *byte == b',').any(is_set),
             });
         };
         self.query(connection, &table, &columns, "ORDER BY blog_id", take).await?;
@@ -417,21 +424,25 @@ struct DomainTable {
     rows: usize,
     mapped: NameList<CompactRowRef>,
     invalid: Vec<InvalidMapping>,
-    /// The sites that have a row, valid or not.
-    recorded: Vec<i64>,
+    /// The site of each row, and the row's index in `mapped`; [`NO_INDEX`] for an invalid one.
+    recorded: Vec<(i64, u32)>,
 }
 
 impl DomainTable {
     fn take(&mut self, row: &RawRow<'_>) {
         self.rows += 1;
-        self.recorded.push(row.blog_id);
+        let index = u32::try_from(self.mapped.len()).unwrap_or(NO_INDEX);
         match domain::parse(row.domain) {
             Ok(domain) => {
                 let (row_id, blog_id) = (Some(row.id), Some(row.blog_id));
-                let origin = RowRef { row_id, blog_id, modified: unix_seconds(row.extra) };
-                self.mapped.push(domain.name(), origin.into());
+                let (modified, state) = (unix_seconds(row.extra), Some(state(row)));
+                self.mapped.push(domain.name(), RowRef { row_id, blog_id, modified, state }.into());
+                self.recorded.push((row.blog_id, index));
             }
-            Err(reason) => self.reject(RowLocation::Row(row.id), row.blog_id, row.domain, reason),
+            Err(reason) => {
+                self.reject(RowLocation::Row(row.id), row.blog_id, row.domain, reason);
+                self.recorded.push((row.blog_id, NO_INDEX));
+            }
         }
     }
 
@@ -439,6 +450,18 @@ impl DomainTable {
         let value = secrets::mask(&lossy(value)).chars().take(VALUE_KEPT).collect();
         self.invalid.push(InvalidMapping { origin, blog_id, value, reason });
     }
+}
+
+/// What a row of the domain table says. Whether it is served is set when its site is known.
+fn state(row: &RawRow<'_>) -> RowState {
+    let [active, primary, secure] = row.more.map(is_set);
+    let stage = std::str::from_utf8(row.path).ok().and_then(|stage| stage.parse().ok());
+    RowState { stage, active, primary, secure, serving: Serving::Unknown }
+}
+
+/// Whether a flag is set, as PHP reads it.
+fn is_set(flag: &[u8]) -> bool {
+    !matches!(flag, b"" | b"0")
 }
 
 /// The Unix time of a date as WordPress stores it, in UTC; none for a zero date.

@@ -7,12 +7,9 @@ use jiff::Timestamp;
 use self::record::RecordTarget;
 use crate::{
     domain::DomainName,
-    ledger::{Progress, later},
+    ledger::{LedgerInfo, Progress, later},
     span::span_between,
-    status::{
-        Blocker, CheckResult, DnsVerdict, DomainStatus, LedgerInfo, ResolverAnswer, SslVerdict,
-        Stage,
-    },
+    status::{Blocker, CheckResult, DnsVerdict, DomainStatus, ResolverAnswer, SslVerdict, Stage},
 };
 
 mod addresses;

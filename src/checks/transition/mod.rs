@@ -13,9 +13,9 @@ use super::{
 use crate::{
     domain::DomainName,
     events::Event,
-    ledger::later,
+    ledger::{LedgerInfo, later},
     span::between,
-    status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, LedgerInfo, SslVerdict},
+    status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, SslVerdict},
 };
 
 /// An alert about a domain is repeated after this time.

@@ -8,8 +8,8 @@ use crate::{
     },
     clock::Clock,
     domain::DomainName,
+    ledger::LedgerInfo,
     state::{CheckedDomain, LedgerId, Loop, State, StateError},
-    status::LedgerInfo,
 };
 
 /// What is checked, and where the results are recorded.

@@ -14,8 +14,8 @@ use crate::{
         strategies::{RIGHT, check_results},
     },
     events::Event,
-    ledger::{Attempt, Progress},
-    status::{Blocker, DnsVerdict, DomainStatus, LedgerInfo, ResolverAnswer, SslVerdict},
+    ledger::{Attempt, LedgerInfo, Progress},
+    status::{Blocker, DnsVerdict, DomainStatus, ResolverAnswer, SslVerdict},
 };
 
 const NAME: &str = "www.shop.example";
@@ -40,6 +40,7 @@ fn facts() -> impl Strategy<Value = LedgerInfo> {
     (added, prop::option::of(Just(at(30))), progress).prop_map(|(added_at, there, progress)| {
         LedgerInfo {
             blog_id: Some(2),
+            row: None,
             added_at,
             at_closte_since: there.filter(|_| added_at.is_some()),
             progress,

@@ -140,11 +140,11 @@ mod tests {
     use crate::{
         cli::status::row::Severity,
         domain::DomainName,
-        ledger::{Attempt, Entry, RowRef},
+        ledger::{Attempt, Entry, LedgerInfo, RowRef},
         state::CheckedDomain,
         status::{
-            Certificate, CheckResult, DnsHistory, DnsResult, DnsVerdict, DomainStatus, LedgerInfo,
-            SslResult, SslVerdict,
+            Certificate, CheckResult, DnsHistory, DnsResult, DnsVerdict, DomainStatus, SslResult,
+            SslVerdict,
         },
     };
 

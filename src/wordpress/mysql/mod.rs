@@ -54,13 +54,19 @@ type RelayError = Arc<Mutex<Option<DatabaseError>>>;
 
 fn raw_row(packet: &[u8]) -> Result<RawRow<'_>, DatabaseError> {
     let mut values = ProtocolReader::new(packet);
-    let row = RawRow {
+    let mut row = RawRow {
         id: integer(values.text()?)?,
         blog_id: integer(values.text()?)?,
         domain: values.text()?.unwrap_or_default(),
         extra: values.text()?.unwrap_or_default(),
         path: values.text()?.unwrap_or_default(),
+        more: Default::default(),
     };
+    for value in &mut row.more {
+        if !values.is_at_end() {
+            *value = values.text()?.unwrap_or_default();
+        }
+    }
     match values.is_at_end() {
         true => Ok(row),
         false => Err(MySqlError::Protocol("it sends a row that is too long").into()),

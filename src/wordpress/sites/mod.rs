@@ -147,12 +147,29 @@ pub(super) struct SiteFacts<'a> {
     /// None if they are not known.
     pub(super) bases: Option<&'a BaseDomains>,
     pub(super) mappings: &'a NameList<CompactRowRef>,
-    /// The sites that have a row, valid or not, in the order of their ids.
-    pub(super) recorded: &'a [i64],
+    /// The site of each row, in the order of their ids, with the row's index in `mappings`; [`NO_INDEX`] for
+    /// an invalid one.
+    pub(super) recorded: &'a [(i64, u32)],
+}
+
+/// The index of a row that is not in the list of mappings.
+pub(super) const NO_INDEX: u32 = u32::MAX;
+
+/// What the `blogs` table says about the site of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SiteOfRow {
+    Missing,
+    Live,
+    /// It is live, and its own address is the row's domain.
+    OwnAddress,
+    /// Archived, spam or deleted.
+    Gone,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
+    /// In the order of the mappings.
+    pub(super) sites_of_rows: Vec<SiteOfRow>,
     pub(super) sites_without_record: Vec<Site>,
     /// The number of further sites without a record, on the network's own domain.
     pub(super) on_own_domain: usize,
@@ -184,7 +201,8 @@ struct Candidate {
 impl<'a> SiteSorter<'a> {
     pub(super) fn new(facts: SiteFacts<'a>) -> Self {
         let network_domains = facts.own_domains().filter_map(|name| name.parse().ok()).collect();
-        let sorted = Sorted { network_domains, ..Sorted::default() };
+        let sites_of_rows = vec![SiteOfRow::Missing; facts.mappings.len()];
+        let sorted = Sorted { sites_of_rows, network_domains, ..Sorted::default() };
         Self { facts, sorted, candidates: Vec::new(), main_is_known: false }
     }
 
@@ -198,8 +216,22 @@ impl<'a> SiteSorter<'a> {
         if let (true, Ok(domain)) = (is_main, &domain) {
             sorted.network_domains.push(domain.name().to_name());
         }
+        let rows = facts.rows_of(blog.id);
+        for (_, index) in rows {
+            let index = usize::try_from(*index).unwrap_or(usize::MAX);
+            let name = facts.mappings.get(index).map(|(name, _)| name);
+            if let Some(site) = sorted.sites_of_rows.get_mut(index) {
+                *site = if blog.is_gone {
+                    SiteOfRow::Gone
+                } else if domain.as_ref().ok().map(|domain| domain.name()) == name {
+                    SiteOfRow::OwnAddress
+                } else {
+                    SiteOfRow::Live
+                };
+            }
+        }
         let is_own = blog.domain.eq_ignore_ascii_case(facts.network.domain.as_bytes());
-        let needs_record = is_of_network && facts.recorded.binary_search(&blog.id).is_err();
+        let needs_record = is_of_network && rows.is_empty();
         match domain {
             _ if is_own => sorted.on_own_domain += usize::from(needs_record),
             Ok(domain) if needs_record => self.candidates.push(Candidate {
@@ -291,6 +323,14 @@ impl SiteFacts<'_> {
             is_same_path(blog.path, network.path.as_bytes())
                 && (is_there(&network.domain) || is_current())
         })
+    }
+
+    /// The rows of a site, valid or not.
+    fn rows_of(&self, blog_id: i64) -> &[(i64, u32)] {
+        let start = self.recorded.partition_point(|(site, _)| *site < blog_id);
+        let from = self.recorded.get(start..).unwrap_or_default();
+        let end = from.iter().take_while(|(site, _)| *site == blog_id).count();
+        from.get(..end).unwrap_or_default()
     }
 
     fn current_site_name(&self) -> Option<&str> {

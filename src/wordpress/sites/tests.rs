@@ -50,13 +50,16 @@ impl Case {
     fn map(mut self, row_id: i64, blog_id: i64, domain: &str) -> Self {
         let domain = domain.parse().unwrap();
         let (row_id, blog_id) = (Some(row_id), Some(blog_id));
-        self.mappings.push((domain, RowRef { row_id, blog_id, modified: None }));
+        self.mappings.push((domain, RowRef { row_id, blog_id, ..RowRef::default() }));
         self.recorded.extend(blog_id);
         self
     }
 
     fn sorted(&self) -> Sorted {
-        let mut recorded: Vec<i64> = self.recorded.iter().copied().collect();
+        let without_row = self.recorded.iter().map(|blog_id| (*blog_id, NO_INDEX));
+        let of_rows = (0..).zip(&self.mappings);
+        let of_rows = of_rows.filter_map(|(index, (_, row))| Some((row.blog_id?, index)));
+        let mut recorded: Vec<(i64, u32)> = without_row.chain(of_rows).collect();
         recorded.sort_unstable();
         let rows = self.mappings.iter().map(|(name, row)| (name.to_ref(), (*row).into()));
         let rows = rows.collect();

@@ -1,0 +1,130 @@
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+use super::verdicts::{Stage, UnknownVariant};
+
+/// What the plugin's domain table says about a row, as last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RowState {
+    /// None for a value that is no stage.
+    pub stage: Option<Stage>,
+    pub active: bool,
+    pub primary: bool,
+    pub secure: bool,
+    pub serving: Serving,
+}
+
+/// Whether WordPress serves a site for the name of a row, by its tables alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownVariant, parse_err_fn = UnknownVariant::from)]
+pub enum Serving {
+    Served,
+    /// It is the site's own address in the `blogs` table, which is served whatever the row says.
+    OwnAddress,
+    /// Its stage is neither `done` nor `done-without-ssl`.
+    StageNotDone,
+    Inactive,
+    /// The row of the name with `www.` added or removed decides for both, and is not served.
+    TwinDecides,
+    /// Two rows of its site are primary: each redirects to the other.
+    TwoPrimaries,
+    /// No site has the row's id.
+    SiteMissing,
+    /// Its site is archived, spam or deleted.
+    SiteArchived,
+    /// Domain mapping is off in the plugin's settings.
+    MappingOff,
+    /// The plugin's settings cannot be read.
+    Unknown,
+}
+
+impl Serving {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Served | Self::OwnAddress)
+    }
+}
+
+impl TryFrom<String> for Serving {
+    type Error = UnknownVariant;
+
+    fn try_from(text: String) -> Result<Self, UnknownVariant> {
+        text.parse()
+    }
+}
+
+impl RowState {
+    /// Whether the plugin serves a row in this stage.
+    pub fn is_done(&self) -> bool {
+        self.active && matches!(self.stage, Some(Stage::Done | Stage::DoneWithoutSsl))
+    }
+
+    /// As a number, which the state database stores: 0x8000, the serving in 0x0f00, active 0x40, primary
+    /// 0x20, secure 0x10, and the stage in 0x0f.
+    pub fn to_bits(self) -> u16 {
+        let flag = |is_set: bool, bit: u16| if is_set { bit } else { 0 };
+        let flags = flag(self.active, 0x40) | flag(self.primary, 0x20) | flag(self.secure, 0x10);
+        let stage = STAGES.iter().find(|(_, stage)| *stage == self.stage);
+        let serving = SERVINGS.iter().find(|(_, serving)| *serving == self.serving);
+        let [stage, serving] = [stage.map(|one| one.0), serving.map(|one| one.0)];
+        0x8000 | serving.unwrap_or_default() << 8 | flags | stage.unwrap_or_default()
+    }
+
+    /// The inverse of [`Self::to_bits`]; none for other numbers.
+    pub fn from_bits(bits: u16) -> Option<Self> {
+        let is_set = |bit: u16| bits & bit != 0;
+        let (stage, serving) = (bits & 0xf, bits >> 8 & 0xf);
+        let stage = STAGES.iter().find(|(number, _)| *number == stage)?.1;
+        let serving = SERVINGS.iter().find(|(number, _)| *number == serving)?.1;
+        let (active, primary, secure) = (is_set(0x40), is_set(0x20), is_set(0x10));
+        is_set(0x8000).then_some(Self { stage, active, primary, secure, serving })
+    }
+}
+
+/// The stored numbers: never changed.
+const STAGES: [(u16, Option<Stage>); 7] = [
+    (0, None),
+    (1, Some(Stage::CheckingDns)),
+    (2, Some(Stage::CheckingSslCert)),
+    (3, Some(Stage::Done)),
+    (4, Some(Stage::DoneWithoutSsl)),
+    (5, Some(Stage::Failed)),
+    (6, Some(Stage::SslFailed)),
+];
+const SERVINGS: [(u16, Serving); 10] = [
+    (0, Serving::Unknown),
+    (1, Serving::Served),
+    (2, Serving::OwnAddress),
+    (3, Serving::StageNotDone),
+    (4, Serving::Inactive),
+    (5, Serving::TwinDecides),
+    (6, Serving::TwoPrimaries),
+    (7, Serving::SiteMissing),
+    (8, Serving::SiteArchived),
+    (9, Serving::MappingOff),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_what_its_bits_say() {
+        let stages = Stage::VARIANTS.iter().copied().map(Some).chain([None]);
+        for stage in stages {
+            for serving in Serving::VARIANTS.iter().copied() {
+                for flags in 0..8 {
+                    let [active, primary, secure] = [1, 2, 4].map(|bit| flags & bit != 0);
+                    let state = RowState { stage, active, primary, secure, serving };
+                    assert_eq!(RowState::from_bits(state.to_bits()), Some(state));
+                }
+            }
+        }
+        assert_eq!(RowState::from_bits(0), None);
+    }
+}

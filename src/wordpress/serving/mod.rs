@@ -1,0 +1,99 @@
+//! Whether WordPress serves a site for each row of the domain table, by its tables alone. Pure.
+//!
+//! As in plugin 2.14.2, `x` and `www.x` are one name, for which one row decides: the first by primary, active
+//! and secure.
+
+use std::cmp::Reverse;
+
+use super::sites::SiteOfRow;
+use crate::{
+    ledger::{CompactRowRef, RowRef},
+    names::NameList,
+    status::{RowState, Serving},
+};
+
+/// Sets [`RowState::serving`] of each row. `sites` are those of the rows, in their order. `mapping_is_on` is
+/// the plugin's setting; none where that cannot be read.
+pub(super) fn evaluate(
+    rows: &mut NameList<CompactRowRef>,
+    sites: &[SiteOfRow],
+    mapping_is_on: Option<bool>,
+) {
+    let torn = sites_with_two_primaries(rows, sites);
+    let alone = |index: usize, row: RowRef| {
+        let (state, site) = (row.state?, sites.get(index)?);
+        let is_torn = || row.blog_id.is_some_and(|site| torn.binary_search(&site).is_ok());
+        Some(match site {
+            SiteOfRow::Missing => Serving::SiteMissing,
+            SiteOfRow::Gone => Serving::SiteArchived,
+            SiteOfRow::OwnAddress => Serving::OwnAddress,
+            SiteOfRow::Live if mapping_is_on == Some(false) => Serving::MappingOff,
+            SiteOfRow::Live if !state.active => Serving::Inactive,
+            SiteOfRow::Live if !state.is_done() => Serving::StageNotDone,
+            SiteOfRow::Live if mapping_is_on.is_none() => Serving::Unknown,
+            SiteOfRow::Live if is_torn() => Serving::TwoPrimaries,
+            SiteOfRow::Live => Serving::Served,
+        })
+    };
+    let mut of_twins = decided_by_twins(rows, alone).into_iter().peekable();
+    for (index, row) in rows.values_mut().enumerate() {
+        let known = RowRef::from(*row);
+        let of_twin = of_twins.next_if(|(one, _)| *one == index).map(|(_, serving)| serving);
+        if let (Some(state), Some(serving)) = (known.state, of_twin.or_else(|| alone(index, known)))
+        {
+            *row = row.with_state(RowState { serving, ..state });
+        }
+    }
+}
+
+/// The sites of which two rows are primary and done, in order.
+fn sites_with_two_primaries(rows: &NameList<CompactRowRef>, sites: &[SiteOfRow]) -> Vec<i64> {
+    let mut primaries = Vec::new();
+    for ((_, row), site) in rows.iter().zip(sites) {
+        let row = RowRef::from(*row);
+        let is_primary = row.state.is_some_and(|state| state.primary && state.is_done());
+        primaries.extend(row.blog_id.filter(|_| is_primary && *site == SiteOfRow::Live));
+    }
+    primaries.sort_unstable();
+    let several = primaries.chunk_by(|one, next| one == next).filter(|same| same.len() > 1);
+    several.filter_map(|same| same.first()).copied().collect()
+}
+
+/// The rows for which the row of the name with `www.` added or removed decides, by their index, in order.
+fn decided_by_twins(
+    rows: &NameList<CompactRowRef>,
+    alone: impl Fn(usize, RowRef) -> Option<Serving>,
+) -> Vec<(usize, Serving)> {
+    let mut with_www = NameList::new();
+    for (index, (name, row)) in rows.iter().enumerate() {
+        if let Some(bare) = name.without_www() {
+            with_www.push(bare, (index, RowRef::from(*row)));
+        }
+    }
+    if with_www.is_empty() {
+        return Vec::new();
+    }
+    let with_www = with_www.sorted();
+    let mut decided = Vec::new();
+    for (index, (name, row)) in rows.iter().enumerate() {
+        let Some(twin) = with_www.get(name.as_str()).copied() else { continue };
+        let this = (index, RowRef::from(*row));
+        let (winner, loser) = if rank(twin.1) > rank(this.1) { (twin, this) } else { (this, twin) };
+        if alone(loser.0, loser.1) == Some(Serving::OwnAddress) {
+            continue;
+        }
+        let is_served = alone(winner.0, winner.1).is_some_and(Serving::is_served);
+        decided.push((loser.0, if is_served { Serving::Served } else { Serving::TwinDecides }));
+    }
+    decided.sort_unstable();
+    decided
+}
+
+/// `ORDER BY primary_domain DESC, active DESC, secure DESC`, then the older row.
+fn rank(row: RowRef) -> impl Ord {
+    let flags = row.state.map(|state| (state.primary, state.active, state.secure));
+    (flags, Reverse(row.row_id))
+}
+
+#[cfg(test)]
+mod tests;
