@@ -43,7 +43,7 @@ mod verifier;
 mod votes;
 mod zones;
 
-pub use advice::{Advice, advise, stage, stage_of};
+pub use advice::{Advice, MAPPING_OFF, advise, not_served, stage, stage_of};
 pub use checker::{Checker, Depth, Options};
 pub use conditions::ResolverTrial;
 pub use config::ChecksConfig;

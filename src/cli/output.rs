@@ -12,7 +12,7 @@ use crate::{
     escape::{escape, escape_json},
     span::span_between,
     state::{CheckedDomain, InvalidRow},
-    status::SslResult,
+    status::{RowState, SslResult},
 };
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -120,6 +120,19 @@ pub(super) fn ssl_json(ssl: &SslResult, now: Timestamp) -> Value {
 pub(super) fn request_json(checked: &CheckedDomain) -> Value {
     let request = checked.request.as_ref();
     json!(request.map(|(at, answer)| json!({"at": at, "answer": answer})))
+}
+
+/// What the plugin's table says of a name.
+pub(super) fn row_json(row: Option<RowState>) -> Value {
+    json!(row.map(|row| {
+        json!({
+            "stage": row.stage,
+            "active": row.active,
+            "primary": row.primary,
+            "secure": row.secure,
+            "serving": row.serving,
+        })
+    }))
 }
 
 /// `1 name`, `2 names`.

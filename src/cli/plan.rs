@@ -6,15 +6,17 @@ use serde_json::{Map, Value, json};
 use super::{
     error::CommandError,
     exit,
-    output::{BAD, FAIR, GOOD, count, invalid_line, paint, print, print_json, until},
+    output::{BAD, FAIR, GOOD, count, invalid_line, paint, print, print_json, row_json, until},
 };
 use crate::{
     app::{App, Clients},
+    checks::{MAPPING_OFF, not_served},
     domain::DomainName,
     plan::{Decision, Guard, Reason},
     reconciler::{Preview, Reconciler, RecordDecision},
     secrets,
     state::{InvalidRow, State},
+    status::Serving,
     wordpress::{NoRecord, Site, SourceError},
 };
 
@@ -58,6 +60,7 @@ fn to_text(preview: &Preview) -> String {
         }
     }
     records_to_text(preview, &mut text, now);
+    not_served_to_text(preview, &mut text);
     for one in &preview.invalid {
         let _ = writeln!(text, "{}", paint(FAIR, invalid_line(one)));
     }
@@ -145,6 +148,35 @@ fn records_to_text(preview: &Preview, text: &mut String, now: Timestamp) {
             counts.into_iter().map(|(word, number)| format!("{number} {word}")).collect();
         let more = count(more, "more site");
         let line = format!("! no domain record for {more}: {}", counts.join(", "));
+        let _ = writeln!(text, "{}", paint(FAIR, line));
+    }
+}
+
+/// Which rows WordPress does not serve: the first one by one, the rest counted. Those in another stage than
+/// `done` are counted only: that is what the checks are about.
+fn not_served_to_text(preview: &Preview, text: &mut String) {
+    let mut counts = BTreeMap::new();
+    let mut listed = 0;
+    for row in preview.network.mappings() {
+        let serving = row.state.serving;
+        let Some(why) = not_served(row.state) else { continue };
+        let is_one_by_one = !matches!(serving, Serving::StageNotDone | Serving::MappingOff);
+        if is_one_by_one && listed < LISTED {
+            listed += 1;
+            let _ = writeln!(text, "{}", paint(FAIR, format!("! {}  {why}", row.domain.as_str())));
+        } else {
+            *counts.entry(serving).or_insert(0_usize) += 1;
+        }
+    }
+    for (serving, number) in counts {
+        let line = match serving {
+            Serving::MappingOff => format!("! {MAPPING_OFF}"),
+            Serving::StageNotDone => format!(
+                "! {} in a stage before done: not served by WordPress",
+                count(number, "mapping")
+            ),
+            _ => format!("! {} not served by WordPress: {serving}", count(number, "mapping")),
+        };
         let _ = writeln!(text, "{}", paint(FAIR, line));
     }
 }
@@ -257,6 +289,13 @@ fn to_json(preview: &Preview) -> Value {
         })
     };
     let no_records: Vec<Value> = sites.filter_map(no_record).collect();
+    let not_served = preview.network.mappings().filter_map(|row| {
+        let reason = not_served(row.state)?;
+        Some(json!({
+            "domain": row.domain.as_str(), "row_id": row.row_id, "blog_id": row.blog_id,
+            "plugin": row_json(Some(row.state)), "reason": reason,
+        }))
+    });
     json!({
         "in_place": preview.plan.in_place,
         "managed": preview.plan.managed,
@@ -267,6 +306,7 @@ fn to_json(preview: &Preview) -> Value {
         "records": records,
         "records_refused": preview.records_refused.as_ref().map(SourceError::to_string),
         "no_records": no_records,
+        "not_served": not_served.collect::<Vec<_>>(),
         "sites_on_own_domain": network.on_own_domain,
     })
 }

@@ -12,7 +12,7 @@ use closte_sync::{
     events::Event,
     settings::catalog,
     simulator::Face,
-    status::{Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SslVerdict, Stage},
+    status::{Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, Serving, SslVerdict, Stage},
 };
 use strum::VariantArray as _;
 
@@ -91,6 +91,8 @@ fn every_verdict_blocker_and_stage_is_explained_and_no_other() {
     assert_same(first_words(VERDICTS, "| blocker |"), blockers);
     let stages = Stage::VARIANTS.iter().map(|stage| stage.as_str());
     assert_same(first_words(VERDICTS, "| stage |"), stages);
+    let servings = Serving::VARIANTS.iter().map(|serving| serving.as_str());
+    assert_same(first_words(VERDICTS, "| serving |"), servings);
 }
 
 #[test]

@@ -55,8 +55,8 @@ async fn a_setting_that_cannot_be_read_is_told_whatever_fails_when_it_is_found()
     break_events(&program, "'plugin.settings_unread'").await;
     network
         .sql(
-            "INSERT INTO wp_sitemeta (site_id, meta_key, meta_value)
-             VALUES (1, 'wp-ultimo_v2_settings', 'a:1:{s:4:')",
+            "UPDATE wp_sitemeta SET meta_value = 'a:1:{s:4:'
+             WHERE meta_key = 'wp-ultimo_v2_settings'",
         )
         .await;
     let daemon = program.start_daemon();

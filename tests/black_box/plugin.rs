@@ -135,3 +135,57 @@ async fn no_twin_is_removed_because_the_setting_cannot_be_read() {
     program.run(&["apply", "--allow-removals"]).await;
     assert_eq!(closte.domains(), ["a.example", "b.example", "c.example"]);
 }
+
+#[tokio::test]
+async fn the_tables_say_which_names_wordpress_serves() {
+    for network in [Network::mariadb().await, Network::sqlite().await] {
+        let closte = Simulator::start(KEY).await.unwrap();
+        network
+            .sql(
+                "DELETE FROM wp_wu_domain_mappings;
+                 UPDATE wp_blogs SET archived = '1' WHERE blog_id = 3;
+                 INSERT INTO wp_wu_domain_mappings
+                     (id, blog_id, domain, active, primary_domain, secure, stage) VALUES
+                     (1, 2, 'done.example', 1, 1, 1, 'done'),
+                     (2, 2, 'plain.example', 1, 0, 0, 'done-without-ssl'),
+                     (3, 2, 'failed.example', 1, 0, 0, 'failed'),
+                     (4, 2, 'off.example', 0, 0, 0, 'done'),
+                     (5, 3, 'archived.example', 1, 0, 0, 'done'),
+                     (6, 99, 'nowhere.example', 1, 0, 0, 'done'),
+                     (7, 2, 'twin.example', 1, 0, 0, 'done'),
+                     (8, 2, 'www.twin.example', 1, 0, 1, 'checking-ssl-cert'),
+                     (9, 2, 'null.example', NULL, NULL, NULL, NULL)",
+            )
+            .await;
+        let program = Program::new(&network, &closte);
+        let not_served = async || {
+            let plan = program.run(&["plan", "--json"]).await.json();
+            let all = plan["not_served"].as_array().unwrap().clone();
+            let word = |one: &serde_json::Value| {
+                let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+                (text(&one["domain"]), text(&one["plugin"]["serving"]))
+            };
+            all.iter().map(word).collect::<Vec<_>>()
+        };
+        let off = not_served().await;
+        assert!(off.contains(&("done.example".into(), "mapping-off".into())), "{off:?}");
+        save(&network, "enable_domain_mapping", "s:1:\"1\";").await;
+        let expected = [
+            ("failed.example", "stage-not-done"),
+            ("off.example", "inactive"),
+            ("archived.example", "site-archived"),
+            ("nowhere.example", "site-missing"),
+            ("twin.example", "twin-decides"),
+            ("www.twin.example", "stage-not-done"),
+            ("null.example", "inactive"),
+        ];
+        assert_eq!(not_served().await, expected.map(|(name, word)| (name.into(), word.into())));
+        network.sql("UPDATE wp_wu_domain_mappings SET primary_domain = 1 WHERE id = 2").await;
+        let torn = not_served().await;
+        assert!(torn.contains(&("done.example".into(), "two-primaries".into())), "{torn:?}");
+        program.run(&["apply"]).await;
+        let status = program.run(&["status", "failed.example", "--json"]).await.json();
+        assert_eq!(status[0]["plugin"]["stage"], "failed");
+        assert_eq!(status[0]["plugin"]["active"], true);
+    }
+}

@@ -16,7 +16,10 @@ mod addresses;
 mod caa;
 mod dns;
 mod record;
+mod row;
 mod ssl;
+
+pub use row::{MAPPING_OFF, not_served};
 
 /// The time that Closte states for issuing a certificate is 5 to 10 minutes.
 const ISSUING: Duration = Duration::from_secs(10 * 60);

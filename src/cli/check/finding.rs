@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     checks::{Advice, Verified, Verifier, advise, stage},
-    cli::output::{request_json, ssl_json},
+    cli::output::{request_json, row_json, ssl_json},
     events::Event,
     state::CheckedDomain,
     status::{CheckResult, DnsVerdict, DomainStatus},
@@ -77,6 +77,7 @@ impl Finding {
         json!({
             "domain": self.checked.name,
             "blog_id": self.checked.facts.blog_id,
+            "plugin": row_json(self.checked.facts.row),
             "stage": stage(&shown, view.attention_after, view.now),
             "works": self.seen.works(),
             "since": shown.since,

@@ -4,11 +4,13 @@ use jiff::Timestamp;
 
 use super::finding::{Finding, View};
 use crate::{
-    checks::{Advice, stage},
+    checks::{Advice, not_served, stage},
     cli::output::{BAD, FAIR, GOOD, STRONG, paint, since, under},
     listing::listing,
     span::whole_days,
-    status::{CheckResult, DnsResult, DnsVerdict, ResolverAnswer, SslResult, SslVerdict},
+    status::{
+        CheckResult, DnsResult, DnsVerdict, ResolverAnswer, RowState, SslResult, SslVerdict, Stage,
+    },
 };
 
 pub(super) fn to_text(findings: &[Finding], view: &View<'_>, in_detail: bool) -> String {
@@ -49,6 +51,9 @@ pub(super) fn details(finding: &Finding, view: &View<'_>) -> String {
     let style = if finding.seen.works() { GOOD } else { BAD };
     let word = stage(&shown, view.attention_after, view.now);
     let _ = writeln!(text, "  Stage     {}{lasting}", paint(style, word));
+    if let Some(row) = finding.checked.facts.row {
+        text.push_str(&under("  Plugin    ", &of_plugin(row)));
+    }
     if let Some((at, answer)) = &finding.checked.request {
         let asked =
             format!("asked Closte for a certificate {} ago: {answer}", since(*at, view.now));
@@ -60,6 +65,14 @@ pub(super) fn details(finding: &Finding, view: &View<'_>) -> String {
         text.push_str(&under("  Customer  ", &customer));
     }
     text
+}
+
+/// The plugin's own stage, and why WordPress serves nothing in it.
+fn of_plugin(row: RowState) -> String {
+    let stage = row.stage.map_or("no stage", Stage::as_str);
+    let active = if row.active { "active" } else { "not active" };
+    let why = not_served(row).map(|why| format!("; {why}")).unwrap_or_default();
+    format!("{stage}, {active}{why}")
 }
 
 fn dns_details(dns: &DnsResult) -> String {

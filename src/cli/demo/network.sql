@@ -20,6 +20,14 @@ CREATE TABLE wp_wu_domain_mappings (
     date_created   TEXT,
     date_modified  TEXT
 );
+CREATE TABLE wp_sitemeta (
+    meta_id    INTEGER PRIMARY KEY AUTOINCREMENT,
+    site_id    INTEGER NOT NULL DEFAULT 0,
+    meta_key   TEXT,
+    meta_value TEXT
+);
+INSERT INTO wp_sitemeta (site_id, meta_key, meta_value)
+    VALUES (1, 'wp-ultimo_v2_settings', 'a:1:{s:21:"enable_domain_mapping";s:1:"1";}');
 INSERT INTO wp_site (id, domain) VALUES (1, 'agency.example');
 INSERT INTO wp_blogs (blog_id, domain) VALUES
     (1, 'agency.example'), (2, 'bakery.agency.example'), (3, 'florist.agency.example'),

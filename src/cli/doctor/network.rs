@@ -1,14 +1,16 @@
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::diagnosis::{Diagnosis, Verdict};
 use crate::{
     app::{App, Settings},
+    checks::MAPPING_OFF,
     cli::output::count,
     escape::escape_line,
     ledger::RowLocation,
     secrets,
     settings::SettingsError,
     span::span,
+    status::Serving,
     wordpress::{Network, SourceError, TLS_REMEDY},
 };
 
@@ -39,6 +41,7 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
             });
             findings.push(check_tables(settings, &network));
             findings.push(check_plugin(&network));
+            findings.extend(check_serving(&network));
             network.domain
         }
         Err(error) => {
@@ -71,9 +74,12 @@ fn check_plugin(network: &Network) -> Diagnosis {
                 Some(true) => "domain mapping is on".to_owned(),
                 Some(false) => {
                     result = Verdict::Warning;
-                    "its domain mapping is off: customers cannot map domains".to_owned()
+                    MAPPING_OFF.to_owned()
                 }
-                None => "domain mapping was never set".to_owned(),
+                None => {
+                    result = Verdict::Warning;
+                    format!("its settings were never saved. {MAPPING_OFF}")
+                }
             });
             let interval = plugin.dns_check_interval;
             found.extend(interval.map(|it| format!("DNS check interval {}", span(it))));
@@ -100,6 +106,35 @@ fn check_plugin(network: &Network) -> Diagnosis {
         found.push(format!("no domain record is written: {error}"));
     }
     Diagnosis { check: "plugin", result, found: found.join("; ") }
+}
+
+/// How many of the mapped names WordPress serves. None where mapping is off, or where that is not known.
+fn check_serving(network: &Network) -> Option<Diagnosis> {
+    let plugin = network.plugin.as_ref().ok()?;
+    if plugin.domain_mapping != Some(true) || network.mapped.is_empty() {
+        return None;
+    }
+    let mut counts = BTreeMap::new();
+    for row in network.mappings() {
+        *counts.entry(row.state.serving).or_insert(0_usize) += 1;
+    }
+    let served = |serving: &Serving| serving.is_served();
+    let number = |(_, number): (&Serving, &usize)| *number;
+    let all: usize = counts.values().sum();
+    let good: usize = counts.iter().filter(|(serving, _)| served(serving)).map(number).sum();
+    let others: Vec<String> = counts
+        .iter()
+        .filter(|(serving, _)| !served(serving))
+        .map(|(serving, number)| format!("{number} {serving}"))
+        .collect();
+    // What is in another stage than `done` may be new.
+    let is_new = |serving: &Serving| served(serving) || *serving == Serving::StageNotDone;
+    let result = if counts.keys().all(is_new) { Verdict::Ok } else { Verdict::Warning };
+    let mut found = format!("WordPress serves {good} of {}", count(all, "mapping"));
+    if !others.is_empty() {
+        let _ = write!(found, "; not {} (`closte-sync plan` says why)", others.join(", "));
+    }
+    Some(Diagnosis { check: "serving", result, found })
 }
 
 fn check_tables(settings: &Settings, network: &Network) -> Diagnosis {

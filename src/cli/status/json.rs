@@ -7,7 +7,7 @@ use super::row::{Row, state_since, status};
 use crate::{
     app::Settings,
     checks::stage,
-    cli::output::{request_json, ssl_json},
+    cli::output::{request_json, row_json, ssl_json},
     ledger::Progress,
     state::InvalidRow,
     status::{DnsVerdict, SslVerdict, Stage},
@@ -45,6 +45,7 @@ fn of_ledger(row: &Row) -> Value {
         "domain": row.name,
         "blog_id": entry.origin.blog_id,
         "row_id": entry.origin.row_id,
+        "plugin": row_json(entry.origin.state),
         "at_closte": status(entry).as_str(),
         "since": state_since(entry),
         "managed_since": entry.managed_since,

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 
 use super::row::{ClosteStatus, Row, note, status};
 use crate::{
+    checks::{MAPPING_OFF, not_served},
     cli::output::{BAD, FAIR, STRONG, invalid_line, paint, since, under, width},
     ledger::Progress,
     state::{InvalidRow, LastCycle},
+    status::Serving,
 };
 
 /// The widest table, in characters: people paste it into mails and tickets.
@@ -34,8 +36,40 @@ pub(super) fn to_text(
             text.push_str(&paint(row.style(), line));
         }
     }
+    text.push_str(&not_served_by_wordpress(rows));
     for one in invalid {
         text.push_str(&paint(FAIR, under("", &invalid_line(one))));
+    }
+    text
+}
+
+/// The names whose DNS and certificate are right, and that WordPress does not serve.
+fn not_served_by_wordpress(rows: &[Row]) -> String {
+    let serving = |row: &Row| row.entry.origin.state.map(|state| state.serving);
+    let mut text = String::new();
+    let mut line = |style, line: &str| text.push_str(&paint(style, under("", line)));
+    if rows.iter().any(|row| serving(row) == Some(Serving::MappingOff)) {
+        line(BAD, &format!("! {MAPPING_OFF}"));
+        return text;
+    }
+    let works = |row: &&Row| row.seen().is_some_and(|seen| seen.latest.works());
+    let is_early = |row: &&Row| serving(row) == Some(Serving::StageNotDone);
+    let (early, others): (Vec<_>, Vec<_>) = rows.iter().filter(works).partition(is_early);
+    let listed = if early.len() > 1 { &others } else { &rows.iter().filter(works).collect() };
+    for row in listed {
+        if let Some(why) = row.entry.origin.state.and_then(not_served) {
+            line(FAIR, &format!("! {}  {why}", row.name));
+        }
+    }
+    if early.len() > 1 {
+        line(
+            FAIR,
+            &format!(
+                "! {} of these that work are not served by WordPress yet: their stage in the plugin is \
+                 not done",
+                early.len()
+            ),
+        );
     }
     text
 }

@@ -132,13 +132,15 @@ impl Network {
         network
     }
 
-    /// A network in SQLite with one site, and these domains mapped to it.
+    /// A network in SQLite with one site, domain mapping switched on, and these domains mapped to it.
     pub async fn with_domains(domains: &[&str]) -> Self {
         let network = Self::sqlite_without_rows().await;
         network
             .sql(
                 "INSERT INTO wp_site (id, domain, path) VALUES (1, 'agency.example', '/');
-                 INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (1, 1, 'agency.example')",
+                 INSERT INTO wp_blogs (blog_id, site_id, domain) VALUES (1, 1, 'agency.example');
+                 INSERT INTO wp_sitemeta (site_id, meta_key, meta_value) VALUES
+                 (1, 'wp-ultimo_v2_settings', 'a:1:{s:21:\"enable_domain_mapping\";s:1:\"1\";}')",
             )
             .await;
         for domain in domains {
