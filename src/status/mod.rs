@@ -3,6 +3,7 @@
 
 mod dns;
 mod row;
+mod site;
 mod target;
 mod tls;
 mod verdicts;
@@ -12,10 +13,12 @@ use serde::{Deserialize, Serialize};
 
 pub use dns::{Chain, DnsHistory, DnsResult, ResolverAnswer, Stray, SynthesizedFrom, Zone};
 pub use row::{RowState, Serving};
+pub use site::SiteResult;
 pub use target::ExpectedTarget;
 pub use tls::{AddressSeen, Certificate, SslResult};
 pub use verdicts::{
-    Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SslVerdict, Stage, UnknownVariant,
+    Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SiteVerdict, SslVerdict, Stage,
+    UnknownVariant,
 };
 
 /// The CAA records that count for a name (RFC 8659, section 3) and forbid its certificate.

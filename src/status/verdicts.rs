@@ -34,7 +34,7 @@ macro_rules! named {
     )*};
 }
 
-named! { DnsVerdict BrokenBy SslVerdict Blocker CaaFault CnameFault Stage }
+named! { DnsVerdict BrokenBy SiteVerdict SslVerdict Blocker CaaFault CnameFault Stage }
 
 /// Where the name's DNS points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,6 +113,57 @@ pub enum SslVerdict {
     TimedOut,
     /// The check failed on this side. It never counts against the name.
     Unknown,
+}
+
+/// What a visitor of the site gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownVariant, parse_err_fn = UnknownVariant::from)]
+pub enum SiteVerdict {
+    /// WordPress serves the site under this name.
+    Served,
+    /// WordPress redirects to another name of the site, its primary one.
+    Redirected,
+    /// WordPress knows no active mapping of the name: it redirects to the network's own address.
+    NotActive,
+    /// It redirects without end.
+    Loop,
+    /// The site is archived, spam or deleted.
+    Gone,
+    /// WordPress or the plugin says that the site is under maintenance.
+    Maintenance,
+    /// The customer's membership has ended.
+    Suspended,
+    /// The server fails.
+    ServerError,
+    /// What answers is not WordPress.
+    OtherServer,
+    /// A proxy's challenge, or a login.
+    Blocked,
+    TimedOut,
+    /// The check failed on this side, or the answer does not say. It never counts against the name.
+    Unknown,
+}
+
+impl SiteVerdict {
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Served | Self::Redirected)
+    }
+
+    /// Whether the answer does not say whether the site is served.
+    pub fn is_undecided(self) -> bool {
+        matches!(self, Self::Blocked | Self::Unknown)
+    }
+
+    /// Whether it is not served because somebody decided so: no alarm.
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Gone | Self::Maintenance | Self::Suspended)
+    }
+
+    pub fn is_bad(self) -> bool {
+        !self.is_good() && !self.is_undecided() && !self.is_decided()
+    }
 }
 
 /// What keeps a certificate from being issued although the A record is right.
