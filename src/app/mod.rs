@@ -18,10 +18,10 @@ use crate::{
     events::Event,
     http::{AdminServer, AdminServerError, Listener},
     plan::Policy,
-    reconciler::{Reconciler, Rules, SyncInterval, SyncPolicy},
+    reconciler::{Reconciler, Rules, StageRules, SyncInterval, SyncPolicy},
     settings::SettingsError,
     state::State,
-    wordpress::Source,
+    wordpress::{SiteAccess, Source},
 };
 
 /// The settings, and constructors of the parts. A command needs only the settings of the parts it uses.
@@ -118,6 +118,14 @@ impl App {
             concurrency: closte.concurrency,
             www: sync.www,
             request_certificate_after: checks.request_certificate_after,
+            stages: StageRules {
+                write_stage: wordpress.write_stage,
+                access: SiteAccess {
+                    url: wordpress.url.clone(),
+                    ca_file: checks.options.ca_file.clone(),
+                },
+                content: wordpress.content_folder(),
+            },
         }
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Results {
     pub(super) batch: EventBatch,
     /// Whether a name seems to have stopped working, as the first one within a while.
     pub(super) begins_suspicion: bool,
+    /// Whether most names seem to have stopped together.
+    pub(super) is_suspicious: bool,
 }
 
 impl Results {
@@ -58,7 +60,9 @@ impl Results {
             self.batch.logged.extend(events);
             self.updates.push(StatusUpdate { name: checked.name, status, due_at });
         }
-        self.batch.logged.extend(mass_failure.event(now));
+        let suspicious = mass_failure.event(now);
+        self.is_suspicious |= suspicious.is_some();
+        self.batch.logged.extend(suspicious);
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
     events::conditions::{Condition, Conditions, Finding},
     events::{Event, EventBatch},
     ledger::later,
-    state::{CheckedDomain, LedgerId, Loop, State, StateError},
+    state::{CheckedDomain, ChecksDoubt, LedgerId, Loop, State, StateError},
     status::CheckResult,
 };
 
@@ -34,6 +34,9 @@ use crate::{
 const TICK: Duration = Duration::from_millis(500);
 /// The time until the expected targets are resolved again after a failure.
 const TARGET_RETRY: Duration = Duration::from_secs(10);
+/// How long the checks are in doubt after a mass failure was reported, which is repeated sooner, or after a
+/// resolver was last seen failing.
+const DOUBT_LASTS: Duration = Duration::from_secs(15 * 60);
 /// The most results that are recorded together.
 const MAX_BATCH: usize = 256;
 
@@ -55,6 +58,8 @@ pub struct Scheduler {
     expected_at: Timestamp,
     conditions: Conditions,
     mass_failure: MassFailureDetector,
+    /// Until when a resolver is recorded as failing; none if that is not known.
+    sick_until: Option<Timestamp>,
 }
 
 /// The names that are due, in the stages of their check.
@@ -112,6 +117,7 @@ impl Scheduler {
             expected_at: Timestamp::UNIX_EPOCH,
             conditions: Conditions::default(),
             mass_failure: MassFailureDetector::default(),
+            sick_until: None,
         }
     }
 
@@ -146,7 +152,7 @@ impl Scheduler {
         self.refill(ledger, work).await?;
         self.start(work);
         self.note_all(resolver_findings(&self.checker)).await;
-        Ok(())
+        self.note_sick_resolvers().await
     }
 
     /// After a jump of the clock, drops the checks in flight: they started at another time.
@@ -157,6 +163,7 @@ impl Scheduler {
         *work = Work::default();
         self.expected_at = self.clock.now();
         self.mass_failure = MassFailureDetector::default();
+        self.sick_until = None;
         Ok(())
     }
 
@@ -235,6 +242,22 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Records for the other loop whether a resolver is failing.
+    async fn note_sick_resolvers(&mut self) -> Result<(), StateError> {
+        let now = self.clock.now();
+        let is_sick = !self.checker.failing_resolvers().is_empty();
+        let is_recorded = self.sick_until.is_some_and(|until| match is_sick {
+            true => until >= later(now, DOUBT_LASTS / 2),
+            false => until <= now,
+        });
+        if !is_recorded {
+            let until = if is_sick { later(now, DOUBT_LASTS) } else { now };
+            self.state.note_doubt(ChecksDoubt::SickResolver, until).await?;
+            self.sick_until = Some(until);
+        }
+        Ok(())
+    }
+
     /// Starts checks up to the concurrency.
     fn start(&self, work: &mut Work) {
         while work.in_flight.len() < self.concurrency
@@ -277,6 +300,10 @@ impl Scheduler {
         let Some((ledger, _)) = self.schedule.filter(|_| !results.updates.is_empty()) else {
             return Ok(());
         };
+        if results.is_suspicious {
+            let until = later(now, DOUBT_LASTS);
+            self.state.note_doubt(ChecksDoubt::MassFailure, until).await?;
+        }
         self.state.record_checks(ledger, &results.updates, &results.batch, now).await?;
         let recorded = std::mem::take(results);
         for update in recorded.updates {

@@ -13,10 +13,10 @@ use crate::{
     checks::{MAPPING_OFF, not_served},
     domain::DomainName,
     plan::{Decision, Guard, Reason},
-    reconciler::{Preview, Reconciler, RecordDecision},
+    reconciler::{Preview, Reconciler, RecordDecision, StagePreview},
     secrets,
     state::{InvalidRow, State},
-    status::Serving,
+    status::{Serving, Stage},
     wordpress::{NoRecord, Site, SourceError},
 };
 
@@ -37,8 +37,10 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     let is_to_do = |record: &RecordDecision| {
         matches!(record, RecordDecision::Write | RecordDecision::NotYet { .. })
     };
-    let settled = preview.plan.is_settled() && !preview.records.iter().any(is_to_do);
-    Ok(if settled { exit::OK } else { exit::SOMETHING_TO_DO })
+    let is_settled = preview.plan.is_settled()
+        && !preview.records.iter().any(is_to_do)
+        && !preview.stages.iter().any(|one| one.decision.is_to_write());
+    Ok(if is_settled { exit::OK } else { exit::SOMETHING_TO_DO })
 }
 
 fn to_text(preview: &Preview) -> String {
@@ -61,6 +63,7 @@ fn to_text(preview: &Preview) -> String {
     }
     records_to_text(preview, &mut text, now);
     not_served_to_text(preview, &mut text);
+    stages_to_text(preview, &mut text);
     for one in &preview.invalid {
         let _ = writeln!(text, "{}", paint(FAIR, invalid_line(one)));
     }
@@ -181,6 +184,26 @@ fn not_served_to_text(preview: &Preview, text: &mut String) {
     }
 }
 
+/// The stages that are written, and why others are not.
+fn stages_to_text(preview: &Preview, text: &mut String) {
+    for StagePreview { domain, stage, decision } in &preview.stages {
+        let stage = stage.map_or("unknown", Stage::as_str);
+        let line = match &preview.stages_refused {
+            None if decision.is_to_write() => {
+                paint(GOOD, format!("~ {domain}  stage {stage} → done"))
+            }
+            Some(error) if decision.is_to_write() => {
+                paint(FAIR, format!("! {domain}  stage {stage}: {error}"))
+            }
+            _ => {
+                let reason = decision.reason(preview.now);
+                paint(FAIR, format!("! {domain}  stage {stage}: {reason}"))
+            }
+        };
+        let _ = writeln!(text, "{line}");
+    }
+}
+
 /// The first character of a line; a blank for decisions that are only counted.
 fn sign(decision: &Decision) -> char {
     match decision {
@@ -296,6 +319,12 @@ fn to_json(preview: &Preview) -> Value {
             "plugin": row_json(Some(row.state)), "reason": reason,
         }))
     });
+    let stage = |StagePreview { domain, stage, decision }: &StagePreview| {
+        json!({
+            "domain": domain, "stage": stage, "decision": decision.as_str(),
+            "reason": decision.reason(now),
+        })
+    };
     json!({
         "in_place": preview.plan.in_place,
         "managed": preview.plan.managed,
@@ -307,6 +336,8 @@ fn to_json(preview: &Preview) -> Value {
         "records_refused": preview.records_refused.as_ref().map(SourceError::to_string),
         "no_records": no_records,
         "not_served": not_served.collect::<Vec<_>>(),
+        "stages": preview.stages.iter().map(stage).collect::<Vec<_>>(),
+        "stages_refused": preview.stages_refused,
         "sites_on_own_domain": network.on_own_domain,
     })
 }

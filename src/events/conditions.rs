@@ -40,6 +40,8 @@ macro_rules! conditions {
 }
 
 conditions! {
+    /// Stages cannot be written into WordPress.
+    Stages after 0, cleared by StagesRecovered
     /// The network's database cannot be read.
     WordPress after 0, cleared by SourceRecovered
     /// Calls to Closte fail.

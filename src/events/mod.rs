@@ -189,6 +189,12 @@ events! {
     INFO "domain.not_desired" NotDesired(domain) { kind: &'static str, id: i64, blog_id: i64, reason: String }
     INFO "record.created" RecordCreated(domain) { blog_id: i64 }
     WARN "record.not_created" RecordsNotCreated { sites: u64, error: String }
+    INFO "stage.written" StageWritten(domain) { blog_id: Option<i64>, before: Stage, by: Option<&'static str> }
+    WARN "stage.not_written" StageNotWritten(domain) {
+        blog_id: Option<i64>, stage: Stage, reason: String,
+    }
+    WARN "wordpress.stages_failed" StagesFailed { examples: Vec<DomainName>, error: String, for_s: u64 }
+    INFO "wordpress.stages_recovered" StagesRecovered { after_s: u64 }
     WARN "plugin.settings_unread" PluginUnread { error: String }
     INFO "ledger.started" LedgerStarted { network: String, left_behind: u64 }
     INFO "ledger.network_renamed" NetworkRenamed { from: String, to: String }

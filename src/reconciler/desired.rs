@@ -1,5 +1,6 @@
 use std::{collections::HashSet, time::Duration};
 
+use super::StageRules;
 use crate::{
     domain::{CLOSTES_OWN, DomainName, DomainRef},
     ledger::{RowLocation, RowRef},
@@ -28,6 +29,7 @@ pub struct Rules {
     pub www: Www,
     /// How long a name may be without a certificate before it is requested; never, if none.
     pub request_certificate_after: Option<Duration>,
+    pub stages: StageRules,
 }
 
 /// Which names are desired with `www.` in front as well.

@@ -10,6 +10,7 @@ mod identity;
 mod outcome;
 mod records;
 mod shutdown;
+mod stages;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,6 +26,7 @@ pub use desired::{Rules, Www};
 pub use outcome::{CycleError, CycleOutcome, CycleReport, CycleResult, Found, MassRemoval};
 pub use records::RecordDecision;
 pub use shutdown::Shutdown;
+pub use stages::{NoStage, StageDecision, StagePreview, StageRules, Wait};
 
 use crate::{
     clock::Clock,
@@ -60,6 +62,7 @@ pub struct Reconciler {
     records: Option<records::RecordMemory>,
     /// How long the last cycle took to read the network.
     read_took: Duration,
+    stages: stages::StageMemory,
     /// The errors of each topic that the last cycle reported.
     reported: HashMap<&'static str, HashSet<String>>,
 }
@@ -95,6 +98,10 @@ pub struct Preview {
     pub records: Vec<RecordDecision>,
     /// Why domain records cannot be written.
     pub records_refused: Option<SourceError>,
+    /// The first of the domains that work and whose stage is not done.
+    pub stages: Vec<StagePreview>,
+    /// Why stages cannot be written.
+    pub stages_refused: Option<String>,
     pub network: Network,
     /// How many, and an example.
     pub unparsed_elements: Option<(usize, String)>,
@@ -120,6 +127,7 @@ impl Reconciler {
             ledger: None,
             records: None,
             read_took: Duration::ZERO,
+            stages: stages::StageMemory::default(),
             reported: HashMap::new(),
         }
     }
@@ -164,6 +172,10 @@ impl Reconciler {
             && let Some(limited) = self.request_certificates(stop, progress).await?
         {
             outcome.stopped_by.get_or_insert(limited.into());
+        }
+        if !stop.draining().is_cancelled() {
+            // Boxed, as it is large and deeply nested.
+            Box::pin(self.write_stages(stop, progress)).await?;
         }
         Ok(outcome)
     }
@@ -225,6 +237,7 @@ impl Reconciler {
         };
         let ((network, read_took), list) = try_join(read, list).await?;
         self.read_took = read_took;
+        self.note_network(&network);
         let decisions = self.decide_records(&network, now).await?;
         let fingerprint = fingerprint(&network, &decisions);
         self.report_network(&network, now).await?;
@@ -302,11 +315,15 @@ impl Reconciler {
         let network = source.read().await?;
         let list = ask_for_list(closte).await?;
         let unparsed_elements = unparsed_elements(&list);
-        let ledger = match state {
-            Some(state) => match Identity::of(&network, account, state).await?.ledger(&network)? {
-                Some(id) => state.load(id).await?,
-                None => Ledger::default(),
-            },
+        let known = match state {
+            Some(state) => {
+                let id = Identity::of(&network, account, state).await?.ledger(&network)?;
+                id.map(|id| (state, id))
+            }
+            None => None,
+        };
+        let ledger = match known {
+            Some((state, id)) => state.load(id).await?,
             None => Ledger::default(),
         };
         let current = Current { complete: list.is_complete(), names: list.names.sorted() };
@@ -322,7 +339,21 @@ impl Reconciler {
             true => source.check_insert().await.err(),
             false => None,
         };
-        Ok(Preview { now, plan, invalid, records, records_refused, unparsed_elements, network })
+        let (stages, stages_refused) = match known {
+            Some((state, id)) => stages::preview(source, &network, state, id, rules, now).await?,
+            None => (Vec::new(), None),
+        };
+        Ok(Preview {
+            now,
+            plan,
+            invalid,
+            records,
+            records_refused,
+            stages,
+            stages_refused,
+            unparsed_elements,
+            network,
+        })
     }
 
     /// Whether Closte's list is needed even if the network is as the last cycle saw it.

@@ -129,11 +129,20 @@ async fn shift_other_waits(
                 .execute(&mut *connection)
                 .await?;
             sqlx::query!("UPDATE absent_call SET until = until + ?", by)
-                .execute(connection)
+                .execute(&mut *connection)
                 .await?;
+            sqlx::query!(
+                "UPDATE written_stage SET at = at + ?1, next_attempt = next_attempt + ?1",
+                by,
+            )
+            .execute(connection)
+            .await?;
         }
         Loop::Checks => {
             sqlx::query!("UPDATE domain_status SET due_at = due_at + ?", by)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query!("UPDATE checks_doubt SET until = until + ?", by)
                 .execute(connection)
                 .await?;
         }

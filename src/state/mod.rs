@@ -10,6 +10,7 @@ mod ledger;
 mod lock;
 mod place;
 mod records;
+mod stages;
 mod status;
 mod status_counts;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use lock::{FileLock, RunningDaemon};
 pub use place::Fate;
 use place::{Place, is_sound};
 pub use records::{MissingRecord, RecordNotes, Written};
+pub use stages::{ChecksDoubt, StageCandidate, StageNote};
 pub use status::{CheckedDomain, NetworkInfo, StatusUpdate};
 pub use status_counts::StatusCount;
 

@@ -16,7 +16,7 @@ use crate::{
     events::EventBatch,
     ledger::LedgerInfo,
     secrets,
-    status::{DomainStatus, RowState},
+    status::{DomainStatus, GoodRun, RowState},
 };
 
 /// A desired name, and what is known about it.
@@ -74,6 +74,8 @@ struct Row {
     suspect_since: Option<At>,
     alerted_at: Option<At>,
     lacks_certificate_since: Option<At>,
+    good_checks: Option<u32>,
+    times_broken: Option<u32>,
     asked_at: Option<At>,
     answer: Option<String>,
 }
@@ -93,6 +95,7 @@ macro_rules! rows {
                    s.dns_since AS "dns_since: At", s.ssl_since AS "ssl_since: At",
                    s.since AS "since: At", s.suspect_since AS "suspect_since: At", s.alerted_at AS "alerted_at: At",
                    s.lacks_certificate_since AS "lacks_certificate_since: At",
+                   s.good_checks AS "good_checks?: u32", s.times_broken AS "times_broken?: u32",
                    r.asked_at AS "asked_at?: At", r.answer AS "answer?"
                FROM "#
                 + $from
@@ -279,6 +282,8 @@ impl State {
                 suspect_since: status.suspect_since,
                 alerted_at: status.alerted_at,
                 lacks_certificate_since: status.lacks_certificate_since,
+                good_checks: status.good.checks,
+                times_broken: status.good.times_broken,
             }
         };
         let lines: Vec<Line<'_>> = outcomes.iter().map(line).collect();
@@ -290,7 +295,8 @@ impl State {
                  latest = value->>'latest', dns_since = value->>'dns_since',
                  ssl_since = value->>'ssl_since', since = value->>'since',
                  suspect_since = value->>'suspect_since', alerted_at = value->>'alerted_at',
-                 lacks_certificate_since = value->>'lacks_certificate_since'
+                 lacks_certificate_since = value->>'lacks_certificate_since',
+                 good_checks = value->>'good_checks', times_broken = value->>'times_broken'
              FROM line WHERE ledger_id = ?1 AND domain = name",
             ledger,
             json(&lines),
@@ -376,6 +382,10 @@ impl Row {
             suspect_since: at(self.suspect_since),
             alerted_at: at(self.alerted_at),
             lacks_certificate_since: at(self.lacks_certificate_since),
+            good: GoodRun {
+                checks: self.good_checks.unwrap_or(0),
+                times_broken: self.times_broken.unwrap_or(0),
+            },
         })
     }
 }
@@ -401,4 +411,6 @@ struct Line<'a> {
     alerted_at: Option<Timestamp>,
     #[serde(with = "optional")]
     lacks_certificate_since: Option<Timestamp>,
+    good_checks: u32,
+    times_broken: u32,
 }

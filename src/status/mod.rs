@@ -78,7 +78,29 @@ pub struct CheckResult {
     pub expected: Vec<ExpectedTarget>,
 }
 
+/// How well DNS and certificate of a name have been confirmed as good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GoodRun {
+    /// How many checks in a row found both good.
+    pub checks: u32,
+    /// How often both have stopped being good, each time confirmed by a second check.
+    pub times_broken: u32,
+}
+
+impl GoodRun {
+    /// After a check that found both good or not. `has_stopped` is whether they have stopped being good.
+    pub fn next(self, is_good: bool, has_stopped: bool) -> Self {
+        let checks = if is_good { self.checks.saturating_add(1) } else { 0 };
+        Self { checks, times_broken: self.times_broken.saturating_add(u32::from(has_stopped)) }
+    }
+}
+
 impl CheckResult {
+    /// Whether DNS and certificate are good, whatever the server sends then.
+    pub fn is_well_connected(&self) -> bool {
+        self.dns.verdict.is_good() && self.ssl.verdict.is_good()
+    }
+
     /// Whether visitors reach the site over TLS.
     pub fn works(&self) -> bool {
         self.dns.verdict.is_good() && self.ssl.verdict.is_good()
@@ -103,4 +125,5 @@ pub struct DomainStatus {
     pub alerted_at: Option<Timestamp>,
     /// Since when it has no certificate although its DNS is right and nothing blocks one.
     pub lacks_certificate_since: Option<Timestamp>,
+    pub good: GoodRun,
 }

@@ -29,6 +29,7 @@ mod settings;
 mod simulator;
 mod snapshots;
 mod stage;
+mod stages;
 mod state;
 mod support;
 mod time;

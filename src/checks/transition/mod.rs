@@ -15,7 +15,7 @@ use crate::{
     events::Event,
     ledger::{LedgerInfo, later},
     span::between,
-    status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, SslVerdict},
+    status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, GoodRun, SslVerdict},
 };
 
 /// An alert about a domain is repeated after this time.
@@ -68,17 +68,20 @@ pub(super) fn transition(
             suspect_since: None,
             alerted_at: None,
             lacks_certificate_since: needs_certificate(&result).then_some(now),
+            good: GoodRun::default().next(result.is_well_connected(), false),
             latest: result,
         };
         let changes = changes(&status);
         let events = if changes.worked_before() { Vec::new() } else { changes.events() };
         return Transition { status, events };
     };
+    let is_good = result.is_well_connected();
     let latest = keep_known_parts(&previous.latest, result);
     let worked = previous.latest.works();
     if worked && !latest.works() && previous.suspect_since.is_none() {
+        let good = previous.good.next(is_good, false);
         let mut status =
-            DomainStatus { checked_at: now, suspect_since: Some(now), ..previous.clone() };
+            DomainStatus { checked_at: now, suspect_since: Some(now), good, ..previous.clone() };
         status.latest.dns.history = latest.dns.history;
         let events = changes(&status).steadiness(steadiness).into_iter().collect();
         return Transition { status, events };
@@ -103,6 +106,9 @@ pub(super) fn transition(
         alerted_at: previous.alerted_at.filter(|_| !works || is_unsteady).map(|at| at.min(now)),
         lacks_certificate_since: needs_certificate(&latest)
             .then(|| previous.lacks_certificate_since.unwrap_or(now).min(now)),
+        good: previous
+            .good
+            .next(is_good, previous.latest.is_well_connected() && !latest.is_well_connected()),
         latest,
     };
     let changes = changes(&status);

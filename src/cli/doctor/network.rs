@@ -7,11 +7,14 @@ use crate::{
     cli::output::count,
     escape::escape_line,
     ledger::RowLocation,
+    reconciler::StageRules,
     secrets,
     settings::SettingsError,
     span::span,
     status::Serving,
-    wordpress::{Network, SourceError, TLS_REMEDY},
+    wordpress::{
+        Network, NoStageWay, RestClient, Source, SourceError, StageWay, TLS_REMEDY, WriteStage,
+    },
 };
 
 /// Returns the network's own domain, if it could be read.
@@ -24,7 +27,7 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
             return None;
         }
     };
-    let own_domain = match source.read().await {
+    let (own_domain, stages) = match source.read().await {
         Ok(network) => {
             let database = settings.database().map(ToString::to_string);
             findings.push(match (database, &network.tls_failed) {
@@ -42,7 +45,8 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
             findings.push(check_tables(settings, &network));
             findings.push(check_plugin(&network));
             findings.extend(check_serving(&network));
-            network.domain
+            let stages = check_stages(app, &source, &network).await;
+            (network.domain, stages)
         }
         Err(error) => {
             findings.push(Diagnosis::new("database", Err(error)));
@@ -62,7 +66,36 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
             }
         }
     });
+    findings.push(stages);
     Some(own_domain)
+}
+
+/// How stages are written, and whether that works.
+async fn check_stages(app: &App, source: &Source, network: &Network) -> Diagnosis {
+    let StageRules { write_stage, access, content } = app.rules().stages;
+    if write_stage == WriteStage::Off {
+        return Diagnosis::skipped("stages", &NoStageWay::Off.to_string());
+    }
+    let tested = match write_stage.way(&network.plugin, || content.object_cache()) {
+        Err(why) => Err(why.to_string()),
+        Ok(StageWay::Rest(keys)) => {
+            match RestClient::new(&network.domain, &network.path, keys, &access) {
+                Ok(client) => client.test_keys().await,
+                Err(error) => Err(error),
+            }
+            .map(|()| "written by the plugin's REST API, which accepts its key pair".to_owned())
+            .map_err(|error| error.to_string())
+        }
+        Ok(StageWay::Database) => match source.check_update().await {
+            Ok(()) => source.check_plugin_checks().await.map(|()| "written by SQL".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+    };
+    let (result, found) = match tested {
+        Ok(found) => (Verdict::Ok, found),
+        Err(error) => (Verdict::Warning, error),
+    };
+    Diagnosis { check: "stages", result, found }
 }
 
 fn check_plugin(network: &Network) -> Diagnosis {

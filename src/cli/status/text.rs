@@ -177,8 +177,8 @@ mod tests {
         ledger::{Attempt, Entry, LedgerInfo, RowRef},
         state::CheckedDomain,
         status::{
-            Certificate, CheckResult, DnsHistory, DnsResult, DnsVerdict, DomainStatus, SslResult,
-            SslVerdict,
+            Certificate, CheckResult, DnsHistory, DnsResult, DnsVerdict, DomainStatus, GoodRun,
+            SslResult, SslVerdict,
         },
     };
 
@@ -235,6 +235,7 @@ mod tests {
             suspect_since: None,
             alerted_at: None,
             lacks_certificate_since: None,
+            good: GoodRun::default(),
         };
         let checked = CheckedDomain {
             name: name.clone(),

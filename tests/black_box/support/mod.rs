@@ -5,6 +5,7 @@ pub mod mariadb;
 mod network;
 pub mod openssl;
 mod outside;
+pub mod plugin_api;
 mod program;
 mod rig;
 

@@ -68,6 +68,24 @@ impl Network {
         }
     }
 
+    /// The user may no longer write stages.
+    pub async fn forbid_stages(&self) {
+        let (user, database) = self.user_and_database();
+        for host in ["%", "localhost"] {
+            let table = format!("{database}.wp_wu_domain_mappings");
+            let right = "UPDATE (stage, secure, date_modified)";
+            self.sql(&format!("REVOKE {right} ON {table} FROM {user}@'{host}'")).await;
+        }
+    }
+
+    /// An SQL expression for the time in UTC.
+    pub fn now(&self) -> &'static str {
+        match self.place {
+            Place::MariaDb { .. } => "UTC_TIMESTAMP()",
+            Place::Sqlite { .. } => "datetime('now')",
+        }
+    }
+
     /// The user may read all tables but this one.
     pub async fn hide(&self, table: &str) {
         let (user, database) = self.user_and_database();

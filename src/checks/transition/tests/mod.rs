@@ -90,6 +90,35 @@ fn times_in_the_future_become_now() {
 }
 
 #[test]
+fn good_checks_in_a_row_are_counted_and_each_confirmed_end_of_them() {
+    use DnsVerdict::{Elsewhere, Ok, Unknown};
+    let mut status = None;
+    for (second, (dns, ssl, checks, times_broken)) in (60..).step_by(60).zip([
+        (Elsewhere, SslVerdict::WrongName, 0, 0),
+        (Ok, SslVerdict::WrongName, 0, 0),
+        (Ok, SslVerdict::Valid, 1, 0),
+        (Ok, SslVerdict::Expiring, 2, 0),
+        // An unknown result confirms nothing, and ends nothing.
+        (Unknown, SslVerdict::Unknown, 0, 0),
+        (Ok, SslVerdict::Unknown, 0, 0),
+        (Ok, SslVerdict::Valid, 1, 0),
+        (Ok, SslVerdict::Valid, 2, 0),
+        // A second check confirms that it has stopped.
+        (Elsewhere, SslVerdict::WrongName, 0, 0),
+        (Ok, SslVerdict::Valid, 1, 0),
+        (Elsewhere, SslVerdict::WrongName, 0, 0),
+        (Elsewhere, SslVerdict::WrongName, 0, 1),
+        (Elsewhere, SslVerdict::WrongName, 0, 1),
+        (Ok, SslVerdict::Valid, 1, 1),
+        (Ok, SslVerdict::Valid, 2, 1),
+    ]) {
+        let next = check(status.as_ref(), result(dns, ssl, &[]), at(second)).status;
+        assert_eq!(next.good, GoodRun { checks, times_broken }, "{second}: {dns} {ssl}");
+        status = Some(next);
+    }
+}
+
+#[test]
 fn each_stage_until_it_works_is_an_event_with_its_duration() {
     let first = check(None, result(DnsVerdict::Elsewhere, SslVerdict::WrongName, &[]), at(10));
     let Event::DnsPending { advice, .. } = &first.events[0] else { panic!("{first:?}") };

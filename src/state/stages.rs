@@ -1,0 +1,304 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use strum::{EnumString, IntoStaticStr};
+
+use super::{LedgerId, State, StateError, columns::At};
+use crate::{
+    domain::DomainName,
+    events::EventBatch,
+    status::{GoodRun, Stage},
+};
+
+/// A name whose check is late by more than this was not seen for too long.
+const LATEST: Duration = Duration::from_secs(60 * 60);
+
+/// Why the results of the checks may be wrong although they look right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ChecksDoubt {
+    /// Many names seemed to stop working together.
+    MassFailure,
+    /// A resolver is failing.
+    SickResolver,
+}
+
+/// A stage that was written, or that writing was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageNote {
+    /// The one before.
+    pub stage: Stage,
+    /// When it was begun.
+    pub at: Timestamp,
+    /// Whether it was seen written.
+    pub is_sure: bool,
+    /// Whether it was written again after a lost race.
+    pub is_retry: bool,
+    /// When the row was written last before, in Unix seconds by WordPress's clock.
+    pub modified: Option<i64>,
+    /// The plugin's own check of the row that had ended last.
+    pub last_ended: Option<i64>,
+    /// [`GoodRun::times_broken`] then.
+    pub times_broken: u32,
+    /// How many calls for this row failed in a row.
+    pub failures: u32,
+    pub next_attempt: Option<Timestamp>,
+    /// Whether somebody put the row back, which was reported.
+    pub is_taken_back: bool,
+}
+
+/// A name whose stage may have to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageCandidate {
+    pub name: DomainName,
+    pub row_id: i64,
+    pub blog_id: Option<i64>,
+    pub is_at_closte: bool,
+    pub good: GoodRun,
+    pub note: Option<StageNote>,
+}
+
+/// The columns of a [`StageCandidate`].
+struct Row {
+    domain: DomainName,
+    row_id: i64,
+    blog_id: Option<i64>,
+    is_at_closte: bool,
+    good_checks: Option<u32>,
+    times_broken: Option<u32>,
+    stage: Option<String>,
+    at: Option<At>,
+    is_sure: Option<bool>,
+    is_retry: Option<bool>,
+    modified: Option<i64>,
+    last_ended: Option<i64>,
+    broken_then: Option<u32>,
+    failures: Option<u32>,
+    next_attempt: Option<At>,
+    taken_back: Option<bool>,
+}
+
+/// A query of [`Row`]s from a join of `managed m`, `domain_status s` and `written_stage w`.
+macro_rules! candidates {
+    ($from:literal, $which:literal, $($arg:expr),* $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT m.domain AS "domain: DomainName", m.row_id AS "row_id!", m.blog_id,
+                   ((m.present_since IS NOT NULL AND m.missing_since IS NULL)
+                       OR m.covered_by IS NOT NULL) AS "is_at_closte!: bool",
+                   s.good_checks AS "good_checks?: u32", s.times_broken AS "times_broken?: u32",
+                   w.stage AS "stage?", w.at AS "at?: At", w.is_sure AS "is_sure?: bool",
+                   w.is_retry AS "is_retry?: bool", w.modified, w.last_ended,
+                   w.times_broken AS "broken_then?: u32", w.failures AS "failures?: u32",
+                   w.next_attempt AS "next_attempt: At", w.taken_back AS "taken_back?: bool"
+               FROM "#
+                + $from
+                + $which,
+            $($arg),*
+        )
+    };
+}
+
+impl State {
+    /// Up to `most` names after `after` in alphabetical order whose DNS and certificate were good in
+    /// `checks` checks in a row, and which WordPress does not serve because of their stage alone; with
+    /// those that somebody put back, and those that wait after a failed call, only if `with_settled`.
+    pub async fn stage_candidates(
+        &self,
+        ledger: LedgerId,
+        checks: u32,
+        after: Option<&DomainName>,
+        most: u32,
+        with_settled: bool,
+        now: Timestamp,
+    ) -> Result<Vec<StageCandidate>, StateError> {
+        let rows = candidates!(
+            "managed m INDEXED BY managed_stage_not_done
+             CROSS JOIN domain_status s ON s.ledger_id = m.ledger_id AND s.domain = m.domain
+             LEFT JOIN written_stage w
+                 ON w.ledger_id = m.ledger_id AND w.row_id = m.row_id AND w.domain = m.domain ",
+            // Serving::StageNotDone, and each stage but done, done-without-ssl and unknown ones.
+            "WHERE m.ledger_id = ?1 AND m.row_state & 3840 = 768
+             AND m.row_state & 15 IN (1, 2, 5, 6)
+             AND m.row_id IS NOT NULL AND m.undesired_since IS NULL
+             AND m.domain > ?3 AND m.domain NOT LIKE '*%'
+             AND s.good_checks >= ?2 AND s.due_at >= ?5
+             AND (?7 OR w.at IS NULL OR s.times_broken > w.times_broken
+                 OR (w.taken_back = 0 AND coalesce(w.next_attempt <= ?6, 1)))
+             AND NOT EXISTS (SELECT 1 FROM managed twin WHERE m.domain LIKE 'www.%'
+                 AND twin.ledger_id = m.ledger_id AND twin.domain = substr(m.domain, 5)
+                 AND twin.row_id = m.row_id)
+             ORDER BY m.domain LIMIT ?4",
+            ledger,
+            checks,
+            after.map_or("", DomainName::as_str),
+            most,
+            At(now.checked_sub(LATEST).unwrap_or(Timestamp::MIN)),
+            At(now),
+            with_settled,
+        );
+        rows.fetch_all(&self.pool).await?.into_iter().map(Row::read).collect()
+    }
+
+    /// The names for which writing the stage was begun, and how it ended was not seen.
+    pub async fn unsure_stages(
+        &self,
+        ledger: LedgerId,
+        most: u32,
+    ) -> Result<Vec<StageCandidate>, StateError> {
+        let rows = candidates!(
+            "written_stage w
+             JOIN managed m ON m.ledger_id = w.ledger_id AND m.domain = w.domain
+                 AND m.row_id = w.row_id
+             LEFT JOIN domain_status s ON s.ledger_id = m.ledger_id AND s.domain = m.domain ",
+            "WHERE w.ledger_id = ? AND w.is_sure = 0 ORDER BY w.at LIMIT ?",
+            ledger,
+            most,
+        );
+        rows.fetch_all(&self.pool).await?.into_iter().map(Row::read).collect()
+    }
+
+    /// Records what is known of a stage: that writing it begins, how it ended, or, if none, that it was
+    /// not written. If `is_checked_now`, the name is checked again at once.
+    pub async fn note_stage(
+        &self,
+        ledger: LedgerId,
+        candidate: &StageCandidate,
+        note: Option<&StageNote>,
+        is_checked_now: bool,
+        batch: &EventBatch,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let (name, row) = (candidate.name.as_str(), candidate.row_id);
+        let mut recording = self.recording(batch, now).await?;
+        match note {
+            Some(note) => {
+                sqlx::query!(
+                    "INSERT OR REPLACE INTO written_stage (ledger_id, row_id, domain, stage, at,
+                         is_sure, is_retry, modified, last_ended, times_broken, failures,
+                         next_attempt, taken_back)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    ledger,
+                    row,
+                    name,
+                    note.stage.as_str(),
+                    At(note.at),
+                    note.is_sure,
+                    note.is_retry,
+                    note.modified,
+                    note.last_ended,
+                    note.times_broken,
+                    note.failures,
+                    note.next_attempt.map(At),
+                    note.is_taken_back,
+                )
+                .execute(recording.connection())
+                .await?;
+            }
+            None => {
+                sqlx::query!(
+                    "DELETE FROM written_stage WHERE ledger_id = ? AND row_id = ? AND domain = ?",
+                    ledger,
+                    row,
+                    name,
+                )
+                .execute(recording.connection())
+                .await?;
+            }
+        }
+        if is_checked_now {
+            sqlx::query!(
+                "UPDATE domain_status SET due_at = min(due_at, ?) WHERE ledger_id = ? AND domain = ?",
+                At(now),
+                ledger,
+                name,
+            )
+            .execute(recording.connection())
+            .await?;
+        }
+        Ok(recording.commit().await?)
+    }
+
+    /// Records until when the checks are in doubt.
+    pub async fn note_doubt(
+        &self,
+        reason: ChecksDoubt,
+        until: Timestamp,
+    ) -> Result<(), StateError> {
+        sqlx::query!(
+            "INSERT OR REPLACE INTO checks_doubt (reason, until) VALUES (?, ?)",
+            <&str>::from(reason),
+            At(until),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Why the checks are in doubt now, if they are.
+    pub async fn checks_doubt(&self, now: Timestamp) -> Result<Option<ChecksDoubt>, StateError> {
+        let reason = sqlx::query_scalar!(
+            "SELECT reason FROM checks_doubt WHERE until > ? ORDER BY reason LIMIT 1",
+            At(now),
+        );
+        let Some(reason) = reason.fetch_optional(&self.pool).await? else { return Ok(None) };
+        let unknown = |_| StateError::Damaged(format!("checks_doubt: {reason:?}"));
+        reason.parse().map(Some).map_err(unknown)
+    }
+}
+
+impl Row {
+    fn read(self) -> Result<StageCandidate, StateError> {
+        let note = match self.stage.zip(self.at) {
+            None => None,
+            Some((stage, At(at))) => {
+                let unknown = |error| StateError::Damaged(format!("written_stage: {error}"));
+                Some(StageNote {
+                    stage: stage.parse().map_err(unknown)?,
+                    at,
+                    is_sure: self.is_sure.unwrap_or(false),
+                    is_retry: self.is_retry.unwrap_or(false),
+                    modified: self.modified,
+                    last_ended: self.last_ended,
+                    times_broken: self.broken_then.unwrap_or(0),
+                    failures: self.failures.unwrap_or(0),
+                    next_attempt: self.next_attempt.map(|At(at)| at),
+                    is_taken_back: self.taken_back.unwrap_or(false),
+                })
+            }
+        };
+        Ok(StageCandidate {
+            name: self.domain,
+            row_id: self.row_id,
+            blog_id: self.blog_id,
+            is_at_closte: self.is_at_closte,
+            good: GoodRun {
+                checks: self.good_checks.unwrap_or(0),
+                times_broken: self.times_broken.unwrap_or(0),
+            },
+            note,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::VariantArray as _;
+
+    use super::*;
+    use crate::status::{RowState, Serving};
+
+    #[test]
+    fn the_numbers_of_the_query_are_those_of_the_states() {
+        for serving in Serving::VARIANTS.iter().copied() {
+            for stage in Stage::VARIANTS.iter().copied().map(Some).chain([None]) {
+                let state = RowState { stage, active: true, primary: true, secure: true, serving };
+                let bits = state.to_bits();
+                assert_eq!(bits & 3840 == 768, serving == Serving::StageNotDone, "{serving}");
+                let is_on_its_way =
+                    !matches!(stage, None | Some(Stage::Done | Stage::DoneWithoutSsl));
+                assert_eq!([1, 2, 5, 6].contains(&(bits & 15)), is_on_its_way, "{stage:?}");
+            }
+        }
+    }
+}
