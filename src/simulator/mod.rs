@@ -1,9 +1,11 @@
 //! A simulated Closte for `demo` and tests: it listens on 127.0.0.1, answers as the real API is known to
-//! answer, keeps a list, and fails on request. [`World`] adds DNS and TLS.
+//! answer, keeps a list, and fails on request. [`World`] adds DNS and a web server, and [`WordPress`] the sites.
 
 mod dns;
 mod server;
 mod tls;
+mod web;
+mod wordpress;
 mod world;
 
 use std::{
@@ -20,6 +22,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use dns::{Dns, DnsFault};
 pub use tls::{Face, TlsServer};
+pub use web::{WebAnswer, WebFace, WebRequest};
+pub use wordpress::{Closed, Habits, WordPress};
 pub use world::World;
 
 /// The most requests that are kept.

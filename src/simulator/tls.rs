@@ -1,4 +1,4 @@
-//! A simulated TLS server with its own certificate authorities.
+//! A simulated web server: TLS with its own certificate authorities, and a port without TLS.
 
 use std::{
     collections::HashMap,
@@ -22,21 +22,26 @@ use rustls::{
     server::Acceptor,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::lock;
+use super::{
+    WordPress, lock,
+    web::{Web, WebFace, WebRequest},
+};
 
 /// The name in the certificate for names without one of their own.
 const OWN_NAME: &str = "*.closte-practice.example";
 
-/// A running TLS server. Clones are handles of the same one; it stops with the last of them.
+/// A running web server. Clones are handles of the same one; it stops with the last of them. It answers
+/// every host as a WordPress that serves it, until it gets a [`WordPress`].
 #[derive(Clone)]
 pub struct TlsServer {
     address: SocketAddr,
+    plain: SocketAddr,
     content: Arc<Content>,
     _stops_with_the_last: Arc<DropGuard>,
 }
@@ -74,6 +79,7 @@ pub enum Face {
 struct Content {
     trusted: Authorities,
     faces: Mutex<HashMap<String, Shown>>,
+    web: Web,
     handshakes: AtomicU64,
 }
 
@@ -98,32 +104,71 @@ impl TlsServer {
         let content = Content {
             trusted: Authorities::new("Practice", "R1")?,
             faces: Mutex::default(),
+            web: Web::default(),
             handshakes: AtomicU64::new(0),
         };
-        Self::with_content(SocketAddr::new(ip, 0), Arc::new(content)).await
+        Self::with_content(ip, [0, 0], Arc::new(content)).await
     }
 
-    /// The same server at another address of the machine, on the same port.
+    /// The same server at another address of the machine, on the same ports.
     ///
     /// # Errors
     /// When that is not free.
     pub async fn also_at(&self, ip: IpAddr) -> io::Result<Self> {
-        Self::with_content(SocketAddr::new(ip, self.address.port()), self.content.clone()).await
+        let ports = [self.address.port(), self.plain.port()];
+        Self::with_content(ip, ports, self.content.clone()).await
     }
 
-    async fn with_content(at: SocketAddr, content: Arc<Content>) -> io::Result<Self> {
-        let listener = TcpListener::bind(at).await?;
-        let address = listener.local_addr()?;
+    async fn with_content(
+        ip: IpAddr,
+        [port, plain]: [u16; 2],
+        content: Arc<Content>,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((ip, port)).await?;
+        let plain_listener = TcpListener::bind((ip, plain)).await?;
+        let (address, plain) = (listener.local_addr()?, plain_listener.local_addr()?);
         let own = content.trusted.certificate(&[OWN_NAME.to_owned()], -1, 90, true)?;
         let stop = CancellationToken::new();
-        let serving = serve(listener, content.clone(), own);
+        let (of_tls, of_plain) = (content.clone(), content.clone());
+        let serving = async move {
+            tokio::join!(
+                serve(&listener, |stream| {
+                    let (content, own) = (of_tls.clone(), own.clone());
+                    async move { handshake(stream, &content, own).await }
+                }),
+                serve(&plain_listener, |stream| {
+                    let content = of_plain.clone();
+                    async move { content.web.serve(stream, false).await }
+                }),
+            )
+        };
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(serving).await });
-        Ok(Self { address, content, _stops_with_the_last: Arc::new(stop.drop_guard()) })
+        Ok(Self { address, plain, content, _stops_with_the_last: Arc::new(stop.drop_guard()) })
     }
 
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// The port without TLS.
+    pub fn plain_port(&self) -> u16 {
+        self.plain.port()
+    }
+
+    /// Answers every host as this WordPress does from now on.
+    pub fn install(&self, wordpress: WordPress) {
+        self.content.web.install(wordpress);
+    }
+
+    /// Answers a host in this way from now on; none ends that.
+    pub fn answer(&self, host: &str, face: Option<WebFace>) {
+        self.content.web.show(host, face);
+    }
+
+    /// The newest requests, oldest first.
+    pub fn requests(&self) -> Vec<WebRequest> {
+        self.content.web.requests()
     }
 
     pub fn root_pem(&self) -> String {
@@ -197,18 +242,18 @@ impl Content {
     }
 }
 
-async fn serve(listener: TcpListener, content: Arc<Content>, own: Arc<ServerConfig>) {
+async fn serve<F>(listener: &TcpListener, answer: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
     loop {
         // An error concerns this connection, or the lack of file descriptors, which ends.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let (content, own) = (content.clone(), own.clone());
-        tokio::spawn(async move {
-            // A client may close the connection at any point.
-            let _ = handshake(stream, &content, own).await;
-        });
+        // A client may close the connection at any point.
+        tokio::spawn(answer(stream));
     }
 }
 
@@ -224,10 +269,9 @@ async fn handshake(stream: TcpStream, content: &Content, own: Arc<ServerConfig>)
         Some(Shown::Hang) => return std::future::pending().await,
         None => own,
     };
-    let mut stream = start.into_stream(config).await?;
+    let stream = start.into_stream(config).await?;
     content.handshakes.fetch_add(1, Ordering::Relaxed);
-    // Waits until the client closes the connection.
-    stream.read(&mut [0]).await.map(drop)
+    content.web.serve(stream, true).await
 }
 
 impl Authorities {

@@ -51,7 +51,7 @@ impl ApiKeyPair {
     }
 
     /// For the header `Authorization` only.
-    pub(super) fn expose(&self) -> (&str, &str) {
+    pub(crate) fn expose(&self) -> (&str, &str) {
         (&self.key, &self.secret)
     }
 }

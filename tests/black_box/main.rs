@@ -19,6 +19,7 @@ mod installation;
 mod names;
 mod output;
 mod plugin;
+mod practice_wordpress;
 mod records;
 mod reload;
 mod remedies;

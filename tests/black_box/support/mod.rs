@@ -9,7 +9,7 @@ pub mod plugin_api;
 mod program;
 mod rig;
 
-pub use network::{Network, PASSWORD, fitting};
+pub use network::{Network, PASSWORD, fitting, settings_row};
 pub use outside::{Outside, SERVER};
 pub use program::{Daemon, FakeClock, Finished, KEY, Program};
 pub use rig::rig;

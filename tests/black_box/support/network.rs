@@ -7,6 +7,7 @@ use std::{
 };
 
 use closte_sync::wordpress::{self, DatabaseUrl, Site, Source};
+use serde_json::Value;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Executor, MySqlConnection,
     mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions,
@@ -180,6 +181,35 @@ impl Network {
         self.sql(&format!("DELETE FROM wp_wu_domain_mappings WHERE domain = '{domain}'")).await;
     }
 
+    /// The database, for a user who may do everything, with SQLx's options.
+    pub fn administrator_url(&self) -> String {
+        match &self.place {
+            Place::MariaDb { database, socket } => {
+                format!("mysql://root@localhost/{database}?socket={socket}")
+            }
+            Place::Sqlite { .. } => self.url.clone(),
+        }
+    }
+
+    /// A domain record: its id, site, domain, active, primary, secure and stage.
+    pub async fn row(&self, id: i64) -> Value {
+        let sql = format!(
+            "SELECT CAST(CONCAT_WS('|', id, blog_id, domain, active, primary_domain, secure, stage) AS \
+             CHAR) FROM wp_wu_domain_mappings WHERE id = {id}"
+        );
+        let row: String = match &self.place {
+            Place::MariaDb { .. } => self.text(&sql).await,
+            Place::Sqlite { path, .. } => {
+                let mut connection =
+                    SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+                let query = sqlx::query_scalar(AssertSqlSafe(sql));
+                query.fetch_one(&mut connection).await.unwrap()
+            }
+        };
+        let value = |text: &str| text.parse::<i64>().map_or_else(|_| text.into(), Value::from);
+        row.split('|').map(value).collect()
+    }
+
     /// Runs statements as the administrator.
     pub async fn sql(&self, statements: &str) {
         let statements = AssertSqlSafe(statements.to_owned());
@@ -239,4 +269,16 @@ impl Network {
 /// The sites that lack the domain record that the plugin would have written.
 pub fn fitting(read: &wordpress::Network) -> Vec<Site> {
     read.sites_without_record.iter().filter(|site| site.record.is_ok()).cloned().collect()
+}
+
+/// Statements that write the plugin's settings.
+pub fn settings_row(fields: &[(&str, &str)]) -> String {
+    let text = |text: &str| format!("s:{}:\"{text}\";", text.len());
+    let pairs: String = fields.iter().map(|(name, value)| text(name) + &text(value)).collect();
+    format!(
+        "DELETE FROM wp_sitemeta WHERE meta_key = 'wp-ultimo_v2_settings';
+         INSERT INTO wp_sitemeta (site_id, meta_key, meta_value) VALUES
+           (1, 'wp-ultimo_v2_settings', 'a:{}:{{{pairs}}}')",
+        fields.len()
+    )
 }

@@ -12,7 +12,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::Network;
+use super::{Network, settings_row};
 
 /// Both halves begin with the marker of the tests of secrets.
 const KEY: &str = "m4rkerKq7ZrXw3Tn9LmB4vYc";
@@ -69,19 +69,12 @@ impl PluginApi {
 
 /// Statements that write the plugin's settings.
 pub fn settings(key: &str, secret: &str) -> String {
-    let text = |text: &str| format!("s:{}:\"{text}\";", text.len());
-    let fields = [
+    settings_row(&[
         ("enable_domain_mapping", "1"),
         ("enable_api", "1"),
         ("api_key", key),
         ("api_secret", secret),
-    ];
-    let fields: String = fields.iter().map(|(name, value)| text(name) + &text(value)).collect();
-    format!(
-        "DELETE FROM wp_sitemeta WHERE meta_key = 'wp-ultimo_v2_settings';
-         INSERT INTO wp_sitemeta (site_id, meta_key, meta_value) VALUES
-           (1, 'wp-ultimo_v2_settings', 'a:4:{{{fields}}}')"
-    )
+    ])
 }
 
 async fn answer(State(api): State<PluginApi>, request: Request) -> Response {
