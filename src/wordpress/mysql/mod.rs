@@ -52,6 +52,21 @@ pub(super) struct MySqlConnection {
 /// Why the relay has closed the connection, if it has.
 type RelayError = Arc<Mutex<Option<DatabaseError>>>;
 
+/// Calls `take` with each row of a batch. An incomplete row is an error: part of a table must never look
+/// like all of it.
+fn each_of_batch(
+    mut packets: &[u8],
+    mut take: impl FnMut(RawRow<'_>),
+) -> Result<(), DatabaseError> {
+    while !packets.is_empty() {
+        let incomplete = MySqlError::Protocol("it sends an incomplete row");
+        let (packet, _, rest) = split_packet(packets).ok_or(incomplete)?;
+        take(raw_row(packet)?);
+        packets = rest;
+    }
+    Ok(())
+}
+
 fn raw_row(packet: &[u8]) -> Result<RawRow<'_>, DatabaseError> {
     let mut values = ProtocolReader::new(packet);
     let mut row = RawRow {
@@ -128,11 +143,7 @@ impl MySqlConnection {
     ) -> Result<(), DatabaseError> {
         let mut batches = self.sqlx.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
         while let Some(batch) = batches.try_next().await? {
-            let mut packets: &[u8] = batch.try_get_unchecked(0)?;
-            while let Some((packet, _, rest)) = split_packet(packets) {
-                take(raw_row(packet)?);
-                packets = rest;
-            }
+            each_of_batch(batch.try_get_unchecked(0)?, &mut take)?;
         }
         Ok(())
     }
@@ -257,6 +268,18 @@ mod tests {
         assert!(timeout(Duration::from_millis(50), question).await.is_err());
         drop(connection);
         timeout(Duration::from_secs(10), server).await.expect("it is still connected").unwrap();
+    }
+
+    #[test]
+    fn a_batch_that_ends_within_a_row_is_an_error() {
+        let row = wire::framed(b"\x017\x013\x09a.example\xfb\xfb");
+        let batch = [&row[..], &row[..]].concat();
+        for length in 0..=batch.len() {
+            let mut rows = Vec::new();
+            let read = each_of_batch(&batch[..length], |row| rows.push((row.id, row.blog_id)));
+            assert_eq!(read.is_ok(), length % row.len() == 0, "{length}: {read:?}");
+            assert_eq!(rows, vec![(7, 3); length / row.len()]);
+        }
     }
 
     #[test]
