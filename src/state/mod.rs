@@ -44,7 +44,7 @@ pub use lock::{FileLock, RunningDaemon};
 pub use place::Fate;
 use place::{Place, is_sound};
 pub use records::{MissingRecord, RecordNotes, Written};
-pub use stages::{ChecksDoubt, StageCandidate, StageNote};
+pub use stages::{ChecksDoubt, StageCandidate, StageNote, StageSearch};
 pub use status::{CheckedDomain, NetworkInfo, StatusUpdate};
 pub use status_counts::StatusCount;
 

@@ -58,6 +58,13 @@ pub struct StageCandidate {
     pub note: Option<StageNote>,
 }
 
+/// How many names one query reads, and how many of them it returns at most.
+#[derive(Debug, Clone, Copy)]
+pub struct StageSearch {
+    pub names: u32,
+    pub most: u32,
+}
+
 /// The columns of a [`StageCandidate`].
 struct Row {
     domain: DomainName,
@@ -100,18 +107,30 @@ macro_rules! candidates {
 }
 
 impl State {
-    /// Up to `most` names after `after` in alphabetical order whose DNS and certificate were good in
+    /// Up to `most` names whose DNS and certificate were good in
     /// `checks` checks in a row, and which WordPress does not serve because of their stage alone; with
-    /// those that somebody put back, and those that wait after a failed call, only if `with_settled`.
+    /// those that somebody put back, and those that wait after a failed call, only if `with_settled`. They are among the `window` names after `after`
+    /// in alphabetical order; with the name after which the next ones are, if there are more.
     pub async fn stage_candidates(
         &self,
         ledger: LedgerId,
         checks: u32,
         after: Option<&DomainName>,
-        most: u32,
+        window: StageSearch,
         with_settled: bool,
         now: Timestamp,
-    ) -> Result<Vec<StageCandidate>, StateError> {
+    ) -> Result<(Vec<StageCandidate>, Option<DomainName>), StateError> {
+        let after = after.map_or("", DomainName::as_str);
+        let StageSearch { names, most } = window;
+        let end = sqlx::query_scalar!(
+            r#"SELECT domain AS "domain: DomainName" FROM managed INDEXED BY managed_stage_not_done
+               WHERE ledger_id = ? AND row_state & 3840 = 768 AND domain > ?
+               ORDER BY domain LIMIT 1 OFFSET ?"#,
+            ledger,
+            after,
+            names,
+        );
+        let end = end.fetch_optional(&self.pool).await?;
         let rows = candidates!(
             "managed m INDEXED BY managed_stage_not_done
              CROSS JOIN domain_status s ON s.ledger_id = m.ledger_id AND s.domain = m.domain
@@ -121,7 +140,7 @@ impl State {
             "WHERE m.ledger_id = ?1 AND m.row_state & 3840 = 768
              AND m.row_state & 15 IN (1, 2, 5, 6)
              AND m.row_id IS NOT NULL AND m.undesired_since IS NULL
-             AND m.domain > ?3 AND m.domain NOT LIKE '*%'
+             AND m.domain > ?3 AND (?8 IS NULL OR m.domain <= ?8) AND m.domain NOT LIKE '*%'
              AND s.good_checks >= ?2 AND s.due_at >= ?5
              AND (?7 OR w.at IS NULL OR s.times_broken > w.times_broken
                  OR (w.taken_back = 0 AND coalesce(w.next_attempt <= ?6, 1)))
@@ -131,13 +150,18 @@ impl State {
              ORDER BY m.domain LIMIT ?4",
             ledger,
             checks,
-            after.map_or("", DomainName::as_str),
+            after,
             most,
             At(now.checked_sub(LATEST).unwrap_or(Timestamp::MIN)),
             At(now),
             with_settled,
+            end.as_ref().map(DomainName::as_str),
         );
-        rows.fetch_all(&self.pool).await?.into_iter().map(Row::read).collect()
+        let rows = rows.fetch_all(&self.pool).await?.into_iter();
+        let found = rows.map(Row::read).collect::<Result<Vec<_>, _>>()?;
+        let is_full = found.len() >= usize::try_from(most).unwrap_or(usize::MAX);
+        let last = found.last().filter(|_| is_full).map(|candidate| candidate.name.clone());
+        Ok((found, last.or(end)))
     }
 
     /// The names for which writing the stage was begun, and how it ended was not seen.
@@ -286,7 +310,71 @@ mod tests {
     use strum::VariantArray as _;
 
     use super::*;
-    use crate::status::{RowState, Serving};
+    use crate::{
+        ledger::{Entry, RowRef},
+        names::NameMap,
+        plan::LedgerChange,
+        status::{RowState, Serving},
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// A state with these names, all on their way and good in two checks.
+    async fn state(names: &[&str]) -> (tempfile::TempDir, State, LedgerId) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.db")).await.unwrap();
+        let ledger = state.begin_ledger(1, "agency.example", "key", at(0)).await.unwrap();
+        let change = |(row, name): (i64, &&str)| {
+            let state = RowState {
+                stage: Some(Stage::Failed),
+                active: true,
+                primary: false,
+                secure: false,
+                serving: Serving::StageNotDone,
+            };
+            let (row_id, state) = (Some(row), Some(state));
+            let origin = RowRef { row_id, state, ..RowRef::default() };
+            let entry = Entry { present_since: Some(at(0)), ..Entry::new(origin, at(0)) };
+            LedgerChange { name: name.parse().unwrap(), entry: Some(entry), transition: None }
+        };
+        let changes: Vec<_> = (1..).zip(names).map(change).collect();
+        let (none, nothing) = (NameMap::default(), EventBatch::default());
+        state.record(ledger, &none, &changes, &nothing, at(0)).await.unwrap();
+        state.sync_schedule(ledger, Duration::from_secs(60), at(0)).await.unwrap();
+        let good = "UPDATE domain_status SET good_checks = 2";
+        sqlx::raw_sql(good).execute(&state.pool).await.unwrap();
+        (folder, state, ledger)
+    }
+
+    #[tokio::test]
+    async fn a_search_in_parts_finds_what_one_finds() {
+        let names =
+            ["*.e.example", "a.example", "b.example", "c.example", "d.example", "e.example"];
+        let (_folder, state, ledger) = state(&names).await;
+        for (names, most) in [(100, 100), (1, 1), (2, 1), (2, 100), (100, 2), (3, 2)] {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let search = StageSearch { names, most };
+                let (some, next) = state
+                    .stage_candidates(ledger, 2, after.as_ref(), search, false, at(0))
+                    .await
+                    .unwrap();
+                assert!(some.len() <= most as usize);
+                found.extend(some.into_iter().map(|one| one.name.to_string()));
+                after = next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let expected = ["a.example", "b.example", "c.example", "d.example", "e.example"];
+            assert_eq!(found, expected, "{names} {most}");
+        }
+        let search = StageSearch { names: 100, most: 100 };
+        let thrice = state.stage_candidates(ledger, 3, None, search, false, at(0)).await.unwrap();
+        assert!(thrice.0.is_empty());
+    }
 
     #[test]
     fn the_numbers_of_the_query_are_those_of_the_states() {

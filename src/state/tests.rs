@@ -13,7 +13,7 @@ use crate::{
     clock::{Boot, Clock},
     domain::DomainName,
     ledger::{Attempt, Entry, Ledger, Progress, RowLocation, RowRef},
-    status::{DnsVerdict, SslVerdict},
+    status::{DnsVerdict, SslVerdict, Stage},
 };
 
 const CHECK: &str = r#"{"dns": {"verdict": "ok", "seen": 1, "of": 1, "addresses": ["192.0.2.1"],
@@ -110,6 +110,12 @@ fn rows(version: i64) -> String {
              INSERT INTO event_day (day, last_event) VALUES (0, 5);"
         );
     }
+    if version >= 14 {
+        sql += "INSERT INTO checks_doubt (reason, until) VALUES ('sick-resolver', 50000);
+             INSERT INTO written_stage (ledger_id, row_id, domain, stage, at, is_sure, is_retry,
+                 modified, last_ended, times_broken, failures, next_attempt, taken_back)
+             VALUES (1, 7, 'idle.example', 'ssl-failed', 2000, 0, 1, 1700000000, 30, 2, 3, 9000, 0);";
+    }
     sql
 }
 
@@ -198,6 +204,29 @@ async fn assert_kept(state: &State, version: i64) {
 
     assert_checks_kept(state, *id, version).await;
     assert_notes_kept(state, version).await;
+    assert_stages_kept(state, *id, version).await;
+}
+
+async fn assert_stages_kept(state: &State, ledger: LedgerId, version: i64) {
+    let known = version >= 14;
+    let doubt = state.checks_doubt(at(49_000)).await.unwrap();
+    assert_eq!(doubt, known.then_some(ChecksDoubt::SickResolver), "{version}");
+    assert_eq!(state.checks_doubt(at(50_000)).await.unwrap(), None, "{version}");
+    let unsure = state.unsure_stages(ledger, 10).await.unwrap();
+    let note = StageNote {
+        stage: Stage::SslFailed,
+        at: at(2000),
+        is_sure: false,
+        is_retry: true,
+        modified: Some(1_700_000_000),
+        last_ended: Some(30),
+        times_broken: 2,
+        failures: 3,
+        next_attempt: Some(at(9000)),
+        is_taken_back: false,
+    };
+    let unsure: Vec<_> = unsure.iter().map(|one| (one.name.as_str(), one.note.as_ref())).collect();
+    assert_eq!(unsure, [("idle.example", Some(&note))][..usize::from(known)], "{version}");
 }
 
 async fn assert_checks_kept(state: &State, ledger: LedgerId, version: i64) {

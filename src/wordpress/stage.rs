@@ -63,7 +63,8 @@ pub enum PluginCheck {
     /// The table cannot be read, or belongs to another network.
     Unknown,
     InProgress,
-    Due,
+    /// With the time that it is late.
+    Due(Duration),
     /// The time since the last one ended; none if there was none.
     Idle(Option<Duration>),
 }
@@ -300,7 +301,7 @@ impl Source {
 #[derive(Debug, Default)]
 struct Jobs {
     in_progress: bool,
-    due: bool,
+    late: Option<i64>,
     last_ended: Option<i64>,
     ended_ago: Option<i64>,
 }
@@ -310,7 +311,7 @@ impl Jobs {
     fn add(&mut self, id: i64, status: &[u8], since: i64) {
         match status {
             b"in-progress" => self.in_progress = true,
-            b"pending" => self.due |= since >= -ABOUT_TO_BEGIN,
+            b"pending" if since >= -ABOUT_TO_BEGIN => self.late = self.late.max(Some(since)),
             b"complete" | b"failed" => {
                 self.last_ended = self.last_ended.max(Some(id));
                 self.ended_ago = Some(self.ended_ago.map_or(since, |ago| ago.min(since)));
@@ -322,8 +323,8 @@ impl Jobs {
     fn check(&self) -> (PluginCheck, Option<i64>) {
         let check = if self.in_progress {
             PluginCheck::InProgress
-        } else if self.due {
-            PluginCheck::Due
+        } else if let Some(late) = self.late {
+            PluginCheck::Due(seconds(late))
         } else {
             PluginCheck::Idle(self.ended_ago.map(seconds))
         };
@@ -396,8 +397,9 @@ mod tests {
         assert_eq!(check(&[(3, "complete", 90), (5, "failed", 400)]), (idle(90), Some(5)));
         assert_eq!(check(&[(3, "complete", -9)]), (idle(0), Some(3)));
         assert_eq!(check(&[(3, "complete", 90), (4, "pending", -240)]), (idle(90), Some(3)));
-        assert_eq!(check(&[(4, "pending", -2)]), (PluginCheck::Due, None));
-        assert_eq!(check(&[(4, "pending", 9_000)]), (PluginCheck::Due, None));
+        let due = |late| PluginCheck::Due(Duration::from_secs(late));
+        assert_eq!(check(&[(4, "pending", -2)]), (due(0), None));
+        assert_eq!(check(&[(4, "pending", 9_000), (5, "pending", 8)]), (due(9_000), None));
         assert_eq!(check(&[(4, "pending", 1), (5, "in-progress", 1)]).0, PluginCheck::InProgress);
         assert_eq!(check(&[(4, "canceled", 1)]), (PluginCheck::Idle(None), None));
     }

@@ -6,7 +6,7 @@ use closte_sync::{
     app::{App, Overrides},
     clock::Clock,
     simulator::{DnsFault, Face, Simulator, World},
-    state::{CheckedDomain, State},
+    state::{CheckedDomain, ChecksDoubt, State},
     status::SslVerdict,
 };
 use jiff::SignedDuration;
@@ -237,6 +237,13 @@ async fn when_all_fail_together_the_checks_are_suspicious() {
     running.clock.advance(first.duration_since(running.clock.now()).unsigned_abs());
     let suspicious = async || running.events().await.contains(&"checks.suspicious".to_owned());
     eventually("it is said", suspicious).await;
+    // No stage is written meanwhile.
+    let doubt = async |after: u64| {
+        let at = running.clock.now() + Duration::from_secs(after);
+        running.state.checks_doubt(at).await.unwrap()
+    };
+    assert_eq!(doubt(0).await, Some(ChecksDoubt::MassFailure));
+    assert_eq!(doubt(20 * 60).await, None);
     let events = running.events().await;
     assert!(!events.contains(&"certificate.broke".to_owned()), "{events:?}");
     for name in &names {

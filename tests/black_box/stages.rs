@@ -285,6 +285,20 @@ async fn the_plugins_own_check_comes_first_and_a_lost_race_is_worth_one_retry() 
 }
 
 #[tokio::test]
+async fn a_cron_that_does_not_run_is_said() {
+    let (network, _closte, program) = by_sql().await;
+    seen_good(&program, 2).await;
+    job(&network, "pending", -3_000).await;
+    let done = apply(&program).await;
+    assert!(!done.err.contains("WARN"), "{done:?}");
+    job(&network, "pending", -8_000).await;
+    let done = apply(&program).await;
+    assert!(done.err.contains("wordpress.stages_failed"), "{done:?}");
+    assert!(done.err.contains("calls wp-cron.php"), "{done:?}");
+    assert_eq!(stage(&network).await, "failed");
+}
+
+#[tokio::test]
 async fn a_crash_between_the_call_and_its_record_writes_nothing_twice() {
     let (network, api, _closte, program) = by_rest().await;
     seen_good(&program, 2).await;

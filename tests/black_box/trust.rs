@@ -5,12 +5,13 @@ use std::time::Duration;
 use closte_sync::{
     checks::{Checker, Depth, Expected, Options},
     simulator::{Dns, DnsFault, Face, Simulator},
+    state::{ChecksDoubt, State},
     status::{BrokenBy, DnsResult, DnsVerdict, ExpectedTarget},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Network, Outside, Program, SERVER, ends, rig};
+use crate::support::{Network, Outside, Program, SERVER, ends, eventually, rig};
 
 async fn check(program: &Program, name: &str) -> Value {
     program.run(&["check", "--json", name]).await.json()[0].clone()
@@ -93,6 +94,13 @@ async fn one_failing_resolver_of_four_changes_no_verdict_and_is_reported() {
     let log = daemon.log();
     let line = log.lines().find(|line| line.contains("checks.resolver_sick")).unwrap();
     assert!(line.contains(&format!("{} (it answers SERVFAIL", sick.address())), "{line}");
+    // No stage is written meanwhile.
+    let doubt = async || {
+        let state = State::open_existing(&program.state_path()).await.unwrap().unwrap();
+        state.checks_doubt(Timestamp::now()).await.unwrap()
+    };
+    let is_in_doubt = async || doubt().await == Some(ChecksDoubt::SickResolver);
+    eventually("the checks are in doubt", is_in_doubt).await;
 
     let checked = check(&program, "a.example").await;
     assert_eq!((&checked["works"], &checked["dns"]["of"]), (&json!(true), &json!(3)), "{checked}");
@@ -106,6 +114,7 @@ async fn one_failing_resolver_of_four_changes_no_verdict_and_is_reported() {
 
     sick.fail_at_all(None);
     daemon.logs("INFO  checks.resolver_well").await;
+    eventually("the checks are not in doubt", async || doubt().await.is_none()).await;
     for event in ["dns.broke", "checks.suspicious", "needs_attention", "dns.pending"] {
         assert!(!daemon.log().contains(event), "{}", daemon.log());
     }

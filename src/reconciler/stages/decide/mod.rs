@@ -20,7 +20,7 @@ use strum::IntoStaticStr;
 use crate::{
     domain::DomainName,
     ledger::later,
-    span::span_between,
+    span::{span, span_between},
     state::{ChecksDoubt, StageNote},
     status::{GoodRun, Stage},
     wordpress::{PluginCheck, RowFacts, SiteFate},
@@ -28,6 +28,8 @@ use crate::{
 
 /// A call whose outcome is not known may still have an effect for this long.
 const IN_FLIGHT: Duration = Duration::from_secs(60);
+/// A check of the plugin that is late by this much does not begin: WordPress's cron does not run.
+const OVERDUE: Duration = Duration::from_secs(60 * 60);
 /// How many checks in a row must have been good.
 pub(super) const GOOD_CHECKS: u32 = 2;
 
@@ -60,7 +62,9 @@ pub enum Wait {
     /// The plugin's own check is in progress.
     PluginChecks,
     /// The plugin's own check is due.
-    PluginIsDue,
+    PluginIsDue {
+        late: Duration,
+    },
     /// The plugin's own check ended less than one interval ago.
     PluginHasChecked,
     /// Whether the plugin checks the row is not known, and it changed less than one interval ago.
@@ -183,7 +187,7 @@ fn wait_for_plugin(row: &RowFacts, interval: Duration) -> Option<Wait> {
     let is_recent = |time: Option<Duration>| time.is_some_and(|time| time < interval);
     match row.check {
         PluginCheck::InProgress => Some(Wait::PluginChecks),
-        PluginCheck::Due => Some(Wait::PluginIsDue),
+        PluginCheck::Due(late) => Some(Wait::PluginIsDue { late }),
         PluginCheck::Idle(ended_ago) => is_recent(ended_ago).then_some(Wait::PluginHasChecked),
         PluginCheck::Unknown => is_recent(row.unchanged_for).then_some(Wait::RowHasChanged),
     }
@@ -196,6 +200,11 @@ impl StageDecision {
             Self::Never(why) => why.into(),
             other => other.into(),
         }
+    }
+
+    /// Whether the plugin's own check should have begun long ago.
+    pub(super) fn is_overdue(self) -> bool {
+        matches!(self, Self::NotYet(Wait::PluginIsDue { late }) if late >= OVERDUE)
     }
 
     pub fn is_to_write(self) -> bool {
@@ -215,6 +224,12 @@ impl StageDecision {
                 Wait::BackOff { until } => {
                     return format!("the last call failed; again in {}", span_between(now, until));
                 }
+                Wait::PluginIsDue { late } => {
+                    return format!(
+                        "not yet: the plugin's own check has been due for {}",
+                        span(late)
+                    );
+                }
                 Wait::NotAtCloste => "not yet: it is not at Closte",
                 Wait::NotGoodTwice => "not yet: it was not good in two checks in a row",
                 Wait::InDoubt(ChecksDoubt::MassFailure) => {
@@ -225,7 +240,6 @@ impl StageDecision {
                 }
                 Wait::InFlight => "not yet: how the last call ended is not known",
                 Wait::PluginChecks => "not yet: the plugin's own check is in progress",
-                Wait::PluginIsDue => "not yet: the plugin's own check is due",
                 Wait::PluginHasChecked => "not yet: the plugin itself checked it a moment ago",
                 Wait::RowHasChanged => {
                     "not yet: the row changed a moment ago, and whether the plugin checks it is not known"

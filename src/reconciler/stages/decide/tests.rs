@@ -4,6 +4,7 @@ use strum::VariantArray as _;
 use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(300);
+const SECOND: Duration = Duration::from_secs(1);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -132,7 +133,7 @@ fn the_plugins_own_check_comes_first() {
     let ended = |seconds| PluginCheck::Idle(Some(Duration::from_secs(seconds)));
     for (check, unchanged_for, expected) in [
         (PluginCheck::InProgress, 10_000, Some(Wait::PluginChecks)),
-        (PluginCheck::Due, 10_000, Some(Wait::PluginIsDue)),
+        (PluginCheck::Due(SECOND), 10_000, Some(Wait::PluginIsDue { late: SECOND })),
         (ended(299), 10_000, Some(Wait::PluginHasChecked)),
         (ended(300), 0, None),
         (PluginCheck::Idle(None), 0, None),
@@ -209,7 +210,7 @@ fn each_reason_says_something_of_its_own() {
         Wait::InFlight,
         Wait::BackOff { until: at(60) },
         Wait::PluginChecks,
-        Wait::PluginIsDue,
+        Wait::PluginIsDue { late: SECOND },
         Wait::PluginHasChecked,
         Wait::RowHasChanged,
     ];
@@ -217,7 +218,7 @@ fn each_reason_says_something_of_its_own() {
     let others: std::collections::HashSet<_> = reasons.iter().collect();
     assert_eq!(others.len(), waits.len());
     assert!(reasons.iter().all(|reason| !reason.is_empty()));
-    assert_eq!(StageDecision::NotYet(Wait::PluginIsDue).as_str(), "plugin-is-due");
+    assert_eq!(StageDecision::NotYet(Wait::PluginIsDue { late: SECOND }).as_str(), "plugin-is-due");
     assert_eq!(StageDecision::Never(NoStage::NoSite(SiteFate::Gone)).as_str(), "no-site");
     assert_eq!(StageDecision::Write.as_str(), "write");
 }
@@ -235,7 +236,7 @@ fn rows() -> impl Strategy<Value = Option<RowFacts>> {
     let check = prop_oneof![
         Just(PluginCheck::Unknown),
         Just(PluginCheck::InProgress),
-        Just(PluginCheck::Due),
+        Just(PluginCheck::Due(SECOND)),
         seconds().prop_map(PluginCheck::Idle),
     ];
     let flags = (prop::bool::weighted(0.8), prop::bool::weighted(0.2), prop::bool::weighted(0.9));
@@ -314,7 +315,7 @@ proptest! {
         prop_assert!(row.is_active && !row.is_own_address && row.site == SiteFate::Here);
         prop_assert_eq!(&row.domain, "shop.example");
         prop_assert!(case.is_at_closte && case.good.checks >= 2 && case.doubt.is_none());
-        prop_assert!(!matches!(row.check, PluginCheck::InProgress | PluginCheck::Due));
+        prop_assert!(!matches!(row.check, PluginCheck::InProgress | PluginCheck::Due(_)));
         if let PluginCheck::Idle(Some(ago)) = row.check {
             prop_assert!(ago >= INTERVAL);
         }
