@@ -1,11 +1,14 @@
 //! Stages written back, through the real program, MariaDB and the plugin's API.
 
-use closte_sync::simulator::{Face, Simulator};
+use closte_sync::{
+    simulator::{Face, Simulator, WordPress},
+    status::Stage,
+};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 
 use crate::support::{
-    Finished, KEY, Network, Outside, Program, eventually,
+    Finished, KEY, Network, Outside, Program, SERVER, client, ends, eventually,
     plugin_api::{PluginApi, Put, settings},
 };
 
@@ -469,16 +472,59 @@ async fn doctor_tests_the_key_pair() {
 }
 
 #[tokio::test]
-async fn a_domain_that_works_is_served_without_anybodys_hand() {
-    let (network, api, _closte, program) = by_rest().await;
+async fn in_sqlite_a_stage_is_written_as_well() {
+    let (network, closte, program) = ends(&["alpha.test"]).await;
+    closte.put(["alpha.test"]);
+    network.sql(&settings("", "")).await;
+    let program = program.with("CLOSTE_SYNC__WORDPRESS__WRITE_STAGE", "database");
+    seen_good(&program, 2).await;
+    apply(&program).await;
+    let rows = network.source(None).row_facts(1, &[1]).await.unwrap();
+    assert_eq!(rows[0].stage, Some(Stage::Done));
+    assert_eq!(events(&program, "stage.written").await.len(), 1);
+}
+
+/// What a visitor of the practice WordPress gets.
+async fn visit(outside: &Outside, host: &str) -> u16 {
+    client();
+    let no_redirects = reqwest::redirect::Policy::none();
+    let client = reqwest::Client::builder().no_proxy().redirect(no_redirects).build().unwrap();
+    let url = format!("http://{SERVER}:{}/", outside.tls.plain_port());
+    client.get(url).header("host", host).send().await.unwrap().status().as_u16()
+}
+
+/// The daemon sees a domain work that the plugin gave up, and its visitors get the site.
+async fn is_served_without_anybodys_hand(way: &str, object_cache: bool) {
+    let (network, _closte, program) = place().await;
+    network.sql(&settings("Kq7ZrXw3Tn9LmB4vYc8DfHs2", "Pa5WxNe6JuRk1GtQz0MiSd7o")).await;
     let outside = Outside::start().await;
+    let wordpress = WordPress::open(&network.administrator_url()).unwrap();
+    wordpress.change(|habits| habits.object_cache = object_cache);
+    outside.tls.install(wordpress);
     outside.point(&["alpha.test", "network.example"]);
     outside.tls.show("alpha.test", Face::Valid(60)).unwrap();
-    let daemon = outside.around(program.clone()).start_daemon();
-    eventually("it is done", async || stage(&network).await == "done").await;
+    assert_eq!(visit(&outside, "alpha.test").await, 302);
+    let daemon = outside
+        .around(program.clone())
+        .with(
+            "CLOSTE_SYNC__WORDPRESS__URL",
+            &format!("http://{SERVER}:{}", outside.tls.plain_port()),
+        )
+        .with("CLOSTE_SYNC__WORDPRESS__WRITE_STAGE", way)
+        .start_daemon();
+    eventually("it is served", async || visit(&outside, "alpha.test").await == 200).await;
     daemon.logs("stage.written").await;
     assert_eq!(daemon.stop().await, 0);
-    assert_eq!(api.calls(), ["PUT /wp-json/wu/v2/domain/40"]);
-    let events = events(&program, "stage.written").await;
-    assert_eq!(events.len(), 1, "{events:?}");
+    let [event] = &events(&program, "stage.written").await[..] else { panic!() };
+    assert_eq!(event["by"], way, "{event}");
+}
+
+#[tokio::test]
+async fn a_domain_that_works_is_served_without_anybodys_hand_by_rest() {
+    is_served_without_anybodys_hand("rest", true).await;
+}
+
+#[tokio::test]
+async fn a_domain_that_works_is_served_without_anybodys_hand_by_sql() {
+    is_served_without_anybodys_hand("database", false).await;
 }
