@@ -26,7 +26,7 @@ pub use desired::{Rules, Www};
 pub use outcome::{CycleError, CycleOutcome, CycleReport, CycleResult, Found, MassRemoval};
 pub use records::RecordDecision;
 pub use shutdown::Shutdown;
-pub use stages::{NoStage, StageDecision, StagePreview, StageRules, Wait};
+pub use stages::{NoStage, StageDecision, StagePreview, StageRules, StageWait};
 
 use crate::{
     clock::Clock,

@@ -24,7 +24,7 @@ mod site_url;
 mod sites;
 mod source;
 mod stage;
-mod stage_way;
+mod stage_method;
 mod wp_config_file;
 
 use crate::{
@@ -47,8 +47,10 @@ pub use rest::{RestClient, RestError, SiteAccess};
 pub use site_url::{InvalidSiteUrl, SiteUrl};
 pub use sites::{CurrentSite, NoRecord, Site};
 pub use source::Source;
-pub use stage::{PluginCheck, RowFacts, SiteFate};
-pub use stage_way::{ContentFolder, NoStageWay, NoWriteStage, ObjectCache, StageWay, WriteStage};
+pub use stage::{PluginCheck, RowFacts, RowSite};
+pub use stage_method::{
+    ContentFolder, NoStageMethod, NoWriteStage, ObjectCache, StageMethod, WriteStage,
+};
 pub use wp_config_file::WpConfigFile;
 
 /// What to do when TLS with the database fails and the connection is unencrypted.

@@ -38,7 +38,7 @@ pub struct RowFacts {
     pub modified: Option<i64>,
     /// The time since then, by the database's clock.
     pub unchanged_for: Option<Duration>,
-    pub site: SiteFate,
+    pub site: RowSite,
     /// Whether WordPress serves the name as a site's own address, whatever the row says.
     pub is_own_address: bool,
     pub check: PluginCheck,
@@ -48,7 +48,7 @@ pub struct RowFacts {
 
 /// The site of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SiteFate {
+pub enum RowSite {
     /// It is a site of this network.
     Here,
     Missing,
@@ -179,14 +179,14 @@ impl Source {
         let take = |row: RawRow<'_>| found.push(read_row(&row));
         self.query(connection, &mappings, &columns, &rest, take).await?;
         let sites: Vec<i64> = found.iter().map(|(site, _)| *site).collect();
-        let sites = self.fates(connection, network_id, &sites).await?;
+        let sites = self.row_sites(connection, network_id, &sites).await?;
         let own = self.own_addresses(connection, &found).await?;
         let checks = match network.is_primary && network.id == network_id {
             true => self.plugin_checks(connection, network, rows).await?.ok(),
             false => None,
         };
         let complete = |(site, row): (i64, RowFacts)| {
-            let fate = sites.get(&site).copied().unwrap_or(SiteFate::Missing);
+            let site = sites.get(&site).copied().unwrap_or(RowSite::Missing);
             let is_own_address = names_of(&row.domain).iter().any(|name| own.contains(name));
             let (check, last_ended) = match &checks {
                 None => (PluginCheck::Unknown, None),
@@ -194,33 +194,33 @@ impl Source {
                     checks.get(&row.row_id).map_or((PluginCheck::Idle(None), None), Jobs::check)
                 }
             };
-            RowFacts { site: fate, is_own_address, check, last_ended, ..row }
+            RowFacts { site, is_own_address, check, last_ended, ..row }
         };
         Ok(found.into_iter().map(complete).collect())
     }
 
-    async fn fates(
+    async fn row_sites(
         &self,
         connection: &mut Connection,
         network_id: i64,
         sites: &[i64],
-    ) -> Result<HashMap<i64, SiteFate>, SourceError> {
-        let mut fates = HashMap::new();
+    ) -> Result<HashMap<i64, RowSite>, SourceError> {
+        let mut found = HashMap::new();
         if sites.is_empty() {
-            return Ok(fates);
+            return Ok(found);
         }
         let columns = format!("blog_id, site_id, domain, {}, path", is_gone(""));
         let rest = format!("WHERE blog_id IN ({})", list(sites));
         let take = |row: RawRow<'_>| {
-            let fate = match (row.blog_id == network_id, row.extra) {
-                (false, _) => SiteFate::OfOtherNetwork,
-                (true, b"0") => SiteFate::Here,
-                (true, _) => SiteFate::Gone,
+            let site = match (row.blog_id == network_id, row.extra) {
+                (false, _) => RowSite::OfOtherNetwork,
+                (true, b"0") => RowSite::Here,
+                (true, _) => RowSite::Gone,
             };
-            fates.insert(row.id, fate);
+            found.insert(row.id, site);
         };
         self.query(connection, &self.prefix.table("blogs"), &columns, &rest, take).await?;
-        Ok(fates)
+        Ok(found)
     }
 
     /// Those of the rows' names that are sites' own domains, in lower case.
@@ -350,7 +350,7 @@ fn read_row(row: &RawRow<'_>) -> (i64, RowFacts) {
         is_active: active == "1",
         modified: unix_seconds(row.path),
         unchanged_for: age.parse().ok().map(seconds),
-        site: SiteFate::Missing,
+        site: RowSite::Missing,
         is_own_address: false,
         check: PluginCheck::Unknown,
         last_ended: None,

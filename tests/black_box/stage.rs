@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use closte_sync::{
     status::Stage,
-    wordpress::{PluginCheck, RowFacts, SiteFate, SourceError},
+    wordpress::{PluginCheck, RowFacts, RowSite, SourceError},
 };
 
 use crate::support::Network;
@@ -37,7 +37,7 @@ async fn a_row_is_read_with_what_decides_about_its_stage() {
             .map(|row| (row.row_id, row.stage, row.is_active, row.site, row.is_own_address))
             .collect();
         all.sort_by_key(|row| row.0);
-        use SiteFate::{Gone, Here, Missing, OfOtherNetwork};
+        use RowSite::{Gone, Here, Missing, OfOtherNetwork};
         assert_eq!(
             all,
             [

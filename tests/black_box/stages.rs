@@ -202,7 +202,7 @@ async fn with_the_setting_off_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn somebodys_decisions_stay() {
+async fn what_somebody_has_decided_stays() {
     for change in [
         "UPDATE wp_wu_domain_mappings SET active = 0",
         "UPDATE wp_wu_domain_mappings SET stage = 'done-without-ssl'",
@@ -262,7 +262,7 @@ async fn job(network: &Network, status: &str, seconds: i64) {
 }
 
 #[tokio::test]
-async fn the_plugins_own_check_comes_first_and_a_lost_race_is_worth_one_retry() {
+async fn the_plugins_own_check_comes_first_and_a_lost_race_has_one_retry() {
     let (network, _closte, program) = by_sql().await;
     seen_good(&program, 2).await;
     for (status, seconds) in [("in-progress", -5), ("pending", -5), ("complete", -20)] {
@@ -288,7 +288,7 @@ async fn the_plugins_own_check_comes_first_and_a_lost_race_is_worth_one_retry() 
 }
 
 #[tokio::test]
-async fn a_cron_that_does_not_run_is_said() {
+async fn a_cron_that_does_not_run_is_reported() {
     let (network, _closte, program) = by_sql().await;
     seen_good(&program, 2).await;
     job(&network, "pending", -3_000).await;
@@ -324,7 +324,7 @@ async fn a_crash_between_the_call_and_its_record_writes_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_crash_before_the_call_had_an_effect_is_made_up_for() {
+async fn after_a_crash_before_the_call_had_an_effect_it_is_made_again() {
     let (network, api, _closte, program) = by_rest().await;
     seen_good(&program, 2).await;
     api.on_put(Put::Hang);
@@ -358,7 +358,7 @@ async fn a_crash_after_which_somebody_changed_the_row_writes_nothing() {
 }
 
 #[tokio::test]
-async fn the_500_of_an_unchanged_row_is_judged_by_the_row() {
+async fn after_the_500_of_an_unchanged_row_the_row_decides() {
     let (network, api, _closte, program) = by_rest().await;
     seen_good(&program, 2).await;
     api.on_put(Put::SaveUnseen);
@@ -401,6 +401,7 @@ async fn what_fails_for_all_rows_is_one_warning_with_its_remedy() {
             .await;
         seen_good(&program, 2).await;
         api.on_put(put);
+        let program = program.with("CLOSTE_SYNC__LOG__FILTER", "trace");
         let done = apply(&program).await;
         let warnings: Vec<&str> = done.err.lines().filter(|line| line.contains("WARN")).collect();
         let [warning] = &warnings[..] else { panic!("{done:?}") };
@@ -408,7 +409,10 @@ async fn what_fails_for_all_rows_is_one_warning_with_its_remedy() {
             warning.contains("wordpress.stages_failed") && warning.contains(remedy),
             "{warning}"
         );
-        assert!(!done.err.contains("m4rkerKq7") && !done.err.contains("m4rkerPa5"), "{done:?}");
+        // The pair, and the beginning of its Base64.
+        for secret in ["m4rkerKq7", "m4rkerPa5", "bTRya2VyS3E3"] {
+            assert!(!format!("{done:?}").contains(secret), "{done:?}");
+        }
         // The page is asked for at both addresses.
         assert!(api.calls().len() <= 2, "{:?}", api.calls());
         assert_eq!(stage(&network).await, "failed");
@@ -420,7 +424,7 @@ async fn what_fails_for_all_rows_is_one_warning_with_its_remedy() {
 }
 
 #[tokio::test]
-async fn without_a_way_nothing_is_written_and_the_remedy_is_said() {
+async fn without_a_method_nothing_is_written_and_the_remedy_is_reported() {
     let (network, _closte, program) = place().await;
     seen_good(&program, 2).await;
     let done = apply(&program).await;
@@ -444,7 +448,7 @@ async fn without_a_way_nothing_is_written_and_the_remedy_is_said() {
 }
 
 #[tokio::test]
-async fn without_the_right_the_grant_is_said_and_is_enough() {
+async fn without_the_right_the_grant_is_reported_and_sufficient() {
     let (network, _closte, program) = by_sql().await;
     network.forbid_stages().await;
     seen_good(&program, 2).await;
@@ -494,7 +498,7 @@ async fn visit(outside: &Outside, host: &str) -> u16 {
 }
 
 /// The daemon sees a domain work that the plugin gave up, and its visitors get the site.
-async fn is_served_without_anybodys_hand(way: &str, object_cache: bool) {
+async fn becomes_served(method: &str, object_cache: bool) {
     let (network, _closte, program) = place().await;
     network.sql(&settings("Kq7ZrXw3Tn9LmB4vYc8DfHs2", "Pa5WxNe6JuRk1GtQz0MiSd7o")).await;
     let outside = Outside::start().await;
@@ -510,21 +514,21 @@ async fn is_served_without_anybodys_hand(way: &str, object_cache: bool) {
             "CLOSTE_SYNC__WORDPRESS__URL",
             &format!("http://{SERVER}:{}", outside.tls.plain_port()),
         )
-        .with("CLOSTE_SYNC__WORDPRESS__WRITE_STAGE", way)
+        .with("CLOSTE_SYNC__WORDPRESS__WRITE_STAGE", method)
         .start_daemon();
     eventually("it is served", async || visit(&outside, "alpha.test").await == 200).await;
     daemon.logs("stage.written").await;
     assert_eq!(daemon.stop().await, 0);
     let [event] = &events(&program, "stage.written").await[..] else { panic!() };
-    assert_eq!(event["by"], way, "{event}");
+    assert_eq!(event["by"], method, "{event}");
 }
 
 #[tokio::test]
-async fn a_domain_that_works_is_served_without_anybodys_hand_by_rest() {
-    is_served_without_anybodys_hand("rest", true).await;
+async fn a_domain_that_works_becomes_served_by_rest() {
+    becomes_served("rest", true).await;
 }
 
 #[tokio::test]
-async fn a_domain_that_works_is_served_without_anybodys_hand_by_sql() {
-    is_served_without_anybodys_hand("database", false).await;
+async fn a_domain_that_works_becomes_served_by_sql() {
+    becomes_served("database", false).await;
 }

@@ -13,7 +13,8 @@ use crate::{
     span::span,
     status::Serving,
     wordpress::{
-        Network, NoStageWay, RestClient, Source, SourceError, StageWay, TLS_REMEDY, WriteStage,
+        Network, NoStageMethod, RestClient, Source, SourceError, StageMethod, TLS_REMEDY,
+        WriteStage,
     },
 };
 
@@ -74,11 +75,11 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
 async fn check_stages(app: &App, source: &Source, network: &Network) -> Diagnosis {
     let StageRules { write_stage, access, content } = app.rules().stages;
     if write_stage == WriteStage::Off {
-        return Diagnosis::skipped("stages", &NoStageWay::Off.to_string());
+        return Diagnosis::skipped("stages", &NoStageMethod::Off.to_string());
     }
-    let tested = match write_stage.way(&network.plugin, || content.object_cache()) {
+    let tested = match write_stage.method(&network.plugin, || content.object_cache()) {
         Err(why) => Err(why.to_string()),
-        Ok(StageWay::Rest(keys)) => {
+        Ok(StageMethod::Rest(keys)) => {
             match RestClient::new(&network.domain, &network.path, keys, &access) {
                 Ok(client) => client.test_keys().await,
                 Err(error) => Err(error),
@@ -86,7 +87,7 @@ async fn check_stages(app: &App, source: &Source, network: &Network) -> Diagnosi
             .map(|()| "written by the plugin's REST API, which accepts its key pair".to_owned())
             .map_err(|error| error.to_string())
         }
-        Ok(StageWay::Database) => match source.check_update().await {
+        Ok(StageMethod::Database) => match source.check_update().await {
             Ok(()) => source.check_plugin_checks().await.map(|()| "written by SQL".to_owned()),
             Err(error) => Err(error.to_string()),
         },

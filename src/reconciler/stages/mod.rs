@@ -11,7 +11,7 @@ use std::{collections::HashMap, time::Duration};
 use jiff::Timestamp;
 
 use decide::{Circumstances, GOOD_CHECKS, decide};
-pub use decide::{NoStage, StageDecision, Wait};
+pub use decide::{NoStage, StageDecision, StageWait};
 use write::{Failure, Round};
 
 use super::{Reconciler, Rules, Shutdown};
@@ -25,14 +25,14 @@ use crate::{
     state::{LedgerId, StageCandidate, StageSearch, State, StateError},
     status::Stage,
     wordpress::{
-        ContentFolder, Network, NoStageWay, PluginSettings, RowFacts, SiteAccess, Source,
-        SourceError, StageWay, WriteStage,
+        ContentFolder, Network, NoStageMethod, PluginSettings, RowFacts, SiteAccess, Source,
+        SourceError, StageMethod, WriteStage,
     },
 };
 
 /// The most names that are decided about together.
 const MOST: u32 = 50;
-/// How many names one cycle searches for such: with 100,000 domains on their way, all take 0.2 s.
+/// How many names one cycle searches for such: with 100,000 domains on their method, all take 0.2 s.
 const SEARCHED: u32 = 2_000;
 /// The time between two rows by the plugin's API, which is six a minute: each save flushes the object
 /// cache, and the pages that visitors ask for meanwhile are made anew.
@@ -73,9 +73,9 @@ pub(super) struct NetworkFacts {
 pub(super) struct StageMemory {
     /// Of the last read.
     network: Option<NetworkFacts>,
-    /// The last name that was looked at; the next cycle goes on after it.
+    /// The last name that was searched; the next cycle continues after it.
     cursor: Option<DomainName>,
-    /// When rows are looked at again, in time since the machine booted.
+    /// When rows are read again, in time since the machine booted.
     next: Duration,
     /// Failures in a row that concern all rows.
     failures: u32,
@@ -110,9 +110,9 @@ impl NetworkFacts {
 }
 
 impl Rules {
-    fn stage_way(&self, network: &NetworkFacts) -> Result<StageWay, NoStageWay> {
+    fn stage_method(&self, network: &NetworkFacts) -> Result<StageMethod, NoStageMethod> {
         let StageRules { write_stage, content, .. } = &self.stages;
-        write_stage.way(&network.plugin, || content.object_cache())
+        write_stage.method(&network.plugin, || content.object_cache())
     }
 }
 
@@ -175,8 +175,8 @@ pub(super) async fn preview(
         Err(error) => return Ok((Vec::new(), Some(error.to_string()))),
     };
     let is_to_write = decided.iter().any(|(.., decision)| decision.is_to_write());
-    let refused = match rules.stage_way(&network) {
-        Ok(StageWay::Database) if is_to_write => {
+    let refused = match rules.stage_method(&network) {
+        Ok(StageMethod::Database) if is_to_write => {
             source.check_update().await.err().map(|error| error.to_string())
         }
         Ok(_) => None,
@@ -280,18 +280,18 @@ impl Reconciler {
         let names = found.iter().map(|candidate| candidate.name.clone());
         let examples: Vec<DomainName> = names.take(EXAMPLES).collect();
         let failed = |error: String, wait| StageError::Failed { examples, error, wait };
-        let way = match self.rules.stage_way(network) {
-            Ok(way) => way,
+        let method = match self.rules.stage_method(network) {
+            Ok(method) => method,
             Err(why) => return Err(failed(why.to_string(), false)),
         };
         let decided = match decide_all(&self.source, network, found, &self.state, now).await? {
             Ok(decided) => decided,
             Err(error) => return Err(failed(error.to_string(), true)),
         };
-        let round = Round { network, ledger, way };
-        let most = match round.way {
-            StageWay::Rest(_) => 1,
-            StageWay::Database => MOST_BY_SQL,
+        let round = Round { network, ledger, method };
+        let most = match round.method {
+            StageMethod::Rest(_) => 1,
+            StageMethod::Database => MOST_BY_SQL,
         };
         let is_overdue = decided.iter().any(|(.., decision)| decision.is_overdue());
         let (mut tried, mut written) = (0, false);
@@ -321,7 +321,7 @@ impl Reconciler {
             }
         }
         if written && most > 1 {
-            // Others may be left, and this way is no burden.
+            // Others may be left, and this method costs WordPress nothing.
             self.stages.next = Duration::ZERO;
         }
         if is_overdue && !written {

@@ -10,7 +10,7 @@ use crate::{
     reconciler::{Reconciler, Shutdown},
     state::{LedgerId, StageCandidate, StageNote, StateError},
     status::Stage,
-    wordpress::{RestClient, RestError, RowFacts, SourceError, StageWay},
+    wordpress::{RestClient, RestError, RowFacts, SourceError, StageMethod},
 };
 
 /// The wait after a failure that concerns one row.
@@ -21,7 +21,7 @@ const AFTER_ROW_FAILURE: BackOff =
 pub(super) struct Round<'a> {
     pub(super) network: &'a NetworkFacts,
     pub(super) ledger: LedgerId,
-    pub(super) way: StageWay,
+    pub(super) method: StageMethod,
 }
 
 /// Why the call for one row had no effect, or none that is known.
@@ -48,7 +48,7 @@ impl Reconciler {
         stop: &Shutdown,
     ) -> Result<Result<(), Failure>, StateError> {
         let Some(stage) = row.stage else { return Ok(Err(Failure::Changed)) };
-        let Round { network, ledger, ref way } = *round;
+        let Round { network, ledger, ref method } = *round;
         let now = self.clock.now();
         let before = candidate.note.as_ref();
         // A retry after a lost race is one retry only, until the domain was broken.
@@ -69,11 +69,11 @@ impl Reconciler {
         };
         let nothing = EventBatch::default();
         self.state.note_stage(ledger, candidate, Some(&note), false, &nothing, now).await?;
-        let by = match way {
-            StageWay::Rest(_) => "rest",
-            StageWay::Database => "database",
+        let by = match method {
+            StageMethod::Rest(_) => "rest",
+            StageMethod::Database => "database",
         };
-        let call = self.call_for_stage(network, way, row);
+        let call = self.call_for_stage(network, method, row);
         let result = stop.until_too_late(call).await.unwrap_or(Err(Failure::GivenUp));
         match &result {
             Ok(()) => self.note_written(ledger, candidate, &note, Some(by)).await?,
@@ -92,11 +92,11 @@ impl Reconciler {
     async fn call_for_stage(
         &self,
         network: &NetworkFacts,
-        way: &StageWay,
+        method: &StageMethod,
         row: &RowFacts,
     ) -> Result<(), Failure> {
-        match way {
-            StageWay::Database => match self.source.write_done(row).await {
+        match method {
+            StageMethod::Database => match self.source.write_done(row).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(Failure::Changed),
                 Err(error) => {
@@ -107,7 +107,7 @@ impl Reconciler {
                     Err(Failure::OfAll { error: error.to_string(), is_undetermined })
                 }
             },
-            StageWay::Rest(keys) => {
+            StageMethod::Rest(keys) => {
                 let access = &self.rules.stages.access;
                 let NetworkFacts { domain, path, .. } = network;
                 let written = match RestClient::new(domain, path, keys.clone(), access) {

@@ -42,7 +42,7 @@ pub enum RestError {
     )]
     Closed(String),
     /// 404 `wu_rest_domain_invalid_id`
-    #[error("the plugin has no such row; it is read again in the next cycle")]
+    #[error("the plugin has no such row; check that wordpress.url is the address of this network")]
     NoSuchRow,
     /// The same answer comes for a row that holds these values already.
     #[error("the plugin did not save the row ({0})")]

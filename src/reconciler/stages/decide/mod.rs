@@ -23,7 +23,7 @@ use crate::{
     span::{span, span_between},
     state::{ChecksDoubt, StageNote},
     status::{GoodRun, Stage},
-    wordpress::{PluginCheck, RowFacts, SiteFate},
+    wordpress::{PluginCheck, RowFacts, RowSite},
 };
 
 /// A call whose outcome is not known may still have an effect for this long.
@@ -42,14 +42,14 @@ pub enum StageDecision {
     WriteAgain,
     /// Writing it was begun, and it shows.
     IsWritten,
-    NotYet(Wait),
+    NotYet(StageWait),
     Never(NoStage),
 }
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
-pub enum Wait {
+pub enum StageWait {
     NotAtCloste,
     NotGoodTwice,
     InDoubt(ChecksDoubt),
@@ -84,7 +84,7 @@ pub enum NoStage {
     /// The plugin has no such stage.
     UnknownStage,
     Inactive,
-    NoSite(SiteFate),
+    NoSite(RowSite),
     /// WordPress serves the name by its `blogs` table.
     OwnAddress,
     /// Somebody put the row back.
@@ -116,11 +116,11 @@ pub(super) fn decide(it: &Circumstances<'_>) -> StageDecision {
         return decision;
     }
     let wait = if !it.is_at_closte {
-        Some(Wait::NotAtCloste)
+        Some(StageWait::NotAtCloste)
     } else if it.good.checks < GOOD_CHECKS {
-        Some(Wait::NotGoodTwice)
+        Some(StageWait::NotGoodTwice)
     } else {
-        it.doubt.map(Wait::InDoubt)
+        it.doubt.map(StageWait::InDoubt)
     };
     if let Some(wait) = wait {
         return StageDecision::NotYet(wait);
@@ -151,8 +151,8 @@ fn decide_by_row(row: &RowFacts, note: Option<&StageNote>) -> Option<StageDecisi
         Some(Stage::CheckingDns | Stage::CheckingSslCert | Stage::Failed | Stage::SslFailed) => {
             match row.site {
                 _ if !row.is_active => NoStage::Inactive,
-                SiteFate::Here if row.is_own_address => NoStage::OwnAddress,
-                SiteFate::Here => return None,
+                RowSite::Here if row.is_own_address => NoStage::OwnAddress,
+                RowSite::Here => return None,
                 fate => NoStage::NoSite(fate),
             }
         }
@@ -164,11 +164,11 @@ fn decide_by_row(row: &RowFacts, note: Option<&StageNote>) -> Option<StageDecisi
 fn decide_by_note(row: &RowFacts, note: &StageNote, now: Timestamp) -> StageDecision {
     if !note.is_sure {
         if let Some(until) = note.next_attempt.filter(|until| *until > now) {
-            return StageDecision::NotYet(Wait::BackOff { until });
+            return StageDecision::NotYet(StageWait::BackOff { until });
         }
         // A time in the future is from a clock that was ahead.
         if note.at <= now && now < later(note.at, IN_FLIGHT) {
-            return StageDecision::NotYet(Wait::InFlight);
+            return StageDecision::NotYet(StageWait::InFlight);
         }
         // Every write changes that time.
         if row.modified == note.modified {
@@ -183,13 +183,13 @@ fn decide_by_note(row: &RowFacts, note: &StageNote, now: Timestamp) -> StageDeci
     }
 }
 
-fn wait_for_plugin(row: &RowFacts, interval: Duration) -> Option<Wait> {
+fn wait_for_plugin(row: &RowFacts, interval: Duration) -> Option<StageWait> {
     let is_recent = |time: Option<Duration>| time.is_some_and(|time| time < interval);
     match row.check {
-        PluginCheck::InProgress => Some(Wait::PluginChecks),
-        PluginCheck::Due(late) => Some(Wait::PluginIsDue { late }),
-        PluginCheck::Idle(ended_ago) => is_recent(ended_ago).then_some(Wait::PluginHasChecked),
-        PluginCheck::Unknown => is_recent(row.unchanged_for).then_some(Wait::RowHasChanged),
+        PluginCheck::InProgress => Some(StageWait::PluginChecks),
+        PluginCheck::Due(late) => Some(StageWait::PluginIsDue { late }),
+        PluginCheck::Idle(ended_ago) => is_recent(ended_ago).then_some(StageWait::PluginHasChecked),
+        PluginCheck::Unknown => is_recent(row.unchanged_for).then_some(StageWait::RowHasChanged),
     }
 }
 
@@ -204,7 +204,7 @@ impl StageDecision {
 
     /// Whether the plugin's own check should have begun long ago.
     pub(super) fn is_overdue(self) -> bool {
-        matches!(self, Self::NotYet(Wait::PluginIsDue { late }) if late >= OVERDUE)
+        matches!(self, Self::NotYet(StageWait::PluginIsDue { late }) if late >= OVERDUE)
     }
 
     pub fn is_to_write(self) -> bool {
@@ -221,27 +221,27 @@ impl StageDecision {
         let reason = match self {
             Self::Write | Self::WriteAgain | Self::IsWritten => "",
             Self::NotYet(wait) => match wait {
-                Wait::BackOff { until } => {
+                StageWait::BackOff { until } => {
                     return format!("the last call failed; again in {}", span_between(now, until));
                 }
-                Wait::PluginIsDue { late } => {
+                StageWait::PluginIsDue { late } => {
                     return format!(
                         "not yet: the plugin's own check has been due for {}",
                         span(late)
                     );
                 }
-                Wait::NotAtCloste => "not yet: it is not at Closte",
-                Wait::NotGoodTwice => "not yet: it was not good in two checks in a row",
-                Wait::InDoubt(ChecksDoubt::MassFailure) => {
+                StageWait::NotAtCloste => "not yet: it is not at Closte",
+                StageWait::NotGoodTwice => "not yet: it was not good in two checks in a row",
+                StageWait::InDoubt(ChecksDoubt::MassFailure) => {
                     "not yet: many domains seemed to stop working together, so the checks are in doubt"
                 }
-                Wait::InDoubt(ChecksDoubt::SickResolver) => {
+                StageWait::InDoubt(ChecksDoubt::SickResolver) => {
                     "not yet: a resolver is failing, so the checks are in doubt"
                 }
-                Wait::InFlight => "not yet: how the last call ended is not known",
-                Wait::PluginChecks => "not yet: the plugin's own check is in progress",
-                Wait::PluginHasChecked => "not yet: the plugin itself checked it a moment ago",
-                Wait::RowHasChanged => {
+                StageWait::InFlight => "not yet: how the last call ended is not known",
+                StageWait::PluginChecks => "not yet: the plugin's own check is in progress",
+                StageWait::PluginHasChecked => "not yet: the plugin itself checked it a moment ago",
+                StageWait::RowHasChanged => {
                     "not yet: the row changed a moment ago, and whether the plugin checks it is not known"
                 }
             },
@@ -252,8 +252,8 @@ impl StageDecision {
                 NoStage::Decided => "done-without-ssl is somebody's decision",
                 NoStage::UnknownStage => "the plugin has no such stage",
                 NoStage::Inactive => "the row is not active, which is somebody's decision",
-                NoStage::NoSite(SiteFate::Gone) => "its site is archived, spam or deleted",
-                NoStage::NoSite(SiteFate::OfOtherNetwork) => "its site is of another network",
+                NoStage::NoSite(RowSite::Gone) => "its site is archived, spam or deleted",
+                NoStage::NoSite(RowSite::OfOtherNetwork) => "its site is of another network",
                 NoStage::NoSite(_) => "its site does not exist",
                 NoStage::OwnAddress => "WordPress serves it as a site's own address",
                 NoStage::TakenBack => {

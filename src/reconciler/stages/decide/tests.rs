@@ -19,7 +19,7 @@ fn row() -> RowFacts {
         is_active: true,
         modified: Some(1_799_990_000),
         unchanged_for: Some(Duration::from_secs(10_000)),
-        site: SiteFate::Here,
+        site: RowSite::Here,
         is_own_address: false,
         check: PluginCheck::Idle(Some(INTERVAL)),
         last_ended: Some(30),
@@ -101,11 +101,11 @@ fn what_is_somebodys_decision_or_not_ours_stays() {
         (RowFacts { is_active: false, ..row() }, NoStage::Inactive),
         (RowFacts { is_own_address: true, ..row() }, NoStage::OwnAddress),
         (RowFacts { domain: "other.example".to_owned(), ..row() }, NoStage::OtherName),
-        (RowFacts { site: SiteFate::Missing, ..row() }, NoStage::NoSite(SiteFate::Missing)),
-        (RowFacts { site: SiteFate::Gone, ..row() }, NoStage::NoSite(SiteFate::Gone)),
+        (RowFacts { site: RowSite::Missing, ..row() }, NoStage::NoSite(RowSite::Missing)),
+        (RowFacts { site: RowSite::Gone, ..row() }, NoStage::NoSite(RowSite::Gone)),
         (
-            RowFacts { site: SiteFate::OfOtherNetwork, ..row() },
-            NoStage::NoSite(SiteFate::OfOtherNetwork),
+            RowFacts { site: RowSite::OfOtherNetwork, ..row() },
+            NoStage::NoSite(RowSite::OfOtherNetwork),
         ),
     ] {
         assert_eq!(Case::row(changed).decide(), StageDecision::Never(why));
@@ -117,14 +117,14 @@ fn what_is_somebodys_decision_or_not_ours_stays() {
 #[test]
 fn the_domain_must_be_at_closte_and_seen_good_twice_by_checks_without_doubt() {
     let elsewhere = Case { is_at_closte: false, ..Case::new() };
-    assert_eq!(elsewhere.decide(), StageDecision::NotYet(Wait::NotAtCloste));
+    assert_eq!(elsewhere.decide(), StageDecision::NotYet(StageWait::NotAtCloste));
     for checks in [0, 1] {
         let once = Case { good: GoodRun { checks, times_broken: 1 }, ..Case::new() };
-        assert_eq!(once.decide(), StageDecision::NotYet(Wait::NotGoodTwice));
+        assert_eq!(once.decide(), StageDecision::NotYet(StageWait::NotGoodTwice));
     }
     for doubt in [ChecksDoubt::MassFailure, ChecksDoubt::SickResolver] {
         let doubted = Case { doubt: Some(doubt), ..Case::new() };
-        assert_eq!(doubted.decide(), StageDecision::NotYet(Wait::InDoubt(doubt)));
+        assert_eq!(doubted.decide(), StageDecision::NotYet(StageWait::InDoubt(doubt)));
     }
 }
 
@@ -132,12 +132,12 @@ fn the_domain_must_be_at_closte_and_seen_good_twice_by_checks_without_doubt() {
 fn the_plugins_own_check_comes_first() {
     let ended = |seconds| PluginCheck::Idle(Some(Duration::from_secs(seconds)));
     for (check, unchanged_for, expected) in [
-        (PluginCheck::InProgress, 10_000, Some(Wait::PluginChecks)),
-        (PluginCheck::Due(SECOND), 10_000, Some(Wait::PluginIsDue { late: SECOND })),
-        (ended(299), 10_000, Some(Wait::PluginHasChecked)),
+        (PluginCheck::InProgress, 10_000, Some(StageWait::PluginChecks)),
+        (PluginCheck::Due(SECOND), 10_000, Some(StageWait::PluginIsDue { late: SECOND })),
+        (ended(299), 10_000, Some(StageWait::PluginHasChecked)),
         (ended(300), 0, None),
         (PluginCheck::Idle(None), 0, None),
-        (PluginCheck::Unknown, 299, Some(Wait::RowHasChanged)),
+        (PluginCheck::Unknown, 299, Some(StageWait::RowHasChanged)),
         (PluginCheck::Unknown, 300, None),
     ] {
         let unchanged_for = Some(Duration::from_secs(unchanged_for));
@@ -155,7 +155,7 @@ fn a_row_that_somebody_put_back_is_left_alone_until_the_domain_broke_and_works_a
     case.good.checks = 1_000;
     assert_eq!(case.decide(), taken_back);
     case.good = GoodRun { checks: 1, times_broken: 2 };
-    assert_eq!(case.decide(), StageDecision::NotYet(Wait::NotGoodTwice));
+    assert_eq!(case.decide(), StageDecision::NotYet(StageWait::NotGoodTwice));
     case.good.checks = 2;
     assert_eq!(case.decide(), StageDecision::Write);
     // A schedule that was made anew counts from 0.
@@ -164,12 +164,12 @@ fn a_row_that_somebody_put_back_is_left_alone_until_the_domain_broke_and_works_a
 }
 
 #[test]
-fn a_lost_race_is_worth_one_retry() {
+fn a_lost_race_has_one_retry() {
     let lost = RowFacts { last_ended: Some(31), ..row() };
     assert_eq!(Case::noted(note(), lost.clone()).decide(), StageDecision::WriteAgain);
     let waits = RowFacts { check: PluginCheck::Idle(Some(Duration::ZERO)), ..lost.clone() };
     let decision = Case::noted(note(), waits).decide();
-    assert_eq!(decision, StageDecision::NotYet(Wait::PluginHasChecked));
+    assert_eq!(decision, StageDecision::NotYet(StageWait::PluginHasChecked));
     let taken_back = StageDecision::Never(NoStage::TakenBack);
     let retried = StageNote { is_retry: true, ..note() };
     assert_eq!(Case::noted(retried, lost.clone()).decide(), taken_back);
@@ -180,7 +180,7 @@ fn a_lost_race_is_worth_one_retry() {
 }
 
 #[test]
-fn after_a_crash_the_row_says_whether_it_was_written() {
+fn after_a_crash_the_row_shows_whether_it_was_written() {
     let begun = StageNote { is_sure: false, ..note() };
     let done = RowFacts { stage: Some(Stage::Done), ..row() };
     assert_eq!(Case::noted(begun.clone(), done.clone()).decide(), StageDecision::IsWritten);
@@ -191,35 +191,38 @@ fn after_a_crash_the_row_says_whether_it_was_written() {
     assert_eq!(put_back, StageDecision::Never(NoStage::TakenBack));
     let just_now = StageNote { at: at(-30), ..begun.clone() };
     let decision = Case::noted(just_now, row()).decide();
-    assert_eq!(decision, StageDecision::NotYet(Wait::InFlight));
+    assert_eq!(decision, StageDecision::NotYet(StageWait::InFlight));
     let by_a_clock_ahead = StageNote { at: at(30), ..begun.clone() };
     assert_eq!(Case::noted(by_a_clock_ahead, row()).decide(), StageDecision::Write);
     let until = at(60);
     let failed = StageNote { next_attempt: Some(until), failures: 1, ..begun };
     let decision = Case::noted(failed, row()).decide();
-    assert_eq!(decision, StageDecision::NotYet(Wait::BackOff { until }));
+    assert_eq!(decision, StageDecision::NotYet(StageWait::BackOff { until }));
 }
 
 #[test]
-fn each_reason_says_something_of_its_own() {
+fn each_reason_has_a_text_of_its_own() {
     let waits = [
-        Wait::NotAtCloste,
-        Wait::NotGoodTwice,
-        Wait::InDoubt(ChecksDoubt::MassFailure),
-        Wait::InDoubt(ChecksDoubt::SickResolver),
-        Wait::InFlight,
-        Wait::BackOff { until: at(60) },
-        Wait::PluginChecks,
-        Wait::PluginIsDue { late: SECOND },
-        Wait::PluginHasChecked,
-        Wait::RowHasChanged,
+        StageWait::NotAtCloste,
+        StageWait::NotGoodTwice,
+        StageWait::InDoubt(ChecksDoubt::MassFailure),
+        StageWait::InDoubt(ChecksDoubt::SickResolver),
+        StageWait::InFlight,
+        StageWait::BackOff { until: at(60) },
+        StageWait::PluginChecks,
+        StageWait::PluginIsDue { late: SECOND },
+        StageWait::PluginHasChecked,
+        StageWait::RowHasChanged,
     ];
     let reasons = waits.map(|wait| StageDecision::NotYet(wait).reason(at(0)));
     let others: std::collections::HashSet<_> = reasons.iter().collect();
     assert_eq!(others.len(), waits.len());
     assert!(reasons.iter().all(|reason| !reason.is_empty()));
-    assert_eq!(StageDecision::NotYet(Wait::PluginIsDue { late: SECOND }).as_str(), "plugin-is-due");
-    assert_eq!(StageDecision::Never(NoStage::NoSite(SiteFate::Gone)).as_str(), "no-site");
+    assert_eq!(
+        StageDecision::NotYet(StageWait::PluginIsDue { late: SECOND }).as_str(),
+        "plugin-is-due"
+    );
+    assert_eq!(StageDecision::Never(NoStage::NoSite(RowSite::Gone)).as_str(), "no-site");
     assert_eq!(StageDecision::Write.as_str(), "write");
 }
 
@@ -227,11 +230,11 @@ fn rows() -> impl Strategy<Value = Option<RowFacts>> {
     let stage = prop::option::of(prop::sample::select(Stage::VARIANTS));
     let seconds = || prop::option::of((0_u64..900).prop_map(Duration::from_secs));
     let site = prop::sample::select(vec![
-        SiteFate::Here,
-        SiteFate::Here,
-        SiteFate::Missing,
-        SiteFate::Gone,
-        SiteFate::OfOtherNetwork,
+        RowSite::Here,
+        RowSite::Here,
+        RowSite::Missing,
+        RowSite::Gone,
+        RowSite::OfOtherNetwork,
     ]);
     let check = prop_oneof![
         Just(PluginCheck::Unknown),
@@ -301,7 +304,7 @@ proptest! {
     /// Rule 11: nothing is written but a stage that was seen from outside, and nothing again after somebody
     /// took it back.
     #[test]
-    fn a_row_is_written_only_if_nothing_speaks_against_it(case in cases()) {
+    fn a_row_is_written_only_if_every_condition_is_met(case in cases()) {
         let decision = case.decide();
         if !decision.is_to_write() {
             prop_assert!(decision == StageDecision::IsWritten || !decision.reason(at(0)).is_empty());
@@ -312,7 +315,7 @@ proptest! {
             row.stage,
             Some(Stage::CheckingDns | Stage::CheckingSslCert | Stage::Failed | Stage::SslFailed)
         ));
-        prop_assert!(row.is_active && !row.is_own_address && row.site == SiteFate::Here);
+        prop_assert!(row.is_active && !row.is_own_address && row.site == RowSite::Here);
         prop_assert_eq!(&row.domain, "shop.example");
         prop_assert!(case.is_at_closte && case.good.checks >= 2 && case.doubt.is_none());
         prop_assert!(!matches!(row.check, PluginCheck::InProgress | PluginCheck::Due(_)));

@@ -1,4 +1,4 @@
-//! By which way stages are written.
+//! How stages are written.
 
 use std::path::{Path, PathBuf};
 
@@ -29,16 +29,16 @@ impl NoWriteStage {
     }
 }
 
-/// The way that is possible now.
+/// The method that is possible now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StageWay {
+pub enum StageMethod {
     Rest(ApiKeyPair),
     Database,
 }
 
 /// Why no stage is written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NoStageWay {
+pub enum NoStageMethod {
     #[error("wordpress.write_stage is off")]
     Off,
     #[error("{0}")]
@@ -68,9 +68,7 @@ pub enum ObjectCache {
 fn or_database(cache: &Option<ObjectCache>) -> &'static str {
     match cache {
         None | Some(ObjectCache::None) => "",
-        Some(ObjectCache::Persistent) => {
-            "; SQL is no way here, because object-cache.php is installed"
-        }
+        Some(ObjectCache::Persistent) => "; SQL is not used because object-cache.php is installed",
         Some(ObjectCache::Unknown) => {
             "; or set wordpress.write_stage = \"database\" if WordPress has no persistent object cache \
              (no object-cache.php in its content folder)"
@@ -79,28 +77,28 @@ fn or_database(cache: &Option<ObjectCache>) -> &'static str {
 }
 
 impl WriteStage {
-    /// The way that is possible by the plugin's settings.
-    pub fn way(
+    /// The method that the plugin's settings allow.
+    pub fn method(
         self,
         plugin: &Result<PluginSettings, String>,
         object_cache: impl FnOnce() -> ObjectCache,
-    ) -> Result<StageWay, NoStageWay> {
+    ) -> Result<StageMethod, NoStageMethod> {
         let by_rest = |cache: Option<ObjectCache>| match plugin {
-            Err(error) => Err(NoStageWay::PluginUnread(error.clone())),
-            Ok(plugin) if plugin.api == Some(false) => Err(NoStageWay::ApiOff(cache)),
+            Err(error) => Err(NoStageMethod::PluginUnread(error.clone())),
+            Ok(plugin) if plugin.api == Some(false) => Err(NoStageMethod::ApiOff(cache)),
             Ok(plugin) => match &plugin.api_keys {
-                Some(keys) => Ok(StageWay::Rest(keys.clone())),
-                None => Err(NoStageWay::NoKeys(cache)),
+                Some(keys) => Ok(StageMethod::Rest(keys.clone())),
+                None => Err(NoStageMethod::NoKeys(cache)),
             },
         };
         match self {
-            Self::Off => Err(NoStageWay::Off),
-            Self::Database => Ok(StageWay::Database),
+            Self::Off => Err(NoStageMethod::Off),
+            Self::Database => Ok(StageMethod::Database),
             Self::Rest => by_rest(None),
             Self::Auto => by_rest(None).or_else(|why| match (why, object_cache()) {
                 // A pair may be in a row that cannot be read.
-                (why @ NoStageWay::PluginUnread(_), _) => Err(why),
-                (_, ObjectCache::None) => Ok(StageWay::Database),
+                (why @ NoStageMethod::PluginUnread(_), _) => Err(why),
+                (_, ObjectCache::None) => Ok(StageMethod::Database),
                 (_, cache) => by_rest(Some(cache)),
             }),
         }
@@ -158,14 +156,14 @@ mod tests {
         use ObjectCache::{None as NoCache, Persistent, Unknown};
         let word =
             |setting: WriteStage, plugin: &Result<PluginSettings, String>, cache| match setting
-                .way(plugin, || cache)
+                .method(plugin, || cache)
             {
-                Ok(StageWay::Rest(_)) => "rest",
-                Ok(StageWay::Database) => "database",
-                Err(NoStageWay::Off) => "off",
-                Err(NoStageWay::PluginUnread(_)) => "unread",
-                Err(NoStageWay::ApiOff(_)) => "api-off",
-                Err(NoStageWay::NoKeys(_)) => "no-keys",
+                Ok(StageMethod::Rest(_)) => "rest",
+                Ok(StageMethod::Database) => "database",
+                Err(NoStageMethod::Off) => "off",
+                Err(NoStageMethod::PluginUnread(_)) => "unread",
+                Err(NoStageMethod::ApiOff(_)) => "api-off",
+                Err(NoStageMethod::NoKeys(_)) => "no-keys",
             };
         let key = "Kq7ZrXw3Tn9LmB4vYc8DfHs2";
         let (ready, absent) = (plugin(Some(true), key), plugin(None, key));
