@@ -22,6 +22,9 @@ use support::{Daemon, KEY, Network, Program};
 /// Each figure is the median of so many.
 const ROUNDS: usize = 5;
 
+/// The variable of config/closte-sync.service.
+const AS_IN_THE_UNIT: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "262144");
+
 /// What the names look like.
 #[derive(Clone, Copy, Debug)]
 enum Names {
@@ -75,7 +78,8 @@ async fn measure(domains: usize, names: Names) {
         .with("CLOSTE_SYNC__WORDPRESS__MAX_ROWS", "3000000")
         .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "100ms")
         .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "60s")
-        .with("CLOSTE_SYNC__LOG__FILTER", "debug");
+        .with("CLOSTE_SYNC__LOG__FILTER", "debug")
+        .with(AS_IN_THE_UNIT.0, AS_IN_THE_UNIT.1);
 
     let daemon = program.start_daemon();
     until("the list is asked for", || closte.count(Call::List) > 0).await;
@@ -220,7 +224,9 @@ async fn at_a_hundred_domains() -> u64 {
         network.map(&format!("shop{number}.example")).await;
     }
     let closte = Simulator::start(KEY).await.unwrap();
-    let program = Program::new(&network, &closte).with("CLOSTE_SYNC__LOG__FILTER", "debug");
+    let program = Program::new(&network, &closte)
+        .with("CLOSTE_SYNC__LOG__FILTER", "debug")
+        .with(AS_IN_THE_UNIT.0, AS_IN_THE_UNIT.1);
     let daemon = program.start_daemon();
     took(&daemon, "unchanged=true", ROUNDS).await;
     memory(&daemon, "VmRSS")
