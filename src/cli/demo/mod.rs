@@ -21,7 +21,7 @@ use crate::{
     daemon::{self, Signal},
     domain::DomainName,
     settings::Layers,
-    simulator::{Simulator, World},
+    simulator::{Face, Simulator, WordPress, World},
     state::State,
     telemetry::{self, Stream},
 };
@@ -29,6 +29,7 @@ use crate::{
 /// The key that the practice Closte accepts.
 const KEY: &str = "practice-key";
 const NETWORK: &str = "network.sqlite";
+const MAIN_SITE: &str = "agency.example";
 /// Time is sped up: a certificate takes two seconds, not ten minutes.
 const ISSUED_AFTER: Duration = Duration::from_secs(2);
 
@@ -44,6 +45,10 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     let options = SqliteConnectOptions::new().filename(&network).create_if_missing(true);
     let mut table = options.connect().await?;
     table.execute(include_str!("network.sql")).await?;
+    let wordpress = WordPress::open(&format!("sqlite:{}", network.display()))?;
+    world.tls.install(wordpress.clone());
+    // For the plugin's REST API, which the network's main site has.
+    world.tls.show(MAIN_SITE, Face::Valid(90))?;
     closte.put([UNMANAGED]);
 
     let overrides = Overrides {
@@ -57,7 +62,7 @@ pub(super) async fn execute() -> Result<u8, CommandError> {
     let (components, _) = app.components(&state)?;
     let (stop, stopped) = mpsc::channel(1);
     let story = async {
-        let outcome = play(&mut table, &closte, &world, &state).await;
+        let outcome = play(&mut table, &closte, &world, &wordpress, &state).await;
         // The daemon receives this until it ends.
         let _ = stop.send(Signal::Stop("the end of the demo")).await;
         outcome
@@ -93,6 +98,7 @@ fn settings(
     let environment = BTreeMap::from(
         [
             ("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", format!("sqlite:{}", network.display())),
+            ("CLOSTE_SYNC__WORDPRESS__URL", format!("https://127.0.0.1:{}", world.tls.port())),
             ("CLOSTE_SYNC__CLOSTE__BASE_URL", closte.base_url()),
             ("CLOSTE_CLIENT_API_KEY", KEY.to_owned()),
             ("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1s".to_owned()),

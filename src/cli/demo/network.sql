@@ -26,8 +26,17 @@ CREATE TABLE wp_sitemeta (
     meta_key   TEXT,
     meta_value TEXT
 );
-INSERT INTO wp_sitemeta (site_id, meta_key, meta_value)
-    VALUES (1, 'wp-ultimo_v2_settings', 'a:1:{s:21:"enable_domain_mapping";s:1:"1";}');
+-- The plugin's own checks: none is waiting.
+CREATE TABLE wp_actionscheduler_actions (
+    action_id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    hook               TEXT NOT NULL,
+    status             TEXT NOT NULL,
+    scheduled_date_gmt TEXT,
+    args               TEXT,
+    last_attempt_gmt   TEXT
+);
+INSERT INTO wp_sitemeta (site_id, meta_key, meta_value) VALUES (1, 'wp-ultimo_v2_settings',
+    'a:4:{s:21:"enable_domain_mapping";s:1:"1";s:10:"enable_api";s:1:"1";s:7:"api_key";s:24:"PracticeKeyOfThePlugin00";s:10:"api_secret";s:24:"PracticeSecretOfPlugin00";}');
 INSERT INTO wp_site (id, domain) VALUES (1, 'agency.example');
 INSERT INTO wp_blogs (blog_id, domain) VALUES
     (1, 'agency.example'), (2, 'bakery.agency.example'), (3, 'florist.agency.example'),
@@ -37,10 +46,11 @@ INSERT INTO wp_blogs (blog_id, domain) VALUES
 -- Site 12 never got its record: the hook that writes it failed.
 INSERT INTO wp_wu_domain_mappings (blog_id, domain)
     SELECT blog_id, domain FROM wp_blogs WHERE blog_id BETWEEN 2 AND 11;
-INSERT INTO wp_wu_domain_mappings (blog_id, domain) VALUES
+INSERT INTO wp_wu_domain_mappings (blog_id, domain, secure, stage)
+    SELECT column1, column2, 1, 'done' FROM (VALUES
     (2, 'the-bakery.example'),
     (3, '*.flowers.example'),
-    (4, 'Yoga-Düsseldorf.example'),
+    (4, 'xn--yoga-dsseldorf-lsb.example'),
     (5, 'https://smile.example/'),
     (6, 'old-books.example'),
-    (7, 'law-and-order.example');
+    (7, 'law-and-order.example'));

@@ -12,7 +12,7 @@ use crate::{
         error::CommandError,
         output::{STRONG, paint, print},
     },
-    simulator::{Call, Fault, Simulator, Target, World},
+    simulator::{Call, Fault, Simulator, Target, WordPress, World},
     state::{CheckedDomain, State},
 };
 
@@ -51,6 +51,7 @@ pub(super) async fn play(
     table: &mut SqliteConnection,
     closte: &Simulator,
     world: &World,
+    wordpress: &WordPress,
     state: &State,
 ) -> Result<bool, CommandError> {
     say("An agency's network: 12 sites, 16 domain records. One record is not a domain name,\n\
@@ -70,6 +71,19 @@ pub(super) async fn play(
     map(table, "new-shop.example", &mut desired).await?;
     agreed &= agree(closte, &desired).await;
 
+    say(
+        "The plugin looks at that DNS five times, then gives up for good: its row is \"failed\",\n\
+         and WordPress sends every visitor away.",
+    )?;
+    table
+        .execute(
+            "UPDATE wp_wu_domain_mappings
+             SET stage = 'failed', date_modified = datetime('now', '-1 hour')
+             WHERE domain = 'new-shop.example'",
+        )
+        .await?;
+    agreed &= visit(wordpress, "new-shop.example").await? == 302;
+
     say("Closte answers HTTP 503 for three seconds. Meanwhile a customer maps another\n\
          domain, whose CAA record allows only another authority to issue a certificate.")?;
     world.point("patient.example");
@@ -81,9 +95,12 @@ pub(super) async fn play(
     closte.heal();
     agreed &= agree(closte, &desired).await;
 
-    say("The customer points new-shop.example here. Closte issues its certificate.")?;
+    say("The customer points new-shop.example here. Closte issues its certificate, and the\n\
+         plugin learns by its REST API that the domain works.")?;
     world.point("new-shop.example");
     agreed &= all_work(state, &desired, &LEFT).await;
+    agreed &= served(wordpress, "new-shop.example").await;
+    visit(wordpress, "new-shop.example").await?;
 
     say("A customer leaves. The name is removed after sync.removal_grace.")?;
     table
@@ -110,6 +127,27 @@ async fn all_work(state: &State, names: &[String], faulty: &[&str]) -> bool {
         works = checked.len() == names.len() && checked.iter().all(is_so);
     }
     works
+}
+
+/// Says what a visitor of a domain gets. Returns the status.
+async fn visit(wordpress: &WordPress, name: &str) -> Result<u16, CommandError> {
+    let answer = wordpress.visit(name).await;
+    let to = answer.header("location").map(|to| format!(", which leads to {to}"));
+    let status = answer.status;
+    say(&format!("A visitor of {name} gets HTTP {status}{}.", to.unwrap_or_default()))?;
+    Ok(status)
+}
+
+/// Waits until a visitor of a domain sees its site.
+async fn served(wordpress: &WordPress, name: &str) -> bool {
+    let deadline = Instant::now() + STEP_TIMEOUT;
+    while wordpress.visit(name).await.status != 200 {
+        if Instant::now() > deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    true
 }
 
 async fn map(

@@ -18,7 +18,7 @@ struct Found {
 }
 
 impl WordPress {
-    pub(super) async fn visit(
+    pub(super) async fn load(
         &self,
         request: &WebRequest,
         habits: &Habits,

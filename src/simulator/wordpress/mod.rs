@@ -11,6 +11,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use axum::body::Bytes;
+use hyper::{
+    Method,
+    header::{self, HeaderMap, HeaderValue},
+};
+
 use self::tables::{Mapping, Tables};
 use super::{WebAnswer, WebRequest, lock};
 
@@ -104,6 +110,21 @@ impl WordPress {
         lock(&self.shared.caches).rows.clear();
     }
 
+    /// What a browser gets for the front page of a host.
+    pub async fn visit(&self, host: &str) -> WebAnswer {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/html"));
+        let request = WebRequest {
+            is_tls: true,
+            method: Method::GET,
+            host: host.to_owned(),
+            path: "/".to_owned(),
+            headers,
+            body: Bytes::new(),
+        };
+        self.answer(&request).await
+    }
+
     pub(super) async fn answer(&self, request: &WebRequest) -> WebAnswer {
         let habits = lock(&self.shared.habits).clone();
         let key = format!("{} {}{}", request.scheme(), request.host, request.path);
@@ -111,7 +132,7 @@ impl WordPress {
         if is_cached && let Some(page) = lock(&self.shared.caches).pages.get(&key) {
             return page.clone();
         }
-        let answer = match self.visit(request, &habits).await {
+        let answer = match self.load(request, &habits).await {
             Ok(answer) => answer,
             Err(error) => front::database_error(&error),
         };
