@@ -59,9 +59,14 @@ impl TryFrom<String> for Serving {
 }
 
 impl RowState {
-    /// Whether the plugin serves a row in this stage.
+    /// Whether the plugin serves a row in this stage. It knows which stages it does not serve: a row without
+    /// a stage is served.
     pub fn is_done(&self) -> bool {
-        self.active && matches!(self.stage, Some(Stage::Done | Stage::DoneWithoutSsl))
+        let is_before_done = |stage| {
+            use Stage::{CheckingDns, CheckingSslCert, Failed, SslFailed};
+            matches!(stage, CheckingDns | CheckingSslCert | Failed | SslFailed)
+        };
+        self.active && !self.stage.is_some_and(is_before_done)
     }
 
     /// As a number, which the state database stores: 0x8000, the serving in 0x0f00, active 0x40, primary

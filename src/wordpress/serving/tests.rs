@@ -41,6 +41,15 @@ fn row(name: &'static str, stage: Stage) -> Row {
 }
 
 #[test]
+fn a_row_without_a_stage_is_served() {
+    let done = row("a.example", Stage::Done);
+    let of = |active| RowState { stage: None, active, ..done.state };
+    let with = |active| Row { state: of(active), ..done.clone() };
+    assert_eq!(serving(&[with(true)], Some(true)), [Serving::Served]);
+    assert_eq!(serving(&[with(false)], Some(true)), [Serving::Inactive]);
+}
+
+#[test]
 fn one_row_decides_for_a_name_with_and_without_www() {
     let (done, failed) = (row("a.example", Stage::Done), row("www.a.example", Stage::Failed));
     let primary = |row: &Row| {
