@@ -383,6 +383,25 @@ async fn after_the_500_of_an_unchanged_row_the_row_decides() {
 }
 
 #[tokio::test]
+async fn what_the_api_says_counts_only_when_the_row_shows_it() {
+    let (network, api, _closte, program) = by_rest().await;
+    seen_good(&program, 2).await;
+    // As the API of a copy answers.
+    api.on_put(Put::Answer(200, json!({"id": "40", "stage": "done"}).to_string()));
+    for _ in 0..2 {
+        apply(&program).await;
+    }
+    assert_eq!((api.calls().len(), stage(&network).await.as_str()), (1, "failed"));
+    assert!(events(&program, "stage.written").await.is_empty());
+    in_state(&program, "UPDATE written_stage SET at = at - 120000").await;
+    let body = json!({"code": "wu_rest_domain", "message": "Something went wrong (Code 2)."});
+    api.on_put(Put::Answer(500, body.to_string()));
+    apply(&program).await;
+    let [event] = &events(&program, "stage.not_written").await[..] else { panic!() };
+    assert!(event["reason"].as_str().unwrap().contains("wordpress.url"), "{event}");
+}
+
+#[tokio::test]
 async fn what_fails_for_all_rows_is_one_warning_with_its_remedy() {
     let refused = json!({"code": "rest_forbidden", "message": "Sorry", "data": {"status": 401}});
     let no_route = json!({"code": "rest_no_route", "message": "No route", "data": {"status": 404}});

@@ -84,17 +84,21 @@ async fn check_stages(app: &App, source: &Source, network: &Network) -> Diagnosi
                 Ok(client) => client.test_keys().await,
                 Err(error) => Err(error),
             }
-            .map(|()| "written by the plugin's REST API, which accepts its key pair".to_owned())
+            .map(|()| "written by the plugin's REST API, which accepts its key pair")
             .map_err(|error| error.to_string())
         }
         Ok(StageMethod::Database) => match source.check_update().await {
-            Ok(()) => source.check_plugin_checks().await.map(|()| "written by SQL".to_owned()),
+            Ok(()) => Ok("written by SQL"),
             Err(error) => Err(error.to_string()),
         },
     };
-    let (result, found) = match tested {
-        Ok(found) => (Verdict::Ok, found),
-        Err(error) => (Verdict::Warning, error),
+    let (result, found) = match (tested, source.check_plugin_checks().await) {
+        (Ok(found), Ok(())) => (Verdict::Ok, found.to_owned()),
+        (Ok(found), Err(why)) => {
+            let effect = "each waits for one interval of the plugin's after a change of its row";
+            (Verdict::Warning, format!("{found}; {effect}: {why}"))
+        }
+        (Err(error), _) => (Verdict::Warning, error),
     };
     Diagnosis { check: "stages", result, found }
 }

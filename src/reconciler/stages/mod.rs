@@ -311,7 +311,7 @@ impl Reconciler {
             progress(0, 0);
             match result {
                 Ok(()) => written = true,
-                Err(Failure::OfRow { .. } | Failure::Changed) => {}
+                Err(Failure::OfRow { .. } | Failure::Changed | Failure::Unseen) => {}
                 Err(Failure::GivenUp) => break,
                 Err(Failure::OfAll { error, .. }) => return Err(failed(error, true)),
             }

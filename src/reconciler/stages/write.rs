@@ -32,6 +32,8 @@ pub(super) enum Failure {
     OfRow { error: String },
     /// The row is not as it was read any more: the next cycle decides.
     Changed,
+    /// It is said to be written, and the database does not show that.
+    Unseen,
     /// The daemon ends.
     GivenUp,
 }
@@ -84,7 +86,9 @@ impl Reconciler {
                 self.note_row_failure(ledger, candidate, note, error).await?;
             }
             // The next cycles read the row, which shows whether it was written.
-            Err(Failure::OfAll { is_undetermined: true, .. } | Failure::GivenUp) => {}
+            Err(
+                Failure::OfAll { is_undetermined: true, .. } | Failure::Unseen | Failure::GivenUp,
+            ) => {}
         }
         Ok(result)
     }
@@ -114,7 +118,12 @@ impl Reconciler {
                     Ok(client) => client.write_done(row.row_id).await,
                     Err(error) => Err(error),
                 };
-                let Err(error) = written else { return Ok(()) };
+                let error = match written {
+                    // It may be the API of a copy, and the database may be a replica.
+                    Ok(()) if self.is_done(network, row).await => return Ok(()),
+                    Ok(()) => return Err(Failure::Unseen),
+                    Err(error) => error,
+                };
                 // The same answer comes for a row that is done already.
                 if matches!(error, RestError::NotSaved(_)) && self.is_done(network, row).await {
                     return Err(Failure::Changed);

@@ -45,7 +45,9 @@ pub enum RestError {
     #[error("the plugin has no such row; check that wordpress.url is the address of this network")]
     NoSuchRow,
     /// The same answer comes for a row that holds these values already.
-    #[error("the plugin did not save the row ({0})")]
+    #[error(
+        "the plugin did not save the row ({0}); if it is done there, wordpress.url is the address of a copy"
+    )]
     NotSaved(String),
     #[error(
         "{url} is not WordPress's REST API: {what}; set wordpress.url to the address where the network's \
