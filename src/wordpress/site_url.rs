@@ -44,8 +44,8 @@ impl SiteUrl {
         self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// Whether only this machine or its own network knows the host, so that WordPress has to be told
-    /// which site is meant.
+    /// Whether only this machine or its own network knows the host, so that the header Host has to name
+    /// the site.
     pub(super) fn is_inside(&self) -> bool {
         match self.0.host() {
             Some(Host::Domain(name)) => !name.contains('.') || name.ends_with(".localhost"),

@@ -57,7 +57,7 @@ pub enum RowSite {
     OfOtherNetwork,
 }
 
-/// How the plugin's own check of a row stands, by the Action Scheduler's table.
+/// The state of the plugin's own check of a row, by the Action Scheduler's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PluginCheck {
     /// The table cannot be read, or belongs to another network.

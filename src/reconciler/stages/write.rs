@@ -30,9 +30,9 @@ pub(super) enum Failure {
     OfAll { error: String, is_undetermined: bool },
     /// It concerns this row.
     OfRow { error: String },
-    /// The row is not as it was read any more: the next cycle decides.
+    /// The row has changed since it was read: the next cycle decides.
     Changed,
-    /// It is said to be written, and the database does not show that.
+    /// The plugin answers that it has written the row, and the database does not show that.
     Unseen,
     /// The daemon ends.
     GivenUp,

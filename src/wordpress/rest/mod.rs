@@ -1,6 +1,6 @@
 //! Writes a stage by the plugin's REST API. The key pair is sent in the header only: in the query it would
 //! be in the web server's log, and the plugin logs the body of a call that fails. Nothing is asked by an
-//! authenticated GET, which a page cache would store and serve to anybody.
+//! authenticated GET, which a page cache would store and serve to everyone.
 
 use std::{error::Error, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
