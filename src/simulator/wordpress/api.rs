@@ -14,11 +14,12 @@ use crate::wordpress::PluginSettings;
 const STAGES: [&str; 6] =
     ["checking-dns", "checking-ssl-cert", "done-without-ssl", "done", "failed", "ssl-failed"];
 
-/// The REST route of a request. Without rewrite rules its pretty address is a page like any other.
-pub(super) fn route(request: &WebRequest, habits: &Habits) -> Option<String> {
+/// The REST route of a request for a path below a site's address. Without rewrite rules its pretty address
+/// is a page like any other.
+pub(super) fn route(request: &WebRequest, path: &str, habits: &Habits) -> Option<String> {
     let plain = request.query("rest_route");
     plain.or_else(|| {
-        let path = request.path.split('?').next()?.strip_prefix("/wp-json")?;
+        let path = path.split('?').next()?.strip_prefix("/wp-json")?;
         habits.pretty_permalinks.then(|| path.to_owned())
     })
 }

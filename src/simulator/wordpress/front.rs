@@ -13,6 +13,8 @@ struct Found {
     site: SiteRow,
     /// The host that its own links name.
     home: String,
+    /// The folder below that host, without a slash at its end.
+    folder: String,
     /// Its own links use TLS whatever the request did.
     is_secure: bool,
 }
@@ -31,7 +33,7 @@ impl WordPress {
         let host = request.host.to_ascii_lowercase();
         let maps = self.shared.tables.settings().await?.domain_mapping == Some(true);
         let found = self.find(&host, &request.path, maps, habits).await?;
-        let Some(Found { site, home, is_secure }) = found else {
+        let Some(Found { site, home, folder, is_secure }) = found else {
             return self.not_found(request, &host, habits).await;
         };
         if site.is_gone {
@@ -39,8 +41,9 @@ impl WordPress {
             return Ok(error_page(410, "WordPress &rsaquo; Error", text));
         }
         let scheme = request.scheme();
-        let root = format!("{}://{home}", if is_secure { "https" } else { scheme });
-        if let Some(route) = api::route(request, habits) {
+        let root = format!("{}://{home}{folder}", if is_secure { "https" } else { scheme });
+        let path = request.path.strip_prefix(&folder).unwrap_or(&request.path);
+        if let Some(route) = api::route(request, path, habits) {
             let answer = self.call(request, &route, &root).await?;
             return Ok(answer.with("link", link(&root, habits.pretty_permalinks)));
         }
@@ -61,12 +64,11 @@ impl WordPress {
             }
             Some(Closed::FatalError) => {}
         }
-        let path = &request.path;
         if path.starts_with("/wp-signup.php") {
             return Ok(redirect(302, &root));
         }
         if host != home {
-            return Ok(redirect(301, &format!("{scheme}://{home}{path}")));
+            return Ok(redirect(301, &format!("{scheme}://{home}{folder}{path}")));
         }
         let primaries = self.shared.tables.primaries(site.id).await?;
         let other = primaries.iter().find(|row| row.is_active && row.domain != host);
@@ -75,7 +77,7 @@ impl WordPress {
         }
         let mut page = served(&root, habits.pretty_permalinks);
         let file = path.split('?').next().unwrap_or_default();
-        if habits.pretty_permalinks && file != site.path && file != "/" && file != "/index.php" {
+        if habits.pretty_permalinks && file != "/" && file != "/index.php" {
             page.status = 404;
         }
         Ok(page)
@@ -94,7 +96,13 @@ impl WordPress {
             && let Some(mapping) = self.mapping(host, habits).await?.filter(Mapping::is_in_use)
             && let Some(site) = tables.site(mapping.site).await?
         {
-            return Ok(Some(Found { site, home: mapping.domain, is_secure: mapping.is_secure }));
+            let is_secure = mapping.is_secure;
+            return Ok(Some(Found {
+                site,
+                home: mapping.domain,
+                folder: String::new(),
+                is_secure,
+            }));
         }
         let mut sites = tables.sites_at(host).await?;
         if sites.is_empty()
@@ -105,7 +113,12 @@ impl WordPress {
         // The site in the deepest folder.
         sites.retain(|site| path.starts_with(&site.path));
         let site = sites.into_iter().max_by_key(|site| site.path.len());
-        Ok(site.map(|site| Found { home: site.domain.clone(), site, is_secure: false }))
+        Ok(site.map(|site| Found {
+            home: site.domain.clone(),
+            folder: site.path.trim_end_matches('/').to_owned(),
+            site,
+            is_secure: false,
+        }))
     }
 
     /// The answer for a host that nobody mapped.
