@@ -153,7 +153,7 @@ async fn look_at_all(
         async move {
             for number in (first..DOMAINS).step_by(CONCURRENCY) {
                 let name = format!("shop{number}.{zone}").parse().unwrap();
-                let seen = checks.check(&name, Some(&target), depth, now).await;
+                let seen = checks.check(&name, Some(&target), depth, None, now).await;
                 assert_eq!(seen.dns.verdict, expected, "{seen:?}");
                 assert_eq!(seen.works(), expected == DnsVerdict::Ok, "{seen:?}");
             }

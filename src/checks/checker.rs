@@ -15,13 +15,16 @@ use super::{
     names::dns_name,
     resolver::ResolverAddress,
     resolvers::Resolvers,
+    site::SiteLook,
     target_finder::TargetFinder,
     targets::{Expected, contains},
     tls::{RootsError, TlsProber},
 };
 use crate::{
     domain::DomainName,
-    status::{CheckResult, DnsResult, DnsVerdict, ExpectedTarget, SslResult, SslVerdict},
+    status::{
+        CheckResult, DnsResult, DnsVerdict, ExpectedTarget, SiteResult, SslResult, SslVerdict,
+    },
 };
 
 /// For a wildcard, the name with this label below it is checked.
@@ -58,6 +61,17 @@ pub enum Depth {
     Quick,
     /// All resolvers, the handshakes, the CAA records.
     Full,
+}
+
+/// What is checked.
+struct Subject<'a> {
+    name: &'a DomainName,
+    /// For a wildcard, a name below it.
+    host: &'a str,
+    dns_host: &'a Name,
+    expected: Option<&'a Expected>,
+    look: Option<&'a SiteLook>,
+    now: Timestamp,
 }
 
 /// Checks domains from outside.
@@ -110,12 +124,14 @@ impl Checker {
         self.tls.has_roots()
     }
 
-    /// Checks a name. Where `expected` is none, the DNS verdict of a name with addresses is unknown.
+    /// Checks a name. Where `expected` is none, the DNS verdict of a name with addresses is unknown. Where
+    /// `look` is none, the site is not looked at.
     pub async fn check(
         &self,
         name: &DomainName,
         expected: Option<&Expected>,
         depth: Depth,
+        look: Option<&SiteLook>,
         now: Timestamp,
     ) -> CheckResult {
         let host = match name.as_str().strip_prefix("*.") {
@@ -125,6 +141,7 @@ impl Checker {
         let mut result = CheckResult {
             dns: evaluate_dns(Vec::new(), Vec::new(), expected, &[]),
             ssl: SslResult::unknown("it has no address to check"),
+            site: None,
             blockers: Vec::new(),
             caa: None,
             caa_unknown: false,
@@ -137,36 +154,30 @@ impl Checker {
                 return result;
             }
         };
+        let subject = Subject { name, host: &host, dns_host: &dns_host, expected, look, now };
         if depth == Depth::Quick {
             result.dns = self.ask_one(&dns_host, expected).await;
             if result.dns.verdict.is_good() && result.dns.aaaa_elsewhere.is_empty() {
                 let addresses = visited_addresses(&result.dns);
-                result.ssl = self.handshakes(&addresses, &host, now).await;
+                (result.ssl, result.site) = self.handshakes(&addresses, &subject).await;
                 if result.ssl.verdict == SslVerdict::Valid {
                     return result;
                 }
             }
         }
-        self.check_fully(name, &host, &dns_host, expected, result, now).await
+        self.check_fully(&subject, result).await
     }
 
-    async fn check_fully(
-        &self,
-        name: &DomainName,
-        host: &str,
-        dns_host: &Name,
-        expected: Option<&Expected>,
-        mut result: CheckResult,
-        now: Timestamp,
-    ) -> CheckResult {
+    async fn check_fully(&self, subject: &Subject<'_>, mut result: CheckResult) -> CheckResult {
+        let Subject { name, dns_host, expected, .. } = *subject;
         let had_handshakes = result.ssl.address.is_some();
         let checked_addresses = had_handshakes.then(|| visited_addresses(&result.dns));
         result.dns = self.ask_all(dns_host, expected).await;
         let addresses = visited_addresses(&result.dns);
         let is_right = result.dns.verdict.is_good();
-        let ssl = async {
+        let handshakes = async {
             let is_new = checked_addresses.as_ref() != Some(&addresses);
-            if is_new { Some(self.handshakes(&addresses, host, now).await) } else { None }
+            if is_new { Some(self.handshakes(&addresses, subject).await) } else { None }
         };
         let caa = async {
             if !is_right {
@@ -175,9 +186,9 @@ impl Checker {
             let authorities = &self.options.certificate_authorities;
             find_forbidding_caa(name, authorities, &self.resolvers).await
         };
-        let (ssl, caa) = tokio::join!(ssl, caa);
-        if let Some(ssl) = ssl {
-            result.ssl = ssl;
+        let (handshakes, caa) = tokio::join!(handshakes, caa);
+        if let Some(new) = handshakes {
+            (result.ssl, result.site) = new;
         }
         let caa = caa.unwrap_or_else(|CaaUnknown| {
             result.caa_unknown = true;
@@ -188,11 +199,15 @@ impl Checker {
         result
     }
 
-    async fn handshakes(&self, addresses: &[IpAddr], host: &str, now: Timestamp) -> SslResult {
+    async fn handshakes(
+        &self,
+        addresses: &[IpAddr],
+        subject: &Subject<'_>,
+    ) -> (SslResult, Option<SiteResult>) {
         let may_connect = |address| {
             self.targets.is_configured(address) || contains(&self.options.proxies, address)
         };
-        self.tls.probe(addresses, host, now, may_connect).await
+        self.tls.probe(addresses, subject.host, subject.look, subject.now, may_connect).await
     }
 
     async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsResult {
@@ -279,7 +294,8 @@ mod tests {
         for name in ["a.empty.example", "b.empty.example"] {
             all[1].point(name, &[]);
             let name = name.parse().unwrap();
-            let seen = checker.check(&name, Some(&expected), Depth::Full, Timestamp::now()).await;
+            let seen =
+                checker.check(&name, Some(&expected), Depth::Full, None, Timestamp::now()).await;
             assert_eq!(seen.dns.verdict, DnsVerdict::NoAddress, "{seen:?}");
             queries.push(all[1].queries());
         }

@@ -32,6 +32,7 @@ mod resolver;
 mod resolvers;
 mod results;
 mod scheduler;
+mod site;
 #[cfg(test)]
 pub(crate) mod strategies;
 mod target_finder;
@@ -51,6 +52,7 @@ pub use interval::CheckInterval;
 pub use mass_failure::is_suspicious;
 pub use resolver::ResolverAddress;
 pub use scheduler::Scheduler;
+pub use site::SiteLook;
 pub use targets::Expected;
 pub use tls::RootsError;
 pub use transition::depth;

@@ -108,6 +108,7 @@ mod tests {
         CheckResult {
             dns: DnsResult { verdict: dns, ..evaluate_dns(Vec::new(), Vec::new(), None, &[]) },
             ssl: SslResult { verdict: SslVerdict::Valid, ..SslResult::unknown("") },
+            site: None,
             blockers: Vec::new(),
             caa: None,
             caa_unknown: false,

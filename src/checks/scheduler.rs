@@ -16,6 +16,7 @@ use super::{
     interval::CheckInterval,
     mass_failure::{CONTROL_SAMPLE, MassFailureDetector},
     results::Results,
+    site::SiteLook,
     targets::Expected,
     transition::depth,
     verifier::Verifier,
@@ -37,6 +38,8 @@ const TARGET_RETRY: Duration = Duration::from_secs(10);
 /// How long the checks are in doubt after a mass failure was reported, which is repeated sooner, or after a
 /// resolver was last seen failing.
 const DOUBT_LASTS: Duration = Duration::from_secs(15 * 60);
+/// How often the site of a name that is served is looked at.
+const SITE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The most results that are recorded together.
 const MAX_BATCH: usize = 256;
 
@@ -54,6 +57,8 @@ pub struct Scheduler {
     schedule: Option<(LedgerId, (i64, u64))>,
     /// Where names should point, if that is known.
     expected: Option<Arc<Expected>>,
+    /// The network's own domain, if that is known.
+    network: Option<String>,
     /// The earliest time at which the expected targets are resolved.
     expected_at: Timestamp,
     conditions: Conditions,
@@ -114,6 +119,7 @@ impl Scheduler {
             clock,
             schedule: None,
             expected: None,
+            network: None,
             expected_at: Timestamp::UNIX_EPOCH,
             conditions: Conditions::default(),
             mass_failure: MassFailureDetector::default(),
@@ -149,6 +155,7 @@ impl Scheduler {
             return Ok(());
         }
         stop.run_until_cancelled(self.find_expected(Some(&network.domain))).await;
+        self.network = Some(network.domain);
         self.refill(ledger, work).await?;
         self.start(work);
         self.note_all(resolver_findings(&self.checker)).await;
@@ -265,8 +272,14 @@ impl Scheduler {
         {
             let (checker, expected) = (self.checker.clone(), self.expected.clone());
             let (depth, now) = (depth(checked.status.as_ref()), self.clock.now());
+            let look = is_site_due(&checked, now).then(|| SiteLook {
+                network: self.network.clone(),
+                row: checked.facts.row,
+                waits: false,
+            });
             work.in_flight.spawn(async move {
-                let result = checker.check(&checked.name, expected.as_deref(), depth, now).await;
+                let (name, expected) = (&checked.name, expected.as_deref());
+                let result = checker.check(name, expected, depth, look.as_ref(), now).await;
                 (checked, result)
             });
         }
@@ -336,6 +349,24 @@ impl Scheduler {
             tracing::debug!(%error, "an event was not recorded");
         }
     }
+}
+
+/// Whether the site of a name is looked at with its next check. A page costs the server more than the rest of
+/// a check.
+pub(super) fn is_site_due(checked: &CheckedDomain, now: Timestamp) -> bool {
+    // Without a site there is nothing to see: a name of `sync.extra_domains`, a wildcard.
+    if checked.facts.blog_id.is_none() || checked.name.as_str().starts_with("*.") {
+        return false;
+    }
+    let Some(status) = &checked.status else { return true };
+    let Some(site) = &status.latest.site else { return true };
+    let row_has_changed = checked.facts.row.map(|row| row.serving) != site.serving;
+    !site.verdict.is_good()
+        || row_has_changed
+        || status.suspect_since.is_some()
+        || status.dns_since > site.checked_at
+        || site.checked_at > now
+        || now >= later(site.checked_at, SITE_INTERVAL)
 }
 
 fn resolver_findings(checker: &Checker) -> [Finding; 3] {

@@ -53,6 +53,7 @@ pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult
             let mut seen = CheckResult {
                 dns,
                 ssl,
+                site: None,
                 blockers: Vec::new(),
                 caa: None,
                 caa_unknown: false,

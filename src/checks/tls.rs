@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 use jiff::Timestamp;
 use rustls::{
     ClientConfig, Error as TlsError, RootCertStore,
@@ -29,8 +29,11 @@ use super::{
     handshake::{HandshakeRecorder, alert, describe_error, is_by_server},
     old_tls::{self, ServerReply},
     reserved::reserved,
+    site::{
+        MOST_ADDRESSES as MOST_SITES, SiteLook, SitePace, Stream, look_at, worst as worst_site,
+    },
 };
-use crate::status::{AddressSeen, SslResult, SslVerdict};
+use crate::status::{AddressSeen, SiteResult, SslResult, SslVerdict};
 
 /// The time to connect, and again the time for the handshake.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,6 +61,7 @@ pub(super) struct TlsProber {
     expiry_warning: Duration,
     /// Limits the handshakes at the same time.
     slots: Semaphore,
+    site_pace: SitePace,
 }
 
 impl TlsProber {
@@ -93,45 +97,94 @@ impl TlsProber {
             Some(builder.build().map_err(|error| RootsError::Unusable(error.to_string()))?)
         };
         let slots = Semaphore::new(MAX_HANDSHAKES);
-        Ok(Self { config, provider, verifier, port, expiry_warning, slots })
+        let site_pace = SitePace::default();
+        Ok(Self { config, provider, verifier, port, expiry_warning, slots, site_pace })
     }
 
     pub(super) fn has_roots(&self) -> bool {
         self.verifier.is_some()
     }
 
-    /// Makes a handshake with each address, and returns the worst result. `may_connect` says which
-    /// reserved addresses may be connected to: foreign DNS records may name any.
+    /// Makes a handshake with each address, looks at the site of those with a good certificate, and
+    /// returns the worst results. `may_connect` says which reserved addresses may be connected to: foreign
+    /// DNS records may name any.
     pub(super) async fn probe(
         &self,
         addresses: &[IpAddr],
         name: &str,
+        look: Option<&SiteLook>,
         now: Timestamp,
         may_connect: impl Fn(IpAddr) -> bool,
-    ) -> SslResult {
+    ) -> (SslResult, Option<SiteResult>) {
         let Some(verifier) = &self.verifier else {
             let why = "this machine has no root certificates: install ca-certificates";
-            return SslResult::unknown(why);
+            return (SslResult::unknown(why), None);
         };
         let Ok(server_name) = ServerName::try_from(name.to_owned()) else {
-            return SslResult::unknown("TLS cannot carry the name");
+            return (SslResult::unknown("TLS cannot carry the name"), None);
         };
-        let probe = async |address: &IpAddr| {
-            let address = *address;
+        let probe = async |(number, address): (usize, IpAddr)| {
             if let Some(purpose) = reserved(address).filter(|_| !may_connect(address)) {
                 let why = format!("{address} is {purpose}, so no connection to it was made");
-                return SslResult { address: Some(address), ..SslResult::unknown(why) };
+                return (SslResult { address: Some(address), ..SslResult::unknown(why) }, None);
             }
             // An error means that the semaphore is closed, which never happens.
-            let _slot = self.slots.acquire().await;
+            let slot = self.slots.acquire().await;
             let server = SocketAddr::new(address, self.port);
             let evaluate = |chain: &[CertificateDer<'_>]| {
                 evaluate_chain(verifier, chain, &server_name, self.expiry_warning, now)
             };
-            let result = self.probe_address(server, &server_name, evaluate).await;
-            SslResult { address: Some(address), ..result }
+            let (result, stream) = self.probe_address(server, &server_name, evaluate).await;
+            drop(slot);
+            let look = look.filter(|_| result.verdict.is_good() && number < MOST_SITES);
+            let site = match (look, stream) {
+                (Some(look), Some(stream)) => {
+                    self.look_at(server, &server_name, look, stream, now).await
+                }
+                _ => None,
+            };
+            (SslResult { address: Some(address), ..result }, site)
         };
-        worst(join_all(select_addresses(addresses).iter().map(probe)).await)
+        let seen = join_all(select_addresses(addresses).into_iter().enumerate().map(probe)).await;
+        let (ssl, sites): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
+        (worst(ssl), worst_site(sites.into_iter().flatten()))
+    }
+
+    /// Looks at the site over a connection; none where it is another one's turn.
+    async fn look_at(
+        &self,
+        server: SocketAddr,
+        name: &ServerName<'static>,
+        look: &SiteLook,
+        stream: Stream,
+        now: Timestamp,
+    ) -> Option<SiteResult> {
+        let _turn = match look.waits {
+            true => self.site_pace.begin(server.ip()).await,
+            false => self.site_pace.try_begin(server.ip())?,
+        };
+        let reconnect = || self.reconnect(server, name.clone()).boxed();
+        Some(look_at(server.ip(), &name.to_str(), look, stream, &reconnect, now).await)
+    }
+
+    async fn reconnect(
+        &self,
+        server: SocketAddr,
+        name: ServerName<'static>,
+    ) -> Result<Stream, String> {
+        let closed = |result: SslResult| result.error.unwrap_or_default();
+        let stream = connect(server).await.map_err(closed)?;
+        let recorder = Arc::new(HandshakeRecorder::new(self.provider.clone()));
+        let handshake = self.connector(&recorder).connect(name, stream);
+        let stream = timeout(TIMEOUT, handshake).await;
+        stream.map_err(|_| "no handshake within 5 s".to_owned())?.map_err(|it| describe_error(&it))
+    }
+
+    fn connector(&self, recorder: &Arc<HandshakeRecorder>) -> TlsConnector {
+        let mut config = self.config.clone();
+        config.dangerous().set_certificate_verifier(recorder.clone());
+        config.client_auth_cert_resolver = recorder.clone();
+        TlsConnector::from(Arc::new(config))
     }
 
     async fn probe_address(
@@ -139,21 +192,17 @@ impl TlsProber {
         server: SocketAddr,
         name: &ServerName<'static>,
         evaluate: impl Fn(&[CertificateDer<'_>]) -> SslResult,
-    ) -> SslResult {
+    ) -> (SslResult, Option<Stream>) {
         let stream = match connect(server).await {
             Ok(stream) => stream,
-            Err(result) => return result,
+            Err(result) => return (result, None),
         };
         let recorder = Arc::new(HandshakeRecorder::new(self.provider.clone()));
-        let mut config = self.config.clone();
-        config.dangerous().set_certificate_verifier(recorder.clone());
-        config.client_auth_cert_resolver = recorder.clone();
-        let connector = TlsConnector::from(Arc::new(config));
-        let handshake = handshake(connector, name.clone(), stream, &recorder);
+        let handshake = handshake(self.connector(&recorder), name.clone(), stream, &recorder);
         let outcome = timeout(TIMEOUT, handshake).await;
         let result = recorder.chain().map(&evaluate);
-        match (outcome, result) {
-            (Ok(Ok(())), Some(result)) => result,
+        let result = match (outcome, result) {
+            (Ok(Ok(stream)), Some(result)) => return (result, stream),
             (Ok(Err(error)), result)
                 if recorder.client_auth_requested() && is_by_server(&error) =>
             {
@@ -177,7 +226,8 @@ impl TlsProber {
                 self.probe_old_tls(server, name, evaluate, &why).await
             }
             (Err(_), _) => failure(SslVerdict::TimedOut, "no handshake within 5 s"),
-        }
+        };
+        (result, None)
     }
 
     /// Finds out what listens where the handshake failed before the server sent a certificate.
@@ -208,13 +258,13 @@ impl TlsProber {
 }
 
 /// Makes a handshake. Where the server requested a client certificate, waits for what follows: in TLS
-/// 1.3 only that shows whether it accepts visitors without one.
+/// 1.3 only that shows whether it accepts visitors without one. That ends the connection.
 async fn handshake(
     connector: TlsConnector,
     name: ServerName<'static>,
     stream: TcpStream,
     recorder: &HandshakeRecorder,
-) -> io::Result<()> {
+) -> io::Result<Option<Stream>> {
     let mut stream = connector.connect(name, stream).await?;
     if recorder.client_auth_requested() {
         // The server may have closed the connection already, after an alert that is still to be read.
@@ -226,8 +276,9 @@ async fn handshake(
         {
             return Err(error);
         }
+        return Ok(None);
     }
-    Ok(())
+    Ok(Some(stream))
 }
 
 async fn connect(server: SocketAddr) -> Result<TcpStream, SslResult> {

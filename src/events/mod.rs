@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     domain::DomainName,
-    status::{Blocker, DnsVerdict, SslVerdict, Stage},
+    status::{Blocker, DnsVerdict, SiteVerdict, SslVerdict, Stage},
 };
 
 macro_rules! events {
@@ -100,7 +100,7 @@ macro_rules! fields {
     )*};
 }
 
-fields! { u32 u64 i64 String &str DomainName DnsVerdict SslVerdict Blocker Stage }
+fields! { u32 u64 i64 String &str DomainName DnsVerdict SiteVerdict SslVerdict Blocker Stage }
 
 impl Field for Timestamp {
     /// To the second.
@@ -243,6 +243,11 @@ events! {
     WARN "certificate.request_failed" CertificateRequestFailed(domain) {
         blog_id: Option<i64>, error: String,
     }
+    WARN "site.broke" SiteBroke(domain) { blog_id: Option<i64>, verdict: SiteVerdict, advice: String }
+    INFO "site.recovered" SiteRecovered(domain) {
+        blog_id: Option<i64>, verdict: SiteVerdict, after_s: u64,
+    }
+    INFO "domain.live" Live(domain) { blog_id: Option<i64>, after_s: u64 }
     ERROR "domain.needs_attention" NeedsAttention(domain) {
         blog_id: Option<i64>, stage: Stage, not_working_for_s: u64, advice: String,
     }

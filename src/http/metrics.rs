@@ -13,7 +13,7 @@ use crate::{
     closte::Calls,
     reconciler::{CycleOutcome, CycleResult},
     state::{CheckedDomain, StatusCount},
-    status::{DnsVerdict, SslVerdict, Stage},
+    status::{DnsVerdict, SiteVerdict, SslVerdict, Stage},
 };
 
 /// In seconds. A cycle without changes takes milliseconds, one that adds 100,000 names minutes.
@@ -175,12 +175,20 @@ fn register_domains(registry: &mut Registry, status_counts: &[StatusCount]) {
     for verdict in SslVerdict::VARIANTS {
         by_ssl.get_or_create(&ByVerdict { verdict: verdict.as_str() }).set(0);
     }
-    for StatusCount { dns, ssl, is_late, names, .. } in status_counts {
+    let by_site = Family::<ByVerdict, Gauge>::default();
+    for verdict in SiteVerdict::VARIANTS {
+        by_site.get_or_create(&ByVerdict { verdict: verdict.as_str() }).set(0);
+    }
+    for StatusCount { dns, ssl, site, is_late, names, .. } in status_counts {
         let stage = stage_of(*dns, *ssl, *is_late).as_str();
         by_stage.get_or_create(&ByStage { stage }).inc_by(*names);
         by_dns.get_or_create(&ByVerdict { verdict: dns.as_str() }).inc_by(*names);
         by_ssl.get_or_create(&ByVerdict { verdict: ssl.as_str() }).inc_by(*names);
+        if let Some(site) = site {
+            by_site.get_or_create(&ByVerdict { verdict: site.as_str() }).inc_by(*names);
+        }
     }
+    registry.register("domains_by_site", "Desired domains by what visitors get", by_site);
     registry.register("domains", "Desired domains by stage", by_stage);
     registry.register("domains_by_dns", "Desired domains by DNS verdict", by_dns);
     registry.register("domains_by_ssl", "Desired domains by SSL verdict", by_ssl);
@@ -251,6 +259,7 @@ mod tests {
     fn the_certificate_of_another_host_is_not_counted_as_soonest() {
         let count = |dns, expiry: i64| StatusCount {
             dns,
+            site: None,
             ssl: SslVerdict::Valid,
             is_late: false,
             names: 1,

@@ -76,6 +76,8 @@ struct Row {
     lacks_certificate_since: Option<At>,
     good_checks: Option<u32>,
     times_broken: Option<u32>,
+    live_since: Option<At>,
+    live_after_s: Option<u64>,
     asked_at: Option<At>,
     answer: Option<String>,
 }
@@ -96,6 +98,7 @@ macro_rules! rows {
                    s.since AS "since: At", s.suspect_since AS "suspect_since: At", s.alerted_at AS "alerted_at: At",
                    s.lacks_certificate_since AS "lacks_certificate_since: At",
                    s.good_checks AS "good_checks?: u32", s.times_broken AS "times_broken?: u32",
+                   s.live_since AS "live_since: At", s.live_after_s AS "live_after_s: u64",
                    r.asked_at AS "asked_at?: At", r.answer AS "answer?"
                FROM "#
                 + $from
@@ -284,6 +287,8 @@ impl State {
                 lacks_certificate_since: status.lacks_certificate_since,
                 good_checks: status.good.checks,
                 times_broken: status.good.times_broken,
+                live_since: status.live_since,
+                live_after_s: status.live_after_s,
             }
         };
         let lines: Vec<Line<'_>> = outcomes.iter().map(line).collect();
@@ -296,7 +301,8 @@ impl State {
                  ssl_since = value->>'ssl_since', since = value->>'since',
                  suspect_since = value->>'suspect_since', alerted_at = value->>'alerted_at',
                  lacks_certificate_since = value->>'lacks_certificate_since',
-                 good_checks = value->>'good_checks', times_broken = value->>'times_broken'
+                 good_checks = value->>'good_checks', times_broken = value->>'times_broken',
+                 live_since = value->>'live_since', live_after_s = value->>'live_after_s'
              FROM line WHERE ledger_id = ?1 AND domain = name",
             ledger,
             json(&lines),
@@ -386,6 +392,8 @@ impl Row {
                 checks: self.good_checks.unwrap_or(0),
                 times_broken: self.times_broken.unwrap_or(0),
             },
+            live_since: at(self.live_since),
+            live_after_s: self.live_after_s,
         })
     }
 }
@@ -413,4 +421,7 @@ struct Line<'a> {
     lacks_certificate_since: Option<Timestamp>,
     good_checks: u32,
     times_broken: u32,
+    #[serde(with = "optional")]
+    live_since: Option<Timestamp>,
+    live_after_s: Option<u64>,
 }

@@ -67,6 +67,9 @@ impl Caa {
 pub struct CheckResult {
     pub dns: DnsResult,
     pub ssl: SslResult,
+    /// What its visitors get; none where that was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteResult>,
     pub blockers: Vec<Blocker>,
     /// The CAA records that forbid a certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,13 +99,19 @@ impl GoodRun {
 }
 
 impl CheckResult {
-    /// Whether DNS and certificate are good, whatever the server sends then.
-    pub fn is_well_connected(&self) -> bool {
-        self.dns.verdict.is_good() && self.ssl.verdict.is_good()
+    /// Whether it does not work because somebody decided so: no alarm.
+    pub fn is_decided(&self) -> bool {
+        let site = self.site.as_ref().filter(|_| self.is_well_connected());
+        site.is_some_and(|site| site.verdict.is_decided())
     }
 
-    /// Whether visitors reach the site over TLS.
+    /// Whether visitors reach the site over TLS, as far as that is known.
     pub fn works(&self) -> bool {
+        self.is_well_connected() && self.site.as_ref().is_none_or(SiteResult::lets_it_work)
+    }
+
+    /// Whether DNS and certificate are good, whatever the server sends then.
+    pub fn is_well_connected(&self) -> bool {
         self.dns.verdict.is_good() && self.ssl.verdict.is_good()
     }
 }
@@ -123,6 +132,10 @@ pub struct DomainStatus {
     pub suspect_since: Option<Timestamp>,
     /// When the latest alert (`domain.needs_attention`) was sent.
     pub alerted_at: Option<Timestamp>,
+    /// When visitors got the site for the first time.
+    pub live_since: Option<Timestamp>,
+    /// How long that took since the name was mapped, in seconds, where it was seen.
+    pub live_after_s: Option<u64>,
     /// Since when it has no certificate although its DNS is right and nothing blocks one.
     pub lacks_certificate_since: Option<Timestamp>,
     pub good: GoodRun,

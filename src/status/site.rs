@@ -21,6 +21,9 @@ pub struct SiteResult {
     pub location: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether it timed out, and did not the time before: it is unknown until the next look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timed_out: bool,
     /// What the plugin's table said of the name then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<Serving>,

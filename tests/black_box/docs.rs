@@ -12,7 +12,10 @@ use closte_sync::{
     events::Event,
     settings::catalog,
     simulator::Face,
-    status::{Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, Serving, SslVerdict, Stage},
+    status::{
+        Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, Serving, SiteVerdict, SslVerdict,
+        Stage,
+    },
 };
 use strum::VariantArray as _;
 
@@ -87,6 +90,8 @@ fn every_verdict_blocker_and_stage_is_explained_and_no_other() {
     assert_same(first_words(VERDICTS, "| DNS |"), dns);
     let ssl = SslVerdict::VARIANTS.iter().map(|verdict| verdict.as_str());
     assert_same(first_words(VERDICTS, "| SSL |"), ssl);
+    let sites = SiteVerdict::VARIANTS.iter().map(|site| site.as_str());
+    assert_same(first_words(VERDICTS, "| site |"), sites);
     let blockers = Blocker::VARIANTS.iter().map(|blocker| blocker.as_str());
     assert_same(first_words(VERDICTS, "| blocker |"), blockers);
     let stages = Stage::VARIANTS.iter().map(|stage| stage.as_str());

@@ -28,6 +28,7 @@ mod secrets;
 mod service;
 mod settings;
 mod simulator;
+mod site;
 mod snapshots;
 mod stage;
 mod stages;

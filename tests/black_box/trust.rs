@@ -363,7 +363,10 @@ impl Torn {
 
     async fn ask(&self, name: &str) -> DnsResult {
         let name = name.parse().unwrap();
-        self.checks.check(&name, Some(&self.expected), Depth::Full, Timestamp::now()).await.dns
+        self.checks
+            .check(&name, Some(&self.expected), Depth::Full, None, Timestamp::now())
+            .await
+            .dns
     }
 }
 

@@ -17,6 +17,7 @@ mod caa;
 mod dns;
 mod record;
 mod row;
+mod site;
 mod ssl;
 
 pub use row::{MAPPING_OFF, not_served};
@@ -138,6 +139,9 @@ fn advise_on(
     }
     if latest.works() {
         return about.works(now);
+    }
+    if let Some(site) = latest.site.as_ref().filter(|_| latest.is_well_connected()) {
+        return about.site(site, facts.row);
     }
     if has_certificate(latest.ssl.verdict) {
         return about.ssl();

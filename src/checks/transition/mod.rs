@@ -15,7 +15,10 @@ use crate::{
     events::Event,
     ledger::{LedgerInfo, later},
     span::between,
-    status::{Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, GoodRun, SslVerdict},
+    status::{
+        Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, GoodRun, SiteResult,
+        SiteVerdict, SslVerdict,
+    },
 };
 
 /// An alert about a domain is repeated after this time.
@@ -60,7 +63,8 @@ pub(super) fn transition(
     let changes =
         |status| Changes { name, before: previous, status, facts, panel, attention_after, now };
     let Some(previous) = previous else {
-        let status = DomainStatus {
+        keep_site(None, &mut result);
+        let mut status = DomainStatus {
             checked_at: now,
             dns_since: now,
             ssl_since: now,
@@ -69,10 +73,17 @@ pub(super) fn transition(
             alerted_at: None,
             lacks_certificate_since: needs_certificate(&result).then_some(now),
             good: GoodRun::default().next(result.is_well_connected(), false),
+            live_since: is_live(&result).then_some(now),
+            live_after_s: None,
             latest: result,
         };
         let changes = changes(&status);
-        let events = if changes.worked_before() { Vec::new() } else { changes.events() };
+        if changes.worked_before() {
+            return Transition { status, events: Vec::new() };
+        }
+        let (mut events, live) = (changes.events(), changes.live());
+        status.live_after_s = live.as_ref().map(|(after_s, _)| *after_s);
+        events.extend(live.map(|(_, event)| event));
         return Transition { status, events };
     };
     let is_good = result.is_well_connected();
@@ -109,6 +120,8 @@ pub(super) fn transition(
         good: previous
             .good
             .next(is_good, previous.latest.is_well_connected() && !latest.is_well_connected()),
+        live_since: previous.live_since.or(is_live(&latest).then_some(now)),
+        live_after_s: previous.live_after_s,
         latest,
     };
     let changes = changes(&status);
@@ -119,7 +132,13 @@ pub(super) fn transition(
             changes.steadiness(change).into_iter().chain(ends).collect()
         }
     };
-    if is_known && let Some(event) = changes.attention() {
+    let live = changes.live();
+    let attention = changes.attention().filter(|_| is_known);
+    if let Some((after_s, event)) = live {
+        status.live_after_s = Some(after_s);
+        events.push(event);
+    }
+    if let Some(event) = attention {
         events.push(event);
         status.alerted_at = Some(now);
     }
@@ -144,7 +163,32 @@ fn keep_known_parts(before: &CheckResult, mut result: CheckResult) -> CheckResul
         result.caa = before.caa.clone();
         result.dns.zone = result.dns.zone.or_else(|| before.dns.zone.clone());
     }
+    keep_site(before.site.as_ref(), &mut result);
     result
+}
+
+/// Keeps what the last look at the site found where this check did not look, and makes the first time-out
+/// unknown.
+fn keep_site(before: Option<&SiteResult>, result: &mut CheckResult) {
+    if !result.is_well_connected() {
+        result.site = None;
+        return;
+    }
+    match &mut result.site {
+        None => result.site = before.cloned(),
+        Some(site) if site.verdict == SiteVerdict::TimedOut => {
+            let again = |one: &SiteResult| one.timed_out || one.verdict == SiteVerdict::TimedOut;
+            if !before.is_some_and(again) {
+                (site.verdict, site.timed_out) = (SiteVerdict::Unknown, true);
+            }
+        }
+        Some(_) => {}
+    }
+}
+
+/// Whether visitors get the site.
+fn is_live(latest: &CheckResult) -> bool {
+    latest.works() && latest.site.as_ref().is_some_and(|site| site.verdict.is_good())
 }
 
 /// Whether the DNS is right and nothing blocks a certificate, but there is none.
@@ -167,7 +211,7 @@ struct Changes<'a> {
 
 impl Changes<'_> {
     fn events(&self) -> Vec<Event> {
-        let events = [self.dns(), self.ssl()].into_iter().flatten();
+        let events = [self.dns(), self.ssl(), self.site()].into_iter().flatten();
         events.chain(self.blocked()).collect()
     }
 
@@ -275,6 +319,38 @@ impl Changes<'_> {
         })
     }
 
+    fn site(&self) -> Option<Event> {
+        let verdict = |status: &DomainStatus| status.latest.site.as_ref().map(|site| site.verdict);
+        let before = self.before.and_then(verdict);
+        let verdict = verdict(self.status).filter(|now| Some(*now) != before)?;
+        let (domain, blog_id) = (self.name.clone(), self.facts.blog_id);
+        if verdict.is_good() {
+            let began = self.before.filter(|_| before.is_some_and(SiteVerdict::is_bad))?.since;
+            let after_s = seconds(began, self.now);
+            return Some(Event::SiteRecovered { domain, blog_id, verdict, after_s });
+        }
+        // A name that nobody served before is not broken, and its stage may still be written.
+        let is_early = verdict == SiteVerdict::NotActive && self.status.live_since.is_none();
+        let is_new = verdict.is_bad() && !before.is_some_and(SiteVerdict::is_bad) && !is_early;
+        let advice = is_new.then(|| self.advice().owner)?;
+        Some(Event::SiteBroke { domain, blog_id, verdict, advice })
+    }
+
+    /// That visitors get the site for the first time, and after how many seconds.
+    fn live(&self) -> Option<(u64, Event)> {
+        let is_first = self.before.is_none_or(|before| before.live_since.is_none());
+        // One that worked for long was live before its site was looked at.
+        let worked = |before: &DomainStatus| {
+            before.latest.works() && self.now >= later(before.since, REPEAT_AFTER)
+        };
+        let added = self.facts.added_at.filter(|_| !self.before.is_some_and(worked))?;
+        (is_first && is_live(&self.status.latest)).then(|| {
+            let (domain, blog_id) = (self.name.clone(), self.facts.blog_id);
+            let after_s = seconds(added, self.now);
+            (after_s, Event::Live { domain, blog_id, after_s })
+        })
+    }
+
     /// Whether the certificate expires within a day, and did not at the check before.
     fn has_entered_its_last_day(&self) -> bool {
         let last_day = |status: &DomainStatus, at: Timestamp| {
@@ -318,8 +394,9 @@ impl Changes<'_> {
     fn attention(&self) -> Option<Event> {
         let status = self.status;
         // An unknown result is no reason for an alert.
-        let CheckResult { dns, ssl, .. } = &status.latest;
-        let is_broken = !dns.verdict.is_good() || ssl.verdict.is_bad();
+        let CheckResult { dns, ssl, site, .. } = &status.latest;
+        let site_is_bad = site.as_ref().is_some_and(|site| site.verdict.is_bad());
+        let is_broken = !dns.verdict.is_good() || ssl.verdict.is_bad() || site_is_bad;
         let is_late = is_broken
             && self.now >= later(status.since, self.attention_after)
             && status.alerted_at.is_none_or(|at| self.now >= later(at, REPEAT_AFTER));

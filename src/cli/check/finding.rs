@@ -83,6 +83,7 @@ impl Finding {
             "since": shown.since,
             "dns": self.seen.dns,
             "ssl": ssl_json(&self.seen.ssl, view.now),
+            "site": self.seen.site,
             "blockers": self.seen.blockers,
             "caa": self.seen.caa,
             "expected": self.seen.expected,

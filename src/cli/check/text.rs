@@ -9,7 +9,8 @@ use crate::{
     listing::listing,
     span::whole_days,
     status::{
-        CheckResult, DnsResult, DnsVerdict, ResolverAnswer, RowState, SslResult, SslVerdict, Stage,
+        CheckResult, DnsResult, DnsVerdict, ResolverAnswer, RowState, SiteResult, SslResult,
+        SslVerdict, Stage,
     },
 };
 
@@ -39,6 +40,9 @@ pub(super) fn details(finding: &Finding, view: &View<'_>) -> String {
     let mut text = format!("{}\n", paint(STRONG, &finding.checked.name));
     text.push_str(&dns_details(&finding.seen.dns));
     text.push_str(&ssl_details(&finding.seen.ssl, view.now));
+    if let Some(site) = &finding.seen.site {
+        text.push_str(&site_details(site));
+    }
     for blocker in &finding.seen.blockers {
         let _ = writeln!(text, "  Blocked   {}", paint(BAD, blocker));
     }
@@ -105,9 +109,24 @@ fn ssl_details(ssl: &SslResult, now: Timestamp) -> String {
     text
 }
 
+fn site_details(site: &SiteResult) -> String {
+    let style = match site.verdict {
+        verdict if verdict.is_good() => GOOD,
+        verdict if verdict.is_bad() => BAD,
+        _ => FAIR,
+    };
+    let at = site.address.map(|address| format!(", at {address}")).unwrap_or_default();
+    let to = site.location.as_ref().map(|to| format!(" → {to}")).unwrap_or_default();
+    let error = site.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    format!("  Site      {}{to}{at}{error}\n", paint(style, site.verdict))
+}
+
 pub(super) fn line(finding: &Finding, view: &View<'_>) -> String {
-    let CheckResult { dns, ssl, .. } = &finding.seen;
-    let words = format!("DNS {}, SSL {}", dns.verdict, ssl.verdict);
+    let CheckResult { dns, ssl, site, .. } = &finding.seen;
+    let mut words = format!("DNS {}, SSL {}", dns.verdict, ssl.verdict);
+    if let Some(site) = site.as_ref().filter(|site| !site.verdict.is_good()) {
+        let _ = write!(words, ", site {}", site.verdict);
+    }
     let heading = format!("{}  {words}\n", paint(STRONG, &finding.checked.name));
     format!("{heading}{}", under("    ", &finding.advice(&finding.shown(view.now), view).owner))
 }

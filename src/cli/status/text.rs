@@ -218,6 +218,7 @@ mod tests {
                 certificate: Some(certificate),
                 ..SslResult::unknown("")
             },
+            site: None,
             blockers: Vec::new(),
             caa: None,
             caa_unknown: false,
@@ -236,6 +237,8 @@ mod tests {
             alerted_at: None,
             lacks_certificate_since: None,
             good: GoodRun::default(),
+            live_since: None,
+            live_after_s: None,
         };
         let checked = CheckedDomain {
             name: name.clone(),

@@ -49,14 +49,17 @@ pub(super) fn evaluate(
 /// The sites of which two rows are primary and done, in order.
 fn sites_with_two_primaries(rows: &NameList<CompactRowRef>, sites: &[SiteOfRow]) -> Vec<i64> {
     let mut primaries = Vec::new();
-    for ((_, row), site) in rows.iter().zip(sites) {
+    for ((name, row), site) in rows.iter().zip(sites) {
         let row = RowRef::from(*row);
         let is_primary = row.state.is_some_and(|state| state.primary && state.is_done());
-        primaries.extend(row.blog_id.filter(|_| is_primary && *site == SiteOfRow::Live));
+        let blog_id = row.blog_id.filter(|_| is_primary && *site == SiteOfRow::Live);
+        // A name with and without www. is one.
+        primaries.extend(blog_id.map(|blog_id| (blog_id, name.without_www().unwrap_or(name))));
     }
     primaries.sort_unstable();
-    let several = primaries.chunk_by(|one, next| one == next).filter(|same| same.len() > 1);
-    several.filter_map(|same| same.first()).copied().collect()
+    primaries.dedup();
+    let several = primaries.chunk_by(|one, next| one.0 == next.0).filter(|same| same.len() > 1);
+    several.filter_map(|same| same.first()).map(|(blog_id, _)| *blog_id).collect()
 }
 
 /// The rows for which the row of the name with `www.` added or removed decides, by their index, in order.
@@ -82,8 +85,15 @@ fn decided_by_twins(
         if alone(loser.0, loser.1) == Some(Serving::OwnAddress) {
             continue;
         }
-        let is_served = alone(winner.0, winner.1).is_some_and(Serving::is_served);
-        decided.push((loser.0, if is_served { Serving::Served } else { Serving::TwinDecides }));
+        decided.push((
+            loser.0,
+            match alone(winner.0, winner.1) {
+                Some(Serving::Served | Serving::OwnAddress) => Serving::Served,
+                // These are no matter of the winner's row.
+                Some(same @ (Serving::MappingOff | Serving::Unknown)) => same,
+                _ => Serving::TwinDecides,
+            },
+        ));
     }
     decided.sort_unstable();
     decided

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 use strum::VariantArray as _;
 
@@ -94,12 +96,16 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 fn model(rows: &[Row], of: &Row, mapping_is_on: Option<bool>) -> Serving {
     let bare = |name: &'static str| name.strip_prefix("www.").unwrap_or(name);
     let alone = |row: &Row| {
-        let primaries = rows.iter().filter(|one| {
-            one.blog_id == row.blog_id
-                && one.site == SiteOfRow::Live
-                && one.state.primary
-                && one.state.is_done()
-        });
+        let primaries: HashSet<&str> = rows
+            .iter()
+            .filter(|one| {
+                one.blog_id == row.blog_id
+                    && one.site == SiteOfRow::Live
+                    && one.state.primary
+                    && one.state.is_done()
+            })
+            .map(|one| bare(one.name))
+            .collect();
         match row.site {
             SiteOfRow::Missing => Serving::SiteMissing,
             SiteOfRow::Gone => Serving::SiteArchived,
@@ -108,7 +114,7 @@ fn model(rows: &[Row], of: &Row, mapping_is_on: Option<bool>) -> Serving {
             SiteOfRow::Live if !row.state.active => Serving::Inactive,
             SiteOfRow::Live if !row.state.is_done() => Serving::StageNotDone,
             SiteOfRow::Live if mapping_is_on.is_none() => Serving::Unknown,
-            SiteOfRow::Live if primaries.count() > 1 => Serving::TwoPrimaries,
+            SiteOfRow::Live if primaries.len() > 1 => Serving::TwoPrimaries,
             SiteOfRow::Live => Serving::Served,
         }
     };
@@ -121,6 +127,7 @@ fn model(rows: &[Row], of: &Row, mapping_is_on: Option<bool>) -> Serving {
         (Serving::OwnAddress, _) => Serving::OwnAddress,
         (own, _) if deciding.name == of.name => own,
         (_, serving) if serving.is_served() => Serving::Served,
+        (_, serving @ (Serving::MappingOff | Serving::Unknown)) => serving,
         _ => Serving::TwinDecides,
     }
 }

@@ -48,6 +48,7 @@ fn result(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> CheckResult
             error: None,
             addresses: Vec::new(),
         },
+        site: None,
         blockers: blockers.to_vec(),
         caa: None,
         caa_unknown: false,

@@ -1,0 +1,106 @@
+use super::{About, Advice, WAIT, row::not_served};
+use crate::status::{RowState, SiteResult, SiteVerdict};
+
+impl About<'_> {
+    /// DNS and certificate are right, and visitors do not get the site.
+    pub(super) fn site(&self, site: &SiteResult, row: Option<RowState>) -> Advice {
+        let name = self.name;
+        let why = site.error.as_deref().unwrap_or_default();
+        let to = site.location.as_deref().unwrap_or("another address");
+        let at = site.address.map(|address| format!(" at {address}")).unwrap_or_default();
+        let by_table = row.and_then(not_served);
+        let (short, owner) = match site.verdict {
+            SiteVerdict::NotActive => (
+                "activate",
+                by_table.map(|why| format!("Visitors of {name} are sent to {to}. {why}")).unwrap_or_else(|| {
+                    format!(
+                        "Visitors of {name} are sent to {to}, although its row is active and done: flush \
+                         WordPress's object cache (`wp cache flush`) and its page caches"
+                    )
+                }),
+            ),
+            SiteVerdict::Loop => (
+                "redirects",
+                by_table.map(|why| format!("{name} redirects without end. {why}")).unwrap_or_else(|| {
+                    format!(
+                        "{name} redirects to itself without end: look for redirects of plugins, of the web \
+                         server and of a proxy (Cloudflare's SSL mode must be Full)"
+                    )
+                }),
+            ),
+            SiteVerdict::Gone => (
+                "archived",
+                format!(
+                    "The site of {name} is archived, spam or deleted (HTTP 410): restore it in Network \
+                     Admin > Sites, if it should be there"
+                ),
+            ),
+            SiteVerdict::Maintenance => (
+                WAIT,
+                format!(
+                    "The site of {name} is under maintenance (HTTP 503). If that lasts: switch the \
+                     plugin's maintenance mode off, or delete a left-over .maintenance file"
+                ),
+            ),
+            SiteVerdict::Suspended => (
+                "suspended",
+                format!(
+                    "The site of {name} is blocked, because its membership has expired or was cancelled: \
+                     see Network Admin > Ultimate Multisite > Memberships"
+                ),
+            ),
+            SiteVerdict::OtherServer if site.location.is_some() => (
+                "see server",
+                format!(
+                    "What answers for {name}{at} redirects to {to}, and is not WordPress: look for a \
+                     redirect of the web server or of a proxy"
+                ),
+            ),
+            SiteVerdict::OtherServer => (
+                "see server",
+                format!(
+                    "What answers for {name}{at} is not WordPress: look for another site of the web server, \
+                     or of a proxy, with this name"
+                ),
+            ),
+            SiteVerdict::TimedOut => (
+                "see server",
+                format!("The server of {name}{at} does not answer within 10 s: look at its load and its logs"),
+            ),
+            _ => (
+                "see log",
+                format!(
+                    "The server of {name}{at} fails ({why}): look into its error log, and into \
+                     wp-content/debug.log"
+                ),
+            ),
+        };
+        Advice { short, owner, customer: self.site_for_customer(site.verdict) }
+    }
+
+    /// Nothing of this is for the owner of the domain to mend, except a membership that has ended.
+    fn site_for_customer(&self, verdict: SiteVerdict) -> String {
+        let name = self.name;
+        match verdict {
+            SiteVerdict::NotActive => {
+                format!(
+                    "{name} points to us. We are switching your site on: there is nothing to do for you."
+                )
+            }
+            SiteVerdict::Gone => {
+                format!("The site of {name} has been taken down. Please contact us.")
+            }
+            SiteVerdict::Maintenance => {
+                format!("The site of {name} is under maintenance: there is nothing to do for you.")
+            }
+            SiteVerdict::Suspended => {
+                format!(
+                    "The site of {name} is blocked, because its membership has ended. Please renew it."
+                )
+            }
+            _ => format!(
+                "{name} points to us, and our server does not answer as it should. We are on it: there is nothing to do for you."
+            ),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a visitor gets, as the checks see it: against the practice WordPress, and against other servers.
+
+use closte_sync::simulator::{Closed, Simulator, WebAnswer, WebFace, WordPress};
+use serde_json::Value;
+use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
+
+use crate::support::{KEY, Network, Outside, Program, eventually, settings_row};
+
+/// A network with the site `alpha` and its WordPress, which `alpha.example` is mapped to.
+struct Place {
+    network: Network,
+    wordpress: WordPress,
+    outside: Outside,
+    _closte: Simulator,
+    program: Program,
+}
+
+impl Place {
+    async fn start() -> Self {
+        let network = Network::sqlite_without_rows().await;
+        network
+            .sql(
+                "INSERT INTO wp_site (id, domain, path) VALUES (1, 'agency.example', '/');
+                 INSERT INTO wp_blogs (blog_id, site_id, domain, path) VALUES
+                   (1, 1, 'agency.example', '/'), (2, 1, 'alpha.agency.example', '/');
+                 INSERT INTO wp_wu_domain_mappings (id, blog_id, domain, active, stage)
+                 VALUES (7, 2, 'alpha.example', 1, 'done')",
+            )
+            .await;
+        network.sql(&settings_row(&[("enable_domain_mapping", "1")])).await;
+        let wordpress = WordPress::open(&network.administrator_url()).unwrap();
+        let outside = Outside::start().await;
+        outside.tls.install(wordpress.clone());
+        for name in ["agency.example", "alpha.example", "beta.example"] {
+            outside.point(&[name]);
+            outside.tls.show(name, closte_sync::simulator::Face::Valid(60)).unwrap();
+        }
+        let closte = Simulator::start(KEY).await.unwrap();
+        let program = outside.around(Program::new(&network, &closte));
+        let program = program.with("CLOSTE_SYNC__WORDPRESS__WRITE_STAGE", "off");
+        assert_eq!(program.run(&["apply"]).await.status, 0);
+        Self { network, wordpress, outside, _closte: closte, program }
+    }
+
+    async fn row(&self, set: &str) {
+        self.network.sql(&format!("UPDATE wp_wu_domain_mappings SET {set} WHERE id = 7")).await;
+        self.program.run(&["apply"]).await;
+    }
+
+    /// What a check finds, and its exit status.
+    async fn check(&self) -> (Value, i32) {
+        let checked = self.program.run(&["check", "alpha.example", "--json"]).await;
+        (checked.json()[0].clone(), checked.status)
+    }
+
+    /// The site's verdict, whether it works, and the exit status.
+    async fn verdict(&self) -> (String, bool, i32) {
+        let (checked, status) = self.check().await;
+        let verdict = checked["site"]["verdict"].as_str().unwrap_or("-").to_owned();
+        (verdict, checked["works"].as_bool().unwrap(), status)
+    }
+
+    /// How many requests for the name came, and were any past the caches.
+    fn requests(&self) -> (usize, bool) {
+        let requests = self.outside.tls.requests();
+        let of_name = || requests.iter().filter(|one| one.host == "alpha.example");
+        (of_name().count(), of_name().any(|one| one.path != "/"))
+    }
+}
+
+fn is(verdict: &str, works: bool, status: i32) -> (String, bool, i32) {
+    (verdict.to_owned(), works, status)
+}
+
+#[tokio::test]
+async fn each_state_of_wordpress_is_a_verdict() {
+    let place = Place::start().await;
+    assert_eq!(place.verdict().await, is("served", true, 0));
+    assert_eq!(place.requests(), (1, false), "one request, and nothing past the caches");
+    place.row("stage = 'failed'").await;
+    assert_eq!(place.verdict().await, is("not-active", false, 3));
+    let (checked, _) = place.check().await;
+    let advice = checked["advice"].as_str().unwrap();
+    assert!(advice.contains("gave up on its DNS (stage \"failed\")"), "{advice}");
+    assert!(checked["customer"].as_str().unwrap().contains("nothing to do for you"), "{checked}");
+    assert_eq!(checked["plugin"]["serving"], "stage-not-done");
+    place.row("stage = 'done', active = 0").await;
+    assert_eq!(place.verdict().await, is("not-active", false, 3));
+    place.row("active = 1").await;
+    for (closed, verdict, works, status) in [
+        (Closed::Maintenance, "maintenance", false, 0),
+        (Closed::Suspended, "suspended", false, 0),
+        (Closed::FatalError, "server-error", false, 3),
+    ] {
+        place.wordpress.change(|habits| drop(habits.closed.insert(2, closed)));
+        assert_eq!(place.verdict().await, is(verdict, works, status));
+    }
+    place.wordpress.change(|habits| habits.closed.clear());
+    place.wordpress.change(|habits| habits.is_updating = true);
+    assert_eq!(place.verdict().await, is("maintenance", false, 0));
+    place.wordpress.change(|habits| habits.is_updating = false);
+    place.network.sql("UPDATE wp_blogs SET archived = 1 WHERE blog_id = 2").await;
+    place.program.run(&["apply"]).await;
+    assert_eq!(place.verdict().await, is("gone", false, 0));
+    place.network.sql("UPDATE wp_blogs SET archived = 0 WHERE blog_id = 2").await;
+    place
+        .network
+        .sql(
+            "INSERT INTO wp_wu_domain_mappings (blog_id, domain, active, primary_domain, stage)
+             VALUES (2, 'beta.example', 1, 1, 'done')",
+        )
+        .await;
+    place.program.run(&["apply"]).await;
+    assert_eq!(place.verdict().await, is("redirected", true, 0));
+    let (checked, _) = place.check().await;
+    assert_eq!(checked["site"]["location"], "beta.example");
+    place.row("primary_domain = 1").await;
+    assert_eq!(place.verdict().await, is("loop", false, 3));
+}
+
+#[tokio::test]
+async fn each_other_answer_is_a_verdict() {
+    let place = Place::start().await;
+    let at = |to: &str| WebAnswer::new(302, "").with("location", to);
+    let face = |answer: WebAnswer| WebFace::Answer(answer);
+    for (answer, verdict, works, status) in [
+        (face(WebAnswer::new(200, "It works!")), "other-server", false, 3),
+        (face(at("https://parked.example/")), "other-server", false, 3),
+        (face(at("https://alpha.example/")), "loop", false, 3),
+        (face(WebAnswer::new(502, "")), "server-error", false, 3),
+        (WebFace::Close, "server-error", false, 3),
+        (face(WebAnswer::new(403, "no")), "blocked", true, 0),
+        (face(WebAnswer::new(200, "/wp-content/")), "unknown", true, 0),
+    ] {
+        place.outside.tls.answer("alpha.example", Some(answer.clone()));
+        assert_eq!(place.verdict().await, is(verdict, works, status), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_cache_does_not_hide_that_the_row_has_failed() {
+    let place = Place::start().await;
+    place.wordpress.change(|habits| habits.page_cache = true);
+    assert_eq!(place.verdict().await, is("served", true, 0));
+    place.row("stage = 'failed'").await;
+    assert_eq!(place.verdict().await, is("not-active", false, 3));
+    assert!(place.requests().1, "it did not look past the cache");
+}
+
+#[tokio::test]
+async fn a_time_out_counts_from_the_second_look_on() {
+    let place = Place::start().await;
+    place.outside.tls.answer("alpha.example", Some(WebFace::Hang));
+    let (first, _) = place.check().await;
+    let verdict = |checked: &Value| checked["site"]["verdict"].as_str().unwrap().to_owned();
+    let daemon_sees = |checked: &Value| (verdict(checked), checked["works"].as_bool().unwrap());
+    assert_eq!(daemon_sees(&first).0, "timed-out");
+    let status = async || place.program.run(&["status", "alpha.example", "--json"]).await.json();
+    let remembered = status().await[0].clone();
+    assert_eq!(daemon_sees(&remembered), ("unknown".to_owned(), true), "one look decides nothing");
+    place.check().await;
+    assert_eq!(daemon_sees(&status().await[0]), ("timed-out".to_owned(), false));
+}
+
+#[tokio::test]
+async fn the_daemon_says_when_a_site_breaks_and_when_it_is_back() {
+    let place = Place::start().await;
+    let daemon = place.program.clone().with("CLOSTE_SYNC__LOG__FILTER", "debug").start_daemon();
+    daemon.logs("domain.live domain=alpha.example").await;
+    let broken = WebFace::Answer(WebAnswer::new(500, "There has been a critical error"));
+    place.outside.tls.answer("alpha.example", Some(broken));
+    // A site that is served is looked at hourly.
+    let options = SqliteConnectOptions::new().filename(place.program.state_path());
+    eventually("the site is looked at again", async || {
+        let mut state = options.connect().await.unwrap();
+        let long_ago = "UPDATE domain_status SET due_at = 0,
+             latest = json_set(latest, '$.site.checked_at', '2020-01-01T00:00:00Z')";
+        state.execute(long_ago).await.unwrap();
+        daemon.log().contains("WARN  site.broke domain=alpha.example")
+    })
+    .await;
+    place.outside.tls.answer("alpha.example", None);
+    daemon.logs("INFO  site.recovered domain=alpha.example").await;
+    assert_eq!(daemon.log().matches("domain.live").count(), 1, "{}", daemon.log());
+    assert_eq!(daemon.stop().await, 0);
+}
