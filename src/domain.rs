@@ -150,6 +150,11 @@ impl DomainName {
     }
 }
 
+/// The name without leading `www.`: the plugin looks up both as one.
+pub(crate) fn bare(name: &str) -> &str {
+    name.strip_prefix("www.").unwrap_or(name)
+}
+
 impl<'a> DomainRef<'a> {
     /// For text that was a name when it was stored.
     pub(crate) fn trusted(text: &'a str) -> Self {

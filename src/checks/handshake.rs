@@ -20,7 +20,7 @@ use rustls::{
 };
 
 /// Records the certificates that a server sends and whether it requests a client certificate. It accepts
-/// every certificate, so that the handshake completes; the chain is evaluated afterwards, and no data is
+/// every certificate, so that the handshake completes; the chain is evaluated afterwards, and nothing secret is
 /// sent over the connection. The server's proof that it holds the key is verified.
 #[derive(Debug)]
 pub(super) struct HandshakeRecorder {

@@ -275,7 +275,8 @@ impl Scheduler {
             let look = is_site_due(&checked, now).then(|| SiteLook {
                 network: self.network.clone(),
                 row: checked.facts.row,
-                waits: false,
+                // A second check that is left out would take the suspicion back.
+                waits: checked.status.as_ref().is_some_and(|status| status.suspect_since.is_some()),
             });
             work.in_flight.spawn(async move {
                 let (name, expected) = (&checked.name, expected.as_deref());

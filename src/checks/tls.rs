@@ -30,7 +30,8 @@ use super::{
     old_tls::{self, ServerReply},
     reserved::reserved,
     site::{
-        MOST_ADDRESSES as MOST_SITES, SiteLook, SitePace, Stream, look_at, worst as worst_site,
+        Failure as NoAnswer, MOST_ADDRESSES as MOST_SITES, SiteLook, SitePace, Stream, look_at,
+        worst as worst_site,
     },
 };
 use crate::status::{AddressSeen, SiteResult, SslResult, SslVerdict};
@@ -171,13 +172,22 @@ impl TlsProber {
         &self,
         server: SocketAddr,
         name: ServerName<'static>,
-    ) -> Result<Stream, String> {
-        let closed = |result: SslResult| result.error.unwrap_or_default();
-        let stream = connect(server).await.map_err(closed)?;
+    ) -> Result<Stream, NoAnswer> {
+        let failure = |result: SslResult| {
+            let why = result.error.unwrap_or_default();
+            match result.verdict {
+                SslVerdict::Unknown => NoAnswer::Ours(why),
+                SslVerdict::TimedOut => NoAnswer::TimedOut,
+                _ => NoAnswer::Closed(why),
+            }
+        };
+        let stream = connect(server).await.map_err(failure)?;
         let recorder = Arc::new(HandshakeRecorder::new(self.provider.clone()));
-        let handshake = self.connector(&recorder).connect(name, stream);
-        let stream = timeout(TIMEOUT, handshake).await;
-        stream.map_err(|_| "no handshake within 5 s".to_owned())?.map_err(|it| describe_error(&it))
+        let handshake = timeout(TIMEOUT, self.connector(&recorder).connect(name, stream)).await;
+        handshake.map_err(|_| NoAnswer::TimedOut)?.map_err(|error| {
+            let why = describe_error(&error);
+            if is_by_server(&error) { NoAnswer::Closed(why) } else { NoAnswer::Ours(why) }
+        })
     }
 
     fn connector(&self, recorder: &Arc<HandshakeRecorder>) -> TlsConnector {

@@ -29,7 +29,7 @@ use crate::{
     state::{FileLock, State, StateError},
 };
 use health::Health;
-use timer::LastCycle;
+use timer::EndedCycle;
 pub use timer::{CycleTimer, Trigger};
 
 /// The longest time to record an event: a busy state database must not delay signals.
@@ -218,7 +218,7 @@ async fn run_cycles(
             loop_state.conditions.update(outcome.findings(state.path()), Instant::now()),
         );
         note_end(state, &outcome, &batch, reconciler.now()).await;
-        let last = LastCycle {
+        let last = EndedCycle {
             begun,
             read_took: reconciler.read_took(),
             failures: loop_state.failures,

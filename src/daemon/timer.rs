@@ -35,7 +35,7 @@ pub struct CycleTimer {
 }
 
 /// What the last cycle says about when the next one begins.
-pub(super) struct LastCycle {
+pub(super) struct EndedCycle {
     pub(super) begun: Instant,
     pub(super) read_took: Duration,
     /// Consecutive cycles that failed.
@@ -47,7 +47,7 @@ pub(super) struct LastCycle {
 }
 
 impl CycleTimer {
-    pub(super) async fn until_next(&self, last: LastCycle) {
+    pub(super) async fn until_next(&self, last: EndedCycle) {
         let interval = self.interval.pause(last.read_took);
         let list_again = last.list_again_after.unwrap_or(Duration::MAX);
         let next = Instant::now() + pause(interval, last.failures).min(list_again);
@@ -89,7 +89,7 @@ mod tests {
         let interval = SyncInterval::Fixed(Duration::from_secs(60));
         let timer = CycleTimer { interval, trigger: Trigger::default() };
         let begun = Instant::now();
-        let last = |quiet_s: Option<u64>| LastCycle {
+        let last = |quiet_s: Option<u64>| EndedCycle {
             begun,
             read_took: Duration::ZERO,
             failures: 0,

@@ -247,7 +247,7 @@ events! {
     INFO "site.recovered" SiteRecovered(domain) {
         blog_id: Option<i64>, verdict: SiteVerdict, after_s: u64,
     }
-    INFO "domain.live" Live(domain) { blog_id: Option<i64>, after_s: u64 }
+    INFO "domain.live" Live(domain) { blog_id: Option<i64>, after_s: Option<u64> }
     ERROR "domain.needs_attention" NeedsAttention(domain) {
         blog_id: Option<i64>, stage: Stage, not_working_for_s: u64, advice: String,
     }

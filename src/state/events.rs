@@ -185,7 +185,7 @@ impl State {
 mod tests {
     use std::{
         pin::pin,
-        sync::{Arc, Mutex},
+        sync::{Arc, LazyLock, Mutex},
         task::Context,
     };
 
@@ -239,6 +239,11 @@ mod tests {
 
     impl Log {
         fn start() -> (Self, tracing::subscriber::DefaultGuard) {
+            // While there is one subscriber only, tracing asks the thread that reaches a log line first whether
+            // it is wanted, which may be another test's, without a subscriber.
+            static OTHER: LazyLock<tracing::Dispatch> =
+                LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+            LazyLock::force(&OTHER);
             let log = Self::default();
             let subscriber = tracing_subscriber::registry().with(log.clone());
             (log, tracing::subscriber::set_default(subscriber))

@@ -134,7 +134,7 @@ pub struct DomainStatus {
     pub alerted_at: Option<Timestamp>,
     /// When visitors got the site for the first time.
     pub live_since: Option<Timestamp>,
-    /// How long that took since the name was mapped, in seconds, where it was seen.
+    /// How long that took since the name was first seen mapped, in seconds; none if it was at Closte before.
     pub live_after_s: Option<u64>,
     /// Since when it has no certificate although its DNS is right and nothing blocks one.
     pub lacks_certificate_since: Option<Timestamp>,

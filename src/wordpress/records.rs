@@ -7,9 +7,9 @@ use super::{
     database::Connection,
     error::{DatabaseError, DatabaseErrorKind},
     location::quoted,
-    sites::bare,
     source::is_gone,
 };
+use crate::domain::bare;
 
 /// Domain records could not be written.
 #[derive(Debug, Error)]

@@ -12,21 +12,23 @@ impl About<'_> {
         let (short, owner) = match site.verdict {
             SiteVerdict::NotActive => (
                 "activate",
-                by_table.map(|why| format!("Visitors of {name} are sent to {to}. {why}")).unwrap_or_else(|| {
-                    format!(
-                        "Visitors of {name} are sent to {to}, although its row is active and done: flush \
-                         WordPress's object cache (`wp cache flush`) and its page caches"
-                    )
-                }),
+                match by_table {
+                    Some(why) => format!("Visitors of {name} are sent to {to}. {why}"),
+                    None => format!(
+                        "Visitors of {name} are sent to {to}, although its tables say that WordPress \
+                         serves it: flush WordPress's object cache (`wp cache flush`) and its page caches"
+                    ),
+                },
             ),
             SiteVerdict::Loop => (
                 "redirects",
-                by_table.map(|why| format!("{name} redirects without end. {why}")).unwrap_or_else(|| {
-                    format!(
-                        "{name} redirects to itself without end: look for redirects of plugins, of the web \
-                         server and of a proxy (Cloudflare's SSL mode must be Full)"
-                    )
-                }),
+                match by_table {
+                    Some(why) => format!("{name} redirects without end. {why}"),
+                    None => format!(
+                        "{name} redirects to itself without end: look for redirects of plugins, of the \
+                         web server and of a proxy (Cloudflare's SSL mode must be Full)"
+                    ),
+                },
             ),
             SiteVerdict::Gone => (
                 "archived",
@@ -65,15 +67,22 @@ impl About<'_> {
             ),
             SiteVerdict::TimedOut => (
                 "see server",
-                format!("The server of {name}{at} does not answer within 10 s: look at its load and its logs"),
+                format!(
+                    "The server of {name}{at} does not answer within 10 s: look at its load and its logs"
+                ),
             ),
-            _ => (
+            SiteVerdict::ServerError => (
                 "see log",
                 format!(
                     "The server of {name}{at} fails ({why}): look into its error log, and into \
                      wp-content/debug.log"
                 ),
             ),
+            // With these, DNS and certificate decide, so there is other advice.
+            SiteVerdict::Served
+            | SiteVerdict::Redirected
+            | SiteVerdict::Blocked
+            | SiteVerdict::Unknown => (WAIT, format!("{name} works, as far as is known")),
         };
         Advice { short, owner, customer: self.site_for_customer(site.verdict) }
     }
@@ -99,7 +108,8 @@ impl About<'_> {
                 )
             }
             _ => format!(
-                "{name} points to us, and our server does not answer as it should. We are on it: there is nothing to do for you."
+                "{name} points to us, and our server does not answer as it should. We are on it: there is \
+                 nothing to do for you."
             ),
         }
     }

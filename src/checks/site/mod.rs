@@ -33,9 +33,9 @@ const REST_ROOT: &str = "/?rest_route=/&_fields=home,url";
 
 pub(super) type Stream = TlsStream<TcpStream>;
 
-/// Makes another connection to the same server; an error says why there is none.
+/// Makes another connection to the same server.
 pub(super) type Reconnect<'a> =
-    dyn Fn() -> BoxFuture<'a, Result<Stream, String>> + Send + Sync + 'a;
+    dyn Fn() -> BoxFuture<'a, Result<Stream, Failure>> + Send + Sync + 'a;
 
 /// How the site is looked at.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +44,7 @@ pub struct SiteLook {
     pub network: Option<String>,
     /// What the plugin's table says.
     pub row: Option<RowState>,
-    /// Whether somebody waits for the answer. If not, a server whose time is used up is left out.
+    /// Whether it is needed now. If not, a server whose time is used up is left out.
     pub waits: bool,
 }
 
@@ -58,7 +58,7 @@ struct Answer {
     /// A proxy says that it challenges the visitor.
     is_challenge: bool,
     sets_cookie: bool,
-    has_retry_after: bool,
+    retry_after: Option<String>,
     /// The `Link` headers.
     links: Vec<String>,
     /// The first 64 KiB; what is no UTF-8 is replaced.
@@ -67,7 +67,7 @@ struct Answer {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Failure {
+pub(super) enum Failure {
     TimedOut,
     /// By the server.
     Closed(String),
@@ -75,8 +75,7 @@ enum Failure {
     Ours(String),
 }
 
-/// Asks one address of a name for its site.  A few sites need a
-/// second request.
+/// Asks one address of a name for its site. A few sites need a second request, over another connection.
 pub(super) async fn look_at(
     address: IpAddr,
     host: &str,
@@ -108,13 +107,10 @@ async fn ask(
     reconnect: &Reconnect<'_>,
     status: &mut Option<u16>,
 ) -> Meaning {
-    let more = async |path: &str, kind| {
-        let stream = reconnect().await.map_err(Failure::Closed)?;
-        get(stream, site.host, path, kind).await
-    };
+    let more = async |path: &str, kind| get(reconnect().await?, site.host, path, kind).await;
     let mut path = "/".to_owned();
     let mut answer = get(first, site.host, &path, Kind::Visitor).await;
-    for _ in 0..MOST_REDIRECTS {
+    for _ in 0..=MOST_REDIRECTS {
         let found = match &answer {
             Ok(found) => found,
             Err(failure) => return evaluate_failure(failure),

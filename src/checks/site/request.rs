@@ -1,3 +1,8 @@
+use std::{
+    error::Error as _,
+    io::{self, ErrorKind},
+};
+
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
     HeaderMap, Request, Response,
@@ -62,7 +67,7 @@ pub(super) async fn get(
             .is_some_and(|by| by == "WordPress"),
         is_challenge: is_cloudflare_challenge,
         sets_cookie: head.headers.contains_key(header::SET_COOKIE),
-        has_retry_after: head.headers.contains_key(header::RETRY_AFTER),
+        retry_after: text(header::RETRY_AFTER),
         links: head.headers.get_all(header::LINK).iter().filter_map(as_text).collect(),
         body,
     })
@@ -91,11 +96,29 @@ fn as_text(value: &header::HeaderValue) -> Option<String> {
 }
 
 fn failure(error: hyper::Error) -> Failure {
-    if error.is_user() {
-        Failure::Ours(error.to_string())
-    } else if error.is_parse() {
-        Failure::Closed("its answer is no HTTP".to_owned())
-    } else {
-        Failure::Closed("it closes the connection without an answer".to_owned())
+    let closed = || Failure::Closed("it closes the connection without an answer".to_owned());
+    if error.is_parse() {
+        return Failure::Closed("its answer is no HTTP".to_owned());
+    }
+    if error.is_incomplete_message() || error.is_closed() {
+        return closed();
+    }
+    let mut cause = error.source();
+    while let Some(inner) = cause.filter(|cause| !cause.is::<io::Error>()) {
+        cause = inner.source();
+    }
+    let io = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+    match io.map(io::Error::kind) {
+        Some(
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+            // An alert of TLS.
+            | ErrorKind::InvalidData,
+        ) => closed(),
+        Some(ErrorKind::TimedOut) => Failure::TimedOut,
+        // As without a route any more.
+        _ => Failure::Ours(io.map_or_else(|| error.to_string(), ToString::to_string)),
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn transition(
             return Transition { status, events: Vec::new() };
         }
         let (mut events, live) = (changes.events(), changes.live());
-        status.live_after_s = live.as_ref().map(|(after_s, _)| *after_s);
+        status.live_after_s = live.as_ref().and_then(|(after_s, _)| *after_s);
         events.extend(live.map(|(_, event)| event));
         return Transition { status, events };
     };
@@ -135,7 +135,7 @@ pub(super) fn transition(
     let live = changes.live();
     let attention = changes.attention().filter(|_| is_known);
     if let Some((after_s, event)) = live {
-        status.live_after_s = Some(after_s);
+        status.live_after_s = after_s;
         events.push(event);
     }
     if let Some(event) = attention {
@@ -235,9 +235,12 @@ impl Changes<'_> {
 
     /// Whether the name works and was at Closte before it was managed. Its first check has no events.
     fn worked_before(&self) -> bool {
+        self.was_at_closte_before() && depth(Some(self.status)) == Depth::Quick
+    }
+
+    fn was_at_closte_before(&self) -> bool {
         let times = self.facts.at_closte_since.zip(self.facts.added_at);
         times.is_some_and(|(at_closte, added)| at_closte <= added)
-            && depth(Some(self.status)) == Depth::Quick
     }
 
     fn advice(&self) -> Advice {
@@ -336,17 +339,19 @@ impl Changes<'_> {
         Some(Event::SiteBroke { domain, blog_id, verdict, advice })
     }
 
-    /// That visitors get the site for the first time, and after how many seconds.
-    fn live(&self) -> Option<(u64, Event)> {
+    /// That visitors get the site for the first time, and after how many seconds. That is not known of a name
+    /// that was at Closte before it was managed.
+    fn live(&self) -> Option<(Option<u64>, Event)> {
         let is_first = self.before.is_none_or(|before| before.live_since.is_none());
         // One that worked for long was live before its site was looked at.
         let worked = |before: &DomainStatus| {
             before.latest.works() && self.now >= later(before.since, REPEAT_AFTER)
         };
-        let added = self.facts.added_at.filter(|_| !self.before.is_some_and(worked))?;
-        (is_first && is_live(&self.status.latest)).then(|| {
+        let is_new = is_first && is_live(&self.status.latest) && !self.before.is_some_and(worked);
+        is_new.then(|| {
             let (domain, blog_id) = (self.name.clone(), self.facts.blog_id);
-            let after_s = seconds(added, self.now);
+            let added = self.facts.added_at.filter(|_| !self.was_at_closte_before());
+            let after_s = added.map(|added| seconds(added, self.now));
             (after_s, Event::Live { domain, blog_id, after_s })
         })
     }

@@ -170,7 +170,7 @@ fn check_serving(network: &Network) -> Option<Diagnosis> {
     let result = if counts.keys().all(is_new) { Verdict::Ok } else { Verdict::Warning };
     let mut found = format!("WordPress serves {good} of {}", count(all, "mapping"));
     if !others.is_empty() {
-        let _ = write!(found, "; not {} (`closte-sync plan` says why)", others.join(", "));
+        let _ = write!(found, " ({}: `closte-sync plan` says why)", others.join(", "));
     }
     Some(Diagnosis { check: "serving", result, found })
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{Network, forms::BaseDomains};
 use crate::{
-    domain::{self, DomainName, DomainRef, InvalidDomain},
+    domain::{self, DomainName, DomainRef, InvalidDomain, bare},
     ledger::CompactRowRef,
     names::NameList,
 };
@@ -388,11 +388,6 @@ impl<'a> Holders<'a> {
         let [without, with] = self.0.get(bare(name.as_str())).copied().unwrap_or_default();
         if has_www(name.to_ref()) { with } else { without }
     }
-}
-
-/// The name without leading `www.`.
-pub(super) fn bare(name: &str) -> &str {
-    name.strip_prefix("www.").unwrap_or(name)
 }
 
 fn bare_bytes(name: &[u8]) -> &[u8] {

@@ -4,7 +4,10 @@
 use url::Url;
 
 use super::{Answer, Failure};
-use crate::status::{RowState, Serving, SiteVerdict};
+use crate::{
+    domain::bare,
+    status::{RowState, Serving, SiteVerdict},
+};
 
 /// What the answers are compared with.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +43,12 @@ pub(super) enum Next {
     },
 }
 
+impl Site<'_> {
+    fn is_archived(&self) -> bool {
+        self.row.is_some_and(|row| row.serving == Serving::SiteArchived)
+    }
+}
+
 impl Meaning {
     fn of(verdict: SiteVerdict) -> Self {
         Self { verdict, location: None, error: None }
@@ -64,7 +73,9 @@ pub(super) fn evaluate(answer: &Answer, path: &str, site: Site<'_>) -> Next {
     }
     match answer.status {
         300..=399 => evaluate_redirect(answer, path, site),
-        410 => Next::Done(Meaning::of(SiteVerdict::Gone)),
+        410 if answer.is_of_wordpress() || site.is_archived() => {
+            Next::Done(Meaning::of(SiteVerdict::Gone))
+        }
         503 if answer.says_maintenance() => Next::Done(Meaning::of(SiteVerdict::Maintenance)),
         500 if answer.body.contains("Site not available") => Next::AskRest {
             answers: Meaning::of(SiteVerdict::Suspended),
@@ -181,10 +192,6 @@ fn resolve(host: &str, path: &str, location: &str) -> Option<Url> {
     matches!(target.scheme(), "http" | "https").then_some(target)
 }
 
-fn bare(name: &str) -> &str {
-    name.strip_prefix("www.").unwrap_or(name)
-}
-
 impl Answer {
     /// Whether it links to the name: in WordPress's `Link` header, or in the page.
     fn names(&self, host: &str) -> bool {
@@ -204,8 +211,10 @@ impl Answer {
         self.status == 200 && self.body.trim_start().starts_with('{')
     }
 
+    /// Whether it is the plugin's page, or that of an update of WordPress, whose text is translated. A server
+    /// with too much load answers 503, too.
     fn says_maintenance(&self) -> bool {
-        self.has_retry_after || self.body.contains("aintenance")
+        self.retry_after.as_deref() == Some("600") || self.body.contains("aintenance")
     }
 }
 

@@ -54,7 +54,11 @@ fn answers_mean_what_wordpress_was_seen_to_mean() {
     let page = answer(200, r#"<a href="https://alpha.test/about">"#);
     let escaped = answer(200, r#"{"home":"https:\/\/alpha.test"}"#);
     let other = answer(200, "<link href='https://network.example/wp-content/x.css'>");
-    let later = Answer { has_retry_after: true, ..answer(503, "") };
+    let retry = |seconds: &str| {
+        let retry_after = Some(seconds.to_owned());
+        Answer { retry_after, ..answer(503, "") }
+    };
+    let (updates, overloaded) = (retry("600"), retry("5"));
     let challenge = Answer { is_challenge: true, ..answer(503, "") };
     let signup = "https://network.example/wp-signup.php?new=alpha.test";
     for (answer, serving, expected) in [
@@ -82,9 +86,13 @@ fn answers_mean_what_wordpress_was_seen_to_mean() {
         (&redirect("https://alpha.test/", true), Served, (V::Unknown, "follow")),
         (&redirect("mailto:x", false), Served, (V::ServerError, "done")),
         (&answer(301, ""), Served, (V::ServerError, "done")),
-        (&answer(410, "WordPress › Error"), SiteArchived, (V::Gone, "done")),
+        (&answer(410, "WordPress › Error"), Served, (V::Gone, "done")),
+        (&answer(410, ""), SiteArchived, (V::Gone, "done")),
         (&answer(503, "Under Maintenance"), Served, (V::Maintenance, "done")),
-        (&later, Served, (V::Maintenance, "done")),
+        (&updates, Served, (V::Maintenance, "done")),
+        // That alarms, as nobody decided it.
+        (&overloaded, Served, (V::ServerError, "done")),
+        (&answer(410, "Gone"), Served, (V::OtherServer, "again")),
         (&answer(503, "no backend"), Served, (V::ServerError, "done")),
         (&challenge, Served, (V::Blocked, "done")),
         (&answer(401, ""), Served, (V::Blocked, "done")),
@@ -138,13 +146,13 @@ fn answers() -> impl Strategy<Value = Answer> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let links = prop::collection::vec(texts.clone(), 0..2);
     (status, prop::option::of(texts.clone()), flags, links, texts).prop_map(
-        |(status, location, (by_wordpress, challenge, cookie, later), links, body)| Answer {
+        |(status, location, (by_wordpress, challenge, cookie, updates), links, body)| Answer {
             status,
             location,
             is_redirect_by_wordpress: by_wordpress,
             is_challenge: challenge,
             sets_cookie: cookie,
-            has_retry_after: later,
+            retry_after: updates.then(|| "600".to_owned()),
             links,
             body,
         },
