@@ -19,6 +19,7 @@ pub mod http;
 pub mod ledger;
 pub mod listing;
 pub mod names;
+pub mod notify;
 mod panics;
 pub mod plan;
 pub mod reconciler;

@@ -7,6 +7,7 @@ use crate::{
     checks::ChecksConfig,
     closte::{ApiKey, AppId, ClosteConfig, key_is_not_set},
     http::HttpConfig,
+    notify::NotifyConfig,
     reconciler::SyncConfig,
     settings::{Layers, Provenance, SettingsError},
     state::StateConfig,
@@ -23,6 +24,7 @@ pub struct Settings {
     pub checks: ChecksConfig,
     pub state: StateConfig,
     pub http: HttpConfig,
+    pub notify: NotifyConfig,
     pub log: LogConfig,
     pub provenance: Provenance,
 }
@@ -41,6 +43,7 @@ impl Settings {
         let checks = ChecksConfig::read(&mut reader);
         let state = StateConfig::read(&mut reader, layers);
         let http = HttpConfig::read(&mut reader);
+        let notify = NotifyConfig::read(&mut reader);
         let log = LogConfig::read(&mut reader);
         let (
             Some(wordpress),
@@ -49,14 +52,15 @@ impl Settings {
             Some(mut checks),
             Some(state),
             Some(http),
+            Some(notify),
             Some(log),
-        ) = (wordpress, closte, sync, checks, state, http, log)
+        ) = (wordpress, closte, sync, checks, state, http, notify, log)
         else {
             return Err(reader.into_error());
         };
         checks.options.public_address = closte.public_address;
         let provenance = reader.finish()?;
-        Ok(Self { wordpress, closte, sync, checks, state, http, log, provenance })
+        Ok(Self { wordpress, closte, sync, checks, state, http, notify, log, provenance })
     }
 
     /// The usual places of a `wp-config.php`: the working folder, the official image, an app's folder at
@@ -95,7 +99,7 @@ impl Settings {
         let shown = file.display();
         if self.provenance.config_file.as_deref() == Some(file) {
             "move the secrets into files of their own: closte_client_api_key, database_url, http_token, \
-             http_sync_token"
+             http_sync_token, notify_targets"
                 .to_owned()
         } else if self.wordpress.wp_config.as_ref().is_some_and(|found| found.path == file) {
             format!("chgrp it to the web server's group, then chmod o-rwx {shown}")
@@ -133,6 +137,7 @@ impl Settings {
             "closte.api_key" => self.closte.api_key != before.closte.api_key,
             "http.token" => self.http.token != before.http.token,
             "http.sync_token" => self.http.sync_token != before.http.sync_token,
+            "notify.targets" => self.notify.targets != before.notify.targets,
             "wordpress.database_url" => self.wordpress.database != before.wordpress.database,
             _ => false,
         };
