@@ -16,6 +16,7 @@ pub mod domain;
 pub mod escape;
 pub mod events;
 pub mod http;
+pub mod language;
 pub mod ledger;
 pub mod listing;
 pub mod names;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// The most items that are printed.
-const MOST: usize = 5;
+pub const MOST: usize = 5;
 
 /// The first items and the number of the others: `a, b, c, d, e and 37 more`. `further` items are only
 /// counted.

@@ -3,12 +3,15 @@
 
 use hickory_resolver::proto::rr::rdata::CAA;
 
-use crate::{domain::DomainName, listing::listing, secrets::excerpt, status::CaaFault};
+use crate::{
+    domain::DomainName,
+    listing::listing,
+    secrets::excerpt,
+    status::{CaaFault, CaaWhy},
+};
 
 /// The properties that Boulder knows. An unknown one that is critical forbids a certificate.
 const KNOWN: [&str; 5] = ["issue", "issuewild", "iodef", "issuemail", "issuevmc"];
-/// The validation method that Closte uses.
-const METHOD: &str = "http-01";
 
 /// Why CAA records forbid a certificate.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub(super) struct Forbidden {
     pub(super) fault: CaaFault,
     /// The records at fault; none where one is missing.
     pub(super) record: Option<String>,
-    pub(super) why: Option<String>,
+    pub(super) why: Option<CaaWhy>,
     /// The property that counts for the name.
     pub(super) property: &'static str,
     /// The authorities that the records allow.
@@ -29,7 +32,7 @@ impl Forbidden {
         Self {
             fault: CaaFault::Unreachable,
             record: None,
-            why: Some(why),
+            why: Some(CaaWhy::Answer(why)),
             property: if name.is_wildcard() { "issuewild" } else { "issue" },
             allows: Vec::new(),
         }
@@ -69,7 +72,7 @@ pub(super) fn evaluate_caa(
         return Err(Forbidden {
             fault: CaaFault::UnknownCritical,
             record: Some(listing(critical.into_iter().map(shown), 0)),
-            why: (!is_enough).then(|| "the others do not allow it either".to_owned()),
+            why: (!is_enough).then_some(CaaWhy::NorTheOthers),
             property,
             allows: allows(),
         });
@@ -96,12 +99,10 @@ pub(super) fn evaluate_caa(
 }
 
 /// Why a record with one of the authorities does not allow the certificate; none if it does.
-fn condition(value: &str, authorities: &[String]) -> Option<String> {
+fn condition(value: &str, authorities: &[String]) -> Option<CaaWhy> {
     let (_, parameters) = value.split_once(';').unwrap_or_default();
     if !authorities.iter().any(|ours| ours == issuer(value)) {
-        let why = "authorities compare every character: the name must be in small letters, without \
-                   anything around it";
-        return Some(why.to_owned());
+        return Some(CaaWhy::NotExact);
     }
     if parameters.trim_matches([' ', '\t']).is_empty() {
         return None;
@@ -109,7 +110,7 @@ fn condition(value: &str, authorities: &[String]) -> Option<String> {
     let mut accounts = 0;
     let mut methods = None;
     for parameter in parameters.split(';') {
-        let malformed = || Some(format!("its parameter {:?} is malformed", excerpt(parameter)));
+        let malformed = || Some(CaaWhy::Malformed(format!("{:?}", excerpt(parameter))));
         let Some((tag, value)) = parameter.split_once('=') else { return malformed() };
         let [tag, value] = [tag, value].map(|part| part.trim_matches([' ', '\t']));
         let is_of_value = |c: char| matches!(c, '!'..=':' | '<'..='~');
@@ -124,18 +125,15 @@ fn condition(value: &str, authorities: &[String]) -> Option<String> {
         }
     }
     if accounts > 0 {
-        let why = "it is for one account only (accounturi), and it is not known whether that is \
-                   Closte's";
-        return Some(why.to_owned());
+        return Some(CaaWhy::OneAccount);
     }
     let methods = methods?;
     let is_label = |method: &&str| {
         !method.is_empty() && method.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     };
     // An invalid method ends the list.
-    let allows_it = methods.split(',').take_while(is_label).any(|method| method == METHOD);
-    (!allows_it)
-        .then(|| format!("it does not allow {METHOD}, which Closte uses for its certificates"))
+    let allows_it = methods.split(',').take_while(is_label).any(|method| method == CaaWhy::METHOD);
+    (!allows_it).then_some(CaaWhy::OtherMethod)
 }
 
 /// The issuer's domain name in a property's value: the part before the parameters.
@@ -210,7 +208,7 @@ mod tests {
             let forbidden = evaluate("a.example", &[caa(0, "issue", value)]).err()?;
             assert_eq!(forbidden.fault, CaaFault::Restricted, "{value}");
             assert_eq!(forbidden.record, Some(format!("0 issue \"{value}\"")));
-            forbidden.why
+            forbidden.why.map(String::from)
         };
         for fine in [
             "letsencrypt.org",
@@ -239,10 +237,7 @@ mod tests {
         // Only spaces and tabs are ignored around it.
         let forbidden = |value: &str| evaluate("a.example", &[caa(0, "issue", value)]).unwrap_err();
         for value in ["letsencrypt.org\n", "\u{a0}letsencrypt.org"] {
-            assert!(
-                forbidden(value).why.is_some_and(|why| why.contains("anything around")),
-                "{value:?}"
-            );
+            assert!(forbidden(value).why == Some(CaaWhy::NotExact), "{value:?}");
         }
         assert_eq!(forbidden("'a\\b'").fault, CaaFault::NotAllowed);
         let quoted = forbidden("\"letsencrypt.org\"").record.unwrap();

@@ -12,7 +12,7 @@ use super::{
 use crate::status::{Chain, CnameFault, DnsResult, DnsVerdict, Zone};
 
 /// The longest chain that is followed.
-const MAX_CNAMES: usize = 16;
+pub(super) const MAX_CNAMES: usize = 16;
 /// The most CNAMEs of a loop that are shown.
 const SHOWN: usize = 6;
 
@@ -121,12 +121,7 @@ pub(super) fn describe(chain: &Chain, name: &str) -> String {
     let last = chain.cnames.last().map_or(name, String::as_str);
     let zone = chain.zone.as_ref().map_or(last, |zone| &zone.name);
     match chain.fault {
-        CnameFault::Loop => {
-            let path = chain.cnames.iter().take(SHOWN).map(String::as_str);
-            let more = (chain.cnames.len() > SHOWN).then_some("…");
-            let path: Vec<&str> = std::iter::once(name).chain(path).chain(more).collect();
-            format!("its CNAMEs form a loop, {}", path.join(" → "))
-        }
+        CnameFault::Loop => format!("its CNAMEs form a loop, {}", path_of_loop(chain, name)),
         CnameFault::TooLong => {
             let or_more = if chain.cnames.len() < MAX_CNAMES { "" } else { " or more" };
             let length = chain.cnames.len();
@@ -142,6 +137,14 @@ pub(super) fn describe(chain: &Chain, name: &str) -> String {
         }
         CnameFault::Signatures => format!("the DNSSEC signatures of {zone} are wrong"),
     }
+}
+
+/// `a.example → b.example → a.example`
+pub(super) fn path_of_loop(chain: &Chain, name: &str) -> String {
+    let path = chain.cnames.iter().take(SHOWN).map(String::as_str);
+    let more = (chain.cnames.len() > SHOWN).then_some("…");
+    let path: Vec<&str> = std::iter::once(name).chain(path).chain(more).collect();
+    path.join(" → ")
 }
 
 fn names(seen: &[Name]) -> Vec<String> {

@@ -6,7 +6,11 @@ use config::{Config, ConfigError, File, FileFormat};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{reserved::reserved, targets::contains};
+use super::{
+    reserved::reserved,
+    targets::contains,
+    words::{Place, ProxySwitch, Value, in_english},
+};
 
 static HOSTS: LazyLock<Hosts> = LazyLock::new(|| Hosts::parse().unwrap_or_default());
 
@@ -26,7 +30,18 @@ struct Host {
     #[serde(default)]
     names: Vec<String>,
     /// How a customer turns its proxy off, if it is a proxy.
-    proxy: Option<String>,
+    proxy: Option<ProxySwitch>,
+    /// What the host shows there, if not a customer's site.
+    page: Option<Page>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Page {
+    Forwarding,
+    WebsiteBuilder,
+    Parking,
+    ForwardingOrParking,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,22 +57,46 @@ impl Hosts {
     }
 }
 
-/// The well-known host that one of the CNAMEs or all the addresses belong to, or else the purpose of
-/// addresses that visitors cannot reach.
-pub(super) fn known_host(addresses: &[IpAddr], cnames: &[String]) -> Option<String> {
+impl Host {
+    /// The host, or its page.
+    fn place(&self) -> Value<Place> {
+        let provider = self.name.clone();
+        Value::Words(match self.page {
+            None => return Value::Plain(provider),
+            Some(Page::Forwarding) => Place::Forwarding { provider },
+            Some(Page::WebsiteBuilder) => Place::WebsiteBuilder { provider },
+            Some(Page::Parking) => Place::Parking { provider },
+            Some(Page::ForwardingOrParking) => Place::ForwardingOrParking { provider },
+        })
+    }
+}
+
+fn host(addresses: &[IpAddr], cnames: &[String]) -> Option<&'static Host> {
     let hosts = || HOSTS.host.iter();
     let has_name = |name: &String| hosts().find(|host| is_one_of(name, &host.names));
     let is_there = |host: &&Host| {
         !addresses.is_empty() && addresses.iter().all(|address| contains(&host.networks, *address))
     };
     // The host of the first CNAME may use another one behind it.
-    let host = cnames.iter().find_map(has_name).or_else(|| hosts().find(is_there));
+    cnames.iter().find_map(has_name).or_else(|| hosts().find(is_there))
+}
+
+/// The well-known host that one of the CNAMEs or all the addresses belong to, or else the purpose of
+/// addresses that visitors cannot reach.
+pub(super) fn known_host(addresses: &[IpAddr], cnames: &[String]) -> Option<String> {
     let purpose = || {
         let purpose = reserved(*addresses.first()?)?;
         let all_are = addresses.iter().all(|address| reserved(*address) == Some(purpose));
         all_are.then(|| format!("{purpose}, which visitors cannot reach"))
     };
-    host.map(|host| host.name.clone()).or_else(purpose)
+    let host = host(addresses, cnames);
+    host.map(|host| in_english(&host.place())).or_else(purpose)
+}
+
+/// The same for one address, as a customer is told it.
+pub(super) fn place(address: IpAddr) -> Option<Value<Place>> {
+    let unreachable = || reserved(address).map(|_| Value::Words(Place::Unreachable));
+    host(&[address], &[]).map(Host::place).or_else(unreachable)
 }
 
 /// How a customer turns off the proxy of this host for a zone at this DNS provider, if it is a proxy. A
@@ -66,11 +105,11 @@ pub(super) fn proxy_switch(
     host: &str,
     provider: Option<&str>,
     has_cname: bool,
-) -> Option<&'static str> {
+) -> Option<ProxySwitch> {
     let known = HOSTS.host.iter().find(|known| known.name == host)?;
     let may_be_its_zone = !has_cname && provider.is_none_or(|provider| provider == host);
     let is_its_zone = may_be_its_zone || !runs_zones(host);
-    known.proxy.as_deref().filter(|_| is_its_zone)
+    known.proxy.filter(|_| is_its_zone)
 }
 
 /// Whether this host is a DNS provider too.
@@ -183,7 +222,7 @@ mod tests {
         assert_eq!(chain(&["mine.netlify.app", "d1.map.fastly.net"]), "Netlify");
         assert_eq!(chain(&["evilvercel.app"]), "");
         assert_eq!(chain(&["mine.vercel-dns-evil.com"]), "", "anybody can register that");
-        assert!(proxy_switch("Cloudflare", None, false).unwrap().contains("DNS only"));
+        assert_eq!(proxy_switch("Cloudflare", None, false), Some(ProxySwitch::DnsOnly));
         assert!(proxy_switch("Cloudflare", Some("Cloudflare"), false).is_some());
         assert_eq!(proxy_switch("Cloudflare", None, true), None);
         assert_eq!(proxy_switch("Cloudflare", Some("GoDaddy"), false), None);

@@ -42,6 +42,7 @@ mod tls;
 mod transition;
 mod verifier;
 mod votes;
+mod words;
 mod zones;
 
 pub use advice::{Advice, MAPPING_OFF, advise, not_served, stage, stage_of};
@@ -57,3 +58,4 @@ pub use targets::Expected;
 pub use tls::RootsError;
 pub use transition::depth;
 pub use verifier::{Verified, Verifier};
+pub use words::CustomerText;

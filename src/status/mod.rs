@@ -1,6 +1,7 @@
 //! The status of each domain, as checked from outside. Plain data: [`crate::checks`] computes it,
 //! [`crate::state`] stores it.
 
+mod caa;
 mod dns;
 mod row;
 mod site;
@@ -11,6 +12,7 @@ mod verdicts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use caa::{Caa, CaaWhy};
 pub use dns::{Chain, DnsHistory, DnsResult, ResolverAnswer, Stray, SynthesizedFrom, Zone};
 pub use row::{RowState, Serving};
 pub use site::SiteResult;
@@ -20,47 +22,6 @@ pub use verdicts::{
     Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SiteVerdict, SslVerdict, Stage,
     UnknownVariant,
 };
-
-/// The CAA records that count for a name (RFC 8659, section 3) and forbid its certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caa {
-    /// The owner: the name itself, one above it, or the target of the CNAME of either.
-    pub at: String,
-    /// The name whose CNAME leads to `at`, if one does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
-    #[serde(default = "Caa::not_allowed")]
-    pub fault: CaaFault,
-    /// The records at fault, as in a zone file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub record: Option<String>,
-    /// Details of the fault.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// The property that would allow the certificate: `issue` or, for a wildcard, `issuewild`.
-    #[serde(default = "Caa::issue")]
-    pub property: String,
-    /// The authorities that the records allow.
-    pub allows: Vec<String>,
-    /// The authority that they should allow: the first of `checks.certificate_authorities`.
-    pub should_allow: String,
-}
-
-impl Caa {
-    /// The fault in results stored before there were others.
-    fn not_allowed() -> CaaFault {
-        CaaFault::NotAllowed
-    }
-
-    fn issue() -> String {
-        "issue".to_owned()
-    }
-
-    /// Whether their owner is a public suffix, which nobody can register.
-    pub fn is_of_a_registry(&self) -> bool {
-        psl::domain_str(&self.at).is_none()
-    }
-}
 
 /// What one check of a name found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

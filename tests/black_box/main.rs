@@ -17,7 +17,6 @@ mod facts;
 mod http;
 mod installation;
 mod names;
-mod notify;
 mod output;
 mod plugin;
 mod practice_wordpress;

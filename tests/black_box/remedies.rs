@@ -299,9 +299,11 @@ async fn a_failing_caa_lookup_blocks_a_certificate() {
             &program,
             &zone,
             &format!("Ask GoDaddy to {answer}: {why}"),
+            // In the operator's language, so not for the customer.
             &format!(
-                "Please ask GoDaddy to {answer}: {why}. Without that, no certificate can be issued \
-                 for {zone}."
+                "Please ask GoDaddy to {answer}: {}. Without that, no certificate can be issued for \
+                 {zone}.",
+                why.replace(&format!(" ({said})"), "")
             ),
         )
         .await;
@@ -341,8 +343,9 @@ async fn a_failing_caa_lookup_at_a_cnames_target_is_reported_there() {
         ),
         &format!(
             "Please log in where you manage the DNS of shop.example and {replace}, or ask the owner \
-             of x.cdn.example to {remedy}: {why}. Without that, no certificate can be issued for \
-             shop.example."
+             of x.cdn.example to {remedy}: {}. Without that, no certificate can be issued for \
+             shop.example.",
+            why.replace(" (SERVFAIL)", "")
         ),
     )
     .await;
@@ -481,6 +484,36 @@ async fn the_customers_advice_names_the_proxy_and_where_to_log_in() {
     let seen = check(&program, "hosted.example").await;
     let replace = "replace the CNAME of hosted.example to host.elsewhere.example by an A record at";
     assert!(seen["customer"].as_str().unwrap().contains(replace), "{seen}");
+}
+
+#[tokio::test]
+async fn the_customer_is_told_in_the_language_of_the_setting() {
+    let (_network, closte, program) = ends(&["shop.example"]).await;
+    closte.put(["shop.example"]);
+    let outside = Outside::start().await;
+    outside.dns.point("shop.example", &["198.185.159.145".parse().unwrap()]);
+    outside.dns.delegate("shop.example", &["ns07.domaincontrol.com", "ns08.domaincontrol.com"]);
+    let program = outside
+        .around(program)
+        .with("CLOSTE_SYNC__CLOSTE__PUBLIC_ADDRESS", "127.0.0.1")
+        .with("CLOSTE_SYNC__NOTIFY__LANGUAGE", "de-AT");
+    program.run(&["apply"]).await;
+    let customer = "Bitte melden Sie sich bei GoDaddy an, wo Ihr DNS verwaltet wird, und lassen Sie den \
+                    A-Eintrag von shop.example auf 127.0.0.1 zeigen. Es kann einige Stunden dauern, bis \
+                    alle Besucher die Änderung sehen.";
+    let owner = "Point the A record of shop.example at 127.0.0.1: it is at 198.185.159.145, Squarespace (1 \
+                 of 1 resolvers)";
+    says(&program, "shop.example", owner, customer).await;
+    let status = program.run(&["status", "--json", "shop.example"]).await.json()[0].clone();
+    assert_eq!((&status["advice"], &status["customer"]), (&json!(owner), &json!(customer)));
+    let shown = program.run(&["check", "shop.example"]).await;
+    assert!(shown.out.contains("  Customer  Bitte melden Sie sich bei GoDaddy an"), "{shown:?}");
+    let unknown = program.with("CLOSTE_SYNC__NOTIFY__LANGUAGE", "tlh").run(&["config"]).await;
+    assert!(
+        unknown.err.contains("notify.language (environment CLOSTE_SYNC__NOTIFY__LANGUAGE)"),
+        "{unknown:?}"
+    );
+    assert!(unknown.err.contains("it must be one of en, de, es, fr, pt, hi"), "{unknown:?}");
 }
 
 #[tokio::test]

@@ -2,9 +2,15 @@
 
 use std::net::IpAddr;
 
-use super::{About, Advice, caa::capital, dns::LATER};
+use super::{About, Advice};
 use crate::{
-    checks::hosts::{known_host, proxy_switch, runs_zones},
+    checks::{
+        hosts::{known_host, place, proxy_switch, runs_zones},
+        words::{
+            AddressOf, Change, CustomerText, List, ProxySwitch, Records, Request, Sentence, Value,
+            Whom, capital, in_english,
+        },
+    },
     listing::listing,
     status::{AddressSeen, CheckResult, DnsVerdict, SslVerdict, Stray},
 };
@@ -12,7 +18,7 @@ use crate::{
 impl About<'_> {
     /// All or some of the addresses are not expected: which records to remove, and which to add.
     pub(super) fn elsewhere(&self, found: &str, resolvers: &str) -> Advice {
-        let (name, dns) = (self.name, &self.latest.dns);
+        let dns = &self.latest.dns;
         let is_stray = |address: &&IpAddr| dns.strays.iter().any(|one| one.address == **address);
         let has_ipv4 = dns.addresses.iter().any(IpAddr::is_ipv4);
         let right = dns.addresses.iter().filter(|address| !is_stray(address));
@@ -27,12 +33,18 @@ impl About<'_> {
             if four.is_empty() && has_ipv4 {
                 return self.aaaa();
             }
-            let (go, stay) = (records([&four, &six]), listing(&right, 0));
-            let stays = if right.len() == 1 { "is right and stays" } else { "are right and stay" };
+            let remove =
+                Change::Remove { records: of_both(&four, &six), name: (*holder).to_owned() };
+            let (count, stay) = (right.len(), listing(&right, 0));
+            let stays = if count == 1 { "is right and stays" } else { "are right and stay" };
+            let addresses = List::of(right.iter().map(ToString::to_string));
             return Advice {
                 short: "drop address",
-                owner: format!("Remove the {go} of {holder}: {stay} {stays} ({resolvers})"),
-                customer: format!("{} remove the {go} of {holder}. {stay} {stays}.", self.log_in()),
+                owner: format!("{}: {stay} {stays} ({resolvers})", capital(&remove)),
+                customer: CustomerText::of([
+                    self.log_in_and(remove),
+                    Sentence::AddressesStay { count, addresses },
+                ]),
             };
         }
         if let Some(advice) = self.behind_a_proxy(found) {
@@ -51,31 +63,32 @@ impl About<'_> {
             return Advice {
                 short: self.in_short(),
                 owner: format!("{}: {leads_to}", capital(&change)),
-                customer: format!("{} {change}. {LATER}", self.log_in()),
+                customer: self.log_in_and_wait(change),
             };
         }
         // A right A record does not help visitors who use an old AAAA record, or the other way round.
-        let (changed, others) = match self.target.kind() {
-            "AAAA" => (six.len(), &four),
-            _ => (four.len(), &six),
+        let (changed, other, others) = match self.target.kind() {
+            "AAAA" => (six.len(), "A", &four),
+            _ => (four.len(), "AAAA", &six),
         };
         let point = match changed {
-            0 if !dns.strays.is_empty() => format!("add the {}", self.record()),
-            0 | 1 => format!("point the {}", self.record()),
-            several => format!(
-                "replace the {several} {} records of {name} by one at {}",
-                self.target.kind(),
-                self.target
-            ),
+            0 if !dns.strays.is_empty() => self.add(),
+            0 | 1 => self.point(),
+            count => Change::ReplaceSeveral {
+                count,
+                kind: self.target.kind(),
+                name: self.name.clone(),
+                target: self.target.said(),
+            },
         };
-        let too = match &others[..] {
-            [] => String::new(),
-            _ => format!(" and remove the {}", records([others])),
+        let change = match &others[..] {
+            [] => point,
+            _ => Change::AndRemove { change: Box::new(point), records: of_kind(other, others) },
         };
         Advice {
             short: "point A",
-            owner: format!("{}{too}: it is at {found} ({resolvers})", capital(&point)),
-            customer: format!("{} {point}{too}. {LATER}", self.log_in()),
+            owner: format!("{}: it is at {found} ({resolvers})", capital(&change)),
+            customer: self.log_in_and_wait(change),
         }
     }
 
@@ -84,22 +97,24 @@ impl About<'_> {
         let name = self.name;
         let (host, switch) = self.proxy()?;
         let provider = self.latest.dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
-        let change = self.instead().unwrap_or_else(|| format!("point the {}", self.record()));
+        let change = self.instead().unwrap_or_else(|| self.point());
+        let (do_that, turn_off) = (in_english(&change), in_english(&switch));
+        let at = host.to_owned();
         let (how, customer) = if provider == Some(host) {
             (
-                format!("at {host}, {switch}, and {change}"),
-                format!("Please log in at {host}, {switch}, and {change}."),
+                format!("at {host}, {turn_off}, and {do_that}"),
+                vec![Sentence::SwitchAnd { host: at, switch, change }],
             )
         } else if runs_zones(host) {
             // The zones of other providers may be behind the same proxy.
             (
-                format!("{change}, and if its DNS is at {host}, {switch}"),
-                format!("{} {change}. If that is at {host}, {switch}.", self.log_in()),
+                format!("{do_that}, and if its DNS is at {host}, {turn_off}"),
+                vec![self.log_in_and(change), Sentence::IfThatIsAt { host: at, switch }],
             )
         } else {
             (
-                format!("{change}, and at {host}, {switch}"),
-                format!("{} {change}. Then log in at {host} and {switch}.", self.log_in()),
+                format!("{do_that}, and at {host}, {turn_off}"),
+                vec![self.log_in_and(change), Sentence::ThenLogInAt { host: at, switch }],
             )
         };
         Some(Advice {
@@ -108,12 +123,12 @@ impl About<'_> {
                 "{name} is at {found}, a proxy, so the server behind it is not visible: {how}. To \
                  keep the proxy, add its networks to checks.proxies"
             ),
-            customer: format!("{customer} {LATER}"),
+            customer: CustomerText::of(customer.into_iter().chain([Sentence::Hours])),
         })
     }
 
     /// The host of the customer's own proxy, and how the customer turns it off.
-    fn proxy(&self) -> Option<(&str, &'static str)> {
+    fn proxy(&self) -> Option<(&str, ProxySwitch)> {
         let (dns, cnames) = (&self.latest.dns, self.cnames());
         let host = dns.host.as_deref()?;
         // The target of a CNAME may have another proxy.
@@ -127,23 +142,20 @@ impl About<'_> {
     }
 
     /// The advice for the customer whose proxy offers no TLS.
-    pub(super) fn without_tls_at_the_proxy(&self) -> Option<String> {
+    pub(super) fn without_tls_at_the_proxy(&self) -> Option<Sentence> {
         let CheckResult { dns, ssl, .. } = self.latest;
         let is_so =
             dns.verdict == DnsVerdict::Proxied && ssl.verdict == SslVerdict::HandshakeFailed;
         let (host, switch) = self.proxy().filter(|_| is_so)?;
-        Some(format!(
-            "The proxy at {host} offers no TLS for {}. Please log in at {host} and turn its SSL on, or, \
-             until the certificate is there, {switch}.",
-            self.name
-        ))
+        let (host, name) = (host.to_owned(), self.name.clone());
+        Some(Sentence::ProxyWithoutTls { host, name, switch })
     }
 
     /// The A records are right, and an AAAA record is not.
     pub(super) fn aaaa(&self) -> Advice {
         let (name, strays) = (self.name, &self.latest.dns.strays);
         let six: Vec<&Stray> = strays.iter().filter(|one| one.address.is_ipv6()).collect();
-        let go = records([&six]);
+        let records = of_kind("AAAA", &six);
         let leads = if six.len() == 1 { "it leads" } else { "they lead" };
         let why = format!(
             "{leads} elsewhere, so visitors and certificate authorities with IPv6 go there"
@@ -154,32 +166,36 @@ impl About<'_> {
             (None, None) if let Some(change) = self.instead() => Advice {
                 short: self.in_short(),
                 owner: format!("{}: {why}", capital(&change)),
-                customer: format!("{} {change}. {LATER}", self.log_in()),
+                customer: self.log_in_and_wait(change),
             },
             (None, Some(target)) => {
                 let change = self.instead_of(target);
                 let last = self.cnames().last().unwrap_or(target);
+                let whom = Whom::OwnerOf { name: last.clone() };
                 Advice {
                     short: self.in_short(),
                     owner: format!(
-                        "{}, or have the {go} of {last} removed: {why}",
-                        capital(&change)
+                        "{}, or have the {} of {last} removed: {why}",
+                        capital(&change),
+                        in_english(&records)
                     ),
-                    customer: format!(
-                        "{} {change}, or ask the owner of {last} to remove its {go}. {LATER}",
-                        self.log_in()
-                    ),
+                    customer: CustomerText::of([
+                        Sentence::LogInOrAsk {
+                            log_in: self.log_in(),
+                            change,
+                            request: Request::Remove { whom, records },
+                        },
+                        Sentence::Hours,
+                    ]),
                 }
             }
             (holder, _) => {
-                let holder = holder.unwrap_or(name.as_str());
+                let holder = holder.unwrap_or(name.as_str()).to_owned();
+                let remove = Change::Remove { records, name: holder };
                 Advice {
                     short: "drop AAAA",
-                    owner: format!("Remove the {go} of {holder}: {why}"),
-                    customer: format!(
-                        "{} remove the {go} of {holder}. The A record is right and stays.",
-                        self.log_in()
-                    ),
+                    owner: format!("{}: {why}", capital(&remove)),
+                    customer: CustomerText::of([self.log_in_and(remove), Sentence::ARecordStays]),
                 }
             }
         }
@@ -243,10 +259,7 @@ impl About<'_> {
                 "{address}, one of the {of} addresses of {name}, {fault}; {others}. Have {servers} \
                  fixed{or_remove}"
             ),
-            customer: format!(
-                "Your DNS is right. We are fixing one of the servers of {name}, {address}; there is \
-                 nothing to do."
-            ),
+            customer: CustomerText::of([Sentence::FixingOneServer { name: name.clone(), address }]),
         }
     }
 
@@ -283,13 +296,27 @@ fn with_owner(stray: &Stray) -> String {
     }
 }
 
-/// `A record 198.51.100.7 (Squarespace) and the AAAA record 2001:db8::7`, from those of each kind.
-fn records<const KINDS: usize>(strays: [&Vec<&Stray>; KINDS]) -> String {
-    let of_kind = |strays: &Vec<&Stray>| {
-        let kind = kind(strays.first()?.address);
-        let records = if strays.len() == 1 { "record" } else { "records" };
-        let listed = listing(strays.iter().map(|stray| with_owner(stray)), 0);
-        Some(format!("{kind} {records} {listed}"))
-    };
-    strays.into_iter().filter_map(of_kind).collect::<Vec<_>>().join(" and the ")
+/// `A record 198.51.100.7 (Squarespace) and the AAAA record 2001:db8::7`.
+fn of_both(four: &[&Stray], six: &[&Stray]) -> Records {
+    match (four, six) {
+        (_, []) => of_kind("A", four),
+        ([], _) => of_kind("AAAA", six),
+        _ => Records::OfBoth {
+            first: Box::new(of_kind("A", four)),
+            second: Box::new(of_kind("AAAA", six)),
+        },
+    }
+}
+
+fn of_kind(kind: &'static str, strays: &[&Stray]) -> Records {
+    let addresses = List::of(strays.iter().map(|stray| address_of(stray)));
+    Records::OfOneKind { kind, count: strays.len(), addresses }
+}
+
+fn address_of(stray: &Stray) -> Value<AddressOf> {
+    let address = stray.address.to_string();
+    match stray.host.as_ref().and_then(|_| place(stray.address)) {
+        Some(place) => Value::Words(AddressOf::AddressOf { address, place }),
+        None => Value::Plain(address),
+    }
 }

@@ -1,8 +1,13 @@
 //! Advice about where a name points, and about broken DNS.
 
-use super::{About, Advice, WAIT, caa::capital};
+use super::{About, Advice, WAIT, reasons};
 use crate::{
-    checks::chain,
+    checks::{
+        chain,
+        words::{
+            Change, CustomerText, Delegation, LogIn, Request, Sentence, Whom, capital, in_english,
+        },
+    },
     listing::listing,
     status::{BrokenBy, Chain, CnameFault, DnsVerdict, ExpectedTarget, SynthesizedFrom, Zone},
 };
@@ -13,27 +18,34 @@ impl About<'_> {
         format!("{} record of {} at {}", self.target.kind(), self.name, self.target)
     }
 
-    /// `an A record at 203.0.113.10`
-    pub(super) fn a_record(&self) -> String {
-        match self.target.0 {
-            Some(ExpectedTarget::Host(host)) => format!("a CNAME to {host}"),
-            _ => format!("an {} record at {}", self.target.kind(), self.target),
-        }
+    pub(super) fn point(&self) -> Change {
+        let (kind, target) = (self.target.kind(), self.target.said());
+        Change::Point { kind, name: self.name.clone(), target }
     }
 
-    /// Where the customer changes the name's records, as the beginning of a sentence.
-    pub(super) fn log_in(&self) -> String {
+    pub(super) fn add(&self) -> Change {
+        let (kind, target) = (self.target.kind(), self.target.said());
+        Change::Add { kind, name: self.name.clone(), target }
+    }
+
+    /// Where the customer changes the name's records.
+    pub(super) fn log_in(&self) -> LogIn {
         // Customers cannot log in to a public suffix.
         let zone = self.latest.dns.zone.as_ref();
         match zone.filter(|zone| psl::domain_str(&zone.name).is_some()) {
-            Some(Zone { provider: Some(provider), .. }) => {
-                format!("Please log in at {provider}, who run your DNS, and")
-            }
-            Some(Zone { name, .. }) => {
-                format!("Please log in where you manage the DNS of {name} and")
-            }
-            None => format!("Please log in where you manage the DNS of {} and", self.name),
+            Some(Zone { provider: Some(provider), .. }) => LogIn::At { provider: provider.clone() },
+            Some(Zone { name, .. }) => LogIn::Where { zone: name.clone() },
+            None => LogIn::Where { zone: self.name.to_string() },
         }
+    }
+
+    pub(super) fn log_in_and(&self, change: Change) -> Sentence {
+        Sentence::LogInAnd { log_in: self.log_in(), change }
+    }
+
+    /// The change, which takes some hours.
+    pub(super) fn log_in_and_wait(&self, change: Change) -> CustomerText {
+        CustomerText::of([self.log_in_and(change), Sentence::Hours])
     }
 
     pub(super) fn cnames(&self) -> &[String] {
@@ -76,10 +88,7 @@ impl About<'_> {
                  expire.",
                 self.resolvers()
             ),
-            customer: format!(
-                "Your change is spreading: all visitors get the new address of {name} within some \
-                 hours. There is nothing more to do."
-            ),
+            customer: CustomerText::of([Sentence::Spreading { name: name.clone() }]),
         }
     }
 
@@ -91,35 +100,36 @@ impl About<'_> {
         let label =
             zone.and_then(|zone| name.strip_suffix(zone)?.strip_suffix('.').zip(Some(zone)));
         if let Some((label, zone)) = label {
-            let add = format!("add the record {label} to {zone}, {}", self.a_record());
+            let (label, zone) = (label.to_owned(), zone.to_owned());
+            let add = Change::AddLabel { label, zone, record: self.target.new_record() };
             return Advice {
                 short: "add record",
-                owner: format!(
-                    "Add the record {label} to {zone}, {}: there is no such name ({resolvers})",
-                    self.a_record()
-                ),
-                customer: format!("{} {add}.", self.log_in()),
+                owner: format!("{}: there is no such name ({resolvers})", capital(&add)),
+                customer: CustomerText::of([self.log_in_and(add)]),
             };
         }
-        let registered = psl::domain_str(name).unwrap_or(name);
-        let (is_it, that_it_is) = match private_suffix(name) {
+        let registered = psl::domain_str(name).unwrap_or(name).to_owned();
+        let (name, change) = (self.name.clone(), self.point());
+        let (is_it, customer) = match private_suffix(name.as_str()) {
             // The provider of a private suffix, such as github.io, is no registry.
             Some(suffix) => (
                 format!("Is {registered} set up with the provider of {suffix}?"),
-                format!("{registered} is set up with the provider of {suffix}"),
+                Sentence::SetUpFirst {
+                    suffix: suffix.to_owned(),
+                    name: name.clone(),
+                    registered,
+                    change,
+                },
             ),
             None => (
                 format!("Is {registered} registered, and not expired?"),
-                format!("{registered} is registered and not expired"),
+                Sentence::RegisterFirst { name, registered, change },
             ),
         };
         Advice {
             short: "register",
             owner: format!("Point the {record}: there is no such name ({resolvers}). {is_it}"),
-            customer: format!(
-                "{name} does not exist in the DNS. Please make sure that {that_it_is}, and then point \
-                 the {record}."
-            ),
+            customer: CustomerText::of([customer]),
         }
     }
 
@@ -128,7 +138,7 @@ impl About<'_> {
         Advice {
             short: "add A",
             owner: format!("Add the {record}: the name has no address ({})", self.resolvers()),
-            customer: format!("{} add the {record}. {LATER}", self.log_in()),
+            customer: self.log_in_and_wait(self.add()),
         }
     }
 
@@ -160,14 +170,21 @@ impl About<'_> {
                     "The CNAME of {name} leads to {first}: {what}. It is not known whether it should \
                      lead there"
                 ),
-                customer: format!("We are still checking {name}."),
+                customer: CustomerText::of([Sentence::StillChecking { name: name.clone() }]),
             };
         }
         let change = self.instead_of(first);
         Advice {
             short: self.in_short(),
             owner: format!("{}: {what}", capital(&change)),
-            customer: format!("{} {change}: {leads_on}{why}. {LATER}", self.log_in()),
+            customer: CustomerText::of([
+                Sentence::LogInAndBecause {
+                    log_in: self.log_in(),
+                    change,
+                    reason: reasons::of_chain(chain, name.as_str()),
+                },
+                Sentence::Hours,
+            ]),
         }
     }
 
@@ -181,36 +198,38 @@ impl About<'_> {
         Some(Advice {
             short: "fix DNS",
             owner: format!("Fix the DNS of {right}, where {name} rightly leads: {what}"),
-            customer: format!(
-                "The CNAME of {name} is right. We are fixing {right}; there is nothing to do."
-            ),
+            customer: CustomerText::of([Sentence::FixingTarget {
+                name: name.clone(),
+                target: right.clone(),
+            }]),
         })
     }
 
     /// `replace the CNAME of shop.example to other.example by an A record at 203.0.113.10`, or the change
     /// where another name's record answers.
-    pub(super) fn instead_of(&self, target: &str) -> String {
-        self.instead_of_anothers().unwrap_or_else(|| {
-            format!("replace the CNAME of {} to {target} by {}", self.name, self.a_record())
+    pub(super) fn instead_of(&self, target: &str) -> Change {
+        self.instead_of_anothers().unwrap_or_else(|| Change::ReplaceCname {
+            name: self.name.clone(),
+            to: target.to_owned(),
+            record: self.target.new_record(),
         })
     }
 
     /// The change where another name's record answers, or its own CNAME.
-    pub(super) fn instead(&self) -> Option<String> {
+    pub(super) fn instead(&self) -> Option<Change> {
         let cname = || self.cnames().first().map(|target| self.instead_of(target));
         self.instead_of_anothers().or_else(cname)
     }
 
     /// The change where another name's record answers.
-    fn instead_of_anothers(&self) -> Option<String> {
-        let record = self.record();
-        Some(match self.latest.dns.synthesized_from.as_ref()? {
-            SynthesizedFrom::Dname { owner, target } => format!(
-                "remove the DNAME record of {owner} to {target}, which redirects all names below \
-                 {owner}, and add the {record}"
-            ),
-            SynthesizedFrom::Wildcard { owner } => {
-                format!("add the {record} (now the wildcard {owner} answers, which may stay)")
+    fn instead_of_anothers(&self) -> Option<Change> {
+        let (kind, name, target) = (self.target.kind(), self.name.clone(), self.target.said());
+        Some(match self.latest.dns.synthesized_from.clone()? {
+            SynthesizedFrom::Dname { owner, target: to } => {
+                Change::ReplaceDname { owner, to, kind, name, target }
+            }
+            SynthesizedFrom::Wildcard { owner: wildcard } => {
+                Change::AddBesideWildcard { kind, name, target, wildcard }
             }
         })
     }
@@ -228,17 +247,15 @@ impl About<'_> {
     fn broken_alone(&self) -> Advice {
         let (dns, name) = (&self.latest.dns, self.name);
         let why = dns.error.as_deref().unwrap_or("SERVFAIL");
-        let change = format!(
-            "replace its record, most often an ALIAS or ANAME without a working target, by {}",
-            self.a_record()
-        );
+        let change = Change::ReplaceAlias { record: self.target.new_record() };
         Advice {
             short: "fix DNS",
-            owner: format!("The DNS of {name} is broken ({}): {why}; {change}", self.resolvers()),
-            customer: format!(
-                "The DNS of {name} is broken: {why}. {} {change}. {LATER}",
-                self.log_in()
+            owner: format!(
+                "The DNS of {name} is broken ({}): {why}; {}",
+                self.resolvers(),
+                in_english(&change)
             ),
+            customer: self.log_in_and_wait(change).after(self.is_broken()),
         }
     }
 
@@ -253,39 +270,58 @@ impl About<'_> {
         }
         let seen = if dns.seen == 0 { String::new() } else { format!(" ({})", self.resolvers()) };
         let zone = dns.zone.as_ref().map_or(name.as_str(), |zone| &zone.name);
-        let above = match zone.split_once('.') {
+        let delegation = match zone.split_once('.') {
             // It is not registered: its parent zone delegates it.
             Some((_, parent)) if psl::domain_str(zone).is_some_and(|domain| domain != zone) => {
-                format!("in {parent}")
+                Delegation::Parent { zone: parent.to_owned() }
             }
-            _ => "at the registrar".to_owned(),
+            _ => Delegation::Registrar,
         };
-        let remedy = match dns.broken_by {
-            Some(BrokenBy::Signatures) => {
-                format!("have the DS record {above} removed or corrected")
-            }
-            Some(BrokenBy::Disagreement) => format!("have all of them say the same: the {record}"),
+        let above = in_english(&delegation);
+        let provider = dns.zone.as_ref().and_then(|zone| zone.provider.clone());
+        let whom = provider.map_or(Whom::ItsProvider, |provider| Whom::Provider { provider });
+        let (kind, target) = (self.target.kind(), self.target.said());
+        let (remedy, request) = match dns.broken_by {
+            Some(BrokenBy::Signatures) => (
+                format!("have the DS record {above} removed or corrected"),
+                Request::CorrectDs { whom, delegation },
+            ),
+            Some(BrokenBy::Disagreement) => (
+                format!("have all of them say the same: the {record}"),
+                Request::Agree { whom, kind, name: name.clone(), target },
+            ),
             Some(BrokenBy::LongChain) => match self.cnames().first() {
-                Some(first) => format!("have it shortened: {}", self.instead_of(first)),
-                None => format!("have it shortened to the {record}"),
+                Some(first) => {
+                    let change = self.instead_of(first);
+                    (
+                        format!("have it shortened: {}", in_english(&change)),
+                        Request::Shorten { whom, change },
+                    )
+                }
+                None => (
+                    format!("have it shortened to the {record}"),
+                    Request::ShortenTo { whom, kind, name: name.clone(), target },
+                ),
             },
-            Some(BrokenBy::Failure | BrokenBy::OneName) | None => {
-                format!("have the name servers of {zone} answer, or correct them {above}")
-            }
+            Some(BrokenBy::Failure | BrokenBy::OneName) | None => (
+                format!("have the name servers of {zone} answer, or correct them {above}"),
+                Request::Answer { whom, zone: zone.to_owned(), delegation },
+            ),
         };
-        let and_then = match dns.broken_by {
-            Some(BrokenBy::Disagreement | BrokenBy::LongChain) => String::new(),
-            _ => format!(", and then point the {record}"),
+        let please = match dns.broken_by {
+            Some(BrokenBy::Disagreement | BrokenBy::LongChain) => Sentence::Please { request },
+            _ => Sentence::PleaseAndThen { request, change: self.point() },
         };
-        let provider = dns.zone.as_ref().and_then(|zone| zone.provider.as_deref());
-        let whom = provider.unwrap_or("its DNS provider");
         Advice {
             short: "fix DNS",
             owner: format!("The DNS of {name} is broken{seen}: {why}; {remedy}"),
-            customer: format!(
-                "The DNS of {name} is broken: {why}. Please ask {whom} to {remedy}{and_then}."
-            ),
+            customer: CustomerText::of([self.is_broken(), please]),
         }
+    }
+
+    fn is_broken(&self) -> Sentence {
+        let reason = reasons::of_broken(&self.latest.dns, self.name.as_str());
+        Sentence::Broken { name: self.name.clone(), reason }
     }
 }
 
@@ -295,5 +331,3 @@ fn private_suffix(name: &str) -> Option<&str> {
     let is_private = suffix.typ() == Some(psl::Type::Private);
     is_private.then(|| std::str::from_utf8(suffix.as_bytes()).ok()).flatten()
 }
-
-pub(super) const LATER: &str = "It can take some hours until all visitors see the change.";

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use self::record::RecordTarget;
 use crate::{
+    checks::words::{CustomerText, Sentence, in_english},
     domain::DomainName,
     ledger::{LedgerInfo, Progress, later},
     span::span_between,
@@ -15,6 +16,7 @@ use crate::{
 mod addresses;
 mod caa;
 mod dns;
+mod reasons;
 mod record;
 mod row;
 mod site;
@@ -38,7 +40,7 @@ pub struct Advice {
     /// For the operator of the network.
     pub owner: String,
     /// For the customer who owns the domain.
-    pub customer: String,
+    pub customer: CustomerText,
 }
 
 impl Advice {
@@ -121,21 +123,22 @@ fn advise_on(
     facts: &LedgerInfo,
     now: Timestamp,
 ) -> Advice {
-    let latest = about.latest;
+    let (name, latest) = (about.name, about.latest);
     if latest.dns.verdict == DnsVerdict::Unknown {
         return about.unknown_dns();
     }
     if let Some(since) = latest.dns.history.unsteady_since {
-        return about.for_now("but not always", about.unsteady(since, now));
+        let not_always = Sentence::WorksButNotAlways { name: name.clone() };
+        return about.for_now(not_always, about.unsteady(since, now));
     }
     if !latest.dns.verdict.is_good() {
         return about.dns();
     }
     if latest.blockers.contains(&Blocker::AaaaElsewhere) {
-        return about.for_now("but visitors with IPv6 get to another server", about.aaaa());
+        return about.for_now(Sentence::WorksButIpv6 { name: name.clone() }, about.aaaa());
     }
     if !latest.blockers.is_empty() {
-        return about.for_now("but its certificate cannot be renewed", about.caa());
+        return about.for_now(Sentence::WorksButNotRenewed { name: name.clone() }, about.caa());
     }
     if latest.works() {
         return about.works(now);
@@ -165,12 +168,12 @@ struct About<'a> {
 
 impl About<'_> {
     /// Advice for a name that may still work, with the limitation in that case.
-    fn for_now(&self, but: &str, advice: Advice) -> Advice {
+    fn for_now(&self, works_but: Sentence, advice: Advice) -> Advice {
         if !self.latest.works() {
             return advice;
         }
-        let works = |text: String| format!("{} works, {but}. {text}", self.name);
-        Advice { owner: works(advice.owner), customer: works(advice.customer), ..advice }
+        let owner = format!("{} {}", in_english(&works_but), advice.owner);
+        Advice { owner, customer: advice.customer.after(works_but), ..advice }
     }
 
     /// The DNS verdict alternates.
@@ -185,10 +188,10 @@ impl About<'_> {
                 "The DNS of {name} alternates ({verdicts}; for {lasting}): make sure that each of its \
                  name servers has the {record}, and no other A, AAAA or CNAME record of the name"
             ),
-            customer: format!(
-                "The DNS answers for {name} keep changing. Please log in where you manage its DNS, \
-                 point the {record}, and remove its other A, AAAA and CNAME records."
-            ),
+            customer: CustomerText::of([Sentence::KeepsChanging {
+                name: name.clone(),
+                change: self.point(),
+            }]),
         }
     }
 
@@ -216,7 +219,7 @@ impl About<'_> {
         Advice {
             short: "ask again",
             owner: format!("{} cannot be checked: {why}", self.name),
-            customer: format!("We are still checking {}.", self.name),
+            customer: CustomerText::of([Sentence::StillChecking { name: self.name.clone() }]),
         }
     }
 
@@ -270,6 +273,7 @@ impl About<'_> {
                 ),
             ),
         };
-        Advice { short, owner, customer: format!("Your DNS is right. We are setting {name} up.") }
+        let customer = CustomerText::of([Sentence::SettingUp { name: name.clone() }]);
+        Advice { short, owner, customer }
     }
 }

@@ -2,7 +2,10 @@ use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
-use crate::status::ExpectedTarget;
+use crate::{
+    checks::words::{NewRecord, Target, Value, in_english},
+    status::ExpectedTarget,
+};
 
 /// What a name's record should point at, if that is known.
 pub(super) struct RecordTarget<'a>(pub(super) Option<&'a ExpectedTarget>);
@@ -20,6 +23,24 @@ impl<'a> RecordTarget<'a> {
         }))
     }
 
+    pub(super) fn said(&self) -> Value<Target> {
+        match self.0 {
+            Some(ExpectedTarget::Network(network)) => {
+                Value::Words(Target::AnyAddressIn { network: network.to_string() })
+            }
+            Some(target) => Value::Plain(target.to_string()),
+            None => Value::Words(Target::OurAddress),
+        }
+    }
+
+    /// A record that points there.
+    pub(super) fn new_record(&self) -> NewRecord {
+        match self.0 {
+            Some(ExpectedTarget::Host(host)) => NewRecord::Cname { host: host.to_string() },
+            _ => NewRecord::Address { kind: self.kind(), target: self.said() },
+        }
+    }
+
     /// The type of the record.
     pub(super) fn kind(&self) -> &'static str {
         match self.0 {
@@ -33,11 +54,7 @@ impl<'a> RecordTarget<'a> {
 
 impl fmt::Display for RecordTarget<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(ExpectedTarget::Network(network)) => write!(f, "an address in {network}"),
-            Some(target) => target.fmt(f),
-            None => f.write_str("the network's address"),
-        }
+        f.write_str(&in_english(&self.said()))
     }
 }
 

@@ -1,5 +1,8 @@
 use super::{About, Advice, WAIT, row::not_served};
-use crate::status::{RowState, SiteResult, SiteVerdict};
+use crate::{
+    checks::words::{CustomerText, Sentence},
+    status::{RowState, SiteResult, SiteVerdict},
+};
 
 impl About<'_> {
     /// DNS and certificate are right, and visitors do not get the site.
@@ -88,29 +91,14 @@ impl About<'_> {
     }
 
     /// Nothing of this is for the owner of the domain to mend, except a membership that has ended.
-    fn site_for_customer(&self, verdict: SiteVerdict) -> String {
-        let name = self.name;
-        match verdict {
-            SiteVerdict::NotActive => {
-                format!(
-                    "{name} points to us. We are switching your site on: there is nothing to do for you."
-                )
-            }
-            SiteVerdict::Gone => {
-                format!("The site of {name} has been taken down. Please contact us.")
-            }
-            SiteVerdict::Maintenance => {
-                format!("The site of {name} is under maintenance: there is nothing to do for you.")
-            }
-            SiteVerdict::Suspended => {
-                format!(
-                    "The site of {name} is blocked, because its membership has ended. Please renew it."
-                )
-            }
-            _ => format!(
-                "{name} points to us, and our server does not answer as it should. We are on it: there is \
-                 nothing to do for you."
-            ),
-        }
+    fn site_for_customer(&self, verdict: SiteVerdict) -> CustomerText {
+        let name = self.name.clone();
+        CustomerText::of([match verdict {
+            SiteVerdict::NotActive => Sentence::SwitchingOn { name },
+            SiteVerdict::Gone => Sentence::TakenDown { name },
+            SiteVerdict::Maintenance => Sentence::Maintenance { name },
+            SiteVerdict::Suspended => Sentence::Suspended { name },
+            _ => Sentence::ServerFails { name },
+        }])
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{About, Advice, WAIT};
 use crate::{
+    checks::words::{CustomerText, Sentence},
     ledger::later,
     span::{span_between, whole_days},
     status::{Certificate, DnsVerdict, SslVerdict},
@@ -14,6 +15,7 @@ use crate::{
 impl About<'_> {
     pub(super) fn works(&self, now: Timestamp) -> Advice {
         let name = self.name;
+        let works = || CustomerText::of([Sentence::Works { name: name.clone() }]);
         let ends = self.latest.ssl.certificate.as_ref().map(|one| one.not_after);
         match (self.latest.ssl.verdict, ends) {
             (SslVerdict::Expiring, Some(ends)) => Advice {
@@ -24,7 +26,7 @@ impl About<'_> {
                     whole_days(ends.duration_since(now).try_into().unwrap_or_default()),
                     self.at()
                 )),
-                customer: format!("{name} works. We are renewing its certificate."),
+                customer: CustomerText::of([Sentence::RenewingCertificate { name: name.clone() }]),
             },
             (SslVerdict::OldTls, _) => Advice {
                 short: "update TLS",
@@ -33,18 +35,14 @@ impl About<'_> {
                      which browsers are giving up: have it offer TLS 1.3, or TLS 1.2 with ECDHE and GCM",
                     self.at()
                 ),
-                customer: format!("{name} works."),
+                customer: works(),
             },
             _ if self.latest.dns.verdict == DnsVerdict::Proxied => Advice {
                 short: "",
                 owner: format!("{name} works, through a proxy"),
-                customer: format!("{name} works."),
+                customer: works(),
             },
-            _ => Advice {
-                short: "",
-                owner: format!("{name} works"),
-                customer: format!("{name} works."),
-            },
+            _ => Advice { short: "", owner: format!("{name} works"), customer: works() },
         }
     }
 
@@ -61,10 +59,7 @@ impl About<'_> {
                 "Wait: the certificate of {name} is being issued, which usually takes 5 to 10 \
                  minutes{so_far}"
             ),
-            customer: format!(
-                "Your DNS is right, and the certificate of {name} is being issued. That usually \
-                 takes 5 to 10 minutes."
-            ),
+            customer: CustomerText::of([Sentence::IssuingCertificate { name: name.clone() }]),
         }
     }
 
@@ -188,13 +183,13 @@ impl About<'_> {
         };
         let owner = self.with_panel(owner);
         let customer = self.without_tls_at_the_proxy().unwrap_or_else(|| {
-            let we = match ssl.verdict {
-                SslVerdict::Unknown => "are still checking",
-                _ => "are fixing",
-            };
-            format!("Your DNS is right. We {we} the certificate of {name}; there is nothing to do.")
+            let name = name.clone();
+            match ssl.verdict {
+                SslVerdict::Unknown => Sentence::CheckingCertificate { name },
+                _ => Sentence::FixingCertificate { name },
+            }
         });
-        Advice { short, owner, customer }
+        Advice { short, owner, customer: CustomerText::of([customer]) }
     }
 
     fn with_panel(&self, owner: String) -> String {

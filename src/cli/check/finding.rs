@@ -7,6 +7,7 @@ use crate::{
     checks::{Advice, Verified, Verifier, advise, stage},
     cli::output::{request_json, row_json, ssl_json},
     events::Event,
+    language::Language,
     state::CheckedDomain,
     status::{CheckResult, DnsVerdict, DomainStatus},
 };
@@ -28,6 +29,8 @@ pub(super) struct View<'a> {
     pub(super) attention_after: Duration,
     pub(super) panel: Option<&'a str>,
     pub(super) now: Timestamp,
+    /// The language of what the customer is told.
+    pub(super) language: Language,
 }
 
 impl Finding {
@@ -89,7 +92,7 @@ impl Finding {
             "expected": self.seen.expected,
             "certificate_request": request_json(&self.checked),
             "advice": owner,
-            "customer": customer,
+            "customer": customer.in_language(view.language),
         })
     }
 }

@@ -49,7 +49,8 @@ pub(super) async fn execute(
 
     let panel = app.settings().closte.panel();
     let attention_after = app.settings().checks.attention_after;
-    let view = View { attention_after, panel: panel.as_deref(), now };
+    let language = app.settings().notify.language;
+    let view = View { attention_after, panel: panel.as_deref(), now, language };
     if as_json {
         print_json(&findings.iter().map(|finding| finding.to_json(&view)).collect::<Vec<_>>())?;
     } else {

@@ -14,6 +14,7 @@ use crate::{
         strategies::{RIGHT, check_results},
     },
     events::Event,
+    language::Language,
     ledger::{Attempt, LedgerInfo, Progress},
     status::{Blocker, DnsVerdict, DomainStatus, ResolverAnswer, SslVerdict},
 };
@@ -101,7 +102,7 @@ impl Shown {
             dns: dns.verdict,
             ssl: ssl.verdict,
             owner: advice.owner,
-            customer: advice.customer,
+            customer: advice.customer.in_language(view.language),
             seen: status.latest.clone(),
         }
     }
@@ -198,7 +199,7 @@ proptest! {
         let mut status: Option<DomainStatus> = None;
         let mut second = 60;
         for (seen, pause) in checked {
-            let view = View { attention_after: ATTENTION_AFTER, panel: None, now: at(second) };
+            let view = View { attention_after: ATTENTION_AFTER, panel: None, now: at(second), language: Language::English };
             let name = NAME.parse().unwrap();
             let checked = CheckedDomain { status, facts: facts.clone(), ..unrecorded(name) };
             let mut finding = Finding::new(checked, seen.clone(), &verifier, view.now);

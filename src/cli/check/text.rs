@@ -66,7 +66,7 @@ pub(super) fn details(finding: &Finding, view: &View<'_>) -> String {
     let Advice { owner, customer, .. } = finding.advice(&shown, view);
     text.push_str(&under("  Advice    ", &owner));
     if !finding.seen.works() || !finding.seen.blockers.is_empty() {
-        text.push_str(&under("  Customer  ", &customer));
+        text.push_str(&under("  Customer  ", &customer.in_language(view.language)));
     }
     text
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -20,11 +18,10 @@ pub(super) fn to_json(
     panel: Option<&str>,
     now: Timestamp,
 ) -> Vec<Value> {
-    let attention_after = settings.checks.attention_after;
     let domain = |row: &Row| {
         let mut fields = of_ledger(row);
         if let (Value::Object(fields), Value::Object(more)) =
-            (&mut fields, of_checks(row, attention_after, panel, now))
+            (&mut fields, of_checks(row, settings, panel, now))
         {
             fields.extend(more);
         }
@@ -57,8 +54,9 @@ fn of_ledger(row: &Row) -> Value {
     })
 }
 
-fn of_checks(row: &Row, attention_after: Duration, panel: Option<&str>, now: Timestamp) -> Value {
+fn of_checks(row: &Row, settings: &Settings, panel: Option<&str>, now: Timestamp) -> Value {
     let advice = row.advice(panel, now);
+    let (attention_after, language) = (settings.checks.attention_after, settings.notify.language);
     match row.seen() {
         Some(seen) => json!({
             "stage": stage(seen, attention_after, now),
@@ -77,7 +75,7 @@ fn of_checks(row: &Row, attention_after: Duration, panel: Option<&str>, now: Tim
             "expected": seen.latest.expected,
             "certificate_request": row.checked.as_ref().map(request_json),
             "advice": advice.as_ref().map(|advice| &advice.owner),
-            "customer": advice.as_ref().map(|advice| &advice.customer),
+            "customer": advice.as_ref().map(|advice| advice.customer.in_language(language)),
         }),
         None => json!({
             "stage": Stage::CheckingDns,

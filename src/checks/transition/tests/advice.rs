@@ -47,7 +47,7 @@ fn a_fault_of_the_expected_host_is_not_the_customers() {
     assert_eq!(advice.owner, owner);
     let customer =
         "The CNAME of shop.example is right. We are fixing edge.example; there is nothing to do.";
-    assert_eq!(advice.customer, customer);
+    assert_eq!(advice.customer.in_language(Language::English), customer);
 }
 
 #[test]
@@ -57,7 +57,9 @@ fn a_proxy_without_tls_is_the_customers_to_switch() {
     let customer = |behind: &CheckResult| {
         let status = check(None, behind.clone(), at(0)).status;
         let facts = LedgerInfo { at_closte_since: Some(at(-9_000)), ..LedgerInfo::default() };
-        advise(&"shop.example".parse().unwrap(), &status, &facts, None, at(9_000)).customer
+        advise(&"shop.example".parse().unwrap(), &status, &facts, None, at(9_000))
+            .customer
+            .in_language(Language::English)
     };
     assert_eq!(
         customer(&behind),
@@ -98,7 +100,7 @@ fn a_caa_record_is_replaced_by_one_of_its_kind() {
         via: None,
         fault: CaaFault::Restricted,
         record: Some(record),
-        why: Some("its parameter \"what\" is malformed".to_owned()),
+        why: Some(CaaWhy::Malformed("\"what\"".to_owned())),
         property: "issuewild".to_owned(),
         allows: vec!["letsencrypt.org".to_owned()],
         should_allow: "letsencrypt.org".to_owned(),
@@ -108,17 +110,17 @@ fn a_caa_record_is_replaced_by_one_of_its_kind() {
         "Replace the CAA record 0 issuewild \"letsencrypt.org; what\" of shop.example by 0 issuewild \
          \"letsencrypt.org\": its parameter \"what\" is malformed"
     );
-    let critical = |why: Option<&str>| Caa {
+    let critical = |why: Option<CaaWhy>| Caa {
         fault: CaaFault::UnknownCritical,
         record: Some("128 tbs \"Unknown\"".to_owned()),
-        why: why.map(str::to_owned),
+        why,
         property: "issue".to_owned(),
         ..caa.clone()
     };
     let remove = "Remove 128 tbs \"Unknown\" from the CAA records of shop.example";
     let alone = advice("shop.example", critical(None));
     assert!(alone.starts_with(&format!("{remove}: what is marked")), "{alone}");
-    let too = advice("shop.example", critical(Some("the others do not allow it either")));
+    let too = advice("shop.example", critical(Some(CaaWhy::NorTheOthers)));
     let and_add = format!("{remove}, and add 0 issue \"letsencrypt.org\": what is marked");
     assert!(too.starts_with(&and_add), "{too}");
 }
@@ -176,7 +178,11 @@ proptest! {
         let name = "*.shop.example".parse().unwrap();
         for facts in [LedgerInfo::default(), LedgerInfo { added_at: Some(at(0)), ..LedgerInfo::default() }] {
             let advice = advise(&name, &transition.status, &facts, None, at(5_000));
-            prop_assert!(!advice.owner.is_empty() && !advice.customer.is_empty());
+            prop_assert!(!advice.owner.is_empty());
+            for language in Language::VARIANTS {
+                let told = advice.customer.in_language(*language);
+                prop_assert!(told.contains("shop.example") && !told.contains(['{', '}']), "{}", told);
+            }
             prop_assert_eq!(advice.short.is_empty(), transition.status.latest.works()
                 && transition.status.latest.blockers.is_empty()
                 && transition.status.latest.ssl.verdict == SslVerdict::Valid);

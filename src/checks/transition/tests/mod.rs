@@ -5,9 +5,11 @@ use strum::VariantArray as _;
 
 use super::*;
 use crate::{
+    language::Language,
     ledger::{Attempt, Progress},
     status::{
-        AddressSeen, Caa, CaaFault, DnsHistory, DnsResult, ResolverAnswer, SslResult, Stage, Stray,
+        AddressSeen, Caa, CaaFault, CaaWhy, DnsHistory, DnsResult, ResolverAnswer, SslResult,
+        Stage, Stray,
     },
 };
 
