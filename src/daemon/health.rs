@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::http::Metrics;
 use crate::reconciler::{CycleOutcome, CycleResult};
@@ -18,6 +19,8 @@ pub(crate) const ALIVE_WITHIN: Duration = Duration::from_secs(10 * 60);
 pub(crate) struct Health {
     pub(crate) heartbeats: Heartbeats,
     pub(crate) metrics: Metrics,
+    /// Cancelled when the first cycle has ended.
+    pub(crate) first_cycle: CancellationToken,
     last_cycle: Mutex<Option<Cycle>>,
     /// Why the last reload was refused.
     refusal: Mutex<Option<String>>,
@@ -46,6 +49,7 @@ struct LastCycle {
 
 impl Health {
     pub(crate) fn note_cycle(&self, outcome: &CycleOutcome, took: Duration) {
+        self.first_cycle.cancel();
         self.metrics.note_cycle(outcome, took);
         if outcome.result() == CycleResult::Stopped {
             return;

@@ -35,6 +35,10 @@ pub use timer::{CycleTimer, Trigger};
 /// The longest time to record an event: a busy state database must not delay signals.
 const LONGEST_RECORDING: Duration = Duration::from_secs(2);
 
+/// The longest time that the checks wait for the end of the first cycle. Both go through the whole ledger,
+/// and the cycle comes first.
+const FIRST_CYCLE: Duration = Duration::from_secs(5);
+
 /// The running parts, built from the settings.
 pub struct Components {
     pub reconciler: Reconciler,
@@ -171,7 +175,11 @@ async fn run_parts(
         .map(|server| tokio::spawn(server.serve(health.clone(), state.clone(), closed.clone())));
     let checks = tokio::spawn({
         let (stop, health) = (stop.clone(), health.clone());
-        async move { scheduler.run(stop.draining(), &|| health.heartbeats.checks_are_alive()).await }
+        async move {
+            let first_cycle = timeout(FIRST_CYCLE, health.first_cycle.cancelled());
+            stop.draining().run_until_cancelled(first_cycle).await;
+            scheduler.run(stop.draining(), &|| health.heartbeats.checks_are_alive()).await;
+        }
     });
     let checks = async {
         if let Err(error) = checks.await {

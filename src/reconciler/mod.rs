@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
@@ -85,6 +85,13 @@ struct Remembered {
     ledger: Ledger,
     /// [`State::data_version`] when it was read.
     version: i64,
+}
+
+impl Remembered {
+    async fn read(state: &State, id: LedgerId) -> Result<Self, StateError> {
+        let version = state.data_version().await?;
+        Ok(Self { id, ledger: state.load(id).await?, version })
+    }
 }
 
 /// What a cycle would do.
@@ -235,8 +242,10 @@ impl Reconciler {
                 false => None,
             })
         };
-        let ((network, read_took), list) = try_join(read, list).await?;
+        let ledger = async { Ok(stop.until_drain(self.read_ahead()).await.ok().flatten()) };
+        let ((network, read_took), list, ledger) = try_join3(read, list, ledger).await?;
         self.read_took = read_took;
+        self.ledger = ledger.or(self.ledger.take());
         self.note_network(&network);
         let decisions = self.decide_records(&network, now).await?;
         let fingerprint = fingerprint(&network, &decisions);
@@ -262,7 +271,7 @@ impl Reconciler {
         let current = Current { complete: list.is_complete(), names: list.names.sorted() };
 
         // If anything fails from here on, the next cycle reads the ledger again.
-        let mut remembered = self.remember(ledger_id).await?;
+        let mut remembered = stop.until_drain(self.remember(ledger_id)).await??;
         let ledger = &mut remembered.ledger;
         let plan = plan(&desired, &current, ledger, &self.rules.policy, now);
         drop((desired, current));
@@ -299,8 +308,18 @@ impl Reconciler {
         let version = self.state.data_version().await?;
         match self.ledger.take() {
             Some(known) if known.id == id && known.version == version => Ok(known),
-            _ => Ok(Remembered { id, ledger: self.state.load(id).await?, version }),
+            _ => Remembered::read(&self.state, id).await,
         }
+    }
+
+    /// The ledger that this cycle probably needs, unless it is in memory. Errors show in
+    /// [`Self::remember`], if it is needed.
+    async fn read_ahead(&self) -> Option<Remembered> {
+        if self.ledger.is_some() {
+            return None;
+        }
+        let id = self.state.current_ledger().await.ok()??;
+        Remembered::read(&self.state, id).await.ok()
     }
 
     /// What a cycle would do. It changes nothing. Without a state, there is no ledger yet.
