@@ -2,6 +2,7 @@
 
 use std::{borrow::Borrow, fmt, net::IpAddr, str::FromStr};
 
+use idna::AsciiDenyList;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -89,16 +90,20 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, InvalidDomain> {
     text.parse().map(Parsed::Normalised)
 }
 
-/// Whether the full parser returns this text unchanged, and it has no label with `--`.
+/// Whether the full parser returns this text unchanged.
 fn is_canonical(text: &str) -> bool {
     let host = text.strip_prefix("*.").unwrap_or(text);
     let (mut length, mut last, mut is_number, mut has_dot) = (0, b'-', true, false);
+    let mut has_two_hyphens = false;
     for byte in host.bytes() {
         match byte {
             b'.' if length == 0 || last == b'-' => return false,
             b'.' => (length, is_number, has_dot) = (0, true, true),
-            b'-' if length == 0 || last == b'-' => return false,
-            b'a'..=b'z' | b'-' => (length, is_number) = (length + 1, false),
+            b'-' if length == 0 => return false,
+            b'a'..=b'z' | b'-' => {
+                has_two_hyphens |= byte == b'-' && last == b'-';
+                (length, is_number) = (length + 1, false);
+            }
             b'0'..=b'9' => length += 1,
             _ => return false,
         }
@@ -107,7 +112,18 @@ fn is_canonical(text: &str) -> bool {
         }
         last = byte;
     }
-    has_dot && length > 0 && last != b'-' && !is_number && text.len() <= MAX_NAME
+    let is_host = has_dot && length > 0 && last != b'-' && !is_number && text.len() <= MAX_NAME;
+    is_host && (!has_two_hyphens || !has_punycode(host) || is_valid_punycode(host))
+}
+
+fn has_punycode(host: &str) -> bool {
+    host.split('.').any(|label| label.starts_with("xn--"))
+}
+
+/// Whether UTS 46 leaves lower-case ASCII as it is.
+fn is_valid_punycode(host: &str) -> bool {
+    let ascii = idna::domain_to_ascii_cow(host.as_bytes(), AsciiDenyList::EMPTY);
+    ascii.is_ok_and(|ascii| ascii == host)
 }
 
 impl Parsed<'_> {
@@ -263,7 +279,7 @@ fn check_mistakes(host: &str) -> Result<(), InvalidDomain> {
 /// Lower-cases ASCII and turns Unicode into punycode. Most names are plain ASCII and skip UTS 46.
 fn to_ascii(host: &str) -> Result<String, InvalidDomain> {
     let mut ascii = host.to_ascii_lowercase();
-    if !host.is_ascii() || ascii.split('.').any(|label| label.starts_with("xn--")) {
+    if !host.is_ascii() || has_punycode(&ascii) {
         ascii = idna::domain_to_ascii(host).map_err(|_| InvalidDomain::Unicode)?;
     }
     Ok(ascii)
@@ -506,10 +522,13 @@ mod tests {
 
         #[test]
         fn what_needs_no_full_parser_is_what_it_returns_as_it_is(
-            text in "(\\*\\.)?[a-z0-9.-]{1,70}|[a-c1.-]{1,9}|[*a-zA-Zä.]{1,9}|([a-z]{60}\\.){3,5}com",
+            text in "(\\*\\.)?[a-z0-9.-]{1,70}|[a-c1.-]{1,9}|[*a-zA-Zä.]{1,9}|([a-z]{60}\\.){3,5}com|(xn--[a-z0-9-]{1,9}\\.|[a-c-]{1,6}\\.){1,3}com",
+            international in "[a-zäß日]{1,6}\\.example",
         ) {
-            let same = text.parse::<DomainName>().is_ok_and(|name| name.as_str() == text);
-            prop_assert_eq!(is_canonical(&text), same && !text.contains("--"));
+            for text in [text, idna::domain_to_ascii(&international).unwrap()] {
+                let same = text.parse::<DomainName>().is_ok_and(|name| name.as_str() == text);
+                prop_assert_eq!(is_canonical(&text), same, "{}", text);
+            }
         }
     }
 }

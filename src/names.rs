@@ -96,9 +96,11 @@ impl<V> NameList<V> {
         NameMap(sorted)
     }
 
-    /// Sorts names that agree in the bytes before `depth`: by the next eight, then those that agree in
-    /// these, too, by the eight after them. Names that are the same stay in the order of their indices.
+    /// Sorts names that agree in the bytes before `depth`: by the first eight in which they differ, then
+    /// those that agree in these, too, by further ones. Names that are the same stay in the order of their
+    /// indices.
     fn sort(&self, order: &mut [(u64, usize)], depth: usize) {
+        let depth = depth + self.shared(order, depth);
         for (key, index) in &mut *order {
             *key = self.get(*index).map_or(0, |(name, _)| eight_bytes(name, depth));
         }
@@ -110,6 +112,20 @@ impl<V> NameList<V> {
                 self.sort(run, depth + 8);
             }
         }
+    }
+
+    /// How many bytes from `depth` on all of these names have in common.
+    fn shared(&self, order: &[(u64, usize)], depth: usize) -> usize {
+        let mut rests = order.iter().map(|(_, index)| {
+            let name = self.get(*index).map_or("", |(name, _)| name.as_str());
+            name.as_bytes().get(depth..).unwrap_or_default()
+        });
+        let Some(first) = rests.next() else { return 0 };
+        let same = |most: usize, rest: &[u8]| {
+            let pairs = first.iter().zip(rest).take(most);
+            Some(pairs.take_while(|(one, other)| one == other).count()).filter(|same| *same > 0)
+        };
+        rests.try_fold(first.len(), same).unwrap_or(0)
     }
 
     pub fn get(&self, index: usize) -> Option<(DomainRef<'_>, &V)> {
