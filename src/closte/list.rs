@@ -9,15 +9,18 @@ use serde::{
 use serde_json::Value;
 
 use super::shape::{JsonKind, ListShape, visit_scalars};
-use crate::{domain, names::NameList, secrets};
+use crate::{
+    domain,
+    names::{NameList, NameSet},
+    secrets,
+};
 
 /// The most elements of a list that are read.
 const MOST_ELEMENTS: usize = 2_000_000;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct List {
-    /// In the order of the list.
-    pub names: NameList<()>,
+    pub names: NameSet,
     /// How many elements are neither a domain name nor another DNS name.
     pub unparsed: usize,
     /// The first of them, as it was sent.
@@ -30,6 +33,16 @@ impl List {
     pub fn is_complete(&self) -> bool {
         self.unparsed == 0
     }
+}
+
+/// A list in the making.
+#[derive(Default)]
+struct ListBuilder {
+    /// In the order of the list.
+    names: NameList<()>,
+    unparsed: usize,
+    example: Option<String>,
+    shape: ListShape,
 }
 
 /// A flag as PHP clients compare it.
@@ -93,23 +106,23 @@ impl<'de> Visitor<'de> for DomainsSeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
-        let (mut list, mut count) = (List::default(), 0);
+        let (mut list, mut count) = (ListBuilder::default(), 0);
         while elements.next_element_seed(ElementSeed(&mut list))?.is_some() {
             count += 1;
             self.end_element(count)?;
         }
-        Ok(Domains::List(Box::new(list)))
+        Ok(list.build())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
-        let (mut list, mut count) = (List::default(), 0);
+        let (mut list, mut count) = (ListBuilder::default(), 0);
         while let Some(key) = elements.next_key::<String>()? {
             list.shape.add_key(&key);
             elements.next_value_seed(ElementSeed(&mut list))?;
             count += 1;
             self.end_element(count)?;
         }
-        Ok(Domains::List(Box::new(list)))
+        Ok(list.build())
     }
 
     fn visit_unit<E>(self) -> Result<Domains, E> {
@@ -123,7 +136,12 @@ impl<'de> Visitor<'de> for DomainsSeed<'_> {
     visit_scalars!(Domains, |_: Self, kind, _| Domains::NoList(kind));
 }
 
-impl List {
+impl ListBuilder {
+    fn build(self) -> Domains {
+        let Self { names, unparsed, example, shape } = self;
+        Domains::List(Box::new(List { names: names.sorted(), unparsed, example, shape }))
+    }
+
     fn add_text(&mut self, text: &str, wildcard: bool) {
         // The API's own rule: a name with the flag begins with `*.`, though it may be listed without.
         if wildcard && !text.trim_start().starts_with("*.") {
@@ -151,7 +169,7 @@ fn is_dns_text(text: &str) -> bool {
 }
 
 /// Reads one element into the list.
-struct ElementSeed<'a>(&'a mut List);
+struct ElementSeed<'a>(&'a mut ListBuilder);
 
 impl ElementSeed<'_> {
     fn add_unparsed(self, kind: JsonKind, example: impl fmt::Display) {

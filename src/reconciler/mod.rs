@@ -268,7 +268,7 @@ impl Reconciler {
             }
         };
         let unparsed_elements = unparsed_elements(&list);
-        let current = Current { complete: list.is_complete(), names: list.names.sorted() };
+        let current = Current { complete: list.is_complete(), names: list.names };
 
         // If anything fails from here on, the next cycle reads the ledger again.
         let mut remembered = stop.until_drain(self.remember(ledger_id)).await??;
@@ -345,7 +345,7 @@ impl Reconciler {
             Some((state, id)) => state.load(id).await?,
             None => Ledger::default(),
         };
-        let current = Current { complete: list.is_complete(), names: list.names.sorted() };
+        let current = Current { complete: list.is_complete(), names: list.names };
         let desired = rules.desired(network.clone());
         if let Some(state) = state {
             state.restore_clock(Loop::Cycles, &mut clock).await?;

@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 const KEY: &str = "m4rker-key/with+odd=characters";
 
 fn names(list: &List) -> Vec<String> {
-    list.names.clone().sorted().iter().map(|(name, ())| name.to_string()).collect()
+    list.names.iter().map(|(name, ())| name.to_string()).collect()
 }
 
 fn name(text: &str) -> DomainName {
