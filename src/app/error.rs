@@ -16,6 +16,8 @@ pub enum AppError {
     Roots(#[from] RootsError),
     #[error(transparent)]
     AdminServer(#[from] AdminServerError),
+    #[error("notifications cannot be sent: {0}")]
+    Notify(#[from] reqwest::Error),
     /// A source of settings has disappeared.
     #[error("{0}")]
     Lost(String),

@@ -17,6 +17,7 @@ use crate::{
     daemon::{Components, CycleTimer, Trigger},
     events::Event,
     http::{AdminServer, AdminServerError, Listener},
+    notify::Notifier,
     plan::Policy,
     reconciler::{Reconciler, Rules, StageRules, SyncInterval, SyncPolicy},
     settings::SettingsError,
@@ -156,6 +157,13 @@ impl App {
         ))
     }
 
+    fn notifier(&self, state: &State) -> Result<Notifier, AppError> {
+        let interval = self.overrides.check_interval;
+        let interval = interval.unwrap_or(self.settings.checks.check_interval.interval);
+        let config = self.settings.notify.clone();
+        Ok(Notifier::new(config, state.clone(), interval, self.clock())?)
+    }
+
     /// The parts of the daemon, and the events that report them. An error changes nothing.
     pub fn components(&mut self, state: &State) -> Result<(Components, Vec<Event>), AppError> {
         let (reconciler, scheduler) = (self.reconciler(state)?, self.scheduler(state)?);
@@ -164,7 +172,8 @@ impl App {
         let (admin_server, listening) = self.admin_server(interval.longest())?;
         let events = listening.into_iter().chain(self.exposed_secrets()).collect();
         let timer = CycleTimer { interval, trigger: self.trigger.clone() };
-        Ok((Components { reconciler, scheduler, timer, admin_server }, events))
+        let notifier = self.notifier(state)?;
+        Ok((Components { reconciler, scheduler, timer, admin_server, notifier }, events))
     }
 
     /// Replaces the settings and returns the new parts. After an error the old settings stay in force.

@@ -24,6 +24,7 @@ use crate::{
     events::conditions::Conditions,
     events::{Event, EventBatch},
     http::AdminServer,
+    notify::Notifier,
     panics,
     reconciler::{CycleError, CycleOutcome, CycleResult, Reconciler, Shutdown},
     state::{FileLock, State, StateError},
@@ -46,6 +47,7 @@ pub struct Components {
     pub timer: CycleTimer,
     /// None where `http.listen` is not set.
     pub admin_server: Option<AdminServer>,
+    pub notifier: Notifier,
 }
 
 /// The state of the first loop, which survives a reload.
@@ -169,10 +171,14 @@ async fn run_parts(
     health: &Arc<Health>,
     loop_state: &mut LoopState,
 ) {
-    let Components { reconciler, scheduler, timer, admin_server } = parts;
+    let Components { reconciler, scheduler, timer, admin_server, notifier } = parts;
     let closed = CancellationToken::new();
     let admin_server = admin_server
         .map(|server| tokio::spawn(server.serve(health.clone(), state.clone(), closed.clone())));
+    let notifier = tokio::spawn({
+        let stop = stop.clone();
+        async move { notifier.run(stop.draining()).await }
+    });
     let checks = tokio::spawn({
         let (stop, health) = (stop.clone(), health.clone());
         async move {
@@ -187,6 +193,9 @@ async fn run_parts(
         }
     };
     tokio::join!(run_cycles(reconciler, state, lock, timer, stop, health, loop_state), checks);
+    if let Err(error) = notifier.await {
+        tracing::debug!(%error, "the notifier failed");
+    }
     // The admin server stops last, so that it can report the drain.
     closed.cancel();
     if let Some(Err(error)) = futures_util::future::OptionFuture::from(admin_server).await {

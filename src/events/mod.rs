@@ -268,6 +268,9 @@ events! {
     ERROR "state.replaced" StateReplaced { file: String, remedy: String, for_s: u64 }
     INFO "state.recovered" StateRecovered { after_s: u64 }
     INFO "daemon.started" Started { version: &'static str, database: String, closte: String, state: String }
+    WARN "notify.delayed" NotifyDelayed { target: String, error: String }
+    ERROR "notify.failed" NotifyFailed { target: String, error: String, for_s: u64 }
+    INFO "notify.recovered" NotifyRecovered { target: String, after_s: u64 }
     INFO "http.listening" Listening { address: String }
     INFO "daemon.reloaded" Reloaded { changed: Vec<String> }
     ERROR "daemon.reload_refused" ReloadRefused { error: String }

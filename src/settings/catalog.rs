@@ -26,8 +26,8 @@ pub struct SettingSpec {
 }
 
 /// Never shown, and refused on the command line, which every user of the machine can read.
-pub(super) const SECRETS: [&str; 4] =
-    ["closte.api_key", "http.sync_token", "http.token", "wordpress.database_url"];
+pub(super) const SECRETS: [&str; 5] =
+    ["closte.api_key", "http.sync_token", "http.token", "notify.targets", "wordpress.database_url"];
 
 /// Environment variables with other names than `CLOSTE_SYNC__…`, and the settings that they set.
 pub(super) const WELL_KNOWN: [(&str, &str); 2] = [
@@ -36,11 +36,12 @@ pub(super) const WELL_KNOWN: [(&str, &str); 2] = [
 ];
 
 /// Files that hold one secret each (systemd credentials), and the settings that they set.
-pub(super) const CREDENTIALS: [(&str, &str); 4] = [
+pub(super) const CREDENTIALS: [(&str, &str); 5] = [
     ("closte_client_api_key", "closte.api_key"),
     ("database_url", "wordpress.database_url"),
     ("http_token", "http.token"),
     ("http_sync_token", "http.sync_token"),
+    ("notify_targets", "notify.targets"),
 ];
 
 pub fn catalog() -> &'static Catalog {

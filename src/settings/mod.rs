@@ -20,6 +20,7 @@ mod paths;
 mod provenance;
 mod reader;
 mod reload;
+mod table;
 
 pub use catalog::{Catalog, SettingSpec, catalog};
 pub use error::SettingsError;
@@ -27,3 +28,4 @@ pub use layers::Layers;
 pub use paths::others_may_read;
 pub use provenance::{Provenance, SettingInForce};
 pub use reader::{Reader, Section};
+pub use table::Table;

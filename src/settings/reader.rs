@@ -17,6 +17,7 @@ use super::{
     notes::Notes,
     paths::others_may_read,
     provenance::{Provenance, SettingInForce},
+    table::Table,
 };
 use crate::span::span;
 
@@ -202,6 +203,12 @@ impl Section<'_> {
             }
         }
         list
+    }
+
+    /// A list of tables, or the same as TOML text.
+    pub fn tables(&mut self, name: &str) -> Option<Vec<Table>> {
+        let tables = Table::list_of(&self.value(name)?);
+        self.check(name, tables)
     }
 
     /// Collects the error, with the setting's name and source.

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod ledger;
 mod lock;
+mod notify;
 mod place;
 mod records;
 mod stages;
@@ -41,6 +42,9 @@ pub use error::StateError;
 pub use events::{LastCycle, Recorded};
 pub use ledger::{InvalidRow, Known, LedgerId};
 pub use lock::{FileLock, RunningDaemon};
+pub use notify::{
+    EndedTrouble, Mute, OpenedTrouble, OutboxEvent, Trouble, TroubleChanges, TroubleFacts,
+};
 pub use place::Fate;
 use place::{Place, is_sound};
 pub use records::{MissingRecord, RecordNotes, Written};

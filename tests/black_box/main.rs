@@ -17,6 +17,7 @@ mod facts;
 mod http;
 mod installation;
 mod names;
+mod notify;
 mod output;
 mod plugin;
 mod practice_wordpress;

@@ -7,11 +7,13 @@ pub mod openssl;
 mod outside;
 pub mod plugin_api;
 mod program;
+mod receiver;
 mod rig;
 
 pub use network::{Network, PASSWORD, fitting, settings_row};
 pub use outside::{Outside, SERVER};
 pub use program::{Daemon, FakeClock, Finished, KEY, Program};
+pub use receiver::{Arrived, Receiver, Reply};
 pub use rig::rig;
 
 use std::time::{Duration, Instant};

@@ -1,0 +1,125 @@
+//! The kinds of targets, each with its own form of a message. Pure.
+
+mod ntfy;
+mod webhook;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use reqwest::{
+    Url,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+pub use webhook::SigningKey;
+
+use super::{config::SecretUrl, message::Message};
+use crate::{secrets, settings::Table};
+
+/// How a target is reached.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TargetKind {
+    /// Any program: JSON, signed where there is a key.
+    Webhook { url: SecretUrl, key: Option<SigningKey> },
+    /// <https://docs.ntfy.sh/publish/>
+    Ntfy { url: SecretUrl, token: Option<SecretToken> },
+}
+
+/// A token for a target. `Debug` shows `***`.
+#[derive(Clone)]
+pub struct SecretToken(SecretString);
+
+/// A call that tells a target.
+#[derive(Clone)]
+pub(crate) struct Post {
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl TargetKind {
+    /// The words that `kind` may have.
+    const WORDS: [&str; 2] = ["webhook", "ntfy"];
+
+    pub(super) fn read(kind: &str, table: &mut Table) -> Result<Self, String> {
+        let url = |table: &mut Table| {
+            let text = table.secret("url", "url_file")?.ok_or("url is not set")?;
+            SecretUrl::parse(&text).map_err(|why| format!("url: {why}"))
+        };
+        match kind {
+            "webhook" => {
+                let key = table.secret("secret", "secret_file")?;
+                let key = key.map(|text| SigningKey::parse(&text)).transpose()?;
+                Ok(Self::Webhook { url: url(table)?, key })
+            }
+            "ntfy" => {
+                let token = table.secret("token", "token_file")?;
+                let token = token.map(|text| SecretToken::parse(&text)).transpose()?;
+                let url = url(table)?;
+                ntfy::topic(url.expose())
+                    .ok_or("url: it must name a topic, as https://ntfy.sh/topic")?;
+                Ok(Self::Ntfy { url, token })
+            }
+            _ => Err(format!("kind: it must be one of {}", Self::WORDS.join(", "))),
+        }
+    }
+
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Webhook { .. } => "webhook",
+            Self::Ntfy { .. } => "ntfy",
+        }
+    }
+
+    /// The call that tells it this.
+    pub(super) fn render(&self, message: &Message, now: Timestamp) -> Post {
+        match self {
+            Self::Webhook { url, key } => webhook::render(url, key.as_ref(), message, now),
+            Self::Ntfy { url, token } => ntfy::render(url, token.as_ref(), message),
+        }
+    }
+}
+
+impl Post {
+    /// A call with a JSON body.
+    fn json(url: Url, body: String) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { url, headers, body }
+    }
+
+    /// Values that no header can have are left out.
+    fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+impl SecretToken {
+    fn parse(text: &str) -> Result<Self, String> {
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("token: it contains a character that no token has".to_owned());
+        }
+        secrets::learn(text, "");
+        Ok(Self(text.into()))
+    }
+
+    fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl PartialEq for SecretToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl fmt::Debug for SecretToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretToken(***)")
+    }
+}

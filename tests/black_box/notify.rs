@@ -1,0 +1,234 @@
+//! Notifications, by the real daemon and to real servers.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use closte_sync::simulator::{Face, Simulator};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::support::{Arrived, KEY, Network, Outside, Program, Receiver, Reply, ends, eventually};
+
+/// The program with these targets, which are told soon.
+fn telling(program: Program, targets: &[String]) -> Program {
+    program
+        .with("CLOSTE_SYNC__NOTIFY__TARGETS", &format!("[{}]", targets.join(", ")))
+        .with("CLOSTE_SYNC__NOTIFY__GROUP_WAIT", "1s")
+        .with("CLOSTE_SYNC__CHECKS__INTERVAL", "10s")
+}
+
+fn webhook(name: &str, receiver: &Receiver) -> String {
+    format!(r#"{{name = "{name}", kind = "webhook", url = "{}"}}"#, receiver.url("/hook"))
+}
+
+/// The groups of a message: what changed, the event, and the subjects.
+fn groups(message: &Value) -> Vec<(String, String, Vec<String>)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let groups = message["groups"].as_array().unwrap().iter();
+    groups
+        .map(|group| {
+            let items = group["items"].as_array().unwrap().iter();
+            let subjects = items.map(|item| text(&item["subject"])).collect();
+            (text(&group["change"]), text(&group["event"]), subjects)
+        })
+        .collect()
+}
+
+fn is(change: &str, event: &str, subject: &str) -> (String, String, Vec<String>) {
+    (change.to_owned(), event.to_owned(), vec![subject.to_owned()])
+}
+
+/// What a receiver accepted so far, group by group.
+fn told(receiver: &Receiver) -> Vec<(String, String, Vec<String>)> {
+    receiver.accepted().iter().flat_map(|arrived| groups(&arrived.json())).collect()
+}
+
+async fn messages(receiver: &Receiver, number: usize) -> Vec<Arrived> {
+    eventually("the messages arrive", async || receiver.accepted().len() >= number).await;
+    receiver.accepted()
+}
+
+/// The standard webhook signature of a message.
+fn signature(key: &[u8], message: &Arrived) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    let (id, at) = (message.header("webhook-id"), message.header("webhook-timestamp"));
+    mac.update(format!("{id}.{at}.{}", message.body).as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[tokio::test]
+async fn a_storm_is_one_message_to_each_target() {
+    let names: Vec<String> = (0..1_000).map(|number| format!("s{number:04}.example")).collect();
+    let network =
+        Network::with_domains(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let closte = Simulator::start(KEY).await.unwrap();
+    names.iter().for_each(|name| closte.refuse(name));
+    closte.refuse("z.example");
+    let (hook, phone, mute) =
+        (Receiver::start().await, Receiver::start().await, Receiver::start().await);
+    mute.reply(Reply::Hang);
+    let program = Program::new(&network, &closte);
+    let secret = program.file("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+    let targets = [
+        format!(
+            r#"{{name = "hook", kind = "webhook", url = "{}", secret_file = "{secret}"}}"#,
+            hook.url("/hook")
+        ),
+        format!(
+            r#"{{name = "phone", kind = "ntfy", url = "{}", token = "tk_m4rker-of-ntfy"}}"#,
+            phone.url("/alerts")
+        ),
+        webhook("hangs", &mute),
+    ];
+    let daemon = telling(program, &targets).start_daemon();
+    let first = messages(&hook, 1).await.remove(0);
+    let message = first.json();
+    let group = &message["groups"][0];
+    assert_eq!((&group["event"], &group["count"]), (&json!("domain.refused"), &json!(1_000)));
+    assert_eq!(group["items"].as_array().unwrap().len(), 10);
+    assert_eq!(message["kind"], "digest");
+    assert_eq!(first.header("webhook-id"), message["id"]);
+    let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    assert_eq!(first.header("webhook-signature"), signature(&key, &first));
+
+    let on_phone = messages(&phone, 1).await.remove(0);
+    assert_eq!(
+        (on_phone.path.as_str(), on_phone.header("authorization")),
+        ("/", "Bearer tk_m4rker-of-ntfy")
+    );
+    let body = on_phone.json();
+    assert_eq!((&body["topic"], &body["priority"]), (&json!("alerts"), &json!(5)));
+    assert!(body["message"].as_str().unwrap().contains("and 990 more"), "{body}");
+
+    // The next one has only what is new: nothing was between, and nothing is said twice.
+    network.map("z.example").await;
+    let second = messages(&hook, 2).await.remove(1);
+    assert_eq!(groups(&second.json()), [is("new", "domain.refused", "z.example")]);
+    assert!(messages(&phone, 2).await[1].body.contains("z.example: Closte refuses the domain"));
+    assert_eq!((hook.arrived().len(), phone.arrived().len()), (2, 2));
+    assert!(!mute.arrived().is_empty(), "it held up nobody");
+    let log = daemon.log();
+    assert_eq!(daemon.stop().await, 0);
+    assert!(!log.contains("m4rker-of-ntfy") && !log.contains("/hook"), "{log}");
+}
+
+#[tokio::test]
+async fn a_recovery_is_told_to_whom_the_trouble_was_told() {
+    let outside = Outside::start().await;
+    let names = ["agency.example", "a.example", "b.example", "c.example", "d.example"];
+    outside.point(&names);
+    names.iter().for_each(|name| outside.tls.show(name, Face::Valid(60)).unwrap());
+    let (_network, _closte, program) = ends(&names[1..]).await;
+    let (open, late) = (Receiver::start().await, Receiver::start().await);
+    late.reply(Reply::Refuse(503, Vec::new(), "come back later".to_owned()));
+    let targets = [webhook("open", &open), webhook("late", &late)];
+    let daemon = telling(outside.around(program), &targets).start_daemon();
+    for name in &names[1..] {
+        daemon.logs(&format!("domain.live domain={name}")).await;
+    }
+    outside.dns.forget("a.example");
+    messages(&open, 1).await;
+    assert_eq!(told(&open), [is("new", "dns.broke", "a.example")]);
+    daemon.logs("notify.delayed target=late").await;
+    assert!(daemon.log().contains("it answered 503: come back later"));
+    outside.point(&["a.example"]);
+    messages(&open, 2).await;
+    assert_eq!(told(&open)[1], is("over", "dns.broke", "a.example"));
+
+    outside.dns.forget("b.example");
+    late.reply(Reply::Accept);
+    messages(&late, 1).await;
+    let broke = is("new", "dns.broke", "b.example");
+    assert_eq!(
+        told(&late).as_slice(),
+        std::slice::from_ref(&broke),
+        "a works again, and it knew nothing of it"
+    );
+    messages(&open, 3).await;
+    assert_eq!(told(&open)[2], broke);
+    daemon.logs("notify.recovered target=late").await;
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn nothing_is_lost_between_the_event_and_its_delivery() {
+    let (network, closte, program) = ends(&["a.example"]).await;
+    closte.refuse("a.example");
+    closte.refuse("b.example");
+    let receiver = Receiver::start().await;
+    let program = telling(program, &[webhook("hook", &receiver)]);
+    let waiting = program.clone().with("CLOSTE_SYNC__NOTIFY__GROUP_WAIT", "1h");
+    let daemon = waiting.start_daemon();
+    daemon.logs("domain.refused domain=a.example").await;
+    daemon.kill();
+    assert_eq!(receiver.arrived().len(), 0);
+
+    receiver.reply(Reply::Hang);
+    let daemon = program.start_daemon();
+    eventually("it leaves", async || receiver.arrived().len() == 1).await;
+    daemon.kill();
+    receiver.reply(Reply::Accept);
+    let daemon = program.start_daemon();
+    let arrived = messages(&receiver, 1).await;
+    assert_eq!(groups(&arrived[0].json()), [is("new", "domain.refused", "a.example")]);
+    let ids: Vec<String> =
+        receiver.arrived().iter().map(|one| one.header("webhook-id").to_owned()).collect();
+    assert_eq!(ids, [arrived[0].header("webhook-id"); 2], "a duplicate has the same id");
+
+    // What was told is known after a restart.
+    daemon.kill();
+    let daemon = program.start_daemon();
+    network.map("b.example").await;
+    messages(&receiver, 2).await;
+    assert_eq!(told(&receiver)[1..], [is("new", "domain.refused", "b.example")]);
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn mistakes_in_targets_are_named_and_no_secret_is_shown() {
+    let program = |targets: &str| {
+        Program::bare()
+            .with("CLOSTE_SYNC__NOTIFY__TARGETS", targets)
+            .with("CLOSTE_CLIENT_API_KEY", KEY)
+            .with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", "sqlite:/nowhere")
+    };
+    for (targets, why) in [
+        ("ops", "it must be a list of tables"),
+        (r#"[{kind = "webhook"}]"#, "number 1: name is not set"),
+        (r#"[{name = "a b", kind = "webhook"}]"#, "name: it must be letters"),
+        (r#"[{name = "ops", kind = "pager"}]"#, "ops: kind: it must be one of webhook, "),
+        (r#"[{name = "ops", kind = "webhook"}]"#, "ops: url is not set"),
+        (r#"[{name = "ops", kind = "webhook", url = "http://x.example/m4rker"}]"#, "https://"),
+        (
+            r#"[{name = "ops", kind = "webhook", ulr = "m4rker", url = "https://x.example/"}]"#,
+            "there is no ulr; did you mean url?",
+        ),
+        (
+            r#"[{name = "ops", kind = "webhook", url = "https://x.example/", secret = "m4rker"}]"#,
+            "secret: it must have at least 16 bytes",
+        ),
+        (
+            r#"[{name = "ops", kind = "ntfy", url = "https://x.example/t", events = ["dns.brok"]}]"#,
+            r#"events: there is no event "dns.brok""#,
+        ),
+        (
+            r#"[{name = "ops", kind = "ntfy", url = "https://x.example/t"},
+                {name = "ops", kind = "ntfy", url = "https://x.example/t"}]"#,
+            "number 2: another target has its name",
+        ),
+        (
+            r#"[{name = "ops", kind = "ntfy", url_file = "/no/such/file"}]"#,
+            "url_file: cannot read the file",
+        ),
+    ] {
+        let refused = program(targets).run(&["config"]).await;
+        assert!(refused.status != 0 && refused.err.contains(why), "{why}: {refused:?}");
+        assert!(!refused.err.contains("m4rker"), "{refused:?}");
+    }
+    let good = program(
+        r#"[{name = "ops", kind = "webhook", url = "https://x.example/m4rker"},
+            {name = "phone", kind = "ntfy", url = "https://x.example/t", events = "domain.live"}]"#,
+    );
+    let shown = good.run(&["config"]).await;
+    assert!(shown.out.contains("ops (webhook), phone (ntfy)"), "{shown:?}");
+    assert!(!shown.out.contains("m4rker"), "{shown:?}");
+}
