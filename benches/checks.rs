@@ -21,7 +21,7 @@ use std::{
 
 use closte_sync::{
     app::{App, Overrides},
-    checks::{Checker, Depth, Expected},
+    checks::{Checker, Depth, Expected, Look},
     simulator::{Dns, Face, Simulator, TlsServer},
     status::{DnsVerdict, ExpectedTarget},
 };
@@ -153,7 +153,8 @@ async fn look_at_all(
         async move {
             for number in (first..DOMAINS).step_by(CONCURRENCY) {
                 let name = format!("shop{number}.{zone}").parse().unwrap();
-                let seen = checks.check(&name, Some(&target), depth, None, now).await;
+                let look = Look::default();
+                let seen = checks.check(&name, Some(&target), depth, &look, now).await;
                 assert_eq!(seen.dns.verdict, expected, "{seen:?}");
                 assert_eq!(seen.works(), expected == DnsVerdict::Ok, "{seen:?}");
             }

@@ -11,11 +11,13 @@ use super::{
     caa_lookup::{CaaUnknown, find_forbidding_caa},
     causes::find_causes,
     evaluate::evaluate_dns,
+    http::HttpProber,
     name_servers::NameServers,
     names::dns_name,
+    reserved::reserved,
     resolver::ResolverAddress,
     resolvers::Resolvers,
-    site::SiteLook,
+    site::{SiteLook, SitePace},
     target_finder::TargetFinder,
     targets::{Expected, contains},
     tls::{RootsError, TlsProber},
@@ -23,7 +25,8 @@ use super::{
 use crate::{
     domain::DomainName,
     status::{
-        CheckResult, DnsResult, DnsVerdict, ExpectedTarget, SiteResult, SslResult, SslVerdict,
+        CheckResult, DnsResult, DnsVerdict, ExpectedTarget, HttpResult, SiteResult, SslResult,
+        SslVerdict,
     },
 };
 
@@ -44,6 +47,8 @@ pub struct Options {
     pub certificate_authorities: Vec<String>,
     /// `checks.port`
     pub port: u16,
+    /// `checks.http_port`
+    pub http_port: u16,
     /// `checks.ca_file`
     pub ca_file: Option<PathBuf>,
     /// `checks.expiry_warning`
@@ -63,6 +68,17 @@ pub enum Depth {
     Full,
 }
 
+/// What is looked at beside DNS and certificate.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// None where the site is not looked at.
+    pub site: Option<SiteLook>,
+    /// The port without TLS.
+    pub http: bool,
+    /// Whether these are needed now. If not, a server whose time is used up is left out.
+    pub waits: bool,
+}
+
 /// What is checked.
 struct Subject<'a> {
     name: &'a DomainName,
@@ -70,7 +86,7 @@ struct Subject<'a> {
     host: &'a str,
     dns_host: &'a Name,
     expected: Option<&'a Expected>,
-    look: Option<&'a SiteLook>,
+    look: &'a Look,
     now: Timestamp,
 }
 
@@ -80,6 +96,7 @@ pub struct Checker {
     resolvers: Resolvers,
     name_servers: NameServers,
     tls: TlsProber,
+    http: HttpProber,
     targets: TargetFinder,
 }
 
@@ -88,10 +105,12 @@ impl Checker {
     /// [`RootsError`] when the root certificates cannot be used.
     pub fn new(options: Options) -> Result<Self, RootsError> {
         let queries_per_second = options.queries_per_second;
+        let (ca_file, pace) = (options.ca_file.as_deref(), SitePace::default());
         Ok(Self {
             resolvers: Resolvers::new(&options.resolvers, queries_per_second),
             name_servers: NameServers::new(options.name_server_port, queries_per_second),
-            tls: TlsProber::new(options.port, options.ca_file.as_deref(), options.expiry_warning)?,
+            http: HttpProber::new(options.http_port, pace.clone()),
+            tls: TlsProber::new(options.port, ca_file, options.expiry_warning, pace)?,
             targets: TargetFinder::new(options.expected_targets.clone(), options.public_address),
             options,
         })
@@ -124,14 +143,13 @@ impl Checker {
         self.tls.has_roots()
     }
 
-    /// Checks a name. Where `expected` is none, the DNS verdict of a name with addresses is unknown. Where
-    /// `look` is none, the site is not looked at.
+    /// Checks a name. Where `expected` is none, the DNS verdict of a name with addresses is unknown.
     pub async fn check(
         &self,
         name: &DomainName,
         expected: Option<&Expected>,
         depth: Depth,
-        look: Option<&SiteLook>,
+        look: &Look,
         now: Timestamp,
     ) -> CheckResult {
         let host = match name.as_str().strip_prefix("*.") {
@@ -142,6 +160,7 @@ impl Checker {
             dns: evaluate_dns(Vec::new(), Vec::new(), expected, &[]),
             ssl: SslResult::unknown("it has no address to check"),
             site: None,
+            http: None,
             blockers: Vec::new(),
             caa: None,
             caa_unknown: false,
@@ -161,11 +180,26 @@ impl Checker {
                 let addresses = visited_addresses(&result.dns);
                 (result.ssl, result.site) = self.handshakes(&addresses, &subject).await;
                 if result.ssl.verdict == SslVerdict::Valid {
+                    result.http = self.look_at_http(&result, &subject).await;
                     return result;
                 }
             }
         }
-        self.check_fully(&subject, result).await
+        let mut result = self.check_fully(&subject, result).await;
+        result.http = self.look_at_http(&result, &subject).await;
+        result
+    }
+
+    /// Only where the DNS is right: another port is another one's business.
+    async fn look_at_http(&self, result: &CheckResult, about: &Subject<'_>) -> Option<HttpResult> {
+        if !about.look.http || !result.dns.verdict.is_good() {
+            return None;
+        }
+        let mut addresses = visited_addresses(&result.dns);
+        addresses.retain(|address| reserved(*address).is_none() || self.may_connect(*address));
+        // It shares the turn of the site, which has just used up the server's time.
+        let waits = about.look.waits || result.site.is_some();
+        self.http.look_at(&addresses, about.host, waits, about.now).await
     }
 
     async fn check_fully(&self, subject: &Subject<'_>, mut result: CheckResult) -> CheckResult {
@@ -204,10 +238,14 @@ impl Checker {
         addresses: &[IpAddr],
         subject: &Subject<'_>,
     ) -> (SslResult, Option<SiteResult>) {
-        let may_connect = |address| {
-            self.targets.is_configured(address) || contains(&self.options.proxies, address)
-        };
-        self.tls.probe(addresses, subject.host, subject.look, subject.now, may_connect).await
+        let Subject { host, look: Look { site, waits, .. }, now, .. } = *subject;
+        let may_connect = |address| self.may_connect(address);
+        self.tls.probe(addresses, host, site.as_ref(), *waits, now, may_connect).await
+    }
+
+    /// Whether a reserved address may be connected to.
+    fn may_connect(&self, address: IpAddr) -> bool {
+        self.targets.is_configured(address) || contains(&self.options.proxies, address)
     }
 
     async fn ask_one(&self, host: &Name, expected: Option<&Expected>) -> DnsResult {
@@ -258,6 +296,7 @@ mod tests {
             proxies: Vec::new(),
             certificate_authorities: Vec::new(),
             port: 1,
+            http_port: 1,
             ca_file: None,
             expiry_warning: Duration::ZERO,
             queries_per_second: 100_000,
@@ -293,9 +332,9 @@ mod tests {
         let mut queries = Vec::new();
         for name in ["a.empty.example", "b.empty.example"] {
             all[1].point(name, &[]);
-            let name = name.parse().unwrap();
+            let (name, look) = (name.parse().unwrap(), Look::default());
             let seen =
-                checker.check(&name, Some(&expected), Depth::Full, None, Timestamp::now()).await;
+                checker.check(&name, Some(&expected), Depth::Full, &look, Timestamp::now()).await;
             assert_eq!(seen.dns.verdict, DnsVerdict::NoAddress, "{seen:?}");
             queries.push(all[1].queries());
         }

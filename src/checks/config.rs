@@ -29,6 +29,7 @@ impl ChecksConfig {
         let proxies = section.list::<Network>("proxies");
         let certificate_authorities = section.list::<DomainName>("certificate_authorities");
         let port = section.number("port", 1..=u16::MAX);
+        let http_port = section.number("http_port", 1..=u16::MAX);
         let ca_file = section.optional("ca_file");
         let expiry_warning = section.duration("expiry_warning", Duration::ZERO);
         let queries_per_second = section.number("queries_per_second", 1..=1_000_000);
@@ -57,6 +58,7 @@ impl ChecksConfig {
                     .map(DomainName::to_string)
                     .collect(),
                 port: port?,
+                http_port: http_port?,
                 ca_file: ca_file?,
                 expiry_warning: expiry_warning?,
                 queries_per_second: queries_per_second?,

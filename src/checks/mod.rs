@@ -19,6 +19,7 @@ mod handshake;
 mod health;
 mod history;
 mod hosts;
+mod http;
 mod interval;
 mod mass_failure;
 mod name_servers;
@@ -46,7 +47,7 @@ mod words;
 mod zones;
 
 pub use advice::{Advice, MAPPING_OFF, advise, not_served, stage, stage_of};
-pub use checker::{Checker, Depth, Options};
+pub use checker::{Checker, Depth, Look, Options};
 pub use conditions::ResolverTrial;
 pub use config::ChecksConfig;
 pub use interval::CheckInterval;

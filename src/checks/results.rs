@@ -109,6 +109,7 @@ mod tests {
             dns: DnsResult { verdict: dns, ..evaluate_dns(Vec::new(), Vec::new(), None, &[]) },
             ssl: SslResult { verdict: SslVerdict::Valid, ..SslResult::unknown("") },
             site: None,
+            http: None,
             blockers: Vec::new(),
             caa: None,
             caa_unknown: false,

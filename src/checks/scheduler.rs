@@ -12,7 +12,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    checker::Checker,
+    checker::{Checker, Look},
+    http::is_http_due,
     interval::CheckInterval,
     mass_failure::{CONTROL_SAMPLE, MassFailureDetector},
     results::Results,
@@ -28,7 +29,7 @@ use crate::{
     events::{Event, EventBatch},
     ledger::later,
     state::{CheckedDomain, ChecksDoubt, LedgerId, Loop, State, StateError},
-    status::CheckResult,
+    status::{CheckResult, DomainStatus},
 };
 
 /// How often the schedule is queried for due names.
@@ -272,15 +273,15 @@ impl Scheduler {
         {
             let (checker, expected) = (self.checker.clone(), self.expected.clone());
             let (depth, now) = (depth(checked.status.as_ref()), self.clock.now());
-            let look = is_site_due(&checked, now).then(|| SiteLook {
-                network: self.network.clone(),
-                row: checked.facts.row,
-                // A second check that is left out would take the suspicion back.
-                waits: checked.status.as_ref().is_some_and(|status| status.suspect_since.is_some()),
-            });
+            let site = is_site_due(&checked, now)
+                .then(|| SiteLook { network: self.network.clone(), row: checked.facts.row });
+            // A second check that is left out would take the suspicion back.
+            let is_suspect = |status: &DomainStatus| status.suspect_since.is_some();
+            let waits = checked.status.as_ref().is_some_and(is_suspect);
+            let look = Look { site, http: is_http_due(&checked, now), waits };
             work.in_flight.spawn(async move {
                 let (name, expected) = (&checked.name, expected.as_deref());
-                let result = checker.check(name, expected, depth, look.as_ref(), now).await;
+                let result = checker.check(name, expected, depth, &look, now).await;
                 (checked, result)
             });
         }

@@ -54,6 +54,7 @@ pub(crate) fn check_results(now: Timestamp) -> impl Strategy<Value = CheckResult
                 dns,
                 ssl,
                 site: None,
+                http: None,
                 blockers: Vec::new(),
                 caa: None,
                 caa_unknown: false,

@@ -70,6 +70,7 @@ impl TlsProber {
         port: u16,
         ca_file: Option<&Path>,
         expiry_warning: Duration,
+        site_pace: SitePace,
     ) -> Result<Self, RootsError> {
         // Unlike ring, it supports P-521 and ECDSA with SHA-512, which authorities sign with.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -98,7 +99,6 @@ impl TlsProber {
             Some(builder.build().map_err(|error| RootsError::Unusable(error.to_string()))?)
         };
         let slots = Semaphore::new(MAX_HANDSHAKES);
-        let site_pace = SitePace::default();
         Ok(Self { config, provider, verifier, port, expiry_warning, slots, site_pace })
     }
 
@@ -114,6 +114,7 @@ impl TlsProber {
         addresses: &[IpAddr],
         name: &str,
         look: Option<&SiteLook>,
+        waits: bool,
         now: Timestamp,
         may_connect: impl Fn(IpAddr) -> bool,
     ) -> (SslResult, Option<SiteResult>) {
@@ -140,7 +141,7 @@ impl TlsProber {
             let look = look.filter(|_| result.verdict.is_good() && number < MOST_SITES);
             let site = match (look, stream) {
                 (Some(look), Some(stream)) => {
-                    self.look_at(server, &server_name, look, stream, now).await
+                    self.look_at(server, &server_name, look, waits, stream, now).await
                 }
                 _ => None,
             };
@@ -157,10 +158,11 @@ impl TlsProber {
         server: SocketAddr,
         name: &ServerName<'static>,
         look: &SiteLook,
+        waits: bool,
         stream: Stream,
         now: Timestamp,
     ) -> Option<SiteResult> {
-        let _turn = match look.waits {
+        let _turn = match waits {
             true => self.site_pace.begin(server.ip()).await,
             false => self.site_pace.try_begin(server.ip())?,
         };
@@ -178,6 +180,7 @@ impl TlsProber {
             match result.verdict {
                 SslVerdict::Unknown => NoAnswer::Ours(why),
                 SslVerdict::TimedOut => NoAnswer::TimedOut,
+                SslVerdict::Refused => NoAnswer::Refused,
                 _ => NoAnswer::Closed(why),
             }
         };
@@ -291,7 +294,7 @@ async fn handshake(
     Ok(Some(stream))
 }
 
-async fn connect(server: SocketAddr) -> Result<TcpStream, SslResult> {
+pub(super) async fn connect(server: SocketAddr) -> Result<TcpStream, SslResult> {
     let error = match timeout(TIMEOUT, TcpStream::connect(server)).await {
         Ok(Ok(stream)) => return Ok(stream),
         Ok(Err(error)) => error,

@@ -12,7 +12,7 @@ use crate::{
     checks::stage_of,
     closte::Calls,
     reconciler::{CycleOutcome, CycleResult},
-    state::{CheckedDomain, StatusCount},
+    state::{CheckedDomain, LiveAfter, StatusCount},
     status::{DnsVerdict, SiteVerdict, SslVerdict, Stage},
 };
 
@@ -107,6 +107,7 @@ impl Metrics {
         &self,
         calls: &Calls,
         status_counts: &[StatusCount],
+        live_after: Option<LiveAfter>,
         names: &[CheckedDomain],
     ) -> String {
         let mut registry = Registry::with_prefix("closte_sync");
@@ -133,6 +134,16 @@ impl Metrics {
         );
         registry.register("api_calls", "Calls to Closte, by outcome", calls.clone());
         register_domains(&mut registry, status_counts);
+        if let Some(LiveAfter { median, .. }) = live_after {
+            let gauge = Seconds::default();
+            gauge.set(median.as_secs_f64());
+            registry.register_with_unit(
+                "live_after_median",
+                "How long names took from their mapping until visitors got the site: the median of 30 days",
+                Unit::Seconds,
+                gauge,
+            );
+        }
         if !names.is_empty() {
             register_names(&mut registry, names);
         }
@@ -241,7 +252,7 @@ mod tests {
         let metrics = Metrics::default();
         let outcome = CycleOutcome { found: Found::Unchanged, stopped_by: None };
         metrics.note_cycle(&outcome, Duration::from_millis(5));
-        let text = as_prometheus_text(&metrics.exposition(&Calls::default(), &[], &[]));
+        let text = as_prometheus_text(&metrics.exposition(&Calls::default(), &[], None, &[]));
         for line in [
             "# TYPE closte_sync_build_info gauge",
             "# HELP closte_sync_cycles_total Cycles by outcome.",
@@ -270,7 +281,10 @@ mod tests {
             count(DnsVerdict::Ok, 3_000),
             count(DnsVerdict::Proxied, 2_000),
         ];
-        let text = Metrics::default().exposition(&Calls::default(), &status_counts, &[]);
+        let live_after = LiveAfter { median: Duration::from_secs(200), names: 3 };
+        let text =
+            Metrics::default().exposition(&Calls::default(), &status_counts, Some(live_after), &[]);
+        assert!(text.contains("\ncloste_sync_live_after_median_seconds 200.0\n"), "{text}");
         let line = "closte_sync_certificate_soonest_expiry_timestamp_seconds 2000.0\n";
         assert!(text.contains(line), "{text}");
     }

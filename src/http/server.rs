@@ -293,15 +293,18 @@ async fn exposition(context: &Context) -> Result<String, StateError> {
     state.restore_clock(Loop::Checks, &mut clock).await?;
     let now = clock.now();
     let ledger = state.current_ledger().await?;
-    let status_counts = match ledger {
-        Some(ledger) => state.status_counts(ledger, server.attention_after, now).await?,
-        None => Vec::new(),
+    let (status_counts, live_after) = match ledger {
+        Some(ledger) => (
+            state.status_counts(ledger, server.attention_after, now).await?,
+            state.live_after(ledger, now).await?,
+        ),
+        None => (Vec::new(), None),
     };
     let names = match ledger {
         Some(ledger) if server.config.metrics_per_domain => state.desired(ledger, &[]).await?,
         _ => Vec::new(),
     };
-    Ok(health.metrics.exposition(&server.calls, &status_counts, &names))
+    Ok(health.metrics.exposition(&server.calls, &status_counts, live_after, &names))
 }
 
 /// The token of the `Authorization` header.

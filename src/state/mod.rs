@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod events;
 mod ledger;
+mod live_after;
 mod lock;
 mod notify;
 mod place;
@@ -41,6 +42,7 @@ pub use config::StateConfig;
 pub use error::StateError;
 pub use events::{LastCycle, Recorded};
 pub use ledger::{InvalidRow, Known, LedgerId};
+pub use live_after::LiveAfter;
 pub use lock::{FileLock, RunningDaemon};
 pub use notify::{
     EndedTrouble, Mute, OpenedTrouble, OutboxEvent, Trouble, TroubleChanges, TroubleFacts,

@@ -3,6 +3,7 @@
 
 mod caa;
 mod dns;
+mod http;
 mod row;
 mod site;
 mod target;
@@ -14,13 +15,14 @@ use serde::{Deserialize, Serialize};
 
 pub use caa::{Caa, CaaWhy};
 pub use dns::{Chain, DnsHistory, DnsResult, ResolverAnswer, Stray, SynthesizedFrom, Zone};
+pub use http::HttpResult;
 pub use row::{RowState, Serving};
 pub use site::SiteResult;
 pub use target::ExpectedTarget;
 pub use tls::{AddressSeen, Certificate, SslResult};
 pub use verdicts::{
-    Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, SiteVerdict, SslVerdict, Stage,
-    UnknownVariant,
+    Blocker, BrokenBy, CaaFault, CnameFault, DnsVerdict, HttpVerdict, SiteVerdict, SslVerdict,
+    Stage, UnknownVariant,
 };
 
 /// What one check of a name found.
@@ -31,6 +33,9 @@ pub struct CheckResult {
     /// What its visitors get; none where that was not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteResult>,
+    /// What answers without TLS; none where that was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpResult>,
     pub blockers: Vec<Blocker>,
     /// The CAA records that forbid a certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]

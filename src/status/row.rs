@@ -30,6 +30,8 @@ pub enum Serving {
     TwinDecides,
     /// Two rows of its site are primary: each redirects to the other.
     TwoPrimaries,
+    /// Its row spells the name otherwise than browsers send it: in Unicode, or with a dot at its end.
+    OtherSpelling,
     /// No site has the row's id.
     SiteMissing,
     /// Its site is archived, spam or deleted.
@@ -101,7 +103,7 @@ const STAGES: [(u16, Option<Stage>); 7] = [
     (5, Some(Stage::Failed)),
     (6, Some(Stage::SslFailed)),
 ];
-const SERVINGS: [(u16, Serving); 10] = [
+const SERVINGS: [(u16, Serving); 11] = [
     (0, Serving::Unknown),
     (1, Serving::Served),
     (2, Serving::OwnAddress),
@@ -112,6 +114,7 @@ const SERVINGS: [(u16, Serving); 10] = [
     (7, Serving::SiteMissing),
     (8, Serving::SiteArchived),
     (9, Serving::MappingOff),
+    (10, Serving::OtherSpelling),
 ];
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ macro_rules! named {
     )*};
 }
 
-named! { DnsVerdict BrokenBy SiteVerdict SslVerdict Blocker CaaFault CnameFault Stage }
+named! { DnsVerdict BrokenBy SiteVerdict HttpVerdict SslVerdict Blocker CaaFault CnameFault Stage }
 
 /// Where the name's DNS points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,6 +163,30 @@ impl SiteVerdict {
 
     pub fn is_bad(self) -> bool {
         !self.is_good() && !self.is_undecided() && !self.is_decided()
+    }
+}
+
+/// What answers on port 80, from the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[serde(into = "&'static str", try_from = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownVariant, parse_err_fn = UnknownVariant::from)]
+pub enum HttpVerdict {
+    /// The look failed on this side. It never counts against the name.
+    Unknown,
+    /// A web server answers, whatever it says.
+    Open,
+    /// A login or a proxy's challenge answers.
+    Blocked,
+    TimedOut,
+    /// The connection is closed without an answer of HTTP.
+    Closed,
+    Refused,
+}
+
+impl HttpVerdict {
+    pub fn is_bad(self) -> bool {
+        !matches!(self, Self::Open | Self::Unknown)
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     sites::{Blog, NO_INDEX, NetworkRow, SiteFacts, SiteSorter, Sorted},
 };
 use crate::{
-    domain::{self, InvalidDomain},
+    domain::{self, DomainName, InvalidDomain, Parsed},
     ledger::{CompactRowRef, RowLocation, RowRef},
     names::NameList,
     secrets,
@@ -435,7 +435,13 @@ impl DomainTable {
         match domain::parse(row.domain) {
             Ok(domain) => {
                 let (row_id, blog_id) = (Some(row.id), Some(row.blog_id));
-                let (modified, state) = (unix_seconds(row.extra), Some(state(row)));
+                let serving = match &domain {
+                    Parsed::Normalised(name) if !is_sent_as(name, row.domain) => {
+                        Serving::OtherSpelling
+                    }
+                    _ => Serving::Unknown,
+                };
+                let (modified, state) = (unix_seconds(row.extra), Some(state(row, serving)));
                 self.mapped.push(domain.name(), RowRef { row_id, blog_id, modified, state }.into());
                 self.recorded.push((row.blog_id, index));
             }
@@ -452,11 +458,16 @@ impl DomainTable {
     }
 }
 
-/// What a row of the domain table says. Whether it is served is set when its site is known.
-fn state(row: &RawRow<'_>) -> RowState {
+/// Whether the database finds a row with this value by the name that browsers send.
+fn is_sent_as(name: &DomainName, value: &[u8]) -> bool {
+    value.trim_ascii_end().eq_ignore_ascii_case(name.as_str().as_bytes())
+}
+
+/// What a row of the domain table says. Whether it is served is known when its site is.
+fn state(row: &RawRow<'_>, serving: Serving) -> RowState {
     let [active, primary, secure] = row.more.map(is_set);
     let stage = std::str::from_utf8(row.path).ok().and_then(|stage| stage.parse().ok());
-    RowState { stage, active, primary, secure, serving: Serving::Unknown }
+    RowState { stage, active, primary, secure, serving }
 }
 
 /// Whether a flag is set, as PHP reads it.

@@ -1,10 +1,12 @@
 //! What a visitor gets, as the checks see it: against the practice WordPress, and against other servers.
 
-use closte_sync::simulator::{Closed, Simulator, WebAnswer, WebFace, WordPress};
+use std::io::Read as _;
+
+use closte_sync::simulator::{Closed, Simulator, WebAnswer, WebFace, WebRequest, WordPress};
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Executor as _, sqlite::SqliteConnectOptions};
 
-use crate::support::{KEY, Network, Outside, Program, eventually, settings_row};
+use crate::support::{KEY, Network, Outside, Program, SERVER, eventually, settings_row};
 
 /// A network with the site `alpha` and its WordPress, which `alpha.example` is mapped to.
 struct Place {
@@ -60,10 +62,11 @@ impl Place {
         (verdict, checked["works"].as_bool().unwrap(), status)
     }
 
-    /// How many requests for the name came, and were any past the caches.
+    /// How many requests for the name came over TLS, and were any past the caches.
     fn requests(&self) -> (usize, bool) {
         let requests = self.outside.tls.requests();
-        let of_name = || requests.iter().filter(|one| one.host == "alpha.example");
+        let is_of_name = |one: &&WebRequest| one.is_tls && one.host == "alpha.example";
+        let of_name = || requests.iter().filter(is_of_name);
         (of_name().count(), of_name().any(|one| one.path != "/"))
     }
 }
@@ -149,7 +152,9 @@ async fn a_page_cache_does_not_hide_that_the_row_has_failed() {
 
 #[tokio::test]
 async fn a_time_out_counts_from_the_second_look_on() {
-    let place = Place::start().await;
+    let mut place = Place::start().await;
+    // Only the site is waited for.
+    place.program = place.program.with("CLOSTE_SYNC__CHECKS__HTTP_PORT", "1");
     place.outside.tls.answer("alpha.example", Some(WebFace::Hang));
     let (first, _) = place.check().await;
     let verdict = |checked: &Value| checked["site"]["verdict"].as_str().unwrap().to_owned();
@@ -182,5 +187,69 @@ async fn the_daemon_says_when_a_site_breaks_and_when_it_is_back() {
     place.outside.tls.answer("alpha.example", None);
     daemon.logs("INFO  site.recovered domain=alpha.example").await;
     assert_eq!(daemon.log().matches("domain.live").count(), 1, "{}", daemon.log());
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn port_80_is_looked_at_and_alarms_nobody() {
+    let place = Place::start().await;
+    let http = async |program: &Program| {
+        let checked = program.run(&["check", "alpha.example", "--json"]).await;
+        assert_eq!(checked.status, 0);
+        let checked = checked.json()[0].clone();
+        assert_eq!(checked["works"], true, "{checked}");
+        let advice = checked["advice"].as_str().unwrap().to_owned();
+        (checked["http"]["verdict"].as_str().unwrap().to_owned(), advice)
+    };
+    assert_eq!(http(&place.program).await, ("open".to_owned(), "alpha.example works".to_owned()));
+    let of_port = |one: &WebRequest| !one.is_tls && one.host == "alpha.example";
+    let requests: Vec<WebRequest> =
+        place.outside.tls.requests().into_iter().filter(of_port).collect();
+    let paths: Vec<&str> = requests.iter().map(|one| one.path.as_str()).collect();
+    assert_eq!(paths, ["/.well-known/acme-challenge/closte-sync"]);
+
+    let listener = std::net::TcpListener::bind((SERVER, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let elsewhere = place.program.clone().with("CLOSTE_SYNC__CHECKS__HTTP_PORT", &port);
+    let closing = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _some = stream.read(&mut [0; 512]).unwrap();
+    });
+    let (verdict, advice) = http(&elsewhere).await;
+    closing.join().unwrap();
+    assert_eq!(verdict, "closed");
+    assert!(advice.contains("closes connections without an answer"), "{advice}");
+    let (verdict, advice) = http(&elsewhere).await;
+    assert_eq!(verdict, "refused");
+    assert!(advice.starts_with("alpha.example works, but port"), "{advice}");
+    let status = place.program.run(&["status"]).await.out;
+    assert!(status.contains("open port 80"), "{status}");
+}
+
+#[tokio::test]
+async fn the_daemon_looks_at_port_80_daily() {
+    let place = Place::start().await;
+    let daemon = place.program.clone().with("CLOSTE_SYNC__LOG__FILTER", "debug").start_daemon();
+    let looks = || place.outside.tls.requests().iter().filter(|one| !one.is_tls).count();
+    let options = SqliteConnectOptions::new().filename(place.program.state_path());
+    let mut state = options.connect().await.unwrap();
+    let checks = async |state: &mut _| {
+        let checked = "SELECT checked_at FROM domain_status WHERE domain = 'alpha.example'";
+        let checked = sqlx::query_scalar::<_, Option<i64>>(checked).fetch_optional(state).await;
+        checked.unwrap().flatten()
+    };
+    eventually("the first check", async || checks(&mut state).await.is_some()).await;
+    let first = checks(&mut state).await;
+    assert_eq!(looks(), 1);
+    state.execute("UPDATE domain_status SET due_at = 0").await.unwrap();
+    eventually("a second check", async || checks(&mut state).await != first).await;
+    assert_eq!(looks(), 1, "a port that is open is looked at once a day");
+    eventually("a look after a day", async || {
+        let a_day_ago = "UPDATE domain_status SET due_at = 0,
+             latest = json_set(latest, '$.http.checked_at', '2020-01-01T00:00:00Z')";
+        state.execute(a_day_ago).await.unwrap();
+        looks() > 1
+    })
+    .await;
     assert_eq!(daemon.stop().await, 0);
 }

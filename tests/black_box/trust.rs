@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use closte_sync::{
-    checks::{Checker, Depth, Expected, Options},
+    checks::{Checker, Depth, Expected, Look, Options},
     simulator::{Dns, DnsFault, Face, Simulator},
     state::{ChecksDoubt, State},
     status::{BrokenBy, DnsResult, DnsVerdict, ExpectedTarget},
@@ -308,6 +308,7 @@ fn options(resolvers: &[Dns]) -> Options {
         proxies: Vec::new(),
         certificate_authorities: Vec::new(),
         port: 1,
+        http_port: 1,
         ca_file: None,
         expiry_warning: Duration::ZERO,
         queries_per_second: 100_000,
@@ -364,7 +365,7 @@ impl Torn {
     async fn ask(&self, name: &str) -> DnsResult {
         let name = name.parse().unwrap();
         self.checks
-            .check(&name, Some(&self.expected), Depth::Full, None, Timestamp::now())
+            .check(&name, Some(&self.expected), Depth::Full, &Look::default(), Timestamp::now())
             .await
             .dns
     }

@@ -114,6 +114,10 @@ pub fn advise(
     let about = About { name, latest, target: RecordTarget::best_of(&latest.expected), panel };
     let mut advice = advise_on(&about, status, facts, now);
     advice.owner.push_str(&about.differing_answers(&advice.owner));
+    if let Some(http) = about.closed_http().filter(|_| !latest.works()) {
+        let end = if advice.owner.ends_with(['.', '?']) { "" } else { "." };
+        advice.owner.push_str(&format!("{end} Also, {http}"));
+    }
     advice
 }
 
@@ -141,7 +145,15 @@ fn advise_on(
         return about.for_now(Sentence::WorksButNotRenewed { name: name.clone() }, about.caa());
     }
     if latest.works() {
-        return about.works(now);
+        let advice = about.works(now);
+        return match about.closed_http() {
+            Some(http) if advice.short.is_empty() => Advice {
+                short: "open port 80",
+                owner: format!("{name} works, but {http}"),
+                ..advice
+            },
+            _ => advice,
+        };
     }
     if let Some(site) = latest.site.as_ref().filter(|_| latest.is_well_connected()) {
         return about.site(site, facts.row);

@@ -20,6 +20,10 @@ pub fn not_served(row: RowState) -> Option<String> {
             "WordPress sends visitors back and forth, because two rows of its site are primary: make one \
              of them not primary in {SCREEN}"
         ),
+        Serving::OtherSpelling => format!(
+            "WordPress does not serve it, because its row spells it otherwise than browsers do: write it as \
+             it is written here in {SCREEN}"
+        ),
         Serving::SiteMissing => format!(
             "WordPress does not serve it, because the site of its row does not exist: give it another site \
              in {SCREEN}, or delete it"

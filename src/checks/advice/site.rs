@@ -1,7 +1,7 @@
 use super::{About, Advice, WAIT, row::not_served};
 use crate::{
     checks::words::{CustomerText, Sentence},
-    status::{RowState, SiteResult, SiteVerdict},
+    status::{HttpVerdict, RowState, SiteResult, SiteVerdict},
 };
 
 impl About<'_> {
@@ -50,8 +50,8 @@ impl About<'_> {
             SiteVerdict::Suspended => (
                 "suspended",
                 format!(
-                    "The site of {name} is blocked, because its membership has expired or was cancelled: \
-                     see Network Admin > Ultimate Multisite > Memberships"
+                    "The plugin blocks the site of {name}: its membership has expired or was cancelled, or it \
+                     is still a demo. See Network Admin > Ultimate Multisite > Memberships"
                 ),
             ),
             SiteVerdict::OtherServer if site.location.is_some() => (
@@ -88,6 +88,38 @@ impl About<'_> {
             | SiteVerdict::Unknown => (WAIT, format!("{name} works, as far as is known")),
         };
         Advice { short, owner, customer: self.site_for_customer(site.verdict) }
+    }
+
+    /// The name that WordPress redirects to.
+    pub(super) fn primary(&self) -> Option<&str> {
+        let site = self.latest.site.as_ref()?;
+        site.location.as_deref().filter(|_| site.verdict == SiteVerdict::Redirected)
+    }
+
+    /// What is wrong without TLS, and the remedy.
+    pub(super) fn closed_http(&self) -> Option<String> {
+        let http = self.latest.http.as_ref()?;
+        let (port, address) = (http.port, http.address);
+        let what = match http.verdict {
+            HttpVerdict::Unknown | HttpVerdict::Open => return None,
+            HttpVerdict::Blocked => format!(
+                "a login or a proxy's challenge answers on port {port} of {address}, so HTTP-01 can issue \
+                 no certificate: let /.well-known/acme-challenge/ pass there"
+            ),
+            HttpVerdict::TimedOut => format!(
+                "port {port} of {address} does not answer, which HTTP-01 and visitors without https need: \
+                 open it in the firewall"
+            ),
+            HttpVerdict::Closed => format!(
+                "port {port} of {address} closes connections without an answer, and HTTP-01 and visitors \
+                 without https need it: see what listens there"
+            ),
+            HttpVerdict::Refused => format!(
+                "port {port} of {address} refuses connections, and HTTP-01 and visitors without https need \
+                 it: have the web server listen there"
+            ),
+        };
+        Some(what)
     }
 
     /// Nothing of this is for the owner of the domain to mend, except a membership that has ended.

@@ -42,7 +42,16 @@ impl About<'_> {
                 owner: format!("{name} works, through a proxy"),
                 customer: works(),
             },
-            _ => Advice { short: "", owner: format!("{name} works"), customer: works() },
+            _ => Advice {
+                short: "",
+                owner: match self.primary() {
+                    Some(primary) => format!(
+                        "{name} works: WordPress sends its visitors on to {primary}, the site's primary domain"
+                    ),
+                    None => format!("{name} works"),
+                },
+                customer: works(),
+            },
         }
     }
 

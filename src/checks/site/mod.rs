@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use evaluate::{Meaning, Next, Site, evaluate, evaluate_again, evaluate_failure};
 pub(super) use pace::SitePace;
-use request::{Kind, get};
+pub(super) use request::{Kind, get};
 
 use crate::{
     secrets,
@@ -23,7 +23,7 @@ use crate::{
 /// How many addresses of a name are asked.
 pub(super) const MOST_ADDRESSES: usize = 4;
 /// The time for everything at one address.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most redirects on the same name that are followed.
 const MOST_REDIRECTS: usize = 5;
 /// A page that no cache has: always the same one, because each may stay in a cache for a week.
@@ -37,20 +37,18 @@ pub(super) type Stream = TlsStream<TcpStream>;
 pub(super) type Reconnect<'a> =
     dyn Fn() -> BoxFuture<'a, Result<Stream, Failure>> + Send + Sync + 'a;
 
-/// How the site is looked at.
+/// What the site is compared with.
 #[derive(Debug, Clone, Default)]
 pub struct SiteLook {
     /// The network's own domain, where that is known.
     pub network: Option<String>,
     /// What the plugin's table says.
     pub row: Option<RowState>,
-    /// Whether it is needed now. If not, a server whose time is used up is left out.
-    pub waits: bool,
 }
 
 /// An answer of a server, as far as it is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Answer {
+pub(super) struct Answer {
     status: u16,
     location: Option<String>,
     /// `X-Redirect-By: WordPress`
@@ -68,6 +66,7 @@ struct Answer {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
+    Refused,
     TimedOut,
     /// By the server.
     Closed(String),

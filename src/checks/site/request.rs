@@ -11,17 +11,18 @@ use hyper::{
     header::{self, HeaderName},
 };
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::bytes::Bytes;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Answer, Failure, Stream};
+use super::{Answer, Failure};
 
 /// How much of a page is read: its head.
 const MOST_BODY: usize = 64 * 1024;
 const MOST_HEADERS: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::checks) enum Kind {
     /// As a browser asks.
     Visitor,
     /// As page caches pass it on.
@@ -29,8 +30,8 @@ pub(super) enum Kind {
 }
 
 /// Sends one request over the connection, and reads the answer.
-pub(super) async fn get(
-    stream: Stream,
+pub(in crate::checks) async fn get(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     host: &str,
     path: &str,
     kind: Kind,

@@ -16,8 +16,8 @@ use crate::{
     ledger::{LedgerInfo, later},
     span::between,
     status::{
-        Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, GoodRun, SiteResult,
-        SiteVerdict, SslVerdict,
+        Blocker, Certificate, CheckResult, DnsVerdict, DomainStatus, GoodRun, HttpResult,
+        HttpVerdict, SiteResult, SiteVerdict, SslVerdict,
     },
 };
 
@@ -64,6 +64,7 @@ pub(super) fn transition(
         |status| Changes { name, before: previous, status, facts, panel, attention_after, now };
     let Some(previous) = previous else {
         keep_site(None, &mut result);
+        keep_http(None, &mut result);
         let mut status = DomainStatus {
             checked_at: now,
             dns_since: now,
@@ -164,6 +165,7 @@ fn keep_known_parts(before: &CheckResult, mut result: CheckResult) -> CheckResul
         result.dns.zone = result.dns.zone.or_else(|| before.dns.zone.clone());
     }
     keep_site(before.site.as_ref(), &mut result);
+    keep_http(before.http.as_ref(), &mut result);
     result
 }
 
@@ -180,6 +182,24 @@ fn keep_site(before: Option<&SiteResult>, result: &mut CheckResult) {
             let again = |one: &SiteResult| one.timed_out || one.verdict == SiteVerdict::TimedOut;
             if !before.is_some_and(again) {
                 (site.verdict, site.timed_out) = (SiteVerdict::Unknown, true);
+            }
+        }
+        Some(_) => {}
+    }
+}
+
+/// As [`keep_site`], of the port without TLS.
+fn keep_http(before: Option<&HttpResult>, result: &mut CheckResult) {
+    if !result.dns.verdict.is_good() {
+        result.http = None;
+        return;
+    }
+    match &mut result.http {
+        None => result.http = before.cloned(),
+        Some(http) if http.verdict == HttpVerdict::TimedOut => {
+            let again = |one: &HttpResult| one.timed_out || one.verdict == HttpVerdict::TimedOut;
+            if !before.is_some_and(again) {
+                (http.verdict, http.timed_out) = (HttpVerdict::Unknown, true);
             }
         }
         Some(_) => {}

@@ -87,6 +87,7 @@ impl Finding {
             "dns": self.seen.dns,
             "ssl": ssl_json(&self.seen.ssl, view.now),
             "site": self.seen.site,
+            "http": self.seen.http,
             "blockers": self.seen.blockers,
             "caa": self.seen.caa,
             "expected": self.seen.expected,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::App,
-    checks::{Checker, Depth, Expected, SiteLook, Verifier, is_suspicious},
+    checks::{Checker, Depth, Expected, Look, SiteLook, Verifier, is_suspicious},
     domain::DomainName,
     events::EventBatch,
     state::{CheckedDomain, LedgerId, State, StateError, StatusUpdate},
@@ -72,7 +72,7 @@ struct Round<'a> {
     concurrency: usize,
     /// The network's own domain.
     network: Option<&'a str>,
-    /// Whether each look at a site waits for its turn at the server.
+    /// Whether each look at a site waits for its turn at the server, and port 80 is looked at.
     waits: bool,
     now: Timestamp,
 }
@@ -102,13 +102,12 @@ impl Round<'_> {
     }
 
     async fn check(&self, checked: &CheckedDomain) -> CheckResult {
-        let has_site = checked.facts.blog_id.is_some() && !checked.name.as_str().starts_with("*.");
-        let look = has_site.then(|| SiteLook {
-            network: self.network.map(str::to_owned),
-            row: checked.facts.row,
-            waits: self.waits,
-        });
-        self.checker.check(&checked.name, self.target, Depth::Full, look.as_ref(), self.now).await
+        let is_wildcard = checked.name.as_str().starts_with("*.");
+        let has_site = checked.facts.blog_id.is_some() && !is_wildcard;
+        let network = || self.network.map(str::to_owned);
+        let site = has_site.then(|| SiteLook { network: network(), row: checked.facts.row });
+        let look = Look { site, http: self.waits && !is_wildcard, waits: self.waits };
+        self.checker.check(&checked.name, self.target, Depth::Full, &look, self.now).await
     }
 }
 

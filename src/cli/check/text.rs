@@ -1,4 +1,4 @@
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use jiff::Timestamp;
 
@@ -9,8 +9,8 @@ use crate::{
     listing::listing,
     span::whole_days,
     status::{
-        CheckResult, DnsResult, DnsVerdict, ResolverAnswer, RowState, SiteResult, SslResult,
-        SslVerdict, Stage,
+        CheckResult, DnsResult, DnsVerdict, HttpResult, HttpVerdict, ResolverAnswer, RowState,
+        SiteResult, SslResult, SslVerdict, Stage,
     },
 };
 
@@ -42,6 +42,9 @@ pub(super) fn details(finding: &Finding, view: &View<'_>) -> String {
     text.push_str(&ssl_details(&finding.seen.ssl, view.now));
     if let Some(site) = &finding.seen.site {
         text.push_str(&site_details(site));
+    }
+    if let Some(http) = &finding.seen.http {
+        text.push_str(&http_details(http));
     }
     for blocker in &finding.seen.blockers {
         let _ = writeln!(text, "  Blocked   {}", paint(BAD, blocker));
@@ -119,6 +122,13 @@ fn site_details(site: &SiteResult) -> String {
     let to = site.location.as_ref().map(|to| format!(" → {to}")).unwrap_or_default();
     let error = site.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
     format!("  Site      {}{to}{at}{error}\n", paint(style, site.verdict))
+}
+
+fn http_details(http: &HttpResult) -> String {
+    let style = style_of(http.verdict == HttpVerdict::Open, http.verdict == HttpVerdict::Unknown);
+    let error = http.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    let at = SocketAddr::new(http.address, http.port);
+    format!("  HTTP      {}, at {at}{error}\n", paint(style, http.verdict))
 }
 
 pub(super) fn line(finding: &Finding, view: &View<'_>) -> String {

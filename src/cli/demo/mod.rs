@@ -108,6 +108,7 @@ fn settings(
             // Loopback addresses are right only where they are expected.
             ("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1".to_owned()),
             ("CLOSTE_SYNC__CHECKS__PORT", world.tls.port().to_string()),
+            ("CLOSTE_SYNC__CHECKS__HTTP_PORT", world.tls.plain_port().to_string()),
             ("CLOSTE_SYNC__CHECKS__CA_FILE", roots.display().to_string()),
             ("CLOSTE_SYNC__STATE__URL", format!("sqlite:{}/state.db", folder.display())),
         ]

@@ -68,6 +68,7 @@ fn of_checks(row: &Row, settings: &Settings, panel: Option<&str>, now: Timestamp
             "ssl": ssl_json(&seen.latest.ssl, now),
             "ssl_since": seen.ssl_since,
             "site": seen.latest.site,
+            "http": seen.latest.http,
             "live_since": seen.live_since,
             "live_after_s": seen.live_after_s,
             "blockers": seen.latest.blockers,

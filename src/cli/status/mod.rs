@@ -39,6 +39,11 @@ pub(super) async fn execute(
         return Ok(exit::OK);
     };
     let last_cycle = state.last_cycle().await?;
+    let now = Clock::default().now();
+    let live_after = match last_cycle.ledger {
+        Some(id) => state.live_after(id, now).await?,
+        None => None,
+    };
     let (ledger, mut invalid, checked) = match last_cycle.ledger {
         Some(id) => {
             (state.load(id).await?, state.invalid(id).await?, state.desired(id, only).await?)
@@ -61,13 +66,12 @@ pub(super) async fn execute(
     let mut rows: Vec<Row> = ledger.map(row).collect();
     rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
 
-    let now = Clock::default().now();
     let panel = settings.closte.panel();
     if as_json {
         print_json(&json::to_json(settings, &rows, &invalid, panel.as_deref(), now))?;
     } else {
         if !rows.is_empty() || only.is_empty() {
-            print(&to_text(&last_cycle, &rows, &invalid, now))?;
+            print(&to_text(&last_cycle, live_after, &rows, &invalid, now))?;
         }
         for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
             print(&format!("{name} is not managed: {}\n", why_not_managed(settings, name)))?;

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use super::row::{ClosteStatus, Row, note, status};
 use crate::{
     checks::{MAPPING_OFF, not_served},
-    cli::output::{BAD, FAIR, STRONG, invalid_line, paint, since, under, width},
+    cli::output::{BAD, FAIR, STRONG, count, invalid_line, paint, since, under, width},
     ledger::Progress,
-    state::{InvalidRow, LastCycle},
+    span::span,
+    state::{InvalidRow, LastCycle, LiveAfter},
     status::Serving,
 };
 
@@ -19,11 +20,12 @@ const LEAST_NAME: usize = 12;
 
 pub(super) fn to_text(
     last_cycle: &LastCycle,
+    live_after: Option<LiveAfter>,
     rows: &[Row],
     invalid: &[InvalidRow],
     now: Timestamp,
 ) -> String {
-    let mut text = headline(last_cycle, rows, now);
+    let mut text = headline(last_cycle, live_after, rows, now);
     if !rows.is_empty() {
         let columns = width().map_or(WIDEST, |columns| WIDEST.min(columns.into()));
         text.push_str(&table(rows, columns, now));
@@ -115,7 +117,12 @@ fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
     text
 }
 
-fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
+fn headline(
+    last_cycle: &LastCycle,
+    live_after: Option<LiveAfter>,
+    rows: &[Row],
+    now: Timestamp,
+) -> String {
     let mut text = String::new();
     let desired = || rows.iter().filter(|row| row.entry.undesired_since.is_none());
     let is_served = |row: &&Row| {
@@ -134,6 +141,11 @@ fn headline(last_cycle: &LastCycle, rows: &[Row], now: Timestamp) -> String {
             if desired().any(|row| row.seen().is_some()) {
                 let working = desired().filter(works).count();
                 let _ = writeln!(text, "{working} of {all} work, checked from outside");
+            }
+            if let Some(LiveAfter { median, names }) = live_after {
+                let (median, names) = (span(median), count(names, "domain"));
+                let _ =
+                    writeln!(text, "From mapping to live: {median} (median of {names} in 30 days)");
             }
             // Without a daemon, the next list can be days away.
             let is_of_now = |row: &Row| matches!(&row.entry.progress, Progress::Accepted(attempt) if now < attempt.next);
@@ -219,6 +231,7 @@ mod tests {
                 ..SslResult::unknown("")
             },
             site: None,
+            http: None,
             blockers: Vec::new(),
             caa: None,
             caa_unknown: false,
@@ -269,7 +282,7 @@ mod tests {
         let cycle = LastCycle { completed_at: Some(at(0)), ..LastCycle::default() };
         let said = |now| {
             let advice = row.advice(None, now).unwrap().owner;
-            (headline(&cycle, std::slice::from_ref(&row), now), advice)
+            (headline(&cycle, None, std::slice::from_ref(&row), now), advice)
         };
         let (headline, advice) = said(at(30));
         assert!(headline.contains("1 added a moment ago: "), "{headline}");

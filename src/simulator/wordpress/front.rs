@@ -54,8 +54,11 @@ impl WordPress {
                 return Ok(error_page(503, "Under Maintenance", text));
             }
             Some(Closed::Suspended) => {
-                let text = "This site is not available at the moment.";
-                return Ok(error_page(500, "Site not available", text));
+                let text = format!(
+                    "This site is not available at the moment.<br><small>If you are the site admin, \
+                     click <a href=\"{root}/wp-login.php\">here</a> to login.</small>"
+                );
+                return Ok(error_page(500, "Site not available", &text));
             }
             Some(Closed::SuspendedTo(to)) => return Ok(redirect(302, to)),
             Some(Closed::FatalError) if request.method != Method::HEAD => {

@@ -12,7 +12,7 @@ use crate::{
     status::{RowState, Serving},
 };
 
-/// Sets [`RowState::serving`] of each row. `sites` are those of the rows, in their order. `mapping_is_on` is
+/// Sets [`RowState::serving`] of each row; the spelling is known before. `sites` are those of the rows, in their order. `mapping_is_on` is
 /// the plugin's setting; none where that cannot be read.
 pub(super) fn evaluate(
     rows: &mut NameList<CompactRowRef>,
@@ -28,6 +28,7 @@ pub(super) fn evaluate(
             SiteOfRow::Gone => Serving::SiteArchived,
             SiteOfRow::OwnAddress => Serving::OwnAddress,
             SiteOfRow::Live if mapping_is_on == Some(false) => Serving::MappingOff,
+            SiteOfRow::Live if !is_found(row) => Serving::OtherSpelling,
             SiteOfRow::Live if !state.active => Serving::Inactive,
             SiteOfRow::Live if !state.is_done() => Serving::StageNotDone,
             SiteOfRow::Live if mapping_is_on.is_none() => Serving::Unknown,
@@ -69,8 +70,9 @@ fn decided_by_twins(
 ) -> Vec<(usize, Serving)> {
     let mut with_www = NameList::new();
     for (index, (name, row)) in rows.iter().enumerate() {
-        if let Some(bare) = name.without_www() {
-            with_www.push(bare, (index, RowRef::from(*row)));
+        let row = RowRef::from(*row);
+        if let Some(bare) = name.without_www().filter(|_| is_found(row)) {
+            with_www.push(bare, (index, row));
         }
     }
     if with_www.is_empty() {
@@ -81,6 +83,9 @@ fn decided_by_twins(
     for (index, (name, row)) in rows.iter().enumerate() {
         let Some(twin) = with_www.get(name.as_str()).copied() else { continue };
         let this = (index, RowRef::from(*row));
+        if !is_found(this.1) {
+            continue;
+        }
         let (winner, loser) = if rank(twin.1) > rank(this.1) { (twin, this) } else { (this, twin) };
         if alone(loser.0, loser.1) == Some(Serving::OwnAddress) {
             continue;
@@ -97,6 +102,11 @@ fn decided_by_twins(
     }
     decided.sort_unstable();
     decided
+}
+
+/// Whether WordPress finds the row by the name that browsers send.
+fn is_found(row: RowRef) -> bool {
+    row.state.is_none_or(|state| state.serving != Serving::OtherSpelling)
 }
 
 /// `ORDER BY primary_domain DESC, active DESC, secure DESC`, then the older row.

@@ -52,6 +52,23 @@ fn a_row_without_a_stage_is_served() {
 }
 
 #[test]
+fn a_row_that_is_not_found_is_not_served_and_decides_nothing() {
+    let done = row("a.example", Stage::Done);
+    let spelled = |row: &Row| {
+        let state = RowState { serving: Serving::OtherSpelling, primary: true, ..row.state };
+        Row { state, ..row.clone() }
+    };
+    let (on, other) = (Some(true), Serving::OtherSpelling);
+    assert_eq!(serving(&[spelled(&done)], on), [other]);
+    let own = Row { site: SiteOfRow::OwnAddress, ..spelled(&done) };
+    assert_eq!(serving(&[own], on), [Serving::OwnAddress]);
+    let failed = row("www.a.example", Stage::Failed);
+    assert_eq!(serving(&[spelled(&done), failed], on), [other, Serving::StageNotDone]);
+    let www = Row { name: "www.a.example", ..spelled(&done) };
+    assert_eq!(serving(&[done, www], on), [Serving::Served, other]);
+}
+
+#[test]
 fn one_row_decides_for_a_name_with_and_without_www() {
     let (done, failed) = (row("a.example", Stage::Done), row("www.a.example", Stage::Failed));
     let primary = |row: &Row| {

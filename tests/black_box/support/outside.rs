@@ -52,6 +52,7 @@ impl Outside {
         program
             .with("CLOSTE_SYNC__CHECKS__RESOLVERS", &self.dns.address().to_string())
             .with("CLOSTE_SYNC__CHECKS__PORT", &self.tls.port().to_string())
+            .with("CLOSTE_SYNC__CHECKS__HTTP_PORT", &self.tls.plain_port().to_string())
             .with("CLOSTE_SYNC__CHECKS__CA_FILE", &roots)
             .with("CLOSTE_SYNC__CHECKS__INTERVAL", "10s")
             .with("CLOSTE_SYNC__CHECKS__QUERIES_PER_SECOND", "100000")

@@ -58,6 +58,8 @@ impl Program {
             .with("CLOSTE_SYNC__SYNC__RECORD_GRACE", "0s")
             .with("CLOSTE_SYNC__CHECKS__RESOLVERS", &empty_resolver().to_string())
             .with("CLOSTE_SYNC__CHECKS__EXPECTED_TARGETS", "127.0.0.1")
+            // Nothing listens there.
+            .with("CLOSTE_SYNC__CHECKS__HTTP_PORT", "1")
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {

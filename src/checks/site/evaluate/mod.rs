@@ -65,7 +65,7 @@ impl Meaning {
 
 /// The meaning of an answer. `path` is what was asked for.
 pub(super) fn evaluate(answer: &Answer, path: &str, site: Site<'_>) -> Next {
-    if answer.is_challenge || matches!(answer.status, 401 | 403 | 407 | 429) {
+    if answer.is_barred() || matches!(answer.status, 403 | 429) {
         return Next::Done(Meaning::because(
             SiteVerdict::Blocked,
             "a login, a proxy or a firewall answers",
@@ -77,7 +77,7 @@ pub(super) fn evaluate(answer: &Answer, path: &str, site: Site<'_>) -> Next {
             Next::Done(Meaning::of(SiteVerdict::Gone))
         }
         503 if answer.says_maintenance() => Next::Done(Meaning::of(SiteVerdict::Maintenance)),
-        500 if answer.body.contains("Site not available") => Next::AskRest {
+        500 if answer.is_locked() => Next::AskRest {
             answers: Meaning::of(SiteVerdict::Suspended),
             silent: Meaning::because(SiteVerdict::ServerError, "HTTP 500"),
         },
@@ -179,6 +179,9 @@ pub(super) fn evaluate_again(
 /// The meaning of no answer.
 pub(super) fn evaluate_failure(failure: &Failure) -> Meaning {
     match failure {
+        Failure::Refused => {
+            Meaning::because(SiteVerdict::ServerError, "it refuses a second connection")
+        }
         Failure::TimedOut => Meaning::because(SiteVerdict::TimedOut, "no answer within 10 s"),
         Failure::Closed(why) => Meaning::because(SiteVerdict::ServerError, why),
         Failure::Ours(why) => Meaning::because(SiteVerdict::Unknown, why),
@@ -206,15 +209,34 @@ impl Answer {
             || has_trace(&self.body)
     }
 
+    /// Whether a login or a proxy's challenge answers.
+    pub(in crate::checks) fn is_barred(&self) -> bool {
+        self.is_challenge || matches!(self.status, 401 | 407)
+    }
+
     /// Whether WordPress's REST API answers for a site.
     pub(super) fn is_rest_root(&self) -> bool {
         self.status == 200 && self.body.trim_start().starts_with('{')
     }
 
+    /// Whether it is the plugin's page for a site whose membership has ended or that is still a demo. The text is
+    /// translated; unlike the page of a fatal error, it links to the login.
+    fn is_locked(&self) -> bool {
+        ["Site not available", "Site in Demo Mode"].iter().any(|title| self.body.contains(title))
+            || (self.is_error_page() && self.body.contains("/wp-login.php"))
+    }
+
     /// Whether it is the plugin's page, or that of an update of WordPress, whose text is translated. A server
     /// with too much load answers 503, too.
     fn says_maintenance(&self) -> bool {
-        self.retry_after.as_deref() == Some("600") || self.body.contains("aintenance")
+        self.retry_after.as_deref() == Some("600")
+            || self.is_error_page()
+            || self.body.contains("aintenance")
+    }
+
+    /// Whether WordPress made it by `wp_die`.
+    fn is_error_page(&self) -> bool {
+        self.body.contains("id=\"error-page\"")
     }
 }
 

@@ -43,6 +43,11 @@ fn next(answer: &Answer, serving: Serving) -> (SiteVerdict, &'static str) {
     }
 }
 
+const GERMAN_LOCK: &str = "<body id=\"error-page\">Diese Website ist derzeit nicht verfügbar. \
+     <a href=\"https://alpha.test/wp-login.php\">Anmelden</a>";
+const GERMAN_FAULT: &str = "<body id=\"error-page\">Es gab einen kritischen Fehler auf deiner Website. \
+     <a href=\"https://wordpress.org/documentation/article/faq-troubleshooting/\">Mehr</a>";
+
 #[test]
 fn answers_mean_what_wordpress_was_seen_to_mean() {
     use Serving::{Served, SiteArchived, StageNotDone, TwoPrimaries};
@@ -98,6 +103,9 @@ fn answers_mean_what_wordpress_was_seen_to_mean() {
         (&answer(401, ""), Served, (V::Blocked, "done")),
         (&answer(403, ""), Served, (V::Blocked, "done")),
         (&answer(500, "<h1>Site not available</h1>"), Served, (V::Suspended, "rest")),
+        (&answer(500, GERMAN_LOCK), Served, (V::Suspended, "rest")),
+        (&answer(503, "<body id=\"error-page\">Wartung"), Served, (V::Maintenance, "done")),
+        (&answer(500, GERMAN_FAULT), Served, (V::ServerError, "done")),
         (&answer(500, "There has been a critical error"), Served, (V::ServerError, "done")),
         (&answer(502, ""), Served, (V::ServerError, "done")),
     ] {

@@ -51,6 +51,7 @@ fn result(dns: DnsVerdict, ssl: SslVerdict, blockers: &[Blocker]) -> CheckResult
             addresses: Vec::new(),
         },
         site: None,
+        http: None,
         blockers: blockers.to_vec(),
         caa: None,
         caa_unknown: false,
@@ -474,4 +475,51 @@ proptest! {
         prop_assert!(third.status.suspect_since.is_none());
         prop_assert_eq!(third.status.since == at(0), third.status.latest.works());
     }
+}
+
+#[test]
+fn a_closed_port_80_is_advice_and_no_alarm() {
+    let with = |http: Option<HttpVerdict>| {
+        let of = |verdict| HttpResult {
+            verdict,
+            checked_at: at(0),
+            address: "203.0.113.10".parse().unwrap(),
+            port: 80,
+            error: None,
+            timed_out: false,
+        };
+        let works = result(DnsVerdict::Ok, SslVerdict::Valid, &[]);
+        CheckResult { http: http.map(of), ..works }
+    };
+    let verdict = |transition: &Transition| transition.status.latest.http.as_ref().unwrap().verdict;
+    let owner = |transition: &Transition| {
+        let name = "shop.example".parse().unwrap();
+        advise(&name, &transition.status, &LedgerInfo::default(), None, at(0)).owner
+    };
+    let open = check(None, with(Some(HttpVerdict::Open)), at(0));
+    assert_eq!(owner(&open), "shop.example works");
+    let refused = check(Some(&open.status), with(Some(HttpVerdict::Refused)), at(300));
+    assert!(refused.status.latest.works() && refused.events.is_empty(), "{refused:?}");
+    assert_eq!(
+        owner(&refused),
+        "shop.example works, but port 80 of 203.0.113.10 refuses connections, and HTTP-01 and visitors \
+         without https need it: have the web server listen there"
+    );
+    let not_looked = check(Some(&refused.status), with(None), at(600));
+    assert_eq!(verdict(&not_looked), HttpVerdict::Refused, "what was seen stays");
+
+    // One time-out may be this side's.
+    let once = check(Some(&open.status), with(Some(HttpVerdict::TimedOut)), at(300));
+    assert_eq!(verdict(&once), HttpVerdict::Unknown);
+    assert_eq!(owner(&once), "shop.example works");
+    let twice = check(Some(&once.status), with(Some(HttpVerdict::TimedOut)), at(600));
+    assert_eq!(verdict(&twice), HttpVerdict::TimedOut);
+    assert!(owner(&twice).contains("does not answer"), "{}", owner(&twice));
+
+    // With another server it is another one's port.
+    let mut gone = with(None);
+    gone.dns.verdict = DnsVerdict::Elsewhere;
+    let first = check(Some(&refused.status), gone.clone(), at(600));
+    let gone = check(Some(&first.status), gone, at(900));
+    assert_eq!(gone.status.latest.http, None);
 }
