@@ -69,6 +69,9 @@ pub struct Item {
     pub advice: Option<String>,
 }
 
+/// The longest advice in characters.
+const LONGEST_ADVICE: usize = 500;
+
 /// How urgent a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Urgency {
@@ -76,6 +79,16 @@ pub(super) enum Urgency {
     Info,
     Warning,
     Error,
+}
+
+/// The text, at most this many characters long.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most.saturating_sub(1)) {
+        Some((end, last)) if end + last.len_utf8() < text.len() => {
+            format!("{}…", text.get(..end).unwrap_or_default())
+        }
+        _ => text.to_owned(),
+    }
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -121,6 +134,18 @@ impl Message {
         notes
     }
 
+    /// With fewer names, until it fits or has none.
+    pub(super) fn shortened_until(&self, fits: impl Fn(&Self) -> bool) -> Self {
+        let mut message = self.clone();
+        for names in [MOST_NAMES, 5, 2, 1, 0] {
+            message.groups.iter_mut().for_each(|group| group.items.truncate(names));
+            if fits(&message) {
+                break;
+            }
+        }
+        message
+    }
+
     /// The whole text, without markup.
     pub(super) fn text(&self) -> String {
         let groups = self.groups.iter().map(|group| {
@@ -161,14 +186,24 @@ impl Group {
 }
 
 impl Item {
+    /// How long it lasted, once it is over.
+    pub(super) fn lasted(&self) -> Option<String> {
+        self.until.map(|until| format!("after {}", span(coarse(self.since, until))))
+    }
+
+    /// How long it has lasted, or lasted.
+    pub(super) fn time(&self, at: Timestamp) -> String {
+        let since = format!("since {:.0}", self.since);
+        match self.lasted() {
+            Some(lasted) => lasted,
+            None if between(self.since, at).as_secs() < 60 => since,
+            None => format!("{since}, for {}", span(coarse(self.since, at))),
+        }
+    }
+
     /// One line of plain text.
     pub(super) fn line(&self, at: Timestamp) -> String {
-        let since = format!("{:.0}", self.since);
-        let time = match self.until {
-            Some(until) => format!("after {}", span(coarse(self.since, until))),
-            None if between(self.since, at).as_secs() < 60 => format!("since {since}"),
-            None => format!("since {since}, for {}", span(coarse(self.since, at))),
-        };
+        let time = self.time(at);
         let subject = escape_line(&self.subject);
         let time = if subject.is_empty() { time } else { format!("{subject}, {time}") };
         match &self.advice {
@@ -248,6 +283,7 @@ impl Item {
         detail: &Value,
     ) -> Self {
         let advice = topics::advice(detail).filter(|_| until.is_none());
+        let advice = advice.map(|advice| cut(&advice, LONGEST_ADVICE));
         Self { subject: subject.to_owned(), since, until, advice }
     }
 }

@@ -20,6 +20,11 @@ fn webhook(name: &str, receiver: &Receiver) -> String {
     format!(r#"{{name = "{name}", kind = "webhook", url = "{}"}}"#, receiver.url("/hook"))
 }
 
+/// A target of a kind that has only an address.
+fn simple(kind: &str, receiver: &Receiver) -> String {
+    format!(r#"{{name = "{kind}", kind = "{kind}", url = "{}"}}"#, receiver.url("/hook"))
+}
+
 /// The groups of a message: what changed, the event, and the subjects.
 fn groups(message: &Value) -> Vec<(String, String, Vec<String>)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -66,6 +71,10 @@ async fn a_storm_is_one_message_to_each_target() {
     let (hook, phone, mute) =
         (Receiver::start().await, Receiver::start().await, Receiver::start().await);
     mute.reply(Reply::Hang);
+    let (slack, discord, teams) =
+        (Receiver::start().await, Receiver::start().await, Receiver::start().await);
+    let limited = r#"{"message": "You are being rate limited.", "retry_after": 2.5}"#;
+    discord.reply_in_turn([Reply::Refuse(429, Vec::new(), limited.to_owned()), Reply::Accept]);
     let program = Program::new(&network, &closte);
     let secret = program.file("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
     let targets = [
@@ -78,6 +87,9 @@ async fn a_storm_is_one_message_to_each_target() {
             phone.url("/alerts")
         ),
         webhook("hangs", &mute),
+        simple("slack", &slack),
+        simple("discord", &discord),
+        simple("teams", &teams),
     ];
     let daemon = telling(program, &targets).start_daemon();
     let first = messages(&hook, 1).await.remove(0);
@@ -99,6 +111,16 @@ async fn a_storm_is_one_message_to_each_target() {
     assert_eq!((&body["topic"], &body["priority"]), (&json!("alerts"), &json!(5)));
     assert!(body["message"].as_str().unwrap().contains("and 990 more"), "{body}");
 
+    let in_slack = messages(&slack, 1).await.remove(0).json();
+    let text = in_slack["blocks"][1]["text"]["text"].as_str().unwrap();
+    assert!(text.contains("`s0000.example`") && text.ends_with("• and 990 more"), "{in_slack}");
+    let in_teams = messages(&teams, 1).await.remove(0).json();
+    let card = &in_teams["attachments"][0]["content"];
+    assert_eq!(
+        (&card["type"], &card["body"][1]["style"]),
+        (&json!("AdaptiveCard"), &json!("attention"))
+    );
+
     // The next one has only what is new: nothing was between, and nothing is said twice.
     network.map("z.example").await;
     let second = messages(&hook, 2).await.remove(1);
@@ -106,7 +128,13 @@ async fn a_storm_is_one_message_to_each_target() {
     assert!(messages(&phone, 2).await[1].body.contains("z.example: Closte refuses the domain"));
     assert_eq!((hook.arrived().len(), phone.arrived().len()), (2, 2));
     assert!(!mute.arrived().is_empty(), "it held up nobody");
+    // It may have waited until there was one more.
+    let in_discord = messages(&discord, 1).await.remove(0).json();
+    let description = in_discord["embeds"][0]["description"].as_str().unwrap();
+    let is_whole = ["and 990 more", "and 991 more"].iter().any(|end| description.ends_with(end));
+    assert!(is_whole, "{description}");
     let log = daemon.log();
+    assert!(log.contains("notify.delayed target=discord"), "{log}");
     assert_eq!(daemon.stop().await, 0);
     assert!(!log.contains("m4rker-of-ntfy") && !log.contains("/hook"), "{log}");
 }
@@ -195,7 +223,7 @@ async fn mistakes_in_targets_are_named_and_no_secret_is_shown() {
         ("ops", "it must be a list of tables"),
         (r#"[{kind = "webhook"}]"#, "number 1: name is not set"),
         (r#"[{name = "a b", kind = "webhook"}]"#, "name: it must be letters"),
-        (r#"[{name = "ops", kind = "pager"}]"#, "ops: kind: it must be one of webhook, "),
+        (r#"[{name = "ops", kind = "pager"}]"#, "ops: kind: it must be one of slack, discord, "),
         (r#"[{name = "ops", kind = "webhook"}]"#, "ops: url is not set"),
         (r#"[{name = "ops", kind = "webhook", url = "http://x.example/m4rker"}]"#, "https://"),
         (

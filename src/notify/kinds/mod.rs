@@ -1,6 +1,9 @@
 //! The kinds of targets, each with its own form of a message. Pure.
 
+mod discord;
 mod ntfy;
+mod slack;
+mod teams;
 mod webhook;
 
 use std::fmt;
@@ -20,10 +23,25 @@ use crate::{secrets, settings::Table};
 /// How a target is reached.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TargetKind {
+    Slack {
+        url: SecretUrl,
+    },
+    Discord {
+        url: SecretUrl,
+    },
+    Teams {
+        url: SecretUrl,
+    },
     /// Any program: JSON, signed where there is a key.
-    Webhook { url: SecretUrl, key: Option<SigningKey> },
+    Webhook {
+        url: SecretUrl,
+        key: Option<SigningKey>,
+    },
     /// <https://docs.ntfy.sh/publish/>
-    Ntfy { url: SecretUrl, token: Option<SecretToken> },
+    Ntfy {
+        url: SecretUrl,
+        token: Option<SecretToken>,
+    },
 }
 
 /// A token for a target. `Debug` shows `***`.
@@ -40,7 +58,7 @@ pub(crate) struct Post {
 
 impl TargetKind {
     /// The words that `kind` may have.
-    const WORDS: [&str; 2] = ["webhook", "ntfy"];
+    const WORDS: [&str; 5] = ["slack", "discord", "teams", "ntfy", "webhook"];
 
     pub(super) fn read(kind: &str, table: &mut Table) -> Result<Self, String> {
         let url = |table: &mut Table| {
@@ -48,6 +66,9 @@ impl TargetKind {
             SecretUrl::parse(&text).map_err(|why| format!("url: {why}"))
         };
         match kind {
+            "slack" => Ok(Self::Slack { url: url(table)? }),
+            "discord" => Ok(Self::Discord { url: url(table)? }),
+            "teams" => Ok(Self::Teams { url: url(table)? }),
             "webhook" => {
                 let key = table.secret("secret", "secret_file")?;
                 let key = key.map(|text| SigningKey::parse(&text)).transpose()?;
@@ -67,6 +88,9 @@ impl TargetKind {
 
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::Slack { .. } => "slack",
+            Self::Discord { .. } => "discord",
+            Self::Teams { .. } => "teams",
             Self::Webhook { .. } => "webhook",
             Self::Ntfy { .. } => "ntfy",
         }
@@ -75,6 +99,9 @@ impl TargetKind {
     /// The call that tells it this.
     pub(super) fn render(&self, message: &Message, now: Timestamp) -> Post {
         match self {
+            Self::Slack { url } => slack::render(url, message),
+            Self::Discord { url } => discord::render(url, message),
+            Self::Teams { url } => teams::render(url, message),
             Self::Webhook { url, key } => webhook::render(url, key.as_ref(), message, now),
             Self::Ntfy { url, token } => ntfy::render(url, token.as_ref(), message),
         }
@@ -123,3 +150,6 @@ impl fmt::Debug for SecretToken {
         f.write_str("SecretToken(***)")
     }
 }
+
+#[cfg(test)]
+mod tests;
