@@ -184,6 +184,7 @@ fn every_link_has_a_target() {
     let files = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
     let files = files.map(|file| root.join(file)).into_iter();
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|file| file.unwrap().path());
+    let docs = docs.filter(|path| path.is_file());
     for file in files.chain(docs) {
         let text = fs::read_to_string(&file).unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());

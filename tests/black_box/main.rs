@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(missing_docs, unreachable_pub)]
 
+mod alerts;
 mod caa;
 mod certificates;
 mod chaos;
