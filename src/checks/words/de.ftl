@@ -13,7 +13,7 @@ renewing-certificate = { $name } funktioniert. Wir erneuern gerade das Zertifika
 issuing-certificate = Ihr DNS ist richtig eingestellt, und das Zertifikat für { $name } wird gerade ausgestellt. Das dauert normalerweise 5 bis 10 Minuten.
 fixing-certificate = Ihr DNS ist richtig eingestellt. Wir bringen das Zertifikat für { $name } in Ordnung; Sie müssen nichts tun.
 checking-certificate = Ihr DNS ist richtig eingestellt. Wir prüfen noch das Zertifikat für { $name }; Sie müssen nichts tun.
-fixing-one-server = Ihr DNS ist richtig eingestellt. Wir bringen einen der Server für { $name } in Ordnung, { $address }; Sie müssen nichts tun.
+fixing-one-server = Ihr DNS ist richtig eingestellt. Wir bringen einen der Server für { $name } in Ordnung ({ $address }); Sie müssen nichts tun.
 fixing-target = Der CNAME von { $name } ist richtig. Wir bringen { $target } in Ordnung; Sie müssen nichts tun.
 switching-on = { $name } zeigt auf uns. Wir schalten Ihre Website gerade frei: Sie müssen nichts tun.
 taken-down = Die Website von { $name } wurde abgeschaltet. Bitte wenden Sie sich an uns.
@@ -107,14 +107,14 @@ at-registrar = beim Registrar
 
 nobody-allowed = die CAA-Einträge von { $name } erlauben niemandem, ein Zertifikat auszustellen
 only-allowed = die CAA-Einträge von { $name } erlauben nur { $authorities }, ein Zertifikat auszustellen
-critical-unknown = Zertifizierungsstellen, die einen als kritisch markierten Eintrag nicht kennen, lehnen ab
-caa-unreachable = sie lassen sich nicht abfragen, und dann darf keine Zertifizierungsstelle ein Zertifikat ausstellen
+critical-unknown = Zertifizierungsstellen, die einen als kritisch markierten Eintrag nicht kennen, lehnen die Ausstellung ab
+caa-unreachable = die CAA-Einträge lassen sich nicht abfragen, und dann darf keine Zertifizierungsstelle ein Zertifikat ausstellen
 caa-not-exact = Zertifizierungsstellen vergleichen jedes Zeichen, und der Name muss in Kleinbuchstaben und ohne etwas davor oder danach stehen
-caa-malformed = sein Parameter { $parameter } ist fehlerhaft
-caa-one-account = er gilt nur für ein einziges Konto (accounturi), und es ist nicht bekannt, ob es das von Closte ist
-caa-other-method = er erlaubt { $method } nicht, das Closte für seine Zertifikate verwendet
-caa-restricted = er erlaubt dieses Zertifikat nicht
-cname-loop = die CNAMEs bilden eine Schleife, { $path }
+caa-malformed = im bisherigen Eintrag ist der Parameter { $parameter } fehlerhaft
+caa-one-account = der bisherige Eintrag gilt nur für ein einziges Konto (accounturi), und es ist nicht bekannt, ob es das von Closte ist
+caa-other-method = der bisherige Eintrag erlaubt { $method } nicht, das Closte für seine Zertifikate verwendet
+caa-restricted = der bisherige Eintrag erlaubt dieses Zertifikat nicht
+cname-loop = die CNAMEs bilden eine Schleife ({ $path })
 cname-chain = die Kette aus { $count } CNAMEs ist länger, als Resolver ihr folgen
 cname-chain-or-more = die Kette aus { $count } oder mehr CNAMEs ist länger, als Resolver ihr folgen
 long-for-some = die Kette aus { $count } CNAMEs ist länger, als manche Resolver ihr folgen
@@ -128,7 +128,7 @@ servers-fail = die zuständigen Nameserver melden einen Fehler (SERVFAIL)
 servers-fail-here = die zuständigen Nameserver melden einen Fehler (SERVFAIL), obwohl sie neue Namen unterhalb von { $zone } beantworten
 signatures-wrong = die DNSSEC-Signaturen sind falsch, sodass prüfende Resolver und Let's Encrypt keine Antwort erhalten
 servers-disagree = die zuständigen Nameserver sind sich nicht einig: { $answers }
-old-answers = die zuständigen Nameserver sind richtig, aber { $answers }, und das länger, als Caches eine alte Antwort behalten dürfen: Andere Nameserver, etwa frühere, liefern sie noch immer
+old-answers = die zuständigen Nameserver antworten zwar richtig, aber { $answers }, und das länger, als Caches eine alte Antwort behalten dürfen: Andere Nameserver, etwa frühere, liefern noch immer die alte Antwort
 
 ## {$answers}
 

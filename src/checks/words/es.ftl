@@ -13,7 +13,7 @@ renewing-certificate = { $name } funciona. Estamos renovando su certificado.
 issuing-certificate = Su DNS es correcto y se está emitiendo el certificado de { $name }. Suele tardar entre 5 y 10 minutos.
 fixing-certificate = Su DNS es correcto. Estamos arreglando el certificado de { $name }; usted no tiene que hacer nada.
 checking-certificate = Su DNS es correcto. Todavía estamos comprobando el certificado de { $name }; usted no tiene que hacer nada.
-fixing-one-server = Su DNS es correcto. Estamos arreglando uno de los servidores de { $name }, { $address }; usted no tiene que hacer nada.
+fixing-one-server = Su DNS es correcto. Estamos arreglando uno de los servidores de { $name } ({ $address }); usted no tiene que hacer nada.
 fixing-target = El CNAME de { $name } es correcto. Estamos arreglando { $target }; usted no tiene que hacer nada.
 switching-on = { $name } apunta a nosotros. Estamos activando su sitio: usted no tiene que hacer nada.
 taken-down = El sitio de { $name } se ha retirado. Por favor, póngase en contacto con nosotros.
@@ -46,10 +46,10 @@ please-or-because = Por favor, { $request }, o bien { $change }, porque { $reaso
 
 hours = Pueden pasar algunas horas hasta que todos los visitantes vean el cambio.
 addresses-stay = { $count ->
-    [one] { $addresses } es correcta y se queda.
-   *[other] { $addresses } son correctas y se quedan.
+    [one] { $addresses } es correcta y se mantiene.
+   *[other] { $addresses } son correctas y se mantienen.
 }
-a-record-stays = El registro A es correcto y se queda.
+a-record-stays = El registro A es correcto y se mantiene.
 without-that = Sin eso, no se puede emitir ningún certificado para { $name }.
 
 ## Dónde iniciar sesión: el comienzo de una oración
@@ -62,7 +62,7 @@ log-in-where = Por favor, inicie sesión donde administra el DNS de { $zone }
 point = apunte el registro { $kind } de { $name } a { $target }
 add = añada el registro { $kind } de { $name } con destino a { $target }
 add-label = añada a { $zone } el registro { $label }: { $record }
-add-beside-wildcard = añada el registro { $kind } de { $name } con destino a { $target } (ahora responde el comodín { $wildcard }, que puede quedarse)
+add-beside-wildcard = añada el registro { $kind } de { $name } con destino a { $target } (ahora responde el comodín { $wildcard }, que puede mantenerse)
 replace-cname = sustituya el CNAME de { $name } a { $to } por { $record }
 replace-any-cname = sustituya el CNAME de { $name } por { $record }
 replace-dname = elimine el registro DNAME de { $owner } a { $to }, que redirige todos los nombres por debajo de { $owner }, y añada el registro { $kind } de { $name } con destino a { $target }
@@ -108,13 +108,13 @@ at-registrar = en el registrador
 nobody-allowed = los registros CAA de { $name } no permiten que nadie emita un certificado
 only-allowed = los registros CAA de { $name } solo permiten la emisión de certificados a { $authorities }
 critical-unknown = las autoridades que no conocen un registro marcado como crítico se niegan a emitir
-caa-unreachable = no se pueden consultar, y entonces ninguna autoridad puede emitir un certificado
+caa-unreachable = los registros CAA no se pueden consultar, y entonces ninguna autoridad puede emitir un certificado
 caa-not-exact = las autoridades comparan cada carácter: el nombre debe estar en minúsculas y sin nada alrededor
-caa-malformed = su parámetro { $parameter } está mal formado
-caa-one-account = es solo para una cuenta (accounturi), y no se sabe si es la de Closte
-caa-other-method = no permite { $method }, que Closte utiliza para sus certificados
-caa-restricted = no permite este certificado
-cname-loop = sus CNAME forman un bucle, { $path }
+caa-malformed = el parámetro { $parameter } del registro actual está mal formado
+caa-one-account = el registro actual es solo para una cuenta (accounturi), y no se sabe si es la de Closte
+caa-other-method = el registro actual no permite { $method }, que Closte utiliza para sus certificados
+caa-restricted = el registro actual no permite este certificado
+cname-loop = sus CNAME forman un bucle ({ $path })
 cname-chain = su cadena de { $count } CNAME es más larga de lo que siguen los servidores de resolución
 cname-chain-or-more = su cadena de { $count } CNAME o más es más larga de lo que siguen los servidores de resolución
 long-for-some = su cadena de { $count } CNAME es más larga de lo que siguen algunos servidores de resolución
@@ -123,12 +123,12 @@ is-missing = { $target } no existe
 is-without-address = { $target } no tiene dirección
 zone-fails = los servidores de nombres de { $zone } fallan (SERVFAIL)
 zone-signatures = las firmas DNSSEC de { $zone } son incorrectas
-leads-on = lleva a { $target }, y { $reason }
+leads-on = el CNAME lleva a { $target }, y { $reason }
 servers-fail = sus servidores de nombres fallan (SERVFAIL)
 servers-fail-here = sus servidores de nombres fallan (SERVFAIL), aunque sí responden por nombres nuevos debajo de { $zone }
 signatures-wrong = sus firmas DNSSEC son incorrectas, así que los servidores que las validan y Let's Encrypt no obtienen respuesta
 servers-disagree = sus servidores de nombres no coinciden: { $answers }
-old-answers = sus servidores de nombres son correctos, pero { $answers }, durante más tiempo del que las cachés pueden conservar una respuesta antigua: otros servidores de nombres, como los que tenía antes, todavía la dan
+old-answers = sus servidores de nombres responden bien, pero { $answers }, durante más tiempo del que las cachés pueden conservar una respuesta antigua: otros servidores de nombres, como los que tenía antes, todavía la dan
 
 ## {$answers}
 
@@ -169,8 +169,8 @@ records-of-both = { $first } y { $second }
 address-of = { $address } ({ $place })
 forwarding = redirección de { $provider }
 website-builder = creador de sitios web de { $provider }
-parking = página de aparcamiento de { $provider }
-forwarding-or-parking = página de redirección o de aparcamiento de { $provider }
+parking = página de «parking» de { $provider }
+forwarding-or-parking = página de redirección o de «parking» de { $provider }
 unreachable = una dirección que los visitantes no pueden alcanzar
 
 ## Listas

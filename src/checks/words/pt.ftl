@@ -13,7 +13,7 @@ renewing-certificate = { $name } funciona. Estamos renovando o certificado.
 issuing-certificate = O seu DNS está correto, e o certificado de { $name } está sendo emitido. Isso costuma levar de 5 a 10 minutos.
 fixing-certificate = O seu DNS está correto. Estamos corrigindo o certificado de { $name }; você não precisa fazer nada.
 checking-certificate = O seu DNS está correto. Ainda estamos verificando o certificado de { $name }; você não precisa fazer nada.
-fixing-one-server = O seu DNS está correto. Estamos corrigindo um dos servidores de { $name }, { $address }; você não precisa fazer nada.
+fixing-one-server = O seu DNS está correto. Estamos corrigindo um dos servidores de { $name } ({ $address }); você não precisa fazer nada.
 fixing-target = O CNAME de { $name } está correto. Estamos corrigindo { $target }; você não precisa fazer nada.
 switching-on = { $name } aponta para nós. Estamos ativando o seu site: você não precisa fazer nada.
 taken-down = O site de { $name } foi retirado do ar. Por favor, entre em contato conosco.
@@ -108,13 +108,13 @@ at-registrar = no registrador
 nobody-allowed = os registros CAA de { $name } não permitem que ninguém emita um certificado
 only-allowed = os registros CAA de { $name } só permitem a emissão de certificados por { $authorities }
 critical-unknown = as autoridades que não conhecem um registro marcado como crítico se recusam a emitir
-caa-unreachable = eles não podem ser consultados, e nesse caso nenhuma autoridade pode emitir um certificado
+caa-unreachable = os registros CAA não podem ser consultados, e nesse caso nenhuma autoridade pode emitir um certificado
 caa-not-exact = as autoridades comparam cada caractere: o nome deve estar em minúsculas, sem nada em volta
-caa-malformed = o parâmetro { $parameter } está malformado
-caa-one-account = ele vale só para uma conta (accounturi), e não se sabe se é a da Closte
-caa-other-method = ele não permite { $method }, que a Closte usa para os seus certificados
-caa-restricted = ele não permite este certificado
-cname-loop = os CNAMEs formam um ciclo, { $path }
+caa-malformed = o parâmetro { $parameter } do registro atual está malformado
+caa-one-account = o registro atual vale só para uma conta (accounturi), e não se sabe se é a da Closte
+caa-other-method = o registro atual não permite { $method }, que a Closte usa para os seus certificados
+caa-restricted = o registro atual não permite este certificado
+cname-loop = os CNAMEs formam um ciclo ({ $path })
 cname-chain = a cadeia de { $count } CNAMEs é mais longa do que os resolvedores seguem
 cname-chain-or-more = a cadeia de { $count } ou mais CNAMEs é mais longa do que os resolvedores seguem
 long-for-some = a cadeia de { $count } CNAMEs é mais longa do que alguns resolvedores seguem
@@ -123,12 +123,12 @@ is-missing = { $target } não existe
 is-without-address = { $target } não tem endereço
 zone-fails = os servidores de nomes de { $zone } falham (SERVFAIL)
 zone-signatures = as assinaturas DNSSEC de { $zone } estão erradas
-leads-on = ele leva a { $target }, e { $reason }
+leads-on = o CNAME leva a { $target }, e { $reason }
 servers-fail = os servidores de nomes falham (SERVFAIL)
 servers-fail-here = os servidores de nomes falham (SERVFAIL), embora respondam por novos nomes abaixo de { $zone }
 signatures-wrong = as assinaturas DNSSEC estão erradas, de modo que os resolvedores que as validam e a Let's Encrypt não obtêm resposta
 servers-disagree = os servidores de nomes não concordam: { $answers }
-old-answers = os servidores de nomes estão corretos, mas { $answers }, há mais tempo do que os caches podem guardar uma resposta antiga: outros servidores de nomes, como os anteriores, ainda a fornecem
+old-answers = os servidores de nomes respondem certo, mas { $answers }, há mais tempo do que os caches podem guardar uma resposta antiga: outros servidores de nomes, como os anteriores, ainda a fornecem
 
 ## {$answers}
 
@@ -169,8 +169,8 @@ records-of-both = { $first } e { $second }
 address-of = { $address } ({ $place })
 forwarding = redirecionamento da { $provider }
 website-builder = criador de sites da { $provider }
-parking = página de estacionamento da { $provider }
-forwarding-or-parking = página de redirecionamento ou de estacionamento da { $provider }
+parking = página de "parking" da { $provider }
+forwarding-or-parking = página de redirecionamento ou de "parking" da { $provider }
 unreachable = um endereço que os visitantes não conseguem alcançar
 
 ## Listas
