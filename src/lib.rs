@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod listing;
 pub mod names;
 pub mod notify;
+pub mod overview;
 mod panics;
 pub mod plan;
 pub mod reconciler;

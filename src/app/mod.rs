@@ -16,7 +16,7 @@ use crate::{
     closte::{Calls, Client},
     daemon::{Components, CycleTimer, Trigger},
     events::Event,
-    http::{AdminServer, AdminServerError, Listener},
+    http::{AdminServer, AdminServerError, Listener, OnDemand, ViewSettings},
     notify::Notifier,
     plan::Policy,
     reconciler::{Reconciler, Rules, StageRules, SyncInterval, SyncPolicy},
@@ -32,8 +32,8 @@ pub struct App {
     overrides: Overrides,
     /// Counts the calls to Closte, also across reloads.
     calls: Calls,
-    /// Begins a cycle, also across reloads.
-    trigger: Trigger,
+    /// Begins cycles and checks, also across reloads.
+    on_demand: OnDemand,
     /// Stays open across reloads with the same address.
     listener: Option<Arc<Listener>>,
 }
@@ -49,8 +49,8 @@ pub struct Clients {
 impl App {
     /// Opens no connection.
     pub fn build(settings: &Settings, overrides: Overrides) -> Self {
-        let (calls, trigger) = (Calls::default(), Trigger::default());
-        Self { settings: settings.clone(), overrides, calls, trigger, listener: None }
+        let (calls, on_demand) = (Calls::default(), OnDemand::default());
+        Self { settings: settings.clone(), overrides, calls, on_demand, listener: None }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -62,7 +62,7 @@ impl App {
     }
 
     pub fn trigger(&self) -> &Trigger {
-        &self.trigger
+        &self.on_demand.cycles
     }
 
     pub fn clock(&self) -> Clock {
@@ -153,6 +153,7 @@ impl App {
             self.verifier(),
             self.overrides.check_interval.map_or(checks.check_interval, overridden),
             checks.concurrency,
+            self.on_demand.checks.clone(),
             self.clock(),
         ))
     }
@@ -171,7 +172,7 @@ impl App {
         let interval = overridden.unwrap_or(self.settings.sync.interval);
         let (admin_server, listening) = self.admin_server(interval.longest())?;
         let events = listening.into_iter().chain(self.exposed_secrets()).collect();
-        let timer = CycleTimer { interval, trigger: self.trigger.clone() };
+        let timer = CycleTimer { interval, trigger: self.on_demand.cycles.clone() };
         let notifier = self.notifier(state)?;
         Ok((Components { reconciler, scheduler, timer, admin_server, notifier }, events))
     }
@@ -220,10 +221,14 @@ impl App {
         let server = AdminServer::new(
             &listener,
             http,
-            self.trigger.clone(),
+            self.on_demand.clone(),
             self.calls.clone(),
-            self.settings.checks.attention_after,
-            sync_interval,
+            ViewSettings {
+                attention_after: self.settings.checks.attention_after,
+                sync_interval,
+                panel: self.settings.closte.panel(),
+                language: self.settings.notify.language,
+            },
             self.clock(),
         )?;
         let listening =

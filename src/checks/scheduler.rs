@@ -12,10 +12,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    checker::{Checker, Look},
+    checker::{Checker, Depth, Look},
     http::is_http_due,
     interval::CheckInterval,
     mass_failure::{CONTROL_SAMPLE, MassFailureDetector},
+    requests::CheckRequests,
     results::Results,
     site::SiteLook,
     targets::Expected,
@@ -53,6 +54,7 @@ pub struct Scheduler {
     /// The interval in force, which may be the plugin's own.
     interval: Duration,
     concurrency: usize,
+    requests: CheckRequests,
     clock: Clock,
     /// The ledger that the schedule was made from, and its version then.
     schedule: Option<(LedgerId, (i64, u64))>,
@@ -80,6 +82,8 @@ struct Work {
     results: Results,
     /// The names in all stages.
     names: HashSet<DomainName>,
+    /// Those that somebody asked for: checked in full.
+    asked: HashSet<DomainName>,
     /// Whether `names` are all that are due.
     is_all: bool,
 }
@@ -108,6 +112,7 @@ impl Scheduler {
         verifier: Verifier,
         check_interval: CheckInterval,
         concurrency: usize,
+        requests: CheckRequests,
         clock: Clock,
     ) -> Self {
         Self {
@@ -117,6 +122,7 @@ impl Scheduler {
             interval: check_interval.interval,
             check_interval,
             concurrency,
+            requests,
             clock,
             schedule: None,
             expected: None,
@@ -152,11 +158,13 @@ impl Scheduler {
         };
         let network = self.state.network(ledger).await?;
         self.follow_interval(ledger, network.check_interval).await?;
-        if work.names.is_empty() && self.state.due(ledger, self.clock.now(), 1).await?.is_empty() {
+        let is_idle = work.names.is_empty() && !self.requests.are_waiting();
+        if is_idle && self.state.due(ledger, self.clock.now(), 1).await?.is_empty() {
             return Ok(());
         }
         stop.run_until_cancelled(self.find_expected(Some(&network.domain))).await;
         self.network = Some(network.domain);
+        self.take_requests(ledger, work).await?;
         self.refill(ledger, work).await?;
         self.start(work);
         self.note_all(resolver_findings(&self.checker)).await;
@@ -231,6 +239,20 @@ impl Scheduler {
         }
     }
 
+    /// Puts names that somebody asked for before all others.
+    async fn take_requests(&mut self, ledger: LedgerId, work: &mut Work) -> Result<(), StateError> {
+        let asked = self.requests.take(|name| work.names.contains(name));
+        if asked.is_empty() {
+            return Ok(());
+        }
+        for checked in self.state.desired(ledger, &asked).await? {
+            work.names.insert(checked.name.clone());
+            work.asked.insert(checked.name.clone());
+            work.waiting.push_front(checked);
+        }
+        Ok(())
+    }
+
     /// Reads more due names.
     async fn refill(&mut self, ledger: LedgerId, work: &mut Work) -> Result<(), StateError> {
         if work.waiting.len() >= self.concurrency {
@@ -272,13 +294,20 @@ impl Scheduler {
             && let Some(checked) = work.waiting.pop_front()
         {
             let (checker, expected) = (self.checker.clone(), self.expected.clone());
-            let (depth, now) = (depth(checked.status.as_ref()), self.clock.now());
-            let site = is_site_due(&checked, now)
+            let (is_asked, now) = (work.asked.remove(&checked.name), self.clock.now());
+            let depth = if is_asked { Depth::Full } else { depth(checked.status.as_ref()) };
+            let looks_at_site =
+                if is_asked { has_site(&checked) } else { is_site_due(&checked, now) };
+            let site = looks_at_site
                 .then(|| SiteLook { network: self.network.clone(), row: checked.facts.row });
             // A second check that is left out would take the suspicion back.
             let is_suspect = |status: &DomainStatus| status.suspect_since.is_some();
-            let waits = checked.status.as_ref().is_some_and(is_suspect);
-            let look = Look { site, http: is_http_due(&checked, now), waits };
+            let waits = is_asked || checked.status.as_ref().is_some_and(is_suspect);
+            let look = Look {
+                site,
+                http: is_asked && !checked.name.is_wildcard() || is_http_due(&checked, now),
+                waits,
+            };
             work.in_flight.spawn(async move {
                 let (name, expected) = (&checked.name, expected.as_deref());
                 let result = checker.check(name, expected, depth, &look, now).await;
@@ -353,11 +382,15 @@ impl Scheduler {
     }
 }
 
+/// Without a site there is nothing to see: a name of `sync.extra_domains`, a wildcard.
+fn has_site(checked: &CheckedDomain) -> bool {
+    checked.facts.blog_id.is_some() && !checked.name.as_str().starts_with("*.")
+}
+
 /// Whether the site of a name is looked at with its next check. A page costs the server more than the rest of
 /// a check.
 pub(super) fn is_site_due(checked: &CheckedDomain, now: Timestamp) -> bool {
-    // Without a site there is nothing to see: a name of `sync.extra_domains`, a wildcard.
-    if checked.facts.blog_id.is_none() || checked.name.as_str().starts_with("*.") {
+    if !has_site(checked) {
         return false;
     }
     let Some(status) = &checked.status else { return true };

@@ -120,6 +120,20 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print a link to the page of one domain, for the customer
+    ///
+    /// It works for 30 days, shows nothing else of the network, and begins with http.public_url.
+    Link {
+        /// The domain
+        #[arg(required_unless_present = "rotate")]
+        domain: Option<DomainName>,
+        /// End all earlier links and all logins first
+        #[arg(long)]
+        rotate: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say whether the daemon is alive, for a container's health check
     ///
     /// Exit status: 0 alive, 1 not.

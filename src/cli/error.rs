@@ -29,6 +29,11 @@ pub(super) enum CommandError {
         are(.0)
     )]
     NotManaged(Vec<DomainName>),
+    #[error(
+        "http.public_url is not set: set it to the address at which customers reach the status page, such \
+         as \"https://status.agency.example\""
+    )]
+    NoPublicUrl,
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[cfg(feature = "demo")]

@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod exit;
 mod health;
+mod link;
 mod output;
 mod plan;
 mod run;
@@ -160,6 +161,9 @@ async fn carry_out(
         }
         Command::Events { domain, follow, lines, json } => {
             events::execute(&settings, domain.as_ref(), follow, lines, json).await
+        }
+        Command::Link { domain, rotate, json } => {
+            link::execute(&settings, domain.as_ref(), rotate, json).await
         }
         Command::Health => health::execute(&settings.state.path),
         Command::Doctor { json } => doctor::execute(&app(Overrides::default()), json).await,

@@ -36,15 +36,15 @@ struct Cycle {
 pub(crate) struct Readiness {
     pub(crate) ready: bool,
     /// None before the first cycle has ended.
-    last_cycle: Option<LastCycle>,
+    pub(crate) last_cycle: Option<LastEnded>,
 }
 
 #[derive(Debug, Serialize)]
-struct LastCycle {
-    age_s: u64,
+pub(crate) struct LastEnded {
+    pub(crate) age_s: u64,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 impl Health {
@@ -76,7 +76,7 @@ impl Health {
             |cycle: &Cycle| cycle.error.is_none() && cycle.ended.elapsed() <= allowed;
         Readiness {
             ready: last.as_ref().is_some_and(is_fresh_success),
-            last_cycle: last.map(|cycle| LastCycle {
+            last_cycle: last.map(|cycle| LastEnded {
                 age_s: cycle.ended.elapsed().as_secs(),
                 outcome: if cycle.error.is_none() { "ok" } else { "failed" },
                 error: cycle.error,

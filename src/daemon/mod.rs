@@ -221,6 +221,7 @@ async fn run_cycles(
         health.heartbeats.sync_is_alive();
         let begun = tokio::time::Instant::now();
         let alive = |_, _| health.heartbeats.sync_is_alive();
+        reconciler.try_at_once(timer.trigger.take_named());
         // Boxed: the nested futures exceed the compiler's recursion limit.
         let mut outcome = match verify_files(state, lock).await {
             Ok(()) => catch_panic(Box::pin(reconciler.cycle(stop, &alive))).await,

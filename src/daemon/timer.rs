@@ -1,6 +1,10 @@
 //! When the next cycle begins.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rand::RngExt as _;
 use tokio::{
@@ -8,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{back_off::BackOff, reconciler::SyncInterval};
+use crate::{back_off::BackOff, domain::DomainName, reconciler::SyncInterval};
 
 /// The longest pause between cycles that failures cause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -19,11 +23,28 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// Begins the next cycle at once. One that is pulled during a cycle begins another one after it: the
 /// cycle may have read the network already.
 #[derive(Debug, Clone, Default)]
-pub struct Trigger(Arc<Notify>);
+pub struct Trigger(Arc<Pulled>);
+
+#[derive(Debug, Default)]
+struct Pulled {
+    notify: Notify,
+    /// The names that the next cycle tries whatever their back-off or refusal.
+    named: Mutex<HashSet<DomainName>>,
+}
 
 impl Trigger {
     pub fn pull(&self) {
-        self.0.notify_one();
+        self.0.notify.notify_one();
+    }
+
+    /// Begins a cycle that tries this name whatever its back-off or refusal.
+    pub fn pull_for(&self, name: DomainName) {
+        self.0.named.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+        self.pull();
+    }
+
+    pub(super) fn take_named(&self) -> HashSet<DomainName> {
+        std::mem::take(&mut self.0.named.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -53,7 +74,7 @@ impl CycleTimer {
         let next = Instant::now() + pause(interval, last.failures).min(list_again);
         tokio::select! {
             () = sleep_until(next) => {}
-            () = self.trigger.0.notified() => sleep_until(last.begun + SHORTEST_PAUSE).await,
+            () = self.trigger.0.notify.notified() => sleep_until(last.begun + SHORTEST_PAUSE).await,
         }
         if let Some(end) = last.quiet_until {
             sleep_until(end).await;

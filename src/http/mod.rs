@@ -1,10 +1,12 @@
-//! The admin server: liveness, readiness and metrics.
+//! The admin server: liveness, readiness, metrics and the status page.
 
 mod config;
 mod connections;
 mod metrics;
+mod page;
 mod server;
 
-pub use config::HttpConfig;
+pub use config::{HttpConfig, PublicUrl};
 pub(crate) use metrics::Metrics;
-pub use server::{AdminServer, AdminServerError, Listener, Token};
+pub use page::{LINK_LASTS, link};
+pub use server::{AdminServer, AdminServerError, Listener, OnDemand, Token, ViewSettings};

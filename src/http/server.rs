@@ -19,15 +19,22 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::{HttpConfig, connections::Connections, metrics::as_prometheus_text};
+use super::{
+    HttpConfig,
+    connections::Connections,
+    metrics::as_prometheus_text,
+    page::{LoginThrottle, routes},
+};
 use crate::{
+    checks::CheckRequests,
     clock::Clock,
     closte::Calls,
     daemon::{
         Trigger,
-        health::{ALIVE_WITHIN, Health},
+        health::{ALIVE_WITHIN, Health, Readiness},
     },
     escape::{escape_json, escape_line},
+    language::Language,
     secrets,
     state::{Loop, State, StateError},
 };
@@ -125,6 +132,12 @@ impl fmt::Debug for Token {
     }
 }
 
+impl Token {
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
 impl PartialEq<str> for Token {
     /// Compares digests, so that the time reveals nothing about the token.
     fn eq(&self, other: &str) -> bool {
@@ -139,15 +152,36 @@ impl PartialEq for Token {
 }
 
 /// Serves `/healthz`, `/readyz`, `/metrics` and `/sync`.
+/// What requests can begin.
+#[derive(Debug, Clone, Default)]
+pub struct OnDemand {
+    pub cycles: Trigger,
+    pub checks: CheckRequests,
+}
+
+/// By which settings domains are shown.
+#[derive(Debug, Clone)]
+pub struct ViewSettings {
+    /// `checks.attention_after`
+    pub attention_after: Duration,
+    pub sync_interval: Duration,
+    /// The page of Closte's panel for certificates, if it is known.
+    pub panel: Option<String>,
+    /// Of what customers are told.
+    pub language: Language,
+}
+
 #[derive(Debug)]
 pub struct AdminServer {
     listener: tokio::net::TcpListener,
-    config: HttpConfig,
-    trigger: Trigger,
+    /// Whether only this machine can connect.
+    pub(super) is_loopback: bool,
+    pub(super) config: HttpConfig,
+    pub(super) on_demand: OnDemand,
     calls: Calls,
-    attention_after: Duration,
-    sync_interval: Duration,
-    clock: Clock,
+    pub(super) view: ViewSettings,
+    pub(super) clock: Clock,
+    pub(super) throttle: LoginThrottle,
     turn: Mutex<()>,
 }
 
@@ -157,21 +191,22 @@ impl AdminServer {
     pub fn new(
         listener: &Listener,
         config: &HttpConfig,
-        trigger: Trigger,
+        on_demand: OnDemand,
         calls: Calls,
-        attention_after: Duration,
-        sync_interval: Duration,
+        view: ViewSettings,
         clock: Clock,
     ) -> Result<Self, AdminServerError> {
+        let is_loopback = listener.address().ip().is_loopback();
         let listener = listener.share()?;
         Ok(Self {
             listener,
+            is_loopback,
             config: config.clone(),
-            trigger,
+            on_demand,
             calls,
-            attention_after,
-            sync_interval,
+            view,
             clock,
+            throttle: LoginThrottle::default(),
             turn: Mutex::default(),
         })
     }
@@ -185,6 +220,7 @@ impl AdminServer {
             .route("/metrics", get(metrics))
             .route("/sync", post(sync))
             .route("/sync/{token}", post(sync_by_path))
+            .merge(routes())
             .with_state(context);
         let mut connections = Connections::default();
         loop {
@@ -210,13 +246,19 @@ impl AdminServer {
 }
 
 #[derive(Clone)]
-struct Context {
-    server: Arc<AdminServer>,
-    health: Arc<Health>,
-    state: State,
+pub(super) struct Context {
+    pub(super) server: Arc<AdminServer>,
+    pub(super) health: Arc<Health>,
+    pub(super) state: State,
 }
 
 impl Context {
+    pub(super) fn readiness(&self) -> Readiness {
+        let mut readiness = self.health.readiness(self.server.view.sync_interval);
+        readiness.ready &= !self.state.is_replaced();
+        readiness
+    }
+
     /// Begins a cycle, for a request with this token.
     fn sync(&self, given: Option<&str>) -> Response {
         let Some(token) = &self.server.config.sync_token else {
@@ -225,7 +267,7 @@ impl Context {
         if given.is_none_or(|given| token != given) {
             return unauthorized("http.sync_token");
         }
-        self.server.trigger.pull();
+        self.server.on_demand.cycles.pull();
         (StatusCode::ACCEPTED, "a cycle begins\n").into_response()
     }
 }
@@ -255,8 +297,7 @@ async fn readiness(Extract(context): Extract<Context>, headers: HeaderMap) -> Re
     if !context.server.is_allowed(&headers) {
         return unauthorized("http.token");
     }
-    let mut readiness = context.health.readiness(context.server.sync_interval);
-    readiness.ready &= !context.state.is_replaced();
+    let readiness = context.readiness();
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::to_string(&readiness).unwrap_or_default();
     let body = format!("{}\n", escape_json(&body));
@@ -295,7 +336,7 @@ async fn exposition(context: &Context) -> Result<String, StateError> {
     let ledger = state.current_ledger().await?;
     let (status_counts, live_after) = match ledger {
         Some(ledger) => (
-            state.status_counts(ledger, server.attention_after, now).await?,
+            state.status_counts(ledger, server.view.attention_after, now).await?,
             state.live_after(ledger, now).await?,
         ),
         None => (Vec::new(), None),

@@ -149,6 +149,15 @@ impl Reconciler {
         self.read_took
     }
 
+    /// The next cycle tries these names whatever their back-off or refusal.
+    pub fn try_at_once(&mut self, named: HashSet<DomainName>) {
+        if !named.is_empty() {
+            // Both ends are compared again, even where neither has changed.
+            self.seen = None;
+        }
+        self.rules.policy.named = named;
+    }
+
     /// Runs one cycle. `progress` is called with how many calls of how many are done, and with 0 of 0
     /// while the cycle waits for something else.
     pub async fn cycle(

@@ -176,14 +176,29 @@ impl State {
         )
         .fetch(&self.pool);
         while let Some(line) = others.try_next().await? {
-            let line: Line<'_> = parse_json(&line)?;
-            let name: DomainName = line
-                .domain
-                .parse()
-                .map_err(|error| StateError::Damaged(format!("{:?}: {error}", line.domain)))?;
-            ledger.push(name.to_ref(), line.entry().map_err(StateError::Damaged)?);
+            let (name, entry) = parse_json::<Line<'_>>(&line)?.read()?;
+            ledger.push(name.to_ref(), entry);
         }
         Ok(ledger.build())
+    }
+
+    /// The entries of these names, in alphabetical order.
+    pub async fn entries(
+        &self,
+        id: LedgerId,
+        names: &[DomainName],
+    ) -> Result<Vec<(DomainName, Entry)>, StateError> {
+        let lines = with_columns!(
+            query_scalar,
+            "SELECT json_array(",
+            r#") AS "line!: String" FROM managed
+               WHERE ledger_id = ? AND domain IN (SELECT value FROM json_each(?)) ORDER BY domain"#,
+            id,
+            json(&names),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        lines.iter().map(|line| parse_json::<Line<'_>>(line)?.read()).collect()
     }
 
     /// Nearly all names are settled.
@@ -404,6 +419,12 @@ impl<'a> Line<'a> {
             refused_at,
             error: error.map(|error| error.as_str().into()),
         }
+    }
+
+    fn read(self) -> Result<(DomainName, Entry), StateError> {
+        let damaged = |error| StateError::Damaged(format!("{:?}: {error}", self.domain));
+        let name: DomainName = self.domain.parse().map_err(damaged)?;
+        Ok((name, self.entry().map_err(StateError::Damaged)?))
     }
 
     /// The error says what is wrong with the columns.

@@ -10,8 +10,10 @@ mod ledger;
 mod live_after;
 mod lock;
 mod notify;
+mod overview;
 mod place;
 mod records;
+mod signing_key;
 mod stages;
 mod status;
 mod status_counts;
@@ -47,6 +49,7 @@ pub use lock::{FileLock, RunningDaemon};
 pub use notify::{
     EndedTrouble, Mute, OpenedTrouble, OutboxEvent, Trouble, TroubleChanges, TroubleFacts,
 };
+pub use overview::{OverviewFilter, SeverityCounts};
 pub use place::Fate;
 use place::{Place, is_sound};
 pub use records::{MissingRecord, RecordNotes, Written};

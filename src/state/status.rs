@@ -289,6 +289,7 @@ impl State {
                 times_broken: status.good.times_broken,
                 live_since: status.live_since,
                 live_after_s: status.live_after_s,
+                severity: status.latest.severity().to_number(),
             }
         };
         let lines: Vec<Line<'_>> = outcomes.iter().map(line).collect();
@@ -302,7 +303,8 @@ impl State {
                  suspect_since = value->>'suspect_since', alerted_at = value->>'alerted_at',
                  lacks_certificate_since = value->>'lacks_certificate_since',
                  good_checks = value->>'good_checks', times_broken = value->>'times_broken',
-                 live_since = value->>'live_since', live_after_s = value->>'live_after_s'
+                 live_since = value->>'live_since', live_after_s = value->>'live_after_s',
+                 severity = value->>'severity'
              FROM line WHERE ledger_id = ?1 AND domain = name",
             ledger,
             json(&lines),
@@ -424,4 +426,5 @@ struct Line<'a> {
     #[serde(with = "optional")]
     live_since: Option<Timestamp>,
     live_after_s: Option<u64>,
+    severity: i64,
 }

@@ -20,6 +20,7 @@ mod installation;
 mod names;
 mod notify;
 mod output;
+mod page;
 mod plugin;
 mod practice_wordpress;
 mod records;

@@ -1,4 +1,4 @@
-use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr};
 
 use jiff::Timestamp;
 
@@ -6,11 +6,10 @@ use super::finding::{Finding, View};
 use crate::{
     checks::{Advice, not_served, stage},
     cli::output::{BAD, FAIR, GOOD, STRONG, paint, since, under},
-    listing::listing,
-    span::whole_days,
+    overview::facts::{answer, certificate, dns_summary, ssl_summary},
     status::{
-        CheckResult, DnsResult, DnsVerdict, HttpResult, HttpVerdict, ResolverAnswer, RowState,
-        SiteResult, SslResult, SslVerdict, Stage,
+        CheckResult, DnsResult, DnsVerdict, HttpResult, HttpVerdict, RowState, SiteResult,
+        SslResult, SslVerdict, Stage,
     },
 };
 
@@ -147,56 +146,4 @@ fn style_of(is_good: bool, is_unknown: bool) -> anstyle::Style {
         (_, true) => FAIR,
         _ => BAD,
     }
-}
-
-fn dns_summary(dns: &DnsResult) -> String {
-    let resolvers = match dns.verdict {
-        DnsVerdict::Unknown => String::new(),
-        _ => format!(", {} of {} resolvers", dns.seen, dns.of),
-    };
-    let host = dns.host.as_ref().map(|host| format!(": {host}")).unwrap_or_default();
-    format!("{resolvers}{host}")
-}
-
-fn answer(one: &ResolverAnswer) -> String {
-    let mut parts = vec![one.verdict.as_str().to_owned()];
-    parts.extend(one.cnames.iter().map(|name| format!("→ {name}")));
-    if !one.addresses.is_empty() {
-        parts.push(listing(&one.addresses, 0));
-    }
-    match &one.ignored_because {
-        None => parts.extend(one.error.clone()),
-        Some(why) => parts.push(format!("(does not count: {why})")),
-    }
-    parts.join("  ")
-}
-
-fn ssl_summary(ssl: &SslResult) -> String {
-    let address = ssl.address.map(|address| format!(", at {address}")).unwrap_or_default();
-    let error = ssl.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-    format!("{address}{error}")
-}
-
-fn certificate(ssl: &SslResult, now: Timestamp) -> Vec<(&'static str, String)> {
-    let Some(certificate) = &ssl.certificate else {
-        return Vec::new();
-    };
-    let left = match Duration::try_from(certificate.not_after.duration_since(now)) {
-        Ok(left) => format!("{} left", whole_days(left)),
-        Err(_) => {
-            let ago = now.duration_since(certificate.not_after);
-            format!("{} ago", whole_days(ago.try_into().unwrap_or_default()))
-        }
-    };
-    let names = if certificate.names.is_empty() {
-        "none".to_owned()
-    } else {
-        listing(&certificate.names, certificate.more_names)
-    };
-    vec![
-        ("names", names),
-        ("issuer", certificate.issuer.clone()),
-        ("until", format!("{:.0} ({left})", certificate.not_after)),
-        ("key", certificate.key.clone()),
-    ]
 }

@@ -1,24 +1,24 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::row::{Row, state_since, status};
 use crate::{
     app::Settings,
     checks::stage,
     cli::output::{request_json, row_json, ssl_json},
     ledger::Progress,
+    overview::{DomainRow, closte_status, state_since},
     state::InvalidRow,
     status::{DnsVerdict, SslVerdict, Stage},
 };
 
 pub(super) fn to_json(
     settings: &Settings,
-    rows: &[Row],
+    rows: &[DomainRow],
     invalid: &[InvalidRow],
     panel: Option<&str>,
     now: Timestamp,
 ) -> Vec<Value> {
-    let domain = |row: &Row| {
+    let domain = |row: &DomainRow| {
         let mut fields = of_ledger(row);
         if let (Value::Object(fields), Value::Object(more)) =
             (&mut fields, of_checks(row, settings, panel, now))
@@ -30,7 +30,7 @@ pub(super) fn to_json(
     rows.iter().map(domain).chain(invalid.iter().map(of_invalid)).collect()
 }
 
-fn of_ledger(row: &Row) -> Value {
+fn of_ledger(row: &DomainRow) -> Value {
     let entry = &row.entry;
     let (next_attempt, error) = match &entry.progress {
         Progress::Failed(attempt, error) => (Some(attempt.next), Some(error)),
@@ -43,7 +43,7 @@ fn of_ledger(row: &Row) -> Value {
         "blog_id": entry.origin.blog_id,
         "row_id": entry.origin.row_id,
         "plugin": row_json(entry.origin.state),
-        "at_closte": status(entry).as_str(),
+        "at_closte": closte_status(entry).as_str(),
         "since": state_since(entry),
         "managed_since": entry.managed_since,
         "undesired_since": entry.undesired_since,
@@ -54,7 +54,7 @@ fn of_ledger(row: &Row) -> Value {
     })
 }
 
-fn of_checks(row: &Row, settings: &Settings, panel: Option<&str>, now: Timestamp) -> Value {
+fn of_checks(row: &DomainRow, settings: &Settings, panel: Option<&str>, now: Timestamp) -> Value {
     let advice = row.advice(panel, now);
     let (attention_after, language) = (settings.checks.attention_after, settings.notify.language);
     match row.seen() {

@@ -1,12 +1,11 @@
 mod json;
-mod row;
 mod text;
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use self::{row::Row, text::to_text};
+use self::text::to_text;
 use super::{
     error::CommandError,
     exit,
@@ -17,6 +16,7 @@ use crate::{
     clock::Clock,
     domain::{CLOSTES_OWN, DomainName, DomainRef},
     ledger::{EntryRef, Ledger},
+    overview::DomainRow,
     state::{CheckedDomain, FileLock, State},
 };
 
@@ -55,7 +55,7 @@ pub(super) async fn execute(
     }
     let mut checked: HashMap<DomainName, CheckedDomain> =
         checked.into_iter().map(|one| (one.name.clone(), one)).collect();
-    let row = |(name, entry): (DomainRef<'_>, EntryRef<'_>)| Row {
+    let row = |(name, entry): (DomainRef<'_>, EntryRef<'_>)| DomainRow {
         name: name.to_name(),
         entry: entry.entry(),
         checked: checked.remove(name.as_str()),
@@ -63,7 +63,7 @@ pub(super) async fn execute(
     let is_meant =
         |name: DomainRef<'_>| only.is_empty() || only.iter().any(|one| one.to_ref() == name);
     let ledger = ledger.iter().filter(|(name, _)| is_meant(*name));
-    let mut rows: Vec<Row> = ledger.map(row).collect();
+    let mut rows: Vec<DomainRow> = ledger.map(row).collect();
     rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
 
     let panel = settings.closte.panel();

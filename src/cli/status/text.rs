@@ -3,14 +3,16 @@ use std::{fmt::Write as _, iter};
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::row::{ClosteStatus, Row, note, status};
 use crate::{
     checks::{MAPPING_OFF, not_served},
-    cli::output::{BAD, FAIR, STRONG, count, invalid_line, paint, since, under, width},
+    cli::output::{
+        BAD, FAINT, FAIR, GOOD, STRONG, count, invalid_line, paint, since, under, width,
+    },
     ledger::Progress,
+    overview::{ClosteStatus, DomainRow, closte_status, note},
     span::span,
     state::{InvalidRow, LastCycle, LiveAfter},
-    status::Serving,
+    status::{Serving, Severity},
 };
 
 /// The widest table, in characters: people paste it into mails and tickets.
@@ -21,7 +23,7 @@ const LEAST_NAME: usize = 12;
 pub(super) fn to_text(
     last_cycle: &LastCycle,
     live_after: Option<LiveAfter>,
-    rows: &[Row],
+    rows: &[DomainRow],
     invalid: &[InvalidRow],
     now: Timestamp,
 ) -> String {
@@ -33,9 +35,11 @@ pub(super) fn to_text(
     for row in rows {
         let note = note(&row.entry, now);
         if !note.is_empty() {
-            let line =
-                under("", &format!("! {}  {}: {note}", row.name, status(&row.entry).as_str()));
-            text.push_str(&paint(row.style(), line));
+            let line = under(
+                "",
+                &format!("! {}  {}: {note}", row.name, closte_status(&row.entry).as_str()),
+            );
+            text.push_str(&paint(style(row), line));
         }
     }
     text.push_str(&not_served_by_wordpress(rows));
@@ -45,17 +49,26 @@ pub(super) fn to_text(
     text
 }
 
+fn style(row: &DomainRow) -> Style {
+    match row.severity() {
+        Severity::Bad => BAD,
+        Severity::Fair => FAIR,
+        Severity::Good => GOOD,
+        Severity::Gone => FAINT,
+    }
+}
+
 /// The names whose DNS and certificate are right, and that WordPress does not serve.
-fn not_served_by_wordpress(rows: &[Row]) -> String {
-    let serving = |row: &Row| row.entry.origin.state.map(|state| state.serving);
+fn not_served_by_wordpress(rows: &[DomainRow]) -> String {
+    let serving = |row: &DomainRow| row.entry.origin.state.map(|state| state.serving);
     let mut text = String::new();
     let mut line = |style, line: &str| text.push_str(&paint(style, under("", line)));
     if rows.iter().any(|row| serving(row) == Some(Serving::MappingOff)) {
         line(BAD, &format!("! {MAPPING_OFF}"));
         return text;
     }
-    let works = |row: &&Row| row.seen().is_some_and(|seen| seen.latest.works());
-    let is_early = |row: &&Row| serving(row) == Some(Serving::StageNotDone);
+    let works = |row: &&DomainRow| row.seen().is_some_and(|seen| seen.latest.works());
+    let is_early = |row: &&DomainRow| serving(row) == Some(Serving::StageNotDone);
     let (early, others): (Vec<_>, Vec<_>) = rows.iter().filter(works).partition(is_early);
     let listed = if early.len() > 1 { &others } else { &rows.iter().filter(works).collect() };
     for row in listed {
@@ -77,12 +90,12 @@ fn not_served_by_wordpress(rows: &[Row]) -> String {
 }
 
 /// One line for each name. Only names are wrapped.
-fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
+fn table(rows: &[DomainRow], columns: usize, now: Timestamp) -> String {
     const HEADER: [&str; 6] = ["DOMAIN", "AT CLOSTE", "DNS", "SSL", "SINCE", "ADVICE"];
-    let cells = |row: &Row| {
+    let cells = |row: &DomainRow| {
         [
             row.name.to_string(),
-            status(&row.entry).as_str().to_owned(),
+            closte_status(&row.entry).as_str().to_owned(),
             row.dns(),
             row.ssl(now),
             since(row.since(), now),
@@ -90,7 +103,7 @@ fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
         ]
     };
     let lines: Vec<(Style, [String; 6])> = iter::once((STRONG, HEADER.map(str::to_owned)))
-        .chain(rows.iter().map(|row| (row.style(), cells(row))))
+        .chain(rows.iter().map(|row| (style(row), cells(row))))
         .collect();
     let mut widths = [0; HEADER.len()];
     for (_, cells) in &lines {
@@ -120,16 +133,16 @@ fn table(rows: &[Row], columns: usize, now: Timestamp) -> String {
 fn headline(
     last_cycle: &LastCycle,
     live_after: Option<LiveAfter>,
-    rows: &[Row],
+    rows: &[DomainRow],
     now: Timestamp,
 ) -> String {
     let mut text = String::new();
     let desired = || rows.iter().filter(|row| row.entry.undesired_since.is_none());
-    let is_served = |row: &&Row| {
-        let status = status(&row.entry);
+    let is_served = |row: &&DomainRow| {
+        let status = closte_status(&row.entry);
         matches!(status, ClosteStatus::Current | ClosteStatus::Covered | ClosteStatus::Added)
     };
-    let works = |row: &&Row| row.seen().is_some_and(|seen| seen.latest.works());
+    let works = |row: &&DomainRow| row.seen().is_some_and(|seen| seen.latest.works());
     match last_cycle.completed_at {
         Some(at) => {
             let (served, all, ago) =
@@ -148,8 +161,8 @@ fn headline(
                     writeln!(text, "From mapping to live: {median} (median of {names} in 30 days)");
             }
             // Without a daemon, the next list can be days away.
-            let is_of_now = |row: &Row| matches!(&row.entry.progress, Progress::Accepted(attempt) if now < attempt.next);
-            let is_added = |row: &&Row| status(&row.entry) == ClosteStatus::Added;
+            let is_of_now = |row: &DomainRow| matches!(&row.entry.progress, Progress::Accepted(attempt) if now < attempt.next);
+            let is_added = |row: &&DomainRow| closte_status(&row.entry) == ClosteStatus::Added;
             let added = if desired().filter(is_added).all(is_of_now) {
                 "added a moment ago: Closte's next list has to confirm that"
             } else {
@@ -162,7 +175,7 @@ fn headline(
                     "missing from Closte's last list: added again if missing from the next one, too",
                 ),
             ] {
-                let number = desired().filter(|row| status(&row.entry) == which).count();
+                let number = desired().filter(|row| closte_status(&row.entry) == which).count();
                 if number > 0 {
                     let _ = writeln!(text, "{number} {what}");
                 }
@@ -184,7 +197,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::status::row::Severity,
         domain::DomainName,
         ledger::{Attempt, Entry, LedgerInfo, RowRef},
         state::CheckedDomain,
@@ -198,7 +210,7 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
 
-    fn row(name: &str, progress: Progress, dns: DnsVerdict, ssl: SslVerdict) -> Row {
+    fn row(name: &str, progress: Progress, dns: DnsVerdict, ssl: SslVerdict) -> DomainRow {
         let certificate = Certificate {
             issuer: "Practice R1".to_owned(),
             names: Vec::new(),
@@ -260,7 +272,7 @@ mod tests {
             due_at: None,
             request: None,
         };
-        Row { name, entry, checked: Some(checked) }
+        DomainRow { name, entry, checked: Some(checked) }
     }
 
     #[test]
@@ -306,7 +318,7 @@ mod tests {
             ]),
         ) {
             let names: Vec<String> = names.iter().map(|name| format!("a{name}")).collect();
-            let rows: Vec<Row> =
+            let rows: Vec<DomainRow> =
                 names.iter().map(|name| row(name, progress.clone(), dns, ssl)).collect();
             let coloured = table(&rows, WIDEST, at(0)).replace('\u{fdd0}', "");
             let table = console::strip_ansi_codes(&coloured);

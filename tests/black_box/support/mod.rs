@@ -1,5 +1,6 @@
 //! What the tests stand on: a real MariaDB, networks in it or in SQLite, and the real program.
 
+pub mod browser;
 pub mod fake_database;
 pub mod mariadb;
 mod network;
