@@ -208,10 +208,22 @@ async fn port_80_is_looked_at_and_alarms_nobody() {
     let paths: Vec<&str> = requests.iter().map(|one| one.path.as_str()).collect();
     assert_eq!(paths, ["/.well-known/acme-challenge/closte-sync"]);
 
+    let login = WebFace::Answer(WebAnswer::new(401, ""));
+    place.outside.tls.answer("alpha.example", Some(login));
+    let (verdict, advice) = http(&place.program).await;
+    assert_eq!(verdict, "blocked");
+    assert!(advice.contains("let /.well-known/acme-challenge/ pass"), "{advice}");
+    place.outside.tls.answer("alpha.example", None);
+
     let listener = std::net::TcpListener::bind((SERVER, 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let elsewhere = place.program.clone().with("CLOSTE_SYNC__CHECKS__HTTP_PORT", &port);
+    // Nothing is accepted yet, so nothing answers.
+    let (verdict, advice) = http(&elsewhere).await;
+    assert_eq!(verdict, "timed-out");
+    assert!(advice.contains("does not answer"), "{advice}");
     let closing = std::thread::spawn(move || {
+        let _abandoned = listener.accept().unwrap();
         let (mut stream, _) = listener.accept().unwrap();
         let _some = stream.read(&mut [0; 512]).unwrap();
     });
