@@ -17,7 +17,7 @@ use crate::{
     daemon::{Components, CycleTimer, Trigger},
     events::Event,
     http::{AdminServer, AdminServerError, Listener, OnDemand, ViewSettings},
-    notify::Notifier,
+    notify::{CycleHeartbeat, Notifier},
     plan::Policy,
     reconciler::{Reconciler, Rules, StageRules, SyncInterval, SyncPolicy},
     settings::SettingsError,
@@ -174,7 +174,11 @@ impl App {
         let events = listening.into_iter().chain(self.exposed_secrets()).collect();
         let timer = CycleTimer { interval, trigger: self.on_demand.cycles.clone() };
         let notifier = self.notifier(state)?;
-        Ok((Components { reconciler, scheduler, timer, admin_server, notifier }, events))
+        let url = self.settings.notify.heartbeat_url.clone();
+        let heartbeat = url.map(CycleHeartbeat::new).transpose()?;
+        let components =
+            Components { reconciler, scheduler, timer, admin_server, notifier, heartbeat };
+        Ok((components, events))
     }
 
     /// Replaces the settings and returns the new parts. After an error the old settings stay in force.

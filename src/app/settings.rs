@@ -99,7 +99,7 @@ impl Settings {
         let shown = file.display();
         if self.provenance.config_file.as_deref() == Some(file) {
             "move the secrets into files of their own: closte_client_api_key, database_url, http_token, \
-             http_sync_token, notify_targets"
+             http_sync_token, notify_targets, notify_heartbeat_url"
                 .to_owned()
         } else if self.wordpress.wp_config.as_ref().is_some_and(|found| found.path == file) {
             format!("chgrp it to the web server's group, then chmod o-rwx {shown}")
@@ -137,6 +137,7 @@ impl Settings {
             "closte.api_key" => self.closte.api_key != before.closte.api_key,
             "http.token" => self.http.token != before.http.token,
             "http.sync_token" => self.http.sync_token != before.http.sync_token,
+            "notify.heartbeat_url" => self.notify.heartbeat_url != before.notify.heartbeat_url,
             "notify.targets" => self.notify.targets != before.notify.targets,
             "wordpress.database_url" => self.wordpress.database != before.wordpress.database,
             _ => false,

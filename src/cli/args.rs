@@ -1,10 +1,11 @@
 //! The commands and their flags.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::{domain::DomainName, escape::escape_line};
+use super::mute::MuteSubject;
+use crate::{domain::DomainName, escape::escape_line, settings::parse_duration};
 
 #[cfg(feature = "demo")]
 const START: &str = "Start with `closte-sync demo`, then `closte-sync doctor`.";
@@ -130,6 +131,39 @@ pub(super) enum Command {
         /// End all earlier links and all logins first
         #[arg(long)]
         rotate: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell nobody of a domain, or of anything, for a while
+    ///
+    /// What is still wrong afterwards is told then. `closte-sync status` shows what is muted.
+    Mute {
+        /// A domain, or all
+        #[arg(value_name = "DOMAIN|all", value_parser = MuteSubject::parse)]
+        subject: MuteSubject,
+        /// For how long, such as 2h
+        #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+        lasts: Duration,
+        /// Why, for those who ask
+        #[arg(long, value_name = "TEXT")]
+        because: Option<String>,
+    },
+    /// End a mute
+    Unmute {
+        /// A domain, or all
+        #[arg(value_name = "DOMAIN|all", value_parser = MuteSubject::parse)]
+        subject: MuteSubject,
+    },
+    /// Send a test message to the targets of notifications
+    ///
+    /// Exit status: 0 all accepted it, 1 not.
+    Notify {
+        /// Send it
+        #[arg(long, required = true)]
+        test: bool,
+        /// Only to this one
+        target: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -34,6 +34,10 @@ pub(super) enum CommandError {
          as \"https://status.agency.example\""
     )]
     NoPublicUrl,
+    #[error("there is no target {0:?}: see `closte-sync config`")]
+    NoTarget(String),
+    #[error("no target is set: see notify.targets in docs/notifications.md")]
+    NoTargets,
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[cfg(feature = "demo")]

@@ -12,6 +12,8 @@ mod events;
 mod exit;
 mod health;
 mod link;
+mod mute;
+mod notify;
 mod output;
 mod plan;
 mod run;
@@ -164,6 +166,13 @@ async fn carry_out(
         }
         Command::Link { domain, rotate, json } => {
             link::execute(&settings, domain.as_ref(), rotate, json).await
+        }
+        Command::Mute { subject, lasts, because } => {
+            mute::mute(&settings, &subject, lasts, because).await
+        }
+        Command::Unmute { subject } => mute::unmute(&settings, &subject).await,
+        Command::Notify { test: _, target, json } => {
+            notify::execute(&settings, target.as_deref(), json).await
         }
         Command::Health => health::execute(&settings.state.path),
         Command::Doctor { json } => doctor::execute(&app(Overrides::default()), json).await,

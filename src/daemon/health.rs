@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::Metrics;
@@ -22,6 +23,8 @@ pub(crate) struct Health {
     /// Cancelled when the first cycle has ended.
     pub(crate) first_cycle: CancellationToken,
     last_cycle: Mutex<Option<Cycle>>,
+    /// Whether the last cycle was good; none before the first.
+    pub(crate) is_good: watch::Sender<Option<bool>>,
     /// Why the last reload was refused.
     refusal: Mutex<Option<String>>,
 }
@@ -54,6 +57,7 @@ impl Health {
         if outcome.result() == CycleResult::Stopped {
             return;
         }
+        self.is_good.send_replace(Some(outcome.result() == CycleResult::Ok));
         let error = outcome.stopped_by.as_ref().map(ToString::to_string);
         let mut last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(Cycle { ended: Instant::now(), error });

@@ -24,7 +24,7 @@ use crate::{
     events::conditions::Conditions,
     events::{Event, EventBatch},
     http::AdminServer,
-    notify::Notifier,
+    notify::{CycleHeartbeat, Notifier},
     panics,
     reconciler::{CycleError, CycleOutcome, CycleResult, Reconciler, Shutdown},
     state::{FileLock, State, StateError},
@@ -48,6 +48,8 @@ pub struct Components {
     /// None where `http.listen` is not set.
     pub admin_server: Option<AdminServer>,
     pub notifier: Notifier,
+    /// None where `notify.heartbeat_url` is not set.
+    pub heartbeat: Option<CycleHeartbeat>,
 }
 
 /// The state of the first loop, which survives a reload.
@@ -171,13 +173,21 @@ async fn run_parts(
     health: &Arc<Health>,
     loop_state: &mut LoopState,
 ) {
-    let Components { reconciler, scheduler, timer, admin_server, notifier } = parts;
+    let Components { reconciler, scheduler, timer, admin_server, notifier, heartbeat } = parts;
     let closed = CancellationToken::new();
     let admin_server = admin_server
         .map(|server| tokio::spawn(server.serve(health.clone(), state.clone(), closed.clone())));
     let notifier = tokio::spawn({
         let stop = stop.clone();
-        async move { notifier.run(stop.draining()).await }
+        let heartbeat = heartbeat.map(|heartbeat| (heartbeat, health.is_good.subscribe()));
+        async move {
+            let heartbeat = async {
+                if let Some((heartbeat, cycles)) = heartbeat {
+                    heartbeat.run(cycles, stop.draining()).await;
+                }
+            };
+            tokio::join!(notifier.run(stop.draining()), heartbeat);
+        }
     });
     let checks = tokio::spawn({
         let (stop, health) = (stop.clone(), health.clone());

@@ -268,6 +268,8 @@ events! {
     ERROR "state.replaced" StateReplaced { file: String, remedy: String, for_s: u64 }
     INFO "state.recovered" StateRecovered { after_s: u64 }
     INFO "daemon.started" Started { version: &'static str, database: String, closte: String, state: String }
+    INFO "notify.muted" NotifyMuted { subject: String, for_s: u64, because: Option<String> }
+    INFO "notify.unmuted" NotifyUnmuted { subject: String }
     WARN "notify.delayed" NotifyDelayed { target: String, error: String }
     ERROR "notify.failed" NotifyFailed { target: String, error: String, for_s: u64 }
     INFO "notify.recovered" NotifyRecovered { target: String, after_s: u64 }

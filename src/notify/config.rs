@@ -1,6 +1,6 @@
 //! `[notify]`
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
 use reqwest::Url;
 use url::Host;
@@ -23,6 +23,8 @@ pub struct NotifyConfig {
     pub targets: Vec<NotifyTarget>,
     /// How long a message waits for others to join it.
     pub group_wait: Duration,
+    /// Called after good cycles.
+    pub heartbeat_url: Option<SecretUrl>,
     /// The language of what the owners of domains are told.
     pub language: Language,
 }
@@ -44,9 +46,13 @@ impl SecretUrl {
     pub(super) fn expose(&self) -> &Url {
         &self.0
     }
+}
+
+impl FromStr for SecretUrl {
+    type Err = String;
 
     /// Fails with a reason that does not repeat the text.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let url = Url::parse(text.trim()).map_err(|_| "it is not a web address")?;
         let is_near = match url.host() {
             Some(Host::Domain(name)) => !name.contains('.') || name.ends_with(".localhost"),
@@ -85,6 +91,7 @@ impl NotifyConfig {
         let group_wait =
             section.duration_up_to("group_wait", Duration::ZERO, Duration::from_secs(3_600));
         let language = section.parse("language");
+        let heartbeat_url = section.optional("heartbeat_url");
         let mut targets = Vec::new();
         let mut names = BTreeSet::new();
         let tables = tables?;
@@ -106,6 +113,7 @@ impl NotifyConfig {
         (targets.len() == number).then_some(Self {
             targets,
             group_wait: group_wait?,
+            heartbeat_url: heartbeat_url?,
             language: language?,
         })
     }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{
-    Response, StatusCode,
+    Response, StatusCode, Url,
     header::{HeaderMap, RETRY_AFTER},
     redirect::Policy,
 };
 
-use super::{NotifyTarget, message::Message};
+use super::{NotifyTarget, kinds::Probe, message::Message};
 use crate::secrets;
 
 /// The longest time for one call.
@@ -69,6 +69,37 @@ impl Courier {
                 error: reason(&error.without_url()),
                 retry_after: None,
             },
+        }
+    }
+}
+
+impl Courier {
+    /// Calls an address of which the answer does not matter.
+    pub(super) async fn get(&self, url: Url) -> Result<(), String> {
+        match self.http.get(url).send().await {
+            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(response) => Err(format!("it answered {}", response.status().as_u16())),
+            Err(error) => Err(reason(&error.without_url())),
+        }
+    }
+
+    /// Tries a target without a message. Returns what was found.
+    pub(super) async fn probe(&self, target: &NotifyTarget) -> Result<String, String> {
+        let Probe { method, url, headers, is_certain } = target.kind.probe();
+        let answer = self.http.request(method, url).headers(headers).send().await;
+        let response = answer.map_err(|error| reason(&error.without_url()))?;
+        if !is_certain {
+            return Ok(format!(
+                "its server answers; only `closte-sync notify --test {}` shows whether it takes messages",
+                target.name
+            ));
+        }
+        if response.status().is_success() {
+            return Ok("it would take a message".to_owned());
+        }
+        match refused(response).await {
+            DeliveryOutcome::Failed { error, .. } => Err(error),
+            DeliveryOutcome::Arrived => Ok(String::new()),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Folded {
     pub(super) changes: TroubleChanges,
     /// The id of the last event.
     pub(super) cursor: i64,
-    /// Whether an event concerns a domain: a trouble may have ended.
+    /// Whether an event concerns a domain or a mute: something else may have to be told.
     pub(super) may_have_ended: bool,
 }
 
@@ -37,7 +37,8 @@ pub(super) fn fold(events: &[OutboxEvent], wanted: impl Fn(&str) -> bool) -> Fol
             folded.changes.in_doubt = Some((until.as_millisecond(), conditions));
         }
         folded.cursor = event.id;
-        folded.may_have_ended |= event.domain.is_some();
+        folded.may_have_ended |=
+            event.domain.is_some() || ["notify.muted", "notify.unmuted"].contains(&name);
         let subject = topics::subject(name, event.domain.as_deref(), &event.detail);
         let at = event.at.as_millisecond();
         for ends in topics::ends(name) {

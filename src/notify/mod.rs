@@ -8,14 +8,18 @@ mod config;
 mod decide;
 mod deliver;
 mod fold;
+mod heartbeat;
 mod kinds;
 mod message;
 mod notifier;
 mod record;
 mod topics;
+mod trial;
 
 pub use config::{NotifyConfig, NotifyTarget, SecretUrl};
+pub use heartbeat::CycleHeartbeat;
 pub use kinds::{SecretToken, SigningKey, TargetKind};
 pub use message::{Change, Group, Item, Message, MessageKind};
 pub use notifier::Notifier;
 pub use topics::Selection;
+pub use trial::TargetTrial;

@@ -242,7 +242,10 @@ impl Notifier {
             troubles: &troubles,
         };
         match decide(&audience, &silence, self.waits, now) {
-            Verdict::Wait(next) => Ok(Composed::Nothing(next)),
+            Verdict::Wait(next) => {
+                let unmuted = silence.mutes.iter().map(|mute| mute.until);
+                Ok(Composed::Nothing(next.into_iter().chain(unmuted).min()))
+            }
             Verdict::Limited(until) => {
                 if record.limited_since.is_none() {
                     record.limited_since = Some(now);

@@ -26,8 +26,14 @@ pub struct SettingSpec {
 }
 
 /// Never shown, and refused on the command line, which every user of the machine can read.
-pub(super) const SECRETS: [&str; 5] =
-    ["closte.api_key", "http.sync_token", "http.token", "notify.targets", "wordpress.database_url"];
+pub(super) const SECRETS: [&str; 6] = [
+    "closte.api_key",
+    "http.sync_token",
+    "http.token",
+    "notify.heartbeat_url",
+    "notify.targets",
+    "wordpress.database_url",
+];
 
 /// Environment variables with other names than `CLOSTE_SYNC__…`, and the settings that they set.
 pub(super) const WELL_KNOWN: [(&str, &str); 2] = [
@@ -36,12 +42,13 @@ pub(super) const WELL_KNOWN: [(&str, &str); 2] = [
 ];
 
 /// Files that hold one secret each (systemd credentials), and the settings that they set.
-pub(super) const CREDENTIALS: [(&str, &str); 5] = [
+pub(super) const CREDENTIALS: [(&str, &str); 6] = [
     ("closte_client_api_key", "closte.api_key"),
     ("database_url", "wordpress.database_url"),
     ("http_token", "http.token"),
     ("http_sync_token", "http.sync_token"),
     ("notify_targets", "notify.targets"),
+    ("notify_heartbeat_url", "notify.heartbeat_url"),
 ];
 
 pub fn catalog() -> &'static Catalog {

@@ -25,6 +25,11 @@ impl FromStr for Span {
     }
 }
 
+/// Parses a duration as in the settings, for the command line.
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    text.trim().parse().map(|Span(duration)| duration)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,7 @@ mod reload;
 mod table;
 
 pub use catalog::{Catalog, SettingSpec, catalog};
+pub use duration::parse_duration;
 pub use error::SettingsError;
 pub use layers::Layers;
 pub use paths::others_may_read;

@@ -6,7 +6,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{State, StateError, columns::At, ledger::json};
-use crate::status::{DnsVerdict, SiteVerdict, SslVerdict};
+use crate::{
+    events::{Event, EventBatch},
+    span::between,
+    status::{DnsVerdict, SiteVerdict, SslVerdict},
+};
 
 /// The most events that are read at once.
 const MOST_EVENTS: i64 = 2_000;
@@ -382,5 +386,43 @@ impl State {
             because: row.because,
         });
         Ok(mutes.collect())
+    }
+
+    /// Records that nobody is told of something for a while, with its event.
+    pub async fn mute(&self, mute: &Mute) -> Result<(), StateError> {
+        let Mute { subject, since, until, because } = mute;
+        let batch = EventBatch::of([Event::NotifyMuted {
+            subject: subject.clone(),
+            for_s: between(*since, *until).as_secs(),
+            because: because.clone(),
+        }]);
+        let mut recording = self.recording(&batch, *since).await?;
+        sqlx::query!("DELETE FROM mute WHERE until <= ?", At(*since))
+            .execute(recording.connection())
+            .await?;
+        sqlx::query!(
+            "INSERT OR REPLACE INTO mute (subject, since, until, because) VALUES (?, ?, ?, ?)",
+            subject,
+            At(*since),
+            At(*until),
+            because,
+        )
+        .execute(recording.connection())
+        .await?;
+        Ok(recording.commit().await?)
+    }
+
+    /// Ends a mute. Returns whether there was one.
+    pub async fn unmute(&self, subject: &str, now: Timestamp) -> Result<bool, StateError> {
+        if !self.mutes(now).await?.iter().any(|mute| mute.subject == subject) {
+            return Ok(false);
+        }
+        let batch = EventBatch::of([Event::NotifyUnmuted { subject: subject.to_owned() }]);
+        let mut recording = self.recording(&batch, now).await?;
+        sqlx::query!("DELETE FROM mute WHERE subject = ?", subject)
+            .execute(recording.connection())
+            .await?;
+        recording.commit().await?;
+        Ok(true)
     }
 }

@@ -260,3 +260,91 @@ async fn mistakes_in_targets_are_named_and_no_secret_is_shown() {
     assert!(shown.out.contains("ops (webhook), phone (ntfy)"), "{shown:?}");
     assert!(!shown.out.contains("m4rker"), "{shown:?}");
 }
+
+#[tokio::test]
+async fn what_is_muted_is_told_afterwards() {
+    let (network, closte, program) = ends(&["b.example"]).await;
+    closte.refuse("b.example");
+    closte.refuse("c.example");
+    let receiver = Receiver::start().await;
+    let program = telling(program, &[webhook("hook", &receiver)]);
+    let unknown = program.run(&["mute", "b.example", "--for", "2h"]).await;
+    assert!(unknown.status == 1 && unknown.out.contains("no state database"), "{unknown:?}");
+    program.run(&["apply"]).await;
+    let unknown = program.run(&["mute", "x.example", "--for", "2h"]).await;
+    assert!(unknown.status == 1 && unknown.err.contains("x.example is neither"), "{unknown:?}");
+    let muted = program.run(&["mute", "b.example", "--for", "2h", "--because", "it moves"]).await;
+    assert!(muted.status == 0 && muted.out.contains("nobody is told of b.example"), "{muted:?}");
+    let status = program.run(&["status"]).await;
+    assert!(status.out.contains("! b.example  muted for 1h 59m"), "{status:?}");
+    assert!(status.out.contains(": it moves"), "{status:?}");
+    let status = program.run(&["status", "--json"]).await.json();
+    assert_eq!(status[0]["muted"]["because"], "it moves");
+
+    let daemon = program.start_daemon();
+    network.map("c.example").await;
+    messages(&receiver, 1).await;
+    assert_eq!(told(&receiver), [is("new", "domain.refused", "c.example")]);
+    let unmuted = program.run(&["unmute", "b.example"]).await;
+    assert_eq!((unmuted.status, unmuted.out.as_str()), (0, "b.example is no longer muted\n"));
+    messages(&receiver, 2).await;
+    assert_eq!(told(&receiver)[1], is("new", "domain.refused", "b.example"));
+    let again = program.run(&["unmute", "b.example"]).await;
+    assert_eq!((again.status, again.out.as_str()), (0, "b.example was not muted\n"));
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn a_person_can_try_the_targets() {
+    let (good, bad) = (Receiver::start().await, Receiver::start().await);
+    bad.reply(Reply::Refuse(404, Vec::new(), "Unknown Webhook".to_owned()));
+    let (_network, _closte, program) = ends(&[]).await;
+    let none = program.run(&["notify", "--test"]).await;
+    assert!(none.status == 1 && none.err.contains("no target is set"), "{none:?}");
+    let program = telling(program, &[simple("slack", &good), simple("discord", &bad)]);
+    let tried = program.run(&["notify", "--test"]).await;
+    assert_eq!(tried.status, 1, "{tried:?}");
+    assert!(tried.out.contains("ok      slack (slack) it accepted the message"), "{tried:?}");
+    assert!(
+        tried.out.contains("FAILED  discord (discord) it answered 404: Unknown Webhook"),
+        "{tried:?}"
+    );
+    assert!(good.arrived()[0].body.contains("Nothing is wrong"));
+    let one = program.run(&["notify", "--test", "slack", "--json"]).await;
+    assert_eq!((one.status, one.json()[0]["ok"].as_bool()), (0, Some(true)), "{one:?}");
+    let unknown = program.run(&["notify", "--test", "ops"]).await;
+    assert!(unknown.status == 1 && unknown.err.contains("no target \"ops\""), "{unknown:?}");
+
+    let before = (good.arrived().len(), bad.arrived().len());
+    let doctor = program.run(&["doctor", "--json"]).await.json();
+    let found: Vec<(&Value, &str)> = doctor
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["check"] == "notify")
+        .map(|one| (&one["result"], one["found"].as_str().unwrap()))
+        .collect();
+    let [(first, slack), (second, discord)] = found[..] else { panic!("{found:?}") };
+    assert!(first == "ok" && slack.contains("only `closte-sync notify --test slack`"), "{slack}");
+    assert!(second == "failed" && discord.contains("it answered 404"), "{discord}");
+    let probes = (&good.arrived()[before.0..], &bad.arrived()[before.1..]);
+    assert!(probes.0.iter().chain(probes.1).all(|one| one.body.is_empty()), "nothing was sent");
+}
+
+#[tokio::test]
+async fn the_heartbeat_says_whether_the_last_cycle_was_good() {
+    let receiver = Receiver::start().await;
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    let program = program.with("CLOSTE_SYNC__NOTIFY__HEARTBEAT_URL", &receiver.url("/m4rker-id"));
+    let daemon = program.start_daemon();
+    eventually("it beats", async || !receiver.arrived().is_empty()).await;
+    assert_eq!(receiver.arrived()[0].path, "/m4rker-id");
+    assert_eq!(daemon.stop().await, 0);
+    closte.set_key("another");
+    let daemon = program.start_daemon();
+    eventually("it beats", async || receiver.arrived().len() > 1).await;
+    assert_eq!(receiver.arrived()[1].path, "/m4rker-id/fail");
+    assert!(!daemon.log().contains("m4rker-id"));
+    assert!(!program.run(&["config"]).await.out.contains("m4rker-id"));
+    assert_eq!(daemon.stop().await, 0);
+}

@@ -20,6 +20,7 @@ use crate::{
     checks::ResolverTrial,
     closte::{ClosteError, List},
     http::Listener,
+    notify::TargetTrial,
     settings::SettingsError,
     span::span,
     state::{FileLock, State, StateError},
@@ -43,6 +44,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     let own_domain = network::check(app, &mut findings).await;
     check_closte(app, &mut findings).await;
     check_checks(app, own_domain, &mut findings).await;
+    findings.extend(check_notify(settings).await);
     report(&findings, as_json)
 }
 
@@ -139,6 +141,19 @@ fn check_http(settings: &Settings) -> Option<Diagnosis> {
     }
     let opened = Listener::open(address).map(|_| format!("{address} is free"));
     Some(Diagnosis::new("http", opened))
+}
+
+/// The targets of notifications, as far as they can be tried without a message.
+async fn check_notify(settings: &Settings) -> Vec<Diagnosis> {
+    let trials = match settings.notify.try_targets().await {
+        Ok(trials) => trials,
+        Err(error) => return vec![Diagnosis::new::<AppError>("notify", Err(error.into()))],
+    };
+    let finding = |trial: TargetTrial| {
+        let found = format!("{} ({}): {}", trial.target, trial.kind, trial.found);
+        Diagnosis::new("notify", if trial.ok { Ok(found) } else { Err(found) })
+    };
+    trials.into_iter().map(finding).collect()
 }
 
 async fn check_closte(app: &App, findings: &mut Vec<Diagnosis>) {

@@ -7,7 +7,7 @@ use crate::{
     cli::output::{request_json, row_json, ssl_json},
     ledger::Progress,
     overview::{DomainRow, closte_status, state_since},
-    state::InvalidRow,
+    state::{InvalidRow, Mute},
     status::{DnsVerdict, SslVerdict, Stage},
 };
 
@@ -15,6 +15,7 @@ pub(super) fn to_json(
     settings: &Settings,
     rows: &[DomainRow],
     invalid: &[InvalidRow],
+    mutes: &[Mute],
     panel: Option<&str>,
     now: Timestamp,
 ) -> Vec<Value> {
@@ -24,6 +25,9 @@ pub(super) fn to_json(
             (&mut fields, of_checks(row, settings, panel, now))
         {
             fields.extend(more);
+            let is_meant =
+                |mute: &&Mute| ["all", row.name.as_str()].contains(&mute.subject.as_str());
+            fields.insert("muted".to_owned(), json!(mutes.iter().find(is_meant)));
         }
         fields
     };

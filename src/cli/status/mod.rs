@@ -67,11 +67,12 @@ pub(super) async fn execute(
     rows.sort_by(|a, b| (a.severity(), &a.name).cmp(&(b.severity(), &b.name)));
 
     let panel = settings.closte.panel();
+    let mutes = state.mutes(now).await?;
     if as_json {
-        print_json(&json::to_json(settings, &rows, &invalid, panel.as_deref(), now))?;
+        print_json(&json::to_json(settings, &rows, &invalid, &mutes, panel.as_deref(), now))?;
     } else {
         if !rows.is_empty() || only.is_empty() {
-            print(&to_text(&last_cycle, live_after, &rows, &invalid, now))?;
+            print(&to_text(&last_cycle, live_after, &rows, &invalid, &mutes, now))?;
         }
         for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
             print(&format!("{name} is not managed: {}\n", why_not_managed(settings, name)))?;

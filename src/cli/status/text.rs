@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use crate::{
     checks::{MAPPING_OFF, not_served},
     cli::output::{
-        BAD, FAINT, FAIR, GOOD, STRONG, count, invalid_line, paint, since, under, width,
+        BAD, FAINT, FAIR, GOOD, STRONG, count, invalid_line, paint, since, under, until, width,
     },
     ledger::Progress,
     overview::{ClosteStatus, DomainRow, closte_status, note},
     span::span,
-    state::{InvalidRow, LastCycle, LiveAfter},
+    state::{InvalidRow, LastCycle, LiveAfter, Mute},
     status::{Serving, Severity},
 };
 
@@ -25,6 +25,7 @@ pub(super) fn to_text(
     live_after: Option<LiveAfter>,
     rows: &[DomainRow],
     invalid: &[InvalidRow],
+    mutes: &[Mute],
     now: Timestamp,
 ) -> String {
     let mut text = headline(last_cycle, live_after, rows, now);
@@ -46,6 +47,12 @@ pub(super) fn to_text(
     for one in invalid {
         text.push_str(&paint(FAIR, under("", &invalid_line(one))));
     }
+    let is_shown = |mute: &&Mute| {
+        mute.subject == "all" || rows.iter().any(|row| row.name.as_str() == mute.subject)
+    };
+    for mute in mutes.iter().filter(is_shown) {
+        text.push_str(&paint(FAIR, under("", &muted(mute, now))));
+    }
     text
 }
 
@@ -56,6 +63,16 @@ fn style(row: &DomainRow) -> Style {
         Severity::Good => GOOD,
         Severity::Gone => FAINT,
     }
+}
+
+fn muted(mute: &Mute, now: Timestamp) -> String {
+    let because = mute.because.as_ref().map(|because| format!(": {because}"));
+    format!(
+        "! {}  muted for {}{}",
+        mute.subject,
+        until(mute.until, now),
+        because.unwrap_or_default()
+    )
 }
 
 /// The names whose DNS and certificate are right, and that WordPress does not serve.

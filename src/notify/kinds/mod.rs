@@ -10,7 +10,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use reqwest::{
-    Url,
+    Method, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -56,6 +56,15 @@ pub(crate) struct Post {
     pub(super) body: String,
 }
 
+/// A call that tries a target without telling it anything.
+pub(super) struct Probe {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    /// Whether success shows that the target takes messages.
+    pub(super) is_certain: bool,
+}
+
 impl TargetKind {
     /// The words that `kind` may have.
     const WORDS: [&str; 5] = ["slack", "discord", "teams", "ntfy", "webhook"];
@@ -63,7 +72,7 @@ impl TargetKind {
     pub(super) fn read(kind: &str, table: &mut Table) -> Result<Self, String> {
         let url = |table: &mut Table| {
             let text = table.secret("url", "url_file")?.ok_or("url is not set")?;
-            SecretUrl::parse(&text).map_err(|why| format!("url: {why}"))
+            text.parse().map_err(|why| format!("url: {why}"))
         };
         match kind {
             "slack" => Ok(Self::Slack { url: url(table)? }),
@@ -93,6 +102,23 @@ impl TargetKind {
             Self::Teams { .. } => "teams",
             Self::Webhook { .. } => "webhook",
             Self::Ntfy { .. } => "ntfy",
+        }
+    }
+
+    pub(super) fn probe(&self) -> Probe {
+        let (method, headers) = (Method::GET, HeaderMap::new());
+        match self {
+            // It describes the webhook.
+            Self::Discord { url } => {
+                Probe { method, url: url.expose().clone(), headers, is_certain: true }
+            }
+            Self::Ntfy { url, token } => ntfy::probe(url, token.as_ref()),
+            Self::Slack { url } | Self::Teams { url } | Self::Webhook { url, .. } => {
+                let mut url = url.expose().clone();
+                url.set_path("/");
+                url.set_query(None);
+                Probe { method: Method::HEAD, url, headers, is_certain: false }
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! <https://docs.ntfy.sh/publish/#publish-as-json>
 
-use reqwest::{Url, header::AUTHORIZATION};
+use reqwest::{Method, Url, header::AUTHORIZATION};
 use serde_json::json;
 
-use super::{Post, SecretToken};
+use super::{Post, Probe, SecretToken};
 use crate::notify::{
     config::SecretUrl,
     message::{Message, Urgency},
@@ -19,6 +19,21 @@ pub(super) fn topic(url: &Url) -> Option<(Url, String)> {
     let mut server = url.clone();
     server.set_path(&format!("{folder}/"));
     (!topic.is_empty()).then(|| (server, topic.to_owned()))
+}
+
+/// Asks the server whether this user may use the topic.
+pub(super) fn probe(url: &SecretUrl, token: Option<&SecretToken>) -> Probe {
+    let mut address = url.expose().clone();
+    address.set_path(&format!("{}/auth", url.expose().path().trim_end_matches('/')));
+    let call = authorized(Post::json(address, String::new()), token);
+    Probe { method: Method::GET, url: call.url, headers: call.headers, is_certain: true }
+}
+
+fn authorized(post: Post, token: Option<&SecretToken>) -> Post {
+    match token {
+        Some(token) => post.with_header(AUTHORIZATION, &format!("Bearer {}", token.expose())),
+        None => post,
+    }
 }
 
 pub(super) fn render(url: &SecretUrl, token: Option<&SecretToken>, message: &Message) -> Post {
@@ -41,11 +56,7 @@ pub(super) fn render(url: &SecretUrl, token: Option<&SecretToken>, message: &Mes
     if let (Some(domain), Some(body)) = (message.domain(), body.as_object_mut()) {
         body.insert("click".to_owned(), format!("https://{domain}/").into());
     }
-    let post = Post::json(server, body.to_string());
-    match token {
-        Some(token) => post.with_header(AUTHORIZATION, &format!("Bearer {}", token.expose())),
-        None => post,
-    }
+    authorized(Post::json(server, body.to_string()), token)
 }
 
 #[cfg(test)]

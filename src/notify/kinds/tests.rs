@@ -23,7 +23,7 @@ fn message(groups: Vec<Group>) -> Message {
 }
 
 fn kinds() -> [TargetKind; 5] {
-    let url = || SecretUrl::parse("https://hooks.example/services/T0/B0/abc").unwrap();
+    let url = || "https://hooks.example/services/T0/B0/abc".parse::<SecretUrl>().unwrap();
     [
         TargetKind::Slack { url: url() },
         TargetKind::Discord { url: url() },
