@@ -22,13 +22,8 @@ pub enum SourceError {
         "{database}: {reason}; `closte-sync config` shows where the database's name comes from"
     )]
     UnknownDatabase { database: String, reason: String },
-    #[error("there is no table {table} in {database}, or this user may not see it; {}", hint(.similar))]
-    TableMissing {
-        database: String,
-        table: String,
-        /// Prefixes with which a table of that kind exists there.
-        similar: Vec<String>,
-    },
+    #[error("there is no table {table} in {database}, or this user may not see it; {reason}")]
+    TableMissing { database: String, table: String, reason: WhyMissing },
     #[error("{database}: no right to read the network's tables ({reason}); run: {grant}")]
     SelectDenied { database: String, reason: String, grant: String },
     #[error(
@@ -81,15 +76,35 @@ pub enum SourceError {
     Other { database: String, reason: String },
 }
 
-fn hint(similar: &[String]) -> String {
-    if similar.is_empty() {
-        return "no table of that kind exists with any prefix: is this the network's database, \
-                and is Ultimate Multisite active on the network?"
-            .to_owned();
-    }
-    let prefixes: Vec<_> =
+/// Why a table is missing, as far as the other tables tell.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WhyMissing {
+    /// A table of that kind exists with these.
+    #[error("that kind of table exists with another prefix: set {}", prefixes(.0))]
+    OtherPrefix(Vec<String>),
+    /// There is a WordPress with this prefix, and it is no multisite network.
+    #[error(
+        "this WordPress is no network yet: set WP_ALLOW_MULTISITE in wp-config.php, and create one under Tools > Network Setup"
+    )]
+    NoNetwork,
+    #[error(
+        "Ultimate Multisite is not active on the network: activate it under Network Admin > Plugins, and go through its set-up wizard, which makes its tables"
+    )]
+    PluginInactive,
+    #[error(
+        "Ultimate Multisite is active, but its set-up wizard, which makes its tables, was not finished: open Network Admin > Ultimate Multisite"
+    )]
+    NotSetUp,
+    #[error(
+        "no table of that kind exists with any prefix: is this the network's database, and is Ultimate Multisite set up on the network?"
+    )]
+    Unknown,
+}
+
+fn prefixes(similar: &[String]) -> String {
+    let settings: Vec<_> =
         similar.iter().map(|prefix| format!("wordpress.table_prefix = \"{prefix}\"")).collect();
-    format!("that kind of table exists with another prefix: set {}", prefixes.join(" or "))
+    settings.join(" or ")
 }
 
 /// An error of MySQL, MariaDB or SQLite.

@@ -37,7 +37,7 @@ use crate::{
 pub use budget::MOST_ROWS;
 pub use config::WordPressConfig;
 pub(crate) use config::database_is_not_set;
-pub use error::SourceError;
+pub use error::{SourceError, WhyMissing};
 pub use location::{DatabaseUrl, InvalidDatabaseUrl, InvalidTablePrefix, TablePrefix};
 pub use mysql::InvalidOption;
 pub use php::{Setting, Unknown, WpConfig, WpConfigError};

@@ -15,6 +15,15 @@ pub(super) const SETTINGS: &str = "wp-ultimo_v2_settings";
 /// The option that holds the plugin's own host integrations, an array of flags.
 pub(super) const INTEGRATIONS: &str = "wu_host_integrations_enabled";
 
+/// The plugin's file, under its names so far.
+const FILES: [&str; 3] = ["/ultimate-multisite.php", "/multisite-ultimate.php", "/wp-ultimo.php"];
+
+/// Whether it is among the network's active plugins, a serialised array with their files as keys.
+pub(super) fn is_among(active: &[u8]) -> bool {
+    let active = String::from_utf8_lossy(active);
+    FILES.iter().any(|file| active.contains(&format!("{file}\"")))
+}
+
 /// The most levels of nested arrays: more could exhaust the stack.
 const DEEPEST: usize = 200;
 

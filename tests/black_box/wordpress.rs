@@ -129,14 +129,36 @@ async fn the_error_of_a_wrong_prefix_contains_the_right_one() {
     );
     assert!(text.contains("wordpress.table_prefix = \"shop_\""), "{text}");
 
-    network.sql("DROP TABLE shop_wu_domain_mappings").await;
-    let text = network.source(None).read().await.unwrap_err().to_string();
-    assert!(text.contains("is Ultimate Multisite active on the network?"), "{text}");
-
     let network = Network::sqlite().await;
     network.sql("ALTER TABLE wp_site RENAME TO blog_site").await;
     let text = network.source(None).read().await.unwrap_err().to_string();
     assert!(text.contains("wordpress.table_prefix = \"blog_\""), "{text}");
+}
+
+#[tokio::test]
+async fn a_missing_table_says_which_step_of_the_set_up_is_missing() {
+    for network in [Network::mariadb().await, Network::sqlite().await] {
+        let says = async |words: &str| {
+            let text = network.source(None).read().await.unwrap_err().to_string();
+            assert!(text.contains(words), "{text}");
+        };
+        network.sql("DROP TABLE wp_wu_domain_mappings").await;
+        network.sql("DELETE FROM wp_sitemeta WHERE meta_key = 'active_sitewide_plugins'").await;
+        says("activate it under Network Admin > Plugins").await;
+        network
+            .sql(
+                r#"INSERT INTO wp_sitemeta (site_id, meta_key, meta_value) VALUES (1, 'active_sitewide_plugins',
+                   'a:1:{s:41:"ultimate-multisite/ultimate-multisite.php";i:1795730118;}')"#,
+            )
+            .await;
+        says("set-up wizard, which makes its tables, was not finished").await;
+        network.sql("DROP TABLE wp_sitemeta").await;
+        says("is this the network's database").await;
+        network.sql("DROP TABLE wp_site").await;
+        says("is this the network's database").await;
+        network.sql("CREATE TABLE wp_options (option_id BIGINT)").await;
+        says("this WordPress is no network yet").await;
+    }
 }
 
 #[tokio::test]
