@@ -61,4 +61,4 @@ pub use targets::Expected;
 pub use tls::RootsError;
 pub use transition::depth;
 pub use verifier::{Verified, Verifier};
-pub use words::CustomerText;
+pub use words::{CustomerText, PageWord};

@@ -100,7 +100,7 @@ impl Agency {
             "UPDATE managed SET managed_since = managed_since - 21 * {DAY},
                  present_since = present_since - 21 * {DAY} + 45000;
              UPDATE domain_status SET dns_since = dns_since - 20 * {DAY}, ssl_since = ssl_since - 20 * {DAY},
-                 since = since - 20 * {DAY}, live_since = live_since - 20 * {DAY},
+                 since = since - 20 * {DAY}, live_since = live_since - 20 * {DAY}, live_after_s = 412,
                  latest = replace(replace(replace(latest, '127.0.0.1', '203.0.113.10'), '127.0.0.2',
                      '198.51.100.7'), 'a machine''s address for itself, which visitors cannot reach',
                      'Squarespace');
@@ -288,6 +288,10 @@ async fn a_link_shows_a_customer_one_domain() {
     assert_eq!(header_of(&page, "x-robots-tag"), "noindex, nofollow");
     let page = page.text().await.unwrap();
     assert!(page.contains("old-books.example") && page.contains("log in"), "{page}");
+    let german = get(&link, &[("accept-language", "de-AT,en;q=0.5")]).await.text().await.unwrap();
+    assert!(german.contains("lang=\"de\"") && german.contains("Erneut prüfen"), "{german}");
+    let configured = get(&link, &[("accept-language", "tlh")]).await.text().await.unwrap();
+    assert!(configured.contains("lang=\"en\""), "notify.language: {configured}");
     for other in ["bakery", "vet.example", "agency.example", "closte-sync", "Closte", "Apply"] {
         assert!(!page.contains(other), "{other}: {page}");
     }

@@ -176,3 +176,30 @@ unreachable = für Besucher nicht erreichbar
 ## Listen
 
 and-more = { $list } und { $more } weitere
+
+## Die Seite des Kunden
+
+page-skip = Zum Inhalt springen
+page-steps = Der Weg, bis Besucher Ihre Website sehen
+page-step-host = Bei unserem Hoster eingerichtet
+page-step-dns = DNS
+page-step-certificate = Zertifikat
+page-step-site = Ihre Website
+page-done = erledigt
+page-in-progress = in Arbeit
+page-needs-attention = bitte ansehen
+page-not-yet = noch nicht
+page-setting-up = Wir richten { $name } gerade ein.
+page-gone = { $name } ist mit keiner Website mehr verbunden. Wenn das nicht so sein soll, fragen Sie bitte dort nach, wo Ihre Website betreut wird.
+page-check-again = Erneut prüfen
+page-checked = Die Prüfung wurde gerade ausgeführt.
+page-checking = Die Prüfung läuft noch. Diese Seite wird gleich neu geladen.
+page-too-soon = Die letzte Prüfung ist keine zehn Sekunden her. Bitte warten Sie einen Moment und versuchen Sie es dann erneut.
+page-last-checked = Zuletzt geprüft: { $time }
+page-not-checked = Noch nicht geprüft
+page-expired = Dieser Link ist abgelaufen
+page-expired-do = Bitte lassen Sie sich von der Person, die ihn geschickt hat, einen neuen geben.
+page-incomplete = Dieser Link ist unvollständig
+page-incomplete-do = Bitte kopieren Sie ihn ganz, oder lassen Sie sich von der Person, die ihn geschickt hat, einen neuen geben.
+page-not-now = Gerade nicht möglich
+page-not-now-do = Bitte versuchen Sie es in einigen Minuten erneut.

@@ -179,3 +179,30 @@ unreachable = an address that visitors cannot reach
 ## Lists
 
 and-more = { $list } and { $more } more
+
+## The customer's page
+
+page-skip = Skip to the content
+page-steps = The way until visitors get your site
+page-step-host = Set up with our host
+page-step-dns = DNS
+page-step-certificate = Certificate
+page-step-site = Your site
+page-done = done
+page-in-progress = in progress
+page-needs-attention = needs attention
+page-not-yet = not yet
+page-setting-up = We are setting { $name } up.
+page-gone = { $name } is not connected to a site any more. If it should be, please ask whoever runs your site.
+page-check-again = Check again
+page-checked = It was checked just now.
+page-checking = The check still runs. This page is loaded again in a moment.
+page-too-soon = It was checked less than ten seconds ago. Please wait a moment, then try again.
+page-last-checked = Last checked: { $time }
+page-not-checked = Not checked yet
+page-expired = This link has expired
+page-expired-do = Please ask whoever sent it to you for a new one.
+page-incomplete = This link is not complete
+page-incomplete-do = Please copy all of it, or ask whoever sent it to you for a new one.
+page-not-now = Not now
+page-not-now-do = Please try again in a few minutes.

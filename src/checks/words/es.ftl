@@ -176,3 +176,30 @@ unreachable = una dirección que los visitantes no pueden alcanzar
 ## Listas
 
 and-more = { $list } y { $more } más
+
+## La página del cliente
+
+page-skip = Ir al contenido
+page-steps = El camino hasta que los visitantes vean su sitio
+page-step-host = Configurado en nuestro alojamiento
+page-step-dns = DNS
+page-step-certificate = Certificado
+page-step-site = Su sitio
+page-done = hecho
+page-in-progress = en curso
+page-needs-attention = requiere atención
+page-not-yet = todavía no
+page-setting-up = Estamos configurando { $name }.
+page-gone = { $name } ya no está conectado a ningún sitio. Si debería estarlo, consulte a quien administra su sitio.
+page-check-again = Comprobar de nuevo
+page-checked = Se acaba de comprobar.
+page-checking = La comprobación sigue en curso. Esta página se volverá a cargar en un momento.
+page-too-soon = Se comprobó hace menos de diez segundos. Espere un momento e inténtelo de nuevo.
+page-last-checked = Última comprobación: { $time }
+page-not-checked = Sin comprobar todavía
+page-expired = Este enlace ha caducado
+page-expired-do = Por favor, pida uno nuevo a quien se lo envió.
+page-incomplete = Este enlace está incompleto
+page-incomplete-do = Por favor, cópielo entero o pida uno nuevo a quien se lo envió.
+page-not-now = Ahora no es posible
+page-not-now-do = Por favor, inténtelo de nuevo en unos minutos.

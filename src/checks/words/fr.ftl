@@ -176,3 +176,30 @@ unreachable = une adresse que les visiteurs ne peuvent pas atteindre
 ## Listes
 
 and-more = { $list } et { $more } de plus
+
+## La page du client
+
+page-skip = Aller au contenu
+page-steps = Les étapes jusqu'à ce que les visiteurs voient votre site
+page-step-host = Configuré chez notre hébergeur
+page-step-dns = DNS
+page-step-certificate = Certificat
+page-step-site = Votre site
+page-done = fait
+page-in-progress = en cours
+page-needs-attention = à corriger
+page-not-yet = pas encore
+page-setting-up = Nous configurons { $name }.
+page-gone = { $name } n'est plus relié à un site. S'il devait l'être, veuillez vous adresser à la personne qui gère votre site.
+page-check-again = Vérifier à nouveau
+page-checked = La vérification vient d'être faite.
+page-checking = La vérification est encore en cours. Cette page sera rechargée dans un instant.
+page-too-soon = La dernière vérification date de moins de dix secondes. Veuillez patienter un instant, puis réessayer.
+page-last-checked = Dernière vérification : { $time }
+page-not-checked = Pas encore vérifié
+page-expired = Ce lien a expiré
+page-expired-do = Veuillez en demander un nouveau à la personne qui vous l'a envoyé.
+page-incomplete = Ce lien est incomplet
+page-incomplete-do = Veuillez le copier en entier, ou en demander un nouveau à la personne qui vous l'a envoyé.
+page-not-now = Impossible pour le moment
+page-not-now-do = Veuillez réessayer dans quelques minutes.

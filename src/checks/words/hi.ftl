@@ -176,3 +176,30 @@ unreachable = ऐसा पता जिस तक विज़िटर नह�
 ## सूचियाँ
 
 and-more = { $list } और { $more } अन्य
+
+## ग्राहक का पेज
+
+page-skip = सामग्री पर जाएँ
+page-steps = विज़िटर को आपकी साइट दिखने तक के चरण
+page-step-host = हमारे होस्ट पर सेट अप
+page-step-dns = DNS
+page-step-certificate = सर्टिफ़िकेट
+page-step-site = आपकी साइट
+page-done = पूरा
+page-in-progress = जारी है
+page-needs-attention = ध्यान देना ज़रूरी है
+page-not-yet = अभी नहीं
+page-setting-up = हम { $name } को सेट अप कर रहे हैं।
+page-gone = { $name } अब किसी साइट से जुड़ा नहीं है। अगर इसे जुड़ा होना चाहिए, तो कृपया अपनी साइट सँभालने वालों से पूछें।
+page-check-again = फिर से जाँचें
+page-checked = जाँच अभी-अभी की गई।
+page-checking = जाँच अभी चल रही है। यह पेज कुछ ही पलों में फिर से लोड होगा।
+page-too-soon = पिछली जाँच को दस सेकंड भी नहीं हुए हैं। कृपया थोड़ा रुकें, फिर दोबारा कोशिश करें।
+page-last-checked = पिछली जाँच: { $time }
+page-not-checked = अभी तक जाँच नहीं हुई
+page-expired = इस लिंक की अवधि समाप्त हो गई है
+page-expired-do = कृपया जिसने इसे भेजा है, उनसे नया लिंक माँगें।
+page-incomplete = यह लिंक अधूरा है
+page-incomplete-do = कृपया इसे पूरा कॉपी करें, या जिसने इसे भेजा है, उनसे नया लिंक माँगें।
+page-not-now = अभी संभव नहीं
+page-not-now-do = कृपया कुछ मिनट बाद फिर से कोशिश करें।

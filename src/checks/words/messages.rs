@@ -56,6 +56,34 @@ macro_rules! messages {
 }
 
 messages! {
+    /// What the customer's page says besides.
+    pub enum PageWord {
+        "page-skip" => Skip,
+        "page-steps" => Steps,
+        "page-step-host" => StepHost,
+        "page-step-dns" => StepDns,
+        "page-step-certificate" => StepCertificate,
+        "page-step-site" => StepSite,
+        "page-done" => Done,
+        "page-in-progress" => InProgress,
+        "page-needs-attention" => NeedsAttention,
+        "page-not-yet" => NotYet,
+        "page-setting-up" => SettingUp { name: DomainName },
+        "page-gone" => Gone { name: DomainName },
+        "page-check-again" => CheckAgain,
+        "page-checked" => Checked,
+        "page-checking" => Checking,
+        "page-too-soon" => TooSoon,
+        "page-last-checked" => LastChecked { time: String },
+        "page-not-checked" => NotChecked,
+        "page-expired" => Expired,
+        "page-expired-do" => ExpiredDo,
+        "page-incomplete" => Incomplete,
+        "page-incomplete-do" => IncompleteDo,
+        "page-not-now" => NotNow,
+        "page-not-now-do" => NotNowDo,
+    }
+
     /// A whole sentence, or two that belong together.
     pub(in crate::checks) enum Sentence {
         // How it stands.

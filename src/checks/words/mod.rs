@@ -7,6 +7,7 @@ use std::{net::IpAddr, sync::LazyLock};
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 
+pub use messages::PageWord;
 pub(super) use messages::{
     AddressOf, Change, Delegation, LogIn, NewRecord, Place, ProxySwitch, Reason, Records, Request,
     Says, Sentence, Target, Whom,
@@ -34,6 +35,12 @@ impl CustomerText {
     pub fn in_language(&self, language: Language) -> String {
         let sentences: Vec<String> = self.0.iter().map(|one| text(one, language)).collect();
         sentences.join(" ")
+    }
+}
+
+impl PageWord {
+    pub fn in_language(&self, language: Language) -> String {
+        text(self, language)
     }
 }
 

@@ -176,3 +176,30 @@ unreachable = um endereço que os visitantes não conseguem alcançar
 ## Listas
 
 and-more = { $list } e mais { $more }
+
+## A página do cliente
+
+page-skip = Ir para o conteúdo
+page-steps = O caminho até que os visitantes vejam o seu site
+page-step-host = Configurado na nossa hospedagem
+page-step-dns = DNS
+page-step-certificate = Certificado
+page-step-site = O seu site
+page-done = feito
+page-in-progress = em andamento
+page-needs-attention = requer atenção
+page-not-yet = ainda não
+page-setting-up = Estamos configurando { $name }.
+page-gone = { $name } não está mais conectado a nenhum site. Se deveria estar, fale com quem administra o seu site.
+page-check-again = Verificar novamente
+page-checked = A verificação acabou de ser feita.
+page-checking = A verificação ainda está em andamento. Esta página será recarregada em instantes.
+page-too-soon = A última verificação foi há menos de dez segundos. Aguarde um momento e tente novamente.
+page-last-checked = Última verificação: { $time }
+page-not-checked = Ainda não verificado
+page-expired = Este link expirou
+page-expired-do = Por favor, peça um novo a quem o enviou.
+page-incomplete = Este link está incompleto
+page-incomplete-do = Por favor, copie-o por inteiro ou peça um novo a quem o enviou.
+page-not-now = Não é possível agora
+page-not-now-do = Por favor, tente novamente em alguns minutos.

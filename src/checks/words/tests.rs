@@ -190,6 +190,20 @@ fn every_sentence_can_be_said_in_every_language() {
 }
 
 #[test]
+fn the_customers_page_is_in_every_language() {
+    for word in PageWord::samples(0) {
+        let english = word.in_language(Language::English);
+        for language in Language::VARIANTS.iter().filter(|one| **one != Language::English) {
+            let said = word.in_language(*language);
+            assert!(word == PageWord::StepDns || (said != english && !said.is_empty()), "{said}");
+            // A sentence stays a sentence, and a label a label.
+            let is_sentence = |text: &str| text.ends_with(['.', '।']);
+            assert_eq!(is_sentence(&said), is_sentence(&english), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_text_is_said_whole() {
     let name: DomainName = "shop.example".parse().unwrap();
     let addresses = List::of((1..=7).map(|n| Value::Plain(format!("198.51.100.{n}"))));

@@ -126,7 +126,7 @@ impl DomainPage<'_> {
     }
 
     fn findings(&self, seen: &DomainStatus) -> Markup {
-        let CheckResult { dns, ssl, site, blockers, caa, expected, .. } = &seen.latest;
+        let CheckResult { dns, ssl, site, http, blockers, caa, expected, .. } = &seen.latest;
         let plugin = self.row.entry.origin.state.map(|state| state.serving.as_str());
         html! {
             div.columns {
@@ -170,6 +170,13 @@ impl DomainPage<'_> {
                     dl {
                         @if let Some(site) = site { (of_site(site, self.now)) }
                         @else { dt { "Verdict" } dd { "not looked at" } }
+                        @if let Some(http) = http {
+                            dt { "Port 80" }
+                            dd {
+                                (http.verdict) ", " (ago(http.checked_at, self.now))
+                                @if let Some(error) = &http.error { ": " (error) }
+                            }
+                        }
                         dt { "Stage in the plugin" } dd { (self.row.plugin_stage()) }
                         @if let Some(plugin) = plugin { dt { "By WordPress's tables" } dd { (plugin) } }
                         dt { "Stage by the checks" } dd { (stage(seen, self.attention_after, self.now)) }

@@ -11,7 +11,9 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::access::Visitor;
 use crate::{
+    checks::PageWord,
     escape::escape,
+    language::Language,
     overview::{DomainRow, note},
     span::span_between,
     status::Severity,
@@ -25,6 +27,7 @@ pub(super) const STYLE: &str = include_str!("style.css");
 
 /// A page before it is sent.
 pub(super) struct Document<'a> {
+    pub(super) language: Language,
     pub(super) title: &'a str,
     /// The relative address of the list, such as `../`.
     pub(super) root: &'a str,
@@ -37,10 +40,10 @@ pub(super) struct Document<'a> {
 impl Document<'_> {
     /// The hidden characters of all texts are written out, so that none of them changes how others are shown.
     pub(super) fn to_html(&self) -> String {
-        let Self { title, root, navigation, reload_after, content } = self;
+        let Self { language, title, root, navigation, reload_after, content } = self;
         let document = html! {
             (DOCTYPE)
-            html lang="en" {
+            html lang=(language.code()) {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
@@ -53,7 +56,7 @@ impl Document<'_> {
                     link rel="stylesheet" href={ (root) "d/style.css" };
                 }
                 body {
-                    a.skip href="#main" { "Skip to the content" }
+                    a.skip href="#main" { (PageWord::Skip.in_language(*language)) }
                     @if let Some(navigation) = navigation {
                         header { (navigation) }
                     }
@@ -111,14 +114,21 @@ pub(super) fn hidden_token(form_token: &str) -> Markup {
 }
 
 /// A page that says one thing.
-pub(super) fn message(root: &str, status: StatusCode, title: &str, text: &str) -> Response {
+pub(super) fn message(
+    language: Language,
+    root: &str,
+    status: StatusCode,
+    title: &str,
+    text: &str,
+) -> Response {
     let content = html! {
         section.card.narrow {
             h1 { (title) }
             p { (text) }
         }
     };
-    let document = Document { title, root, navigation: None, reload_after: None, content };
+    let document =
+        Document { language, title, root, navigation: None, reload_after: None, content };
     document.respond(status)
 }
 

@@ -7,11 +7,12 @@ use maud::{Markup, html};
 
 use super::{
     super::PublicUrl,
-    layout::ago,
+    layout::time,
     notice::Notice,
     signature::{Purpose, Signer},
 };
 use crate::{
+    checks::PageWord,
     domain::DomainName,
     language::Language,
     overview::{
@@ -56,6 +57,7 @@ impl Link {
 }
 
 pub(super) struct CustomerPage<'a> {
+    pub(super) language: Language,
     /// None where it is no longer one of the network's.
     pub(super) row: Option<&'a DomainRow>,
     pub(super) domain: &'a DomainName,
@@ -65,31 +67,24 @@ pub(super) struct CustomerPage<'a> {
 
 impl CustomerPage<'_> {
     pub(super) fn render(&self) -> Markup {
-        let Self { domain, now, .. } = self;
-        let row = self.row.filter(|row| row.checked.is_some());
+        let (domain, say) = (self.domain, |word: PageWord| word.in_language(self.language));
         html! {
             div.narrow {
                 h1.name { (domain) }
-                (Notice::render(self.notice))
-                @match row {
+                @if let Some(notice) = self.notice {
+                    p.notice role="status" { (say(notice.for_customers())) }
+                }
+                @match self.row.filter(|row| row.checked.is_some()) {
                     None => {
-                        p.callout.gone {
-                            "This domain is not connected to a site any more. If it should be, please \
-                             ask whoever runs your site."
-                        }
+                        p.callout.gone { (say(PageWord::Gone { name: domain.clone() })) }
                     }
                     Some(row) => {
                         (self.text(row))
-                        (steps(row, *now))
+                        (self.steps(row))
                         form method="post" {
-                            button.main type="submit" { "Check again" }
+                            button.main type="submit" { (say(PageWord::CheckAgain)) }
                         }
-                        p.faint {
-                            @match row.seen() {
-                                Some(seen) => { "Last checked " (ago(seen.checked_at, *now)) "." }
-                                None => { "Not checked yet." }
-                            }
-                        }
+                        p.faint { (self.last_checked(row)) }
                     }
                 }
             }
@@ -98,44 +93,50 @@ impl CustomerPage<'_> {
 
     fn text(&self, row: &DomainRow) -> Markup {
         let works = row.seen().is_some_and(|seen| seen.latest.works());
-        let class = match (works, row.advice(None, self.now)) {
+        let advice = row.advice(None, self.now);
+        let class = match (works, &advice) {
             (true, _) => "good",
             (false, Some(advice)) if !advice.is_to_wait() => "bad",
             _ => "fair",
         };
-        let text =
-            row.advice(None, self.now).map(|advice| advice.customer.in_language(Language::English));
+        let text = match advice {
+            Some(advice) => advice.customer.in_language(self.language),
+            None => PageWord::SettingUp { name: row.name.clone() }.in_language(self.language),
+        };
+        html! { p class={ "callout " (class) } { (text) } }
+    }
+
+    /// The steps that the customer knows of, without any detail of the network.
+    fn steps(&self, row: &DomainRow) -> Markup {
+        let [_, added, dns, certificate, served] = road(row, self.now);
+        let say = |word: PageWord| word.in_language(self.language);
+        let said = |step: &Step| match step.state {
+            StepState::Done => say(PageWord::Done),
+            StepState::Waiting => say(PageWord::InProgress),
+            StepState::Failed => say(PageWord::NeedsAttention),
+            StepState::Ahead => say(PageWord::NotYet),
+        };
         html! {
-            p class={ "callout " (class) } {
-                @match text {
-                    Some(text) => (text),
-                    None => { "We are setting " (row.name) " up." }
+            ol.road aria-label=(say(PageWord::Steps)) {
+                @for (title, step) in [
+                    (PageWord::StepHost, &added),
+                    (PageWord::StepDns, &dns),
+                    (PageWord::StepCertificate, &certificate),
+                    (PageWord::StepSite, &served),
+                ] {
+                    li class=(step.state.as_str()) { strong { (say(title)) } span { (said(step)) } }
                 }
             }
         }
     }
-}
 
-/// The steps that the customer knows of, without any detail of the network.
-fn steps(row: &DomainRow, now: Timestamp) -> Markup {
-    let [_, added, dns, certificate, served] = road(row, now);
-    let said = |step: &Step| match step.state {
-        StepState::Done => "done",
-        StepState::Waiting => "in progress",
-        StepState::Failed => "needs attention",
-        StepState::Ahead => "not yet",
-    };
-    html! {
-        ol.road aria-label="The way until visitors get your site" {
-            @for (title, step) in [
-                ("Set up with our host", &added),
-                ("DNS", &dns),
-                ("Certificate", &certificate),
-                ("Your site", &served),
-            ] {
-                li class=(step.state.as_str()) { strong { (title) } span { (said(step)) } }
-            }
-        }
+    fn last_checked(&self, row: &DomainRow) -> Markup {
+        let Some(seen) = row.seen() else {
+            return html! { (PageWord::NotChecked.in_language(self.language)) };
+        };
+        let at = seen.checked_at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let text = PageWord::LastChecked { time: at }.in_language(self.language);
+        time(seen.checked_at, &text)
     }
 }
 

@@ -10,8 +10,8 @@ use url::form_urlencoded;
 use super::layout::{badge, standing, time, word_of};
 use crate::{
     overview::DomainRow,
-    span::span_between,
-    state::{InvalidRow, OverviewFilter, SeverityCounts},
+    span::{span, span_between},
+    state::{InvalidRow, LiveAfter, OverviewFilter, SeverityCounts},
     status::Severity,
 };
 
@@ -96,6 +96,7 @@ pub(super) struct List<'a> {
     pub(super) network: Option<&'a str>,
     /// One sentence about the daemon, and whether all is well with it.
     pub(super) daemon: (&'a str, bool),
+    pub(super) live_after: Option<LiveAfter>,
     pub(super) query: &'a Query,
     /// Of the names that the search finds.
     pub(super) counts: SeverityCounts,
@@ -123,6 +124,12 @@ impl List<'_> {
                     @if let Some(network) = self.network { " of " span.name { (network) } }
                 }
                 (self.daemon())
+            }
+            @if let Some(LiveAfter { median, names }) = self.live_after {
+                p.faint {
+                    "From mapping to live: " strong { (span(median)) } " (median of " (names)
+                    @if names == 1 { " domain" } @else { " domains" } " in 30 days)"
+                }
             }
             (self.filters())
             (self.search())

@@ -38,8 +38,10 @@ use signature::Signer;
 
 use super::server::Context;
 use crate::{
+    checks::PageWord,
     daemon::health::ALIVE_WITHIN,
     domain::DomainName,
+    language::Language,
     overview::DomainRow,
     state::{CheckedDomain, Loop, State, StateError},
 };
@@ -113,6 +115,7 @@ impl Context {
             }
             Err(Denied::LogIn) => Err(redirect(&format!("{root}login"))),
             Err(Denied::NoToken) => Err(message(
+                Language::English,
                 root,
                 StatusCode::FORBIDDEN,
                 "No access",
@@ -136,7 +139,7 @@ impl Context {
         {
             let text = "The form is from another page or an older login: go back, load the page again, \
                         and try again.";
-            return Err(message(root, StatusCode::FORBIDDEN, "Not done", text));
+            return Err(message(Language::English, root, StatusCode::FORBIDDEN, "Not done", text));
         }
         Ok(entered)
     }
@@ -209,9 +212,10 @@ async fn listed(
 ) -> Result<Response, StateError> {
     let state = &context.state;
     let part = query.part();
-    let (network, counts, names, invalid) = match state.current_ledger().await? {
+    let (network, live_after, counts, names, invalid) = match state.current_ledger().await? {
         Some(ledger) => (
             Some(state.network(ledger).await?.domain),
+            state.live_after(ledger, entered.now).await?,
             state.severity_counts(ledger, part.as_deref()).await?,
             state.overview(ledger, &query.filter(), query.skip(), PAGE).await?,
             if query == &Query::default() { state.invalid(ledger).await? } else { Vec::new() },
@@ -224,6 +228,7 @@ async fn listed(
     let list = List {
         network: network.as_deref(),
         daemon: (&sentence, is_well),
+        live_after,
         query,
         counts,
         rows: &rows,
@@ -232,6 +237,7 @@ async fn listed(
         now: entered.now,
     };
     let document = Document {
+        language: Language::English,
         title: &list.title(),
         root: "",
         navigation: entered.navigation("", "list"),
@@ -275,6 +281,7 @@ async fn domain_page(
         now: entered.now,
     };
     let document = Document {
+        language: Language::English,
         title: row.name.as_str(),
         root: ROOT,
         navigation: entered.navigation(ROOT, "domain"),
@@ -355,6 +362,7 @@ async fn daemon_page(Extract(context): Extract<Context>, headers: HeaderMap) -> 
         now: entered.now,
     };
     let document = Document {
+        language: Language::English,
         title: "The daemon",
         root: "",
         navigation: entered.navigation("", "daemon"),
@@ -393,8 +401,14 @@ fn login_form(status: StatusCode, trouble: Option<&str>) -> Response {
             p.faint { "Logged in already? " a href="./" { "To the domains" } }
         }
     };
-    let document =
-        Document { title: "Log in", root: "", navigation: None, reload_after: None, content };
+    let document = Document {
+        language: Language::English,
+        title: "Log in",
+        root: "",
+        navigation: None,
+        reload_after: None,
+        content,
+    };
     document.respond(status)
 }
 
@@ -449,25 +463,36 @@ async fn style() -> Response {
     (headers, layout::STYLE).into_response()
 }
 
+/// The relative address of the list on a customer's page.
+const ROOT_OF_LINK: &str = "../../../";
+
+/// The language of the customer's browser, else `notify.language`.
+fn language(context: &Context, headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    accepted.and_then(Language::accepted).unwrap_or(context.server.view.language)
+}
+
 /// The domain of a link, or what to answer instead.
-async fn of_link(context: &Context, link: &[String; 3]) -> Result<DomainName, Response> {
-    const ROOT: &str = "../../../";
+async fn of_link(
+    context: &Context,
+    language: Language,
+    link: &[String; 3],
+) -> Result<DomainName, Response> {
     let [domain, ends, signature] = link;
-    let signer = context.signer().await?;
+    let answer = |status, title: PageWord, text: PageWord| {
+        let (title, text) = (title.in_language(language), text.in_language(language));
+        message(language, ROOT_OF_LINK, status, &title, &text)
+    };
+    let signer = match context.state.signing_key().await {
+        Ok(key) => Signer::new(key),
+        Err(error) => return Err(customer_failed(language, &error)),
+    };
     match Link::read(&signer, [domain, ends, signature], Timestamp::now()) {
         Link::Of(domain) => Ok(domain),
-        Link::Expired => Err(message(
-            ROOT,
-            StatusCode::GONE,
-            "This link has expired",
-            "Please ask whoever sent it to you for a new one.",
-        )),
-        Link::Invalid => Err(message(
-            ROOT,
-            StatusCode::NOT_FOUND,
-            "This link is not complete",
-            "Please copy all of it, or ask whoever sent it to you for a new one.",
-        )),
+        Link::Expired => Err(answer(StatusCode::GONE, PageWord::Expired, PageWord::ExpiredDo)),
+        Link::Invalid => {
+            Err(answer(StatusCode::NOT_FOUND, PageWord::Incomplete, PageWord::IncompleteDo))
+        }
     }
 }
 
@@ -475,22 +500,25 @@ async fn customer_page(
     Extract(context): Extract<Context>,
     Path(link): Path<[String; 3]>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Response {
-    const ROOT: &str = "../../../";
-    let domain = match of_link(&context, &link).await {
+    let language = language(&context, &headers);
+    let domain = match of_link(&context, language, &link).await {
         Ok(domain) => domain,
         Err(response) => return response,
     };
-    let (row, now) = match async { Ok((context.row(&domain).await?, context.now().await?)) }.await {
+    let read = async { Ok((context.row(&domain).await?, context.now().await?)) };
+    let (row, now) = match read.await {
         Ok(read) => read,
-        Err(error) => return customer_failed(&error),
+        Err(error) => return customer_failed(language, &error),
     };
     let notice = Notice::read(&query.unwrap_or_default());
-    let page = CustomerPage { row: row.as_ref(), domain: &domain, notice, now };
+    let page = CustomerPage { language, row: row.as_ref(), domain: &domain, notice, now };
     let [_, _, signature] = &link;
     let document = Document {
+        language,
         title: domain.as_str(),
-        root: ROOT,
+        root: ROOT_OF_LINK,
         navigation: None,
         reload_after: reload_after(notice, signature),
         content: page.render(),
@@ -501,8 +529,10 @@ async fn customer_page(
 async fn customer_check(
     Extract(context): Extract<Context>,
     Path(link): Path<[String; 3]>,
+    headers: HeaderMap,
 ) -> Response {
-    let domain = match of_link(&context, &link).await {
+    let language = language(&context, &headers);
+    let domain = match of_link(&context, language, &link).await {
         Ok(domain) => domain,
         Err(response) => return response,
     };
@@ -516,7 +546,7 @@ async fn customer_check(
     match checked.await {
         Ok(Some(notice)) => redirect(&format!("{signature}?notice={notice}")),
         Ok(None) => redirect(signature),
-        Err(error) => customer_failed(&error),
+        Err(error) => customer_failed(language, &error),
     }
 }
 
@@ -536,16 +566,23 @@ fn redirect(to: &str) -> Response {
 
 fn no_such_domain(root: &str) -> Response {
     let text = "No domain of this name is managed. `closte-sync status DOMAIN` says why.";
-    message(root, StatusCode::NOT_FOUND, "No such domain", text)
+    message(Language::English, root, StatusCode::NOT_FOUND, "No such domain", text)
 }
 
 fn failed(root: &str, error: &StateError) -> Response {
-    message(root, StatusCode::INTERNAL_SERVER_ERROR, "The state cannot be read", &error.to_string())
+    message(
+        Language::English,
+        root,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "The state cannot be read",
+        &error.to_string(),
+    )
 }
 
 /// Without details of the network.
-fn customer_failed(error: &StateError) -> Response {
+fn customer_failed(language: Language, error: &StateError) -> Response {
     tracing::debug!(%error, "a customer's page cannot be shown");
-    let text = "Please try again in a few minutes.";
-    message("../../../", StatusCode::INTERNAL_SERVER_ERROR, "Not now", text)
+    let [title, text] =
+        [PageWord::NotNow, PageWord::NotNowDo].map(|word| word.in_language(language));
+    message(language, ROOT_OF_LINK, StatusCode::INTERNAL_SERVER_ERROR, &title, &text)
 }

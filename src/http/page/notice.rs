@@ -3,6 +3,8 @@
 use maud::{Markup, html};
 use strum::{Display, EnumString};
 
+use crate::checks::PageWord;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub(super) enum Notice {
@@ -21,6 +23,14 @@ impl Notice {
     /// Whether the page is loaded again, as there is soon more to see.
     pub(super) fn is_of_more(self) -> bool {
         matches!(self, Self::Checking | Self::Applied)
+    }
+
+    pub(super) fn for_customers(self) -> PageWord {
+        match self {
+            Self::Checked => PageWord::Checked,
+            Self::TooSoon => PageWord::TooSoon,
+            Self::Checking | Self::Applied => PageWord::Checking,
+        }
     }
 
     pub(super) fn render(notice: Option<Self>) -> Markup {

@@ -152,6 +152,7 @@ fn pages(text: &str) -> Vec<String> {
     let list = List {
         network: Some(text),
         daemon: (text, false),
+        live_after: None,
         query: &query,
         counts: SeverityCounts { bad: 1_000, ..SeverityCounts::default() },
         rows: std::slice::from_ref(&row),
@@ -170,8 +171,13 @@ fn pages(text: &str) -> Vec<String> {
         notice: Some(Notice::Checked),
         now,
     };
-    let customer =
-        CustomerPage { row: Some(&row), domain: &row.name, notice: Some(Notice::TooSoon), now };
+    let customer = CustomerPage {
+        language: Language::Hindi,
+        row: Some(&row),
+        domain: &row.name,
+        notice: Some(Notice::TooSoon),
+        now,
+    };
     let readiness = Health::default().readiness(Duration::from_secs(1));
     let failure = Some((at(0), text.to_owned()));
     let last_cycle = LastCycle { failure, ..LastCycle::default() };
@@ -187,7 +193,15 @@ fn pages(text: &str) -> Vec<String> {
     let contents = [list.render(), domain.render(), customer.render(), daemon.render()];
     let page = |content| {
         let navigation = Some(navigation("../", "list", &visitor, text));
-        Document { title: text, root: "../", navigation, reload_after: None, content }.to_html()
+        Document {
+            language: Language::English,
+            title: text,
+            root: "../",
+            navigation,
+            reload_after: None,
+            content,
+        }
+        .to_html()
     };
     contents.into_iter().map(page).collect()
 }
