@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 # The dependencies come first, in their own layer, which is built again only when they change. The targets
