@@ -144,6 +144,9 @@ impl<V> NameList<V> {
 /// The bytes of a name from `depth` on as a number that sorts as they do; zeros after its end.
 fn eight_bytes(name: DomainRef<'_>, depth: usize) -> u64 {
     let rest = name.as_str().as_bytes().get(depth..).unwrap_or_default();
+    if let Some(bytes) = rest.first_chunk() {
+        return u64::from_be_bytes(*bytes);
+    }
     let mut bytes = [0; 8];
     for (byte, from) in bytes.iter_mut().zip(rest) {
         *byte = *from;
