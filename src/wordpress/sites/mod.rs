@@ -3,7 +3,10 @@
 //! A record that the plugin would not have written can send all visitors of a host to one site, so in doubt
 //! a site gets none.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use strum::IntoStaticStr;
 use thiserror::Error;
@@ -185,6 +188,8 @@ pub(super) struct SiteSorter<'a> {
     sorted: Sorted,
     candidates: Vec<Candidate>,
     main_is_known: bool,
+    /// How many of [`SiteFacts::recorded`] belong to the sites so far.
+    rows_passed: usize,
 }
 
 /// A site of the network that has no row, and is not on the network's own domain.
@@ -203,7 +208,7 @@ impl<'a> SiteSorter<'a> {
         let network_domains = facts.own_domains().filter_map(|name| name.parse().ok()).collect();
         let sites_of_rows = vec![SiteOfRow::Missing; facts.mappings.len()];
         let sorted = Sorted { sites_of_rows, network_domains, ..Sorted::default() };
-        Self { facts, sorted, candidates: Vec::new(), main_is_known: false }
+        Self { facts, sorted, candidates: Vec::new(), main_is_known: false, rows_passed: 0 }
     }
 
     pub(super) fn push(&mut self, blog: Blog<'_>) {
@@ -216,7 +221,9 @@ impl<'a> SiteSorter<'a> {
         if let (true, Ok(domain)) = (is_main, &domain) {
             sorted.network_domains.push(domain.name().to_name());
         }
-        let rows = facts.rows_of(blog.id);
+        let range = facts.rows_of(blog.id, self.rows_passed);
+        self.rows_passed = range.end;
+        let rows = facts.recorded.get(range).unwrap_or_default();
         for (_, index) in rows {
             let index = usize::try_from(*index).unwrap_or(usize::MAX);
             let name = facts.mappings.get(index).map(|(name, _)| name);
@@ -249,7 +256,7 @@ impl<'a> SiteSorter<'a> {
     }
 
     pub(super) fn finish(self) -> Sorted {
-        let Self { facts, mut sorted, candidates, main_is_known } = self;
+        let Self { facts, mut sorted, candidates, main_is_known, .. } = self;
         if candidates.is_empty() {
             return sorted;
         }
@@ -325,12 +332,18 @@ impl SiteFacts<'_> {
         })
     }
 
-    /// The rows of a site, valid or not.
-    fn rows_of(&self, blog_id: i64) -> &[(i64, u32)] {
-        let start = self.recorded.partition_point(|(site, _)| *site < blog_id);
-        let from = self.recorded.get(start..).unwrap_or_default();
-        let end = from.iter().take_while(|(site, _)| *site == blog_id).count();
-        from.get(..end).unwrap_or_default()
+    /// Where in `recorded` the rows of a site are, valid or not. Sites come in the order of their ids, so
+    /// mostly right after the `passed` first.
+    fn rows_of(&self, blog_id: i64, passed: usize) -> Range<usize> {
+        let count = |from: usize, is_counted: &dyn Fn(i64) -> bool| {
+            let rest = self.recorded.get(from..).unwrap_or_default();
+            from + rest.iter().take_while(|(site, _)| is_counted(*site)).count()
+        };
+        let is_passed = |(site, _): &(i64, u32)| *site >= blog_id;
+        let last_passed = passed.checked_sub(1).and_then(|last| self.recorded.get(last));
+        let from = if last_passed.is_some_and(is_passed) { 0 } else { passed };
+        let start = count(from, &|site| site < blog_id);
+        start..count(start, &|site| site == blog_id)
     }
 
     fn current_site_name(&self) -> Option<&str> {
