@@ -190,6 +190,20 @@ fn every_sentence_can_be_said_in_every_language() {
 }
 
 #[test]
+fn french_has_no_break_before_its_punctuation() {
+    let said =
+        Sentence::samples(0).iter().map(|one| text(one, Language::French)).collect::<Vec<_>>();
+    let page =
+        PageWord::samples(0).iter().map(|one| text(one, Language::French)).collect::<Vec<_>>();
+    for said in said.iter().chain(&page) {
+        assert!(
+            ![" :", " ;", " !", " ?", " »", "« "].iter().any(|two| said.contains(two)),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn the_customers_page_is_in_every_language() {
     for word in PageWord::samples(0) {
         let english = word.in_language(Language::English);
