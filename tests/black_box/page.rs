@@ -203,6 +203,9 @@ async fn without_a_token_only_this_machine_sees_the_page() {
             assert!(text.contains("http.token") && !text.contains("bakery"), "{text}");
         }
     }
+    // nginx passes requests on like this unless it is told otherwise.
+    let by_nginx = direct().get(&at).version(reqwest::Version::HTTP_10).send().await.unwrap();
+    assert_eq!(by_nginx.status(), StatusCode::FORBIDDEN);
     assert_eq!(daemon.stop().await, 0);
 }
 

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Path, RawForm, RawQuery, State as Extract},
-    http::{HeaderMap, StatusCode, header},
-    middleware::map_response,
+    extract::{DefaultBodyLimit, Path, RawForm, RawQuery, Request, State as Extract},
+    http::{HeaderMap, HeaderValue, StatusCode, Version, header},
+    middleware::{map_request, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -70,7 +70,16 @@ pub(super) fn routes() -> Router<Context> {
         .route("/d/style.css", get(style))
         .route("/d/{name}/{ends}/{signature}", get(customer_page).post(customer_check))
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
+        .layer(map_request(note_old_proxy))
         .layer(map_response(protect))
+}
+
+/// Browsers have not spoken HTTP/1.0 for long, but nginx does, and it names itself in no header unless it is told to.
+async fn note_old_proxy(mut request: Request) -> Request {
+    if request.version() < Version::HTTP_11 {
+        request.headers_mut().insert(header::VIA, HeaderValue::from_static("1.0"));
+    }
+    request
 }
 
 /// A visitor who may see the page, and what answers need.
