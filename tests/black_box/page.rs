@@ -340,6 +340,24 @@ async fn the_buttons_check_and_apply_at_once() {
     let again = post(&check, &[], &[("token", token)]).await;
     assert_eq!(header_of(&again, "location"), "../old-books.example?notice=toosoon");
 
+    let mute = format!("{at}/domains/old-books.example/mute");
+    let unclear = post(&mute, &[], &[("token", token), ("lasts", "forever")]).await;
+    assert_eq!(unclear.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(post(&mute, &[], &[("lasts", "day")]).await.status(), StatusCode::FORBIDDEN);
+    let done = post(&mute, &[], &[("token", token), ("lasts", "day")]).await;
+    assert_eq!(header_of(&done, "location"), "../old-books.example?notice=muted");
+    assert!(page_of("old-books.example").await.contains("Nobody is told of this domain for "));
+    let muted = agency.program.run(&["status", "old-books.example", "--json"]).await.json();
+    assert_eq!(muted[0]["muted"]["subject"], "old-books.example", "{muted}");
+    let done = post(&mute.replace("/mute", "/unmute"), &[], &[("token", token)]).await;
+    assert_eq!(header_of(&done, "location"), "../old-books.example?notice=unmuted");
+    let muted = agency.program.run(&["mute", "all", "--for", "2h", "--because", "a <move>"]).await;
+    assert_eq!(muted.status, 0, "{muted:?}");
+    for page in [page_of("vet.example").await, get(&at, &[]).await.text().await.unwrap()] {
+        assert!(page.contains("Nobody is told of any domain for "), "{page}");
+        assert!(page.contains("a &lt;move&gt;"), "{page}");
+    }
+
     // The next attempt is due after a minute.
     daemon.logs("domain.add_failed domain=vet.example").await;
     agency.closte.heal();

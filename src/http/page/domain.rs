@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use strum::{Display, EnumString, VariantArray};
 
 use super::{
     layout::{ago, badge, hidden_token, standing, time},
@@ -22,7 +23,7 @@ use crate::{
         road::{Step, road},
     },
     span::span_between,
-    state::Recorded,
+    state::{Mute, Recorded},
     status::{CheckResult, DnsResult, DomainStatus, ResolverAnswer, SiteResult, SslResult},
     telemetry::write_field,
 };
@@ -37,6 +38,8 @@ pub(super) struct DomainPage<'a> {
     pub(super) attention_after: Duration,
     /// The page of Closte's panel for certificates, if it is known.
     pub(super) panel: Option<&'a str>,
+    /// Why nobody is told of this domain now.
+    pub(super) mute: Option<&'a Mute>,
     /// Of what the customer is told.
     pub(super) language: Language,
     pub(super) form_token: &'a str,
@@ -57,6 +60,7 @@ impl DomainPage<'_> {
                 p class={ "callout " (standing(row, *now).0) } { (text) }
             }
             (self.buttons())
+            (self.mute())
             (steps(&road(row, *now), *now))
             @if let Some(seen) = row.seen() {
                 (self.for_the_customer())
@@ -102,6 +106,36 @@ impl DomainPage<'_> {
                 (button("apply", "Apply now", "quiet"))
                 span.faint {
                     "Apply begins a cycle that tries this domain at once, whatever failed before."
+                }
+            }
+        }
+    }
+
+    fn mute(&self) -> Markup {
+        let row = self.row;
+        html! {
+            @match self.mute {
+                Some(mute) => {
+                    (muted(mute, self.now))
+                    // All is muted and unmuted by the command.
+                    @if mute.subject == row.name.as_str() {
+                        form.buttons method="post" action={ (row.name) "/unmute" } {
+                            (hidden_token(self.form_token))
+                            button.quiet type="submit" { "Unmute" }
+                        }
+                    }
+                }
+                None => {
+                    form.buttons method="post" action={ (row.name) "/mute" } {
+                        (hidden_token(self.form_token))
+                        label for="lasts" { "Tell nobody of it for" }
+                        select id="lasts" name="lasts" {
+                            @for one in MuteLasts::VARIANTS {
+                                option value=(one) { (one.title()) }
+                            }
+                        }
+                        button.quiet type="submit" { "Mute" }
+                    }
                 }
             }
         }
@@ -225,6 +259,46 @@ impl DomainPage<'_> {
                 @if self.events.is_empty() { p.faint { "Nothing in the last 30 days." } }
                 @else { (events(newest, self.now)) }
             }
+        }
+    }
+}
+
+/// How long the page mutes a domain. The command mutes for any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantArray)]
+#[strum(serialize_all = "lowercase")]
+pub(super) enum MuteLasts {
+    Hours,
+    Day,
+    Week,
+}
+
+impl MuteLasts {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Hours => "two hours",
+            Self::Day => "a day",
+            Self::Week => "a week",
+        }
+    }
+
+    pub(super) fn duration(self) -> Duration {
+        let hours = match self {
+            Self::Hours => 2,
+            Self::Day => 24,
+            Self::Week => 7 * 24,
+        };
+        Duration::from_secs(hours * 60 * 60)
+    }
+}
+
+/// That nobody is told of something, and until when.
+pub(super) fn muted(mute: &Mute, now: Timestamp) -> Markup {
+    html! {
+        p.callout.fair {
+            "Nobody is told of "
+            @if mute.subject == "all" { "any domain" } @else { "this domain" }
+            " for " (time(mute.until, &span_between(now, mute.until)))
+            @if let Some(because) = &mute.because { ": " (because) }
         }
     }
 }

@@ -7,11 +7,14 @@ use maud::{Markup, html};
 use strum::VariantArray as _;
 use url::form_urlencoded;
 
-use super::layout::{badge, standing, time, word_of};
+use super::{
+    domain::muted,
+    layout::{badge, standing, time, word_of},
+};
 use crate::{
     overview::DomainRow,
     span::{span, span_between},
-    state::{InvalidRow, LiveAfter, OverviewFilter, SeverityCounts},
+    state::{InvalidRow, LiveAfter, Mute, OverviewFilter, SeverityCounts},
     status::Severity,
 };
 
@@ -96,6 +99,8 @@ pub(super) struct List<'a> {
     pub(super) network: Option<&'a str>,
     /// One sentence about the daemon, and whether all is well with it.
     pub(super) daemon: (&'a str, bool),
+    /// Why nobody is told of any domain now.
+    pub(super) mute: Option<&'a Mute>,
     pub(super) live_after: Option<LiveAfter>,
     pub(super) query: &'a Query,
     /// Of the names that the search finds.
@@ -131,6 +136,7 @@ impl List<'_> {
                     @if names == 1 { " domain" } @else { " domains" } " in 30 days)"
                 }
             }
+            @if let Some(mute) = self.mute { (muted(mute, self.now)) }
             (self.filters())
             (self.search())
             @if self.rows.is_empty() {

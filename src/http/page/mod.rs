@@ -29,6 +29,7 @@ use url::form_urlencoded;
 
 pub(in crate::http) use access::LoginThrottle;
 use access::{Denied, Visitor};
+use domain::{DomainPage, MuteLasts};
 use layout::{Document, message, navigation, protect};
 use link::{CustomerPage, Link};
 pub use link::{LINK_LASTS, link};
@@ -42,8 +43,9 @@ use crate::{
     daemon::health::ALIVE_WITHIN,
     domain::DomainName,
     language::Language,
+    ledger::later,
     overview::DomainRow,
-    state::{CheckedDomain, Loop, State, StateError},
+    state::{CheckedDomain, Loop, Mute, State, StateError},
 };
 
 /// The longest body of a form, in bytes.
@@ -67,6 +69,8 @@ pub(super) fn routes() -> Router<Context> {
         .route("/domains/{name}", get(domain_page))
         .route("/domains/{name}/check", post(check))
         .route("/domains/{name}/apply", post(apply))
+        .route("/domains/{name}/mute", post(mute))
+        .route("/domains/{name}/unmute", post(unmute))
         .route("/d/style.css", get(style))
         .route("/d/{name}/{ends}/{signature}", get(customer_page).post(customer_check))
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
@@ -234,7 +238,9 @@ async fn listed(
     let rows = context.rows(&names).await?;
     let readiness = context.readiness();
     let (sentence, is_well) = daemon::sentence(&readiness, context.is_alive());
+    let mutes = state.mutes(Timestamp::now()).await?;
     let list = List {
+        mute: mutes.iter().find(|mute| mute.subject == "all"),
         network: network.as_deref(),
         daemon: (&sentence, is_well),
         live_after,
@@ -271,16 +277,19 @@ async fn domain_page(
         let Ok(name) = name.parse::<DomainName>() else { return Ok(None) };
         let Some(row) = context.row(&name).await? else { return Ok(None) };
         let events = context.state.events(Some(&name), None, MOST_EVENTS).await?;
-        Ok::<_, StateError>(Some((row, events)))
+        let mutes = context.state.mutes(Timestamp::now()).await?;
+        Ok::<_, StateError>(Some((row, events, mutes)))
     };
-    let (row, events) = match found.await {
+    let (row, events, mutes) = match found.await {
         Ok(Some(found)) => found,
         Ok(None) => return no_such_domain(ROOT),
         Err(error) => return failed(ROOT, &error),
     };
     let notice = Notice::read(&query.unwrap_or_default());
-    let page = domain::DomainPage {
+    let is_meant = |subject: &str| mutes.iter().find(|mute| mute.subject == subject);
+    let page = DomainPage {
         row: &row,
+        mute: is_meant(row.name.as_str()).or_else(|| is_meant("all")),
         events: &events,
         attention_after: context.server.view.attention_after,
         panel: context.server.view.panel.as_deref(),
@@ -320,6 +329,40 @@ async fn apply(
         Ok(Notice::Applied)
     };
     act_on(&context, &name, &headers, &form, apply).await
+}
+
+async fn mute(
+    Extract(context): Extract<Context>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    RawForm(form): RawForm,
+) -> Response {
+    let lasts = field(&form, "lasts").and_then(|lasts| lasts.parse::<MuteLasts>().ok());
+    let Some(lasts) = lasts else {
+        let text = "The form does not say for how long.";
+        return message(Language::English, "../../", StatusCode::BAD_REQUEST, "Not done", text);
+    };
+    let mute = async |name: &DomainName| {
+        // By the machine's clock, as `closte-sync mute` does.
+        let since = Timestamp::now();
+        let (subject, until) = (name.to_string(), later(since, lasts.duration()));
+        context.state.mute(&Mute { subject, since, until, because: None }).await?;
+        Ok(Notice::Muted)
+    };
+    act_on(&context, &name, &headers, &form, mute).await
+}
+
+async fn unmute(
+    Extract(context): Extract<Context>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    RawForm(form): RawForm,
+) -> Response {
+    let unmute = async |name: &DomainName| {
+        context.state.unmute(name.as_str(), Timestamp::now()).await?;
+        Ok(Notice::Unmuted)
+    };
+    act_on(&context, &name, &headers, &form, unmute).await
 }
 
 /// Does what a button of a domain's page is for, and leads back to that page.

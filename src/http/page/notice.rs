@@ -13,6 +13,8 @@ pub(super) enum Notice {
     Checking,
     TooSoon,
     Applied,
+    Muted,
+    Unmuted,
 }
 
 impl Notice {
@@ -29,7 +31,7 @@ impl Notice {
         match self {
             Self::Checked => PageWord::Checked,
             Self::TooSoon => PageWord::TooSoon,
-            Self::Checking | Self::Applied => PageWord::Checking,
+            Self::Checking | Self::Applied | Self::Muted | Self::Unmuted => PageWord::Checking,
         }
     }
 
@@ -44,6 +46,8 @@ impl Notice {
             Some(Self::Applied) => {
                 "A cycle begins, which tries this domain at once. This page is loaded again in a moment."
             }
+            Some(Self::Muted) => "Nobody is told of this domain now.",
+            Some(Self::Unmuted) => "People are told of this domain again.",
         };
         html! { p.notice role="status" { (text) } }
     }

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 
 use super::{
     access::Visitor,
-    domain::DomainPage,
     layout::{Document, navigation},
     link::CustomerPage,
     list::{List, Query},
@@ -20,7 +19,7 @@ use crate::{
     escape::is_hidden,
     language::Language,
     ledger::{Attempt, Entry, LedgerInfo, Progress, RowLocation, RowRef},
-    state::{InvalidRow, LastCycle, Recorded, SeverityCounts},
+    state::{InvalidRow, LastCycle, Mute, Recorded, SeverityCounts},
     status::{
         Blocker, Caa, CaaFault, Certificate, CheckResult, DnsHistory, DnsResult, DnsVerdict,
         DomainStatus, GoodRun, ResolverAnswer, SiteResult, SiteVerdict, SslResult, SslVerdict,
@@ -149,7 +148,14 @@ fn pages(text: &str) -> Vec<String> {
         reason: text.to_owned(),
     };
     let query = Query { search: text.to_owned(), severity: None, page: 1 };
+    let mute = Mute {
+        subject: row.name.to_string(),
+        since: at(0),
+        until: at(60),
+        because: Some(text.to_owned()),
+    };
     let list = List {
+        mute: Some(&mute),
         network: Some(text),
         daemon: (text, false),
         live_after: None,
@@ -163,6 +169,7 @@ fn pages(text: &str) -> Vec<String> {
     let events = std::slice::from_ref(&event);
     let domain = DomainPage {
         row: &row,
+        mute: Some(&mute),
         events,
         attention_after: Duration::from_secs(60),
         panel: Some(text),
