@@ -1,9 +1,8 @@
 //! `[notify]`
 
-use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use reqwest::Url;
-use url::Host;
 
 use super::{kinds::TargetKind, topics::Selection};
 use crate::{
@@ -54,18 +53,12 @@ impl FromStr for SecretUrl {
     /// Fails with a reason that does not repeat the text.
     fn from_str(text: &str) -> Result<Self, String> {
         let url = Url::parse(text.trim()).map_err(|_| "it is not a web address")?;
-        let is_near = match url.host() {
-            Some(Host::Domain(name)) => !name.contains('.') || name.ends_with(".localhost"),
-            Some(Host::Ipv4(one)) => one.is_loopback() || one.is_private(),
-            Some(Host::Ipv6(one)) => one.is_loopback() || one.is_unique_local(),
-            None => return Err("it is not a web address".to_owned()),
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_near) {
+        let host = url.host_str().ok_or("it is not a web address")?;
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_near(host)) {
             return Err("it must begin with https:// (http:// is for this machine, a private \
                         address, and a name without a dot, as inside Docker)"
                 .to_owned());
         }
-        let host = url.host_str().unwrap_or_default();
         secrets::learn(url.as_str(), host);
         for part in
             [url.path(), url.query().unwrap_or_default(), url.password().unwrap_or_default()]
@@ -75,6 +68,15 @@ impl FromStr for SecretUrl {
             }
         }
         Ok(Self(url))
+    }
+}
+
+/// Whether the host is this machine or in its own network, where no TLS is needed.
+pub(super) fn is_near(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V4(one)) => one.is_loopback() || one.is_private(),
+        Ok(IpAddr::V6(one)) => one.is_loopback() || one.is_unique_local(),
+        Err(_) => !host.contains('.') || host.ends_with(".localhost"),
     }
 }
 

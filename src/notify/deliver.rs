@@ -1,19 +1,27 @@
 //! Sends a message to a target.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use jiff::Timestamp;
+use lettre::AsyncTransport as _;
 use reqwest::{
     Response, StatusCode, Url,
     header::{HeaderMap, RETRY_AFTER},
     redirect::Policy,
 };
+use tokio::time::timeout;
 
-use super::{NotifyTarget, kinds::Probe, message::Message};
+use super::{
+    NotifyTarget,
+    kinds::{EmailTarget, Probe, ProbeCall, Rendered},
+    message::Message,
+};
 use crate::secrets;
 
 /// The longest time for one call.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// The fault of a mail server that stays silent: lettre's own time limit is for single steps.
+const NO_ANSWER: &str = "the mail server stopped answering";
 /// The most bytes of an answer that are read.
 const MOST_READ: usize = 4_096;
 
@@ -59,7 +67,17 @@ impl Courier {
         message: &Message,
         now: Timestamp,
     ) -> DeliveryOutcome {
-        let post = target.kind.render(message, now);
+        let post = match target.kind.render(&target.name, message, now) {
+            Rendered::Call(post) => post,
+            Rendered::Mail(server, Ok(mail)) => return send(server, mail).await,
+            Rendered::Mail(_, Err(error)) => {
+                return DeliveryOutcome::Failed {
+                    error,
+                    may_have_arrived: false,
+                    retry_after: None,
+                };
+            }
+        };
         let request = self.http.post(post.url).headers(post.headers).body(post.body);
         match request.send().await {
             Ok(response) if response.status().is_success() => DeliveryOutcome::Arrived,
@@ -85,7 +103,10 @@ impl Courier {
 
     /// Tries a target without a message. Returns what was found.
     pub(super) async fn probe(&self, target: &NotifyTarget) -> Result<String, String> {
-        let Probe { method, url, headers, is_certain } = target.kind.probe();
+        let ProbeCall { method, url, headers, is_certain } = match target.kind.probe() {
+            Probe::Call(call) => *call,
+            Probe::Mail(server) => return try_server(server).await,
+        };
         let answer = self.http.request(method, url).headers(headers).send().await;
         let response = answer.map_err(|error| reason(&error.without_url()))?;
         if !is_certain {
@@ -101,6 +122,34 @@ impl Courier {
             DeliveryOutcome::Failed { error, .. } => Err(error),
             DeliveryOutcome::Arrived => Ok(String::new()),
         }
+    }
+}
+
+async fn send(server: &EmailTarget, mail: lettre::Message) -> DeliveryOutcome {
+    let sent = async { server.transport()?.send(mail).await };
+    match timeout(TIMEOUT, sent).await {
+        Ok(Ok(_)) => DeliveryOutcome::Arrived,
+        Err(_) => DeliveryOutcome::Failed {
+            error: NO_ANSWER.to_owned(),
+            may_have_arrived: true,
+            retry_after: None,
+        },
+        Ok(Err(error)) => DeliveryOutcome::Failed {
+            may_have_arrived: error.status().is_none() && !error.is_client() && !error.is_tls(),
+            error: reason(&error),
+            retry_after: None,
+        },
+    }
+}
+
+/// Connects to the server and logs in.
+async fn try_server(server: &EmailTarget) -> Result<String, String> {
+    let tried = async { server.transport()?.test_connection().await };
+    match timeout(TIMEOUT, tried).await {
+        Ok(Ok(true)) => Ok("the server accepts the connection and the login".to_owned()),
+        Ok(Ok(false)) => Err("the server does not answer as expected".to_owned()),
+        Ok(Err(error)) => Err(reason(&error)),
+        Err(_) => Err(NO_ANSWER.to_owned()),
     }
 }
 
@@ -149,9 +198,9 @@ async fn beginning(mut response: Response) -> String {
 }
 
 /// The error with its causes.
-fn reason(error: &reqwest::Error) -> String {
+fn reason(error: &dyn Error) -> String {
     let mut parts = vec![error.to_string()];
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         parts.push(cause.to_string());
         source = cause.source();

@@ -18,7 +18,7 @@ mod trial;
 
 pub use config::{NotifyConfig, NotifyTarget, SecretUrl};
 pub use heartbeat::CycleHeartbeat;
-pub use kinds::{SecretToken, SigningKey, TargetKind};
+pub use kinds::{EmailTarget, SecretToken, SigningKey, TargetKind};
 pub use message::{Change, Group, Item, Message, MessageKind};
 pub use notifier::Notifier;
 pub use topics::Selection;

@@ -6,7 +6,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::support::{Arrived, KEY, Network, Outside, Program, Receiver, Reply, ends, eventually};
+use crate::support::{
+    Arrived, KEY, MailServer, Network, Outside, Program, Receiver, Reply, ends, eventually,
+};
 
 /// The program with these targets, which are told soon.
 fn telling(program: Program, targets: &[String]) -> Program {
@@ -346,5 +348,58 @@ async fn the_heartbeat_says_whether_the_last_cycle_was_good() {
     assert_eq!(receiver.arrived()[1].path, "/m4rker-id/fail");
     assert!(!daemon.log().contains("m4rker-id"));
     assert!(!program.run(&["config"]).await.out.contains("m4rker-id"));
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn a_mail_server_takes_mails_in_one_thread_for_each_domain() {
+    let server = MailServer::start();
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    closte.refuse("a.example");
+    let target = |password: &str| {
+        format!(
+            r#"{{name = "mail", kind = "email", server = "{}", user = "ops", password = "{password}",
+               sender = "closte-sync <alerts@agency.example>", receivers = ["ops@agency.example", "b@c.example"]}}"#,
+            server.url()
+        )
+    };
+    let program = program.with("SSL_CERT_FILE", &server.root());
+    // It accepts connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_target = format!(
+        r#"{{name = "mail", kind = "email", server = "smtp://{}", sender = "a@b.example", receivers = "a@b.example"}}"#,
+        silent.local_addr().unwrap()
+    );
+    let refused = telling(program.clone(), &[silent_target]).run(&["notify", "--test"]).await;
+    assert!(refused.status == 1 && refused.out.contains("stopped answering"), "{refused:?}");
+    let wrong = telling(program.clone(), &[target("m4rker-other")]);
+    let refused = wrong.run(&["notify", "--test"]).await;
+    assert!(refused.status == 1 && refused.out.contains("535"), "{refused:?}");
+    let untrusted = telling(program.clone(), &[target("m4rker-password")]).without("SSL_CERT_FILE");
+    let refused = untrusted.run(&["notify", "--test"]).await;
+    assert!(refused.status == 1 && refused.out.contains("certificate"), "{refused:?}");
+    let program = telling(program, &[target("m4rker-password")]);
+    let doctor = program.run(&["doctor"]).await;
+    assert!(doctor.out.contains("the server accepts the connection and the login"), "{doctor:?}");
+    assert_eq!(server.mails().len(), 0);
+
+    let daemon = program.start_daemon();
+    eventually("the mail arrives", async || !server.mails().is_empty()).await;
+    let mail = server.mails().remove(0);
+    assert_eq!(mail["from"], "alerts@agency.example");
+    assert_eq!(mail["to"], json!(["ops@agency.example", "b@c.example"]));
+    let text = mail["data"].as_str().unwrap();
+    for part in [
+        "List-Id: <mail.closte-sync.agency.example>",
+        "Auto-Submitted: auto-generated",
+        "In-Reply-To: <a.example.closte-sync@agency.example>",
+        "References: <a.example.closte-sync@agency.example>",
+        "multipart/alternative",
+        "Closte refuses the domain",
+        "<strong>a.example</strong>",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!daemon.log().contains("m4rker-password"));
     assert_eq!(daemon.stop().await, 0);
 }

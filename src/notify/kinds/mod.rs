@@ -1,6 +1,7 @@
 //! The kinds of targets, each with its own form of a message. Pure.
 
 mod discord;
+mod email;
 mod ntfy;
 mod slack;
 mod teams;
@@ -15,6 +16,7 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use email::EmailTarget;
 pub use webhook::SigningKey;
 
 use super::{config::SecretUrl, message::Message};
@@ -32,6 +34,7 @@ pub enum TargetKind {
     Teams {
         url: SecretUrl,
     },
+    Email(EmailTarget),
     /// Any program: JSON, signed where there is a key.
     Webhook {
         url: SecretUrl,
@@ -56,8 +59,20 @@ pub(crate) struct Post {
     pub(super) body: String,
 }
 
-/// A call that tries a target without telling it anything.
-pub(super) struct Probe {
+/// A message in the form of a kind.
+pub(super) enum Rendered<'a> {
+    Call(Post),
+    Mail(&'a EmailTarget, Result<lettre::Message, String>),
+}
+
+/// What tries a target without telling it anything.
+pub(super) enum Probe<'a> {
+    Call(Box<ProbeCall>),
+    /// The server accepts a connection and the password.
+    Mail(&'a EmailTarget),
+}
+
+pub(super) struct ProbeCall {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
@@ -67,7 +82,7 @@ pub(super) struct Probe {
 
 impl TargetKind {
     /// The words that `kind` may have.
-    const WORDS: [&str; 5] = ["slack", "discord", "teams", "ntfy", "webhook"];
+    const WORDS: [&str; 6] = ["slack", "discord", "teams", "ntfy", "webhook", "email"];
 
     pub(super) fn read(kind: &str, table: &mut Table) -> Result<Self, String> {
         let url = |table: &mut Table| {
@@ -78,6 +93,7 @@ impl TargetKind {
             "slack" => Ok(Self::Slack { url: url(table)? }),
             "discord" => Ok(Self::Discord { url: url(table)? }),
             "teams" => Ok(Self::Teams { url: url(table)? }),
+            "email" => EmailTarget::read(table).map(Self::Email),
             "webhook" => {
                 let key = table.secret("secret", "secret_file")?;
                 let key = key.map(|text| SigningKey::parse(&text)).transpose()?;
@@ -100,37 +116,40 @@ impl TargetKind {
             Self::Slack { .. } => "slack",
             Self::Discord { .. } => "discord",
             Self::Teams { .. } => "teams",
+            Self::Email(_) => "email",
             Self::Webhook { .. } => "webhook",
             Self::Ntfy { .. } => "ntfy",
         }
     }
 
-    pub(super) fn probe(&self) -> Probe {
+    pub(super) fn probe(&self) -> Probe<'_> {
         let (method, headers) = (Method::GET, HeaderMap::new());
-        match self {
+        Probe::Call(Box::new(match self {
+            Self::Email(target) => return Probe::Mail(target),
             // It describes the webhook.
             Self::Discord { url } => {
-                Probe { method, url: url.expose().clone(), headers, is_certain: true }
+                ProbeCall { method, url: url.expose().clone(), headers, is_certain: true }
             }
             Self::Ntfy { url, token } => ntfy::probe(url, token.as_ref()),
             Self::Slack { url } | Self::Teams { url } | Self::Webhook { url, .. } => {
                 let mut url = url.expose().clone();
                 url.set_path("/");
                 url.set_query(None);
-                Probe { method: Method::HEAD, url, headers, is_certain: false }
+                ProbeCall { method: Method::HEAD, url, headers, is_certain: false }
             }
-        }
+        }))
     }
 
-    /// The call that tells it this.
-    pub(super) fn render(&self, message: &Message, now: Timestamp) -> Post {
-        match self {
+    /// What tells it this.
+    pub(super) fn render(&self, name: &str, message: &Message, now: Timestamp) -> Rendered<'_> {
+        Rendered::Call(match self {
             Self::Slack { url } => slack::render(url, message),
             Self::Discord { url } => discord::render(url, message),
             Self::Teams { url } => teams::render(url, message),
             Self::Webhook { url, key } => webhook::render(url, key.as_ref(), message, now),
             Self::Ntfy { url, token } => ntfy::render(url, token.as_ref(), message),
-        }
+            Self::Email(target) => return Rendered::Mail(target, target.render(name, message)),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use reqwest::{Method, Url, header::AUTHORIZATION};
 use serde_json::json;
 
-use super::{Post, Probe, SecretToken};
+use super::{Post, ProbeCall, SecretToken};
 use crate::notify::{
     config::SecretUrl,
     message::{Message, Urgency},
@@ -22,11 +22,11 @@ pub(super) fn topic(url: &Url) -> Option<(Url, String)> {
 }
 
 /// Asks the server whether this user may use the topic.
-pub(super) fn probe(url: &SecretUrl, token: Option<&SecretToken>) -> Probe {
+pub(super) fn probe(url: &SecretUrl, token: Option<&SecretToken>) -> ProbeCall {
     let mut address = url.expose().clone();
     address.set_path(&format!("{}/auth", url.expose().path().trim_end_matches('/')));
     let call = authorized(Post::json(address, String::new()), token);
-    Probe { method: Method::GET, url: call.url, headers: call.headers, is_certain: true }
+    ProbeCall { method: Method::GET, url: call.url, headers: call.headers, is_certain: true }
 }
 
 fn authorized(post: Post, token: Option<&SecretToken>) -> Post {

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod fake_database;
+mod mail_server;
 pub mod mariadb;
 mod network;
 pub mod openssl;
@@ -11,6 +12,7 @@ mod program;
 mod receiver;
 mod rig;
 
+pub use mail_server::MailServer;
 pub use network::{Network, PASSWORD, fitting, settings_row};
 pub use outside::{Outside, SERVER};
 pub use program::{Daemon, FakeClock, Finished, KEY, Program};
