@@ -222,6 +222,7 @@ async fn the_end_of_the_demo() {
         (r"(?m)\b(\d+m )?\d+[sm]$", "1s"),
         (r"\b(\d+m )?\d+[sm] +(point A|add CAA)", "1s     $2"),
         (r"SINCE +ADVICE", "SINCE  ADVICE"),
+        (r"live: (\d+m )?\d+[sm] \(", "live: 7s ("),
     ] {
         settings.add_filter(age, instead);
     }
