@@ -67,6 +67,9 @@ pub struct Item {
     pub until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
+    /// What its owner is told, in `notify.language`; none where a visitor notices nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
 }
 
 /// The longest advice in characters.
@@ -124,6 +127,12 @@ impl Message {
         let mut notes = Vec::new();
         if self.kind == MessageKind::Test {
             notes.push("Notifications arrive here. Nothing is wrong.".to_owned());
+        }
+        // With several domains that would be long; the status page has it for each.
+        let items = self.groups.iter().flat_map(|group| &group.items);
+        let customer = items.filter_map(|item| item.customer.as_ref()).next();
+        if let Some(customer) = customer.filter(|_| self.domain().is_some()) {
+            notes.push(format!("For the customer: {}", escape_line(customer)));
         }
         if self.left_out > 0 {
             notes.push(format!(
@@ -284,7 +293,7 @@ impl Item {
     ) -> Self {
         let advice = topics::advice(detail).filter(|_| until.is_none());
         let advice = advice.map(|advice| cut(&advice, LONGEST_ADVICE));
-        Self { subject: subject.to_owned(), since, until, advice }
+        Self { subject: subject.to_owned(), since, until, advice, customer: None }
     }
 }
 
@@ -332,6 +341,16 @@ mod tests {
         assert!(
             message.text().contains("Over: visitors do not get the site\n- c.example, after 1h 1m")
         );
+    }
+
+    #[test]
+    fn the_customers_sentence_is_told_of_one_domain() {
+        let mut one = broke(&["a.example"], 1);
+        one.items[0].customer = Some("Please log in.\u{202e}".to_owned());
+        let of_one = Message::new(MessageKind::Notice, vec![one.clone()], 0, at(0));
+        assert!(of_one.text().ends_with("\n\nFor the customer: Please log in.\\u{202e}"));
+        let two = Message::new(MessageKind::Notice, vec![one, broke(&["b.example"], 1)], 0, at(0));
+        assert!(!two.text().contains("customer"), "{}", two.text());
     }
 
     #[test]

@@ -17,10 +17,13 @@ use super::{
     topics::{self, Shown},
 };
 use crate::{
+    checks::advise,
     clock::Clock,
+    domain::DomainName,
     events::{Event, EventBatch},
+    language::Language,
     ledger::later,
-    state::{State, StateError, Trouble},
+    state::{CheckedDomain, State, StateError, Trouble},
 };
 
 /// How often the outbox is looked at.
@@ -44,6 +47,7 @@ pub struct Notifier {
     courier: Courier,
     clock: Clock,
     waits: Waits,
+    language: Language,
 }
 
 impl Notifier {
@@ -61,7 +65,8 @@ impl Notifier {
         let digest = check_interval.min(LONGEST_DIGEST_WAIT).saturating_add(group);
         let waits = Waits { group, digest };
         let courier = Courier::new()?;
-        Ok(Self { targets: config.targets, state, courier, clock, waits })
+        let language = config.language;
+        Ok(Self { targets: config.targets, state, courier, clock, waits, language })
     }
 
     /// Until `stop`. A fault here ends nothing else.
@@ -282,7 +287,7 @@ impl Notifier {
         let mut groups = Vec::new();
         for (change, troubles) in [(Change::New, new), (Change::Still, still), (Change::Over, over)]
         {
-            groups.extend(self.groups(change, troubles).await?);
+            groups.extend(self.groups(change, troubles, now).await?);
         }
         let kind = if is_digest { MessageKind::Digest } else { MessageKind::Notice };
         let message = Message::new(kind, groups, left_out, now);
@@ -294,6 +299,7 @@ impl Notifier {
         &self,
         change: Change,
         troubles: Vec<&Trouble>,
+        now: Timestamp,
     ) -> Result<Vec<Group>, StateError> {
         let mut by_event: BTreeMap<(bool, &str), Vec<&Trouble>> = BTreeMap::new();
         for trouble in troubles {
@@ -308,14 +314,40 @@ impl Notifier {
             let ids: Vec<i64> = troubles.iter().map(|one| one.id).collect();
             let details: BTreeMap<i64, _> =
                 self.state.trouble_details(&ids).await?.into_iter().collect();
+            let mut customers = match change {
+                Change::Over => BTreeMap::new(),
+                _ => self.customers(&troubles, now).await?,
+            };
             let item = |trouble: &&Trouble| {
                 let until = trouble.ended_at.filter(|_| change == Change::Over);
                 let detail = details.get(&trouble.id).unwrap_or(&serde_json::Value::Null);
-                Item::new(&trouble.subject, trouble.since, until, detail)
+                let item = Item::new(&trouble.subject, trouble.since, until, detail);
+                Item { customer: customers.remove(&trouble.subject), ..item }
             };
             groups.push(Group::new(change, event, count, troubles.iter().map(item).collect()));
         }
         Ok(groups)
+    }
+
+    /// What the owners of those of these domains that do not work are told now.
+    async fn customers(
+        &self,
+        troubles: &[&Trouble],
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, String>, StateError> {
+        let names = troubles.iter().filter_map(|trouble| trouble.subject.parse().ok());
+        let names: Vec<DomainName> = names.collect();
+        let Some(ledger) = self.state.current_ledger().await?.filter(|_| !names.is_empty()) else {
+            return Ok(BTreeMap::new());
+        };
+        let told = |CheckedDomain { name, facts, status, .. }: CheckedDomain| {
+            let status = status.filter(|status| !status.latest.works())?;
+            // Only the operator's advice names the panel.
+            let advice = advise(&name, &status, &facts, None, now);
+            Some((name.to_string(), advice.customer.in_language(self.language)))
+        };
+        let checked = self.state.desired(ledger, &names).await?;
+        Ok(checked.into_iter().filter_map(told).collect())
     }
 
     async fn emit(&self, event: Event) -> Result<(), StateError> {

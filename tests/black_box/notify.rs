@@ -151,18 +151,23 @@ async fn a_recovery_is_told_to_whom_the_trouble_was_told() {
     let (open, late) = (Receiver::start().await, Receiver::start().await);
     late.reply(Reply::Refuse(503, Vec::new(), "come back later".to_owned()));
     let targets = [webhook("open", &open), webhook("late", &late)];
-    let daemon = telling(outside.around(program), &targets).start_daemon();
+    let program = telling(outside.around(program), &targets);
+    let daemon = program.with("CLOSTE_SYNC__NOTIFY__LANGUAGE", "de").start_daemon();
     for name in &names[1..] {
         daemon.logs(&format!("domain.live domain={name}")).await;
     }
     outside.dns.forget("a.example");
     messages(&open, 1).await;
     assert_eq!(told(&open), [is("new", "dns.broke", "a.example")]);
+    let item = open.accepted()[0].json()["groups"][0]["items"][0].clone();
+    assert!(item["advice"].as_str().unwrap().contains("A record"), "{item}");
+    assert!(item["customer"].as_str().unwrap().contains("A-Eintrag von a.example"), "{item}");
     daemon.logs("notify.delayed target=late").await;
     assert!(daemon.log().contains("it answered 503: come back later"));
     outside.point(&["a.example"]);
     messages(&open, 2).await;
     assert_eq!(told(&open)[1], is("over", "dns.broke", "a.example"));
+    assert_eq!(open.accepted()[1].json()["groups"][0]["items"][0]["customer"], Value::Null);
 
     outside.dns.forget("b.example");
     late.reply(Reply::Accept);

@@ -28,7 +28,8 @@ pub(super) fn render(url: &SecretUrl, message: &Message) -> Post {
     let message = message.shortened_until(fits);
     let more = message.groups.len().saturating_sub(MOST_EMBEDS);
     let more = (more > 0).then(|| format!("and {more} more kinds of trouble"));
-    let content = [escape(&message.title)].into_iter().chain(message.notes()).chain(more);
+    let notes = message.notes().into_iter().map(|note| escape(&note));
+    let content = [escape(&message.title)].into_iter().chain(notes).chain(more);
     let body = json!({
         "username": "closte-sync",
         "content": cut(&content.collect::<Vec<_>>().join("\n"), LONGEST_CONTENT),

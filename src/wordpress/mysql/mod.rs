@@ -59,8 +59,8 @@ fn each_of_batch(
     mut take: impl FnMut(RawRow<'_>),
 ) -> Result<(), DatabaseError> {
     while !packets.is_empty() {
-        let incomplete = || MySqlError::Protocol("it sends an incomplete row");
-        let (packet, _, rest) = split_packet(packets).ok_or_else(incomplete)?;
+        let incomplete = MySqlError::Protocol("it sends an incomplete row");
+        let (packet, _, rest) = split_packet(packets).ok_or(incomplete)?;
         take(raw_row(packet)?);
         packets = rest;
     }

@@ -22,7 +22,7 @@ impl<'p> ProtocolReader<'p> {
         let (taken, rest) = self
             .0
             .split_at_checked(count)
-            .ok_or_else(|| MySqlError::Protocol("it sends an incomplete packet"))?;
+            .ok_or(MySqlError::Protocol("it sends an incomplete packet"))?;
         self.0 = rest;
         Ok(taken)
     }
