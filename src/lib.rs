@@ -20,6 +20,7 @@ pub mod language;
 pub mod ledger;
 pub mod listing;
 pub mod names;
+mod near;
 pub mod notify;
 pub mod overview;
 mod panics;

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use url::{Host, Url};
 
-use crate::secrets;
+use crate::{near::is_near_host, secrets};
 
 /// The account's `CLOSTE_CLIENT_API_KEY`. It cannot be printed: `Debug` shows `***`.
 #[derive(Clone)]
@@ -113,7 +113,10 @@ pub enum InvalidBaseUrl {
     #[error("it is not a web address, such as https://app.closte.com/api/client")]
     NotAnAddress,
     /// The key would be sent unencrypted.
-    #[error("it must begin with https:// (http:// is for a loopback address only)")]
+    #[error(
+        "it must begin with https:// (http:// is for a loopback address; closte.allow_plain_http permits \
+         it for a private address and a name without a dot as well)"
+    )]
     NotHttps,
     #[error("it must not hold a user, a password, a query or a fragment")]
     TooMuch,
@@ -126,9 +129,29 @@ impl BaseUrl {
         url
     }
 
-    /// Whether it is a loopback address without TLS.
+    /// Whether it is without TLS, on this machine or near it.
     pub(super) fn is_plain_http(&self) -> bool {
         self.0.scheme() == "http"
+    }
+
+    /// Whether the key leaves this machine unencrypted.
+    pub fn exposes_key(&self) -> bool {
+        self.is_plain_http() && !self.is_loopback()
+    }
+
+    /// # Errors
+    /// [`InvalidBaseUrl::NotHttps`] if the key would leave this machine unencrypted.
+    pub(super) fn without_exposure(self) -> Result<Self, InvalidBaseUrl> {
+        if self.exposes_key() { Err(InvalidBaseUrl::NotHttps) } else { Ok(self) }
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
     }
 }
 
@@ -137,13 +160,8 @@ impl FromStr for BaseUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
         let mut url = Url::parse(text.trim()).map_err(|_| InvalidBaseUrl::NotAnAddress)?;
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => return Err(InvalidBaseUrl::NotAnAddress),
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        let host = url.host_str().ok_or(InvalidBaseUrl::NotAnAddress)?;
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_near_host(host)) {
             return Err(InvalidBaseUrl::NotHttps);
         }
         let extras = url.query().is_some() || url.fragment().is_some();
@@ -180,12 +198,29 @@ mod tests {
         for (bad, why) in [
             ("app.closte.com", InvalidBaseUrl::NotAnAddress),
             ("http://app.closte.com/api/client", InvalidBaseUrl::NotHttps),
+            ("http://203.0.113.1/", InvalidBaseUrl::NotHttps),
             ("http://127.0.0.1.example/", InvalidBaseUrl::NotHttps),
             ("ftp://127.0.0.1/", InvalidBaseUrl::NotHttps),
             ("https://user:secret@app.closte.com/", InvalidBaseUrl::TooMuch),
             ("https://app.closte.com/?apikey=secret", InvalidBaseUrl::TooMuch),
         ] {
             assert_eq!(bad.parse::<BaseUrl>(), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_key_leaves_this_machine_unencrypted_only_where_that_is_allowed() {
+        for (url, exposes_key) in [
+            ("https://10.0.0.1", false),
+            ("http://127.0.0.2", false),
+            ("http://[::1]", false),
+            ("http://10.0.0.1:8080", true),
+            ("http://[fd00::1]", true),
+            ("http://practice-closte", true),
+        ] {
+            let url: BaseUrl = url.parse().unwrap();
+            assert_eq!(url.exposes_key(), exposes_key, "{url}");
+            assert_eq!(url.without_exposure().is_err(), exposes_key);
         }
     }
 

@@ -21,7 +21,12 @@ pub struct ClosteConfig {
 impl ClosteConfig {
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let mut section = reader.section("closte");
-        let base_url = section.parse("base_url");
+        let allow_plain_http = section.flag("allow_plain_http");
+        let base_url = section.parse("base_url").and_then(|url: BaseUrl| {
+            let permitted =
+                if allow_plain_http == Some(true) { Ok(url) } else { url.without_exposure() };
+            section.check("base_url", permitted)
+        });
         let api_key = section.optional("api_key");
         if let (Some(url), Some(Some(key))) = (&base_url, &api_key)
             && ApiKey::is_in(key, &BaseUrl::to_string(url))

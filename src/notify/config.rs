@@ -1,12 +1,13 @@
 //! `[notify]`
 
-use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
 use reqwest::Url;
 
 use super::{kinds::TargetKind, topics::Selection};
 use crate::{
     language::Language,
+    near::is_near_host,
     secrets,
     settings::{Reader, Table},
 };
@@ -54,7 +55,7 @@ impl FromStr for SecretUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         let url = Url::parse(text.trim()).map_err(|_| "it is not a web address")?;
         let host = url.host_str().ok_or("it is not a web address")?;
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_near(host)) {
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_near_host(host)) {
             return Err("it must begin with https:// (http:// is for this machine, a private \
                         address, and a name without a dot, as inside Docker)"
                 .to_owned());
@@ -68,15 +69,6 @@ impl FromStr for SecretUrl {
             }
         }
         Ok(Self(url))
-    }
-}
-
-/// Whether the host is this machine or in its own network, where no TLS is needed.
-pub(super) fn is_near(host: &str) -> bool {
-    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(IpAddr::V4(one)) => one.is_loopback() || one.is_private(),
-        Ok(IpAddr::V6(one)) => one.is_loopback() || one.is_unique_local(),
-        Err(_) => !host.contains('.') || host.ends_with(".localhost"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A simulated Closte for `demo` and tests: it listens on 127.0.0.1, answers as the real API is known to
+//! A simulated Closte for `demo` and tests: it answers as the real API is known to
 //! answer, keeps a list, and fails on request. [`World`] adds DNS and a web server, and [`WordPress`] the sites.
 
 mod dns;
@@ -11,7 +11,7 @@ mod world;
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -135,7 +135,15 @@ impl Simulator {
     /// # Errors
     /// When no port of 127.0.0.1 is free.
     pub async fn start(api_key: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::listen((Ipv4Addr::LOCALHOST, 0).into(), api_key).await
+    }
+
+    /// The same at an address of choice.
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub async fn listen(address: SocketAddr, api_key: &str) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let account =
             Arc::new(Account { api_key: Mutex::new(api_key.to_owned()), state: Mutex::default() });

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use thiserror::Error;
 use url::{Host, Url};
 
-use super::mysql::is_near;
+use crate::near::is_near_host;
 
 /// `wordpress.url`: where the network's own site answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +47,7 @@ impl SiteUrl {
     /// Whether only this machine or its own network knows the host, so that the header Host has to name
     /// the site.
     pub(super) fn is_inside(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Domain(name)) => !name.contains('.') || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => is_near(address.into()),
-            Some(Host::Ipv6(address)) => is_near(address.into()),
-            None => false,
-        }
+        self.0.host_str().is_some_and(is_near_host)
     }
 
     /// The same address by the name of the network's host, and the host to connect to. None if that host

@@ -246,3 +246,19 @@ async fn apply_of_an_unknown_name_does_nothing() {
     let events = program.run(&["events"]).await;
     assert_eq!(events.out, "", "{events:?}");
 }
+
+#[tokio::test]
+async fn the_key_leaves_the_machine_unencrypted_only_where_a_setting_allows_it() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    // An IPv4 address in IPv6's form is no loopback address by its looks.
+    let elsewhere = closte.base_url().replace("127.0.0.1", "[::ffff:127.0.0.1]");
+    let program = program.with("CLOSTE_SYNC__CLOSTE__BASE_URL", &elsewhere);
+    let refused = program.run(&["apply"]).await;
+    assert_eq!((refused.status, closte.connections()), (1, 0));
+    assert!(refused.err.contains("closte.allow_plain_http permits it"), "{refused:?}");
+    let program = program.with("CLOSTE_SYNC__CLOSTE__ALLOW_PLAIN_HTTP", "true");
+    assert_eq!(program.run(&["apply"]).await.status, 0);
+    assert_eq!(closte.domains(), ["a.example"]);
+    let doctor = program.run(&["doctor"]).await;
+    assert!(doctor.out.contains("accepts it; it is sent unencrypted"), "{doctor:?}");
+}

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::{App, AppError, Settings},
     checks::ResolverTrial,
-    closte::{ClosteError, List},
+    closte::{BaseUrl, ClosteError, List},
     http::Listener,
     notify::TargetTrial,
     settings::SettingsError,
@@ -166,8 +166,7 @@ async fn check_closte(app: &App, findings: &mut Vec<Diagnosis>) {
     };
     match client.test_key().await {
         Ok(test) => {
-            let found = format!("{} accepts it", app.settings().closte.base_url);
-            findings.push(Diagnosis::new::<ClosteError>("key", Ok(found)));
+            findings.push(check_base_url(&app.settings().closte.base_url));
             findings.push(check_clock(test.server_time));
         }
         Err(error) => {
@@ -180,6 +179,16 @@ async fn check_closte(app: &App, findings: &mut Vec<Diagnosis>) {
         Ok(list) => findings.extend(check_list(list)),
         Err(error) => findings.push(Diagnosis::new("list", Err(error))),
     }
+}
+
+fn check_base_url(url: &BaseUrl) -> Diagnosis {
+    let found = format!("{url} accepts it");
+    if !url.exposes_key() {
+        return Diagnosis::new::<ClosteError>("key", Ok(found));
+    }
+    let danger =
+        "it is sent unencrypted, because closte.allow_plain_http is on: only for a practice Closte";
+    Diagnosis { check: "key", result: Verdict::Warning, found: format!("{found}; {danger}") }
 }
 
 /// How much of the list could be parsed, and its shape, which Closte does not document.

@@ -19,10 +19,8 @@ use reqwest::Url;
 use super::SecretToken;
 use crate::{
     escape::escape_line,
-    notify::{
-        config::is_near,
-        message::{Group, Item, Message, Urgency},
-    },
+    near::is_near_host,
+    notify::message::{Group, Item, Message, Urgency},
     secrets,
     settings::Table,
 };
@@ -72,7 +70,7 @@ impl EmailTarget {
         let (encryption, port) = match server.scheme() {
             "smtps" => (Encryption::Always, 465),
             // A URL of this scheme has its host as text.
-            "smtp" if is_near(&host) => (Encryption::None, 25),
+            "smtp" if is_near_host(&host) => (Encryption::None, 25),
             "smtp" => (Encryption::StartTls, 587),
             _ => return Err(SERVER.to_owned()),
         };
