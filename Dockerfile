@@ -16,12 +16,12 @@ COPY src src
 # Without the practice Closte: the image is for servers.
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked --no-default-features
 
-FROM debian:bookworm-slim
+# glibc, the certificates of the authorities and no shell: 23 MB.
+FROM gcr.io/distroless/cc-debian12:nonroot
 LABEL org.opencontainers.image.title="closte-sync" \
       org.opencontainers.image.description="Keeps the domains of an Ultimate Multisite network and its Closte app the same" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /src/target/release/closte-sync /usr/local/bin/closte-sync
 # The user needs no name, only the folder for the state, the only place that is written to.
 COPY --from=build --chown=10001:10001 /src/state /var/lib/closte-sync

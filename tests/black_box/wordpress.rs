@@ -375,17 +375,15 @@ async fn a_site_whose_domain_does_not_fit_does_not_stop_other_records() {
 }
 
 #[tokio::test]
-async fn the_rights_in_the_readme_are_sufficient_and_all_needed() {
+async fn the_rights_of_database_user_sql_are_sufficient_and_all_needed() {
     let network = Network::mariadb().await;
     let (head, database) = network.url.rsplit_once('/').unwrap();
     let address = head.rsplit_once('@').unwrap().1;
     let user = format!("least_{database}");
-    let readme = include_str!("../../README.md");
-    let grants: Vec<String> = readme
+    let grants: Vec<String> = include_str!("../../config/database-user.sql")
         .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("GRANT ") && line.ends_with(';'))
-        .map(|line| line.replace("wordpress.", &format!("{database}.")))
+        .filter(|line| line.starts_with("GRANT "))
+        .map(|line| line.replace(" ON ", &format!(" ON {database}.")))
         .map(|line| line.replace("'closte_sync'@'localhost'", &format!("{user}@'%'")))
         .collect();
     assert_eq!(grants.len(), 7, "{grants:?}");
