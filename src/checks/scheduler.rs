@@ -153,7 +153,11 @@ impl Scheduler {
         self.state.check_file().await?;
         self.follow_the_clock(work).await?;
         self.record(work).await?;
-        let Some(ledger) = self.sync_schedule().await? else {
+        // With many names it takes longer than a stop may.
+        let Some(scheduled) = stop.run_until_cancelled(self.sync_schedule()).await else {
+            return Ok(());
+        };
+        let Some(ledger) = scheduled? else {
             return Ok(());
         };
         let network = self.state.network(ledger).await?;

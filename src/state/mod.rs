@@ -13,6 +13,7 @@ mod notify;
 mod overview;
 mod place;
 mod records;
+mod schedule;
 mod signing_key;
 mod stages;
 mod status;

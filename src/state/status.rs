@@ -40,10 +40,6 @@ pub struct StatusUpdate {
     pub due_at: Timestamp,
 }
 
-/// The time between the checks of names that are due together, in milliseconds; less if that does not fit
-/// into the interval.
-const GAP: i64 = 100;
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkInfo {
     /// In lower case.
@@ -141,27 +137,6 @@ impl State {
         Ok(network.fetch_one(&self.pool).await?)
     }
 
-    /// Scales the times of the next checks to a new interval.
-    pub async fn rescale(
-        &self,
-        ledger: LedgerId,
-        from: Duration,
-        to: Duration,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        sqlx::query!(
-            "UPDATE domain_status SET due_at = ?2 + (due_at - ?2) * ?4 / ?3
-             WHERE ledger_id = ?1 AND due_at > ?2",
-            ledger,
-            At(now),
-            Millis(from.max(Duration::from_millis(1))),
-            Millis(to),
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
     /// The ledger of the last completed cycle, or else the newest one.
     pub async fn current_ledger(&self) -> Result<Option<LedgerId>, StateError> {
         let id = sqlx::query_scalar!(
@@ -169,66 +144,6 @@ impl State {
                    AS "id?: LedgerId""#
         );
         Ok(id.fetch_one(&self.pool).await?)
-    }
-
-    /// Adds names that are desired now to the schedule, due from `now` on, and removes those that are not.
-    pub async fn sync_schedule(
-        &self,
-        ledger: LedgerId,
-        interval: Duration,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query!(
-            "DELETE FROM domain_status WHERE ledger_id = ?1 AND domain IN (
-                 SELECT domain FROM domain_status WHERE ledger_id = ?1
-                 EXCEPT SELECT domain FROM managed
-                     WHERE ledger_id = ?1 AND undesired_since IS NULL
-                 ORDER BY domain)",
-            ledger,
-        )
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query!(
-            "INSERT INTO domain_status (ledger_id, domain, due_at)
-             SELECT ?1, domain, ?2 + (row_number() OVER () - 1) * min(?3, ?4 / count(*) OVER ())
-             FROM (SELECT domain FROM managed WHERE ledger_id = ?1 AND undesired_since IS NULL
-                   EXCEPT SELECT domain FROM domain_status WHERE ledger_id = ?1
-                   ORDER BY domain)",
-            ledger,
-            At(now),
-            GAP,
-            Millis(interval),
-        )
-        .execute(&mut *transaction)
-        .await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// Spreads over the interval the checks that are overdue, and those that are further ahead than an
-    /// interval.
-    pub async fn spread(
-        &self,
-        ledger: LedgerId,
-        interval: Duration,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        sqlx::query!(
-            "UPDATE domain_status SET due_at = spread.at FROM (
-                 SELECT domain,
-                     ?2 + (row_number() OVER (ORDER BY due_at) - 1) * min(?3, ?4 / count(*) OVER ())
-                     AS at
-                 FROM domain_status
-                 WHERE ledger_id = ?1 AND (due_at < ?2 OR due_at > ?2 + ?4)) AS spread
-             WHERE ledger_id = ?1 AND domain_status.domain = spread.domain",
-            ledger,
-            At(now),
-            GAP,
-            Millis(interval),
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 
     /// Up to `most` names that are due, the longest overdue first.
