@@ -17,6 +17,7 @@ pub mod escape;
 pub mod events;
 pub mod http;
 pub mod language;
+pub mod leader;
 pub mod ledger;
 pub mod listing;
 pub mod names;

@@ -17,6 +17,7 @@ use crate::{
     daemon::{Components, CycleTimer, Trigger},
     events::Event,
     http::{AdminServer, AdminServerError, Listener, OnDemand, ViewSettings},
+    leader::{Candidate, Leader},
     notify::{CycleHeartbeat, Notifier},
     plan::Policy,
     reconciler::{Reconciler, Rules, StageRules, SyncInterval, SyncPolicy},
@@ -36,6 +37,8 @@ pub struct App {
     on_demand: OnDemand,
     /// Stays open across reloads with the same address.
     listener: Option<Arc<Listener>>,
+    /// The daemon's. It stays across reloads that leave the database, the account and its settings as they are.
+    leader: Option<Leader>,
 }
 
 #[derive(Debug)]
@@ -50,7 +53,14 @@ impl App {
     /// Opens no connection.
     pub fn build(settings: &Settings, overrides: Overrides) -> Self {
         let (calls, on_demand) = (Calls::default(), OnDemand::default());
-        Self { settings: settings.clone(), overrides, calls, on_demand, listener: None }
+        Self {
+            settings: settings.clone(),
+            overrides,
+            calls,
+            on_demand,
+            listener: None,
+            leader: None,
+        }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -104,6 +114,7 @@ impl App {
             policy: Policy {
                 upsert_only: sync.policy == SyncPolicy::UpsertOnly,
                 removal_grace: sync.removal_grace,
+                leading_since: None,
                 max_removal_percent: sync.max_removal_percent,
                 keep: sync.keep.clone(),
                 exclude: sync.exclude.clone(),
@@ -131,9 +142,36 @@ impl App {
     }
 
     pub fn reconciler(&self, state: &State) -> Result<Reconciler, AppError> {
+        let Clients { source, account, .. } = self.clients()?;
+        let candidate = self.candidate(account, false);
+        self.reconciler_with(state, Leader::new(source, candidate, state.clone(), self.clock()))
+    }
+
+    fn reconciler_with(&self, state: &State, leader: Leader) -> Result<Reconciler, AppError> {
         let Clients { source, closte, account } = self.clients()?;
         let state = state.clone();
-        Ok(Reconciler::new(source, closte, account, state, self.rules(), self.clock()))
+        Ok(Reconciler::new(source, closte, account, state, self.rules(), self.clock(), leader))
+    }
+
+    fn candidate(&self, account: String, reports: bool) -> Candidate {
+        let enabled = self.settings.leader.enabled;
+        Candidate { enabled, account, sync_interval: self.sync_interval().longest(), reports }
+    }
+
+    fn sync_interval(&self) -> SyncInterval {
+        let overridden = self.overrides.sync_interval.map(SyncInterval::Fixed);
+        overridden.unwrap_or(self.settings.sync.interval)
+    }
+
+    /// The daemon's.
+    fn leader(&mut self, state: &State) -> Result<Leader, AppError> {
+        let Clients { source, account, .. } = self.clients()?;
+        let candidate = self.candidate(account, true);
+        let same = self.leader.take().filter(|leader| leader.is_of(&source, &candidate));
+        let new = || Leader::new(source, candidate, state.clone(), self.clock());
+        let leader = same.unwrap_or_else(new);
+        self.leader = Some(leader.clone());
+        Ok(leader)
     }
 
     pub fn checker(&self) -> Result<Checker, AppError> {
@@ -158,26 +196,26 @@ impl App {
         ))
     }
 
-    fn notifier(&self, state: &State) -> Result<Notifier, AppError> {
+    fn notifier(&self, state: &State, leader: Leader) -> Result<Notifier, AppError> {
         let interval = self.overrides.check_interval;
         let interval = interval.unwrap_or(self.settings.checks.check_interval.interval);
         let config = self.settings.notify.clone();
-        Ok(Notifier::new(config, state.clone(), interval, self.clock())?)
+        Ok(Notifier::new(config, state.clone(), interval, self.clock(), leader)?)
     }
 
     /// The parts of the daemon, and the events that report them. An error changes nothing.
     pub fn components(&mut self, state: &State) -> Result<(Components, Vec<Event>), AppError> {
-        let (reconciler, scheduler) = (self.reconciler(state)?, self.scheduler(state)?);
-        let overridden = self.overrides.sync_interval.map(SyncInterval::Fixed);
-        let interval = overridden.unwrap_or(self.settings.sync.interval);
-        let (admin_server, listening) = self.admin_server(interval.longest())?;
+        let leader = self.leader(state)?;
+        let reconciler = self.reconciler_with(state, leader.clone())?;
+        let (scheduler, interval) = (self.scheduler(state)?, self.sync_interval());
+        let (admin_server, listening) = self.admin_server(interval.longest(), leader.clone())?;
         let events = listening.into_iter().chain(self.exposed_secrets()).collect();
         let timer = CycleTimer { interval, trigger: self.on_demand.cycles.clone() };
-        let notifier = self.notifier(state)?;
+        let notifier = self.notifier(state, leader.clone())?;
         let url = self.settings.notify.heartbeat_url.clone();
         let heartbeat = url.map(CycleHeartbeat::new).transpose()?;
         let components =
-            Components { reconciler, scheduler, timer, admin_server, notifier, heartbeat };
+            Components { reconciler, leader, scheduler, timer, admin_server, notifier, heartbeat };
         Ok((components, events))
     }
 
@@ -211,6 +249,7 @@ impl App {
     fn admin_server(
         &mut self,
         sync_interval: Duration,
+        leader: Leader,
     ) -> Result<(Option<AdminServer>, Option<Event>), AdminServerError> {
         let http = &self.settings.http;
         let Some(address) = http.listen else {
@@ -234,6 +273,7 @@ impl App {
                 language: self.settings.notify.language,
             },
             self.clock(),
+            leader,
         )?;
         let listening =
             is_new.then(|| Event::Listening { address: listener.address().to_string() });

@@ -7,6 +7,7 @@ use crate::{
     checks::ChecksConfig,
     closte::{ApiKey, AppId, ClosteConfig, key_is_not_set},
     http::HttpConfig,
+    leader::LeaderConfig,
     notify::NotifyConfig,
     reconciler::SyncConfig,
     settings::{Layers, Provenance, SettingsError},
@@ -23,6 +24,7 @@ pub struct Settings {
     pub sync: SyncConfig,
     pub checks: ChecksConfig,
     pub state: StateConfig,
+    pub leader: LeaderConfig,
     pub http: HttpConfig,
     pub notify: NotifyConfig,
     pub log: LogConfig,
@@ -42,6 +44,7 @@ impl Settings {
         let sync = SyncConfig::read(&mut reader);
         let checks = ChecksConfig::read(&mut reader);
         let state = StateConfig::read(&mut reader, layers);
+        let leader = LeaderConfig::read(&mut reader);
         let http = HttpConfig::read(&mut reader);
         let notify = NotifyConfig::read(&mut reader);
         let log = LogConfig::read(&mut reader);
@@ -51,16 +54,17 @@ impl Settings {
             Some(sync),
             Some(mut checks),
             Some(state),
+            Some(leader),
             Some(http),
             Some(notify),
             Some(log),
-        ) = (wordpress, closte, sync, checks, state, http, notify, log)
+        ) = (wordpress, closte, sync, checks, state, leader, http, notify, log)
         else {
             return Err(reader.into_error());
         };
         checks.options.public_address = closte.public_address;
         let provenance = reader.finish()?;
-        Ok(Self { wordpress, closte, sync, checks, state, http, notify, log, provenance })
+        Ok(Self { wordpress, closte, sync, checks, state, leader, http, notify, log, provenance })
     }
 
     /// The usual places of a `wp-config.php`: the working folder, the official image, an app's folder at

@@ -43,6 +43,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     };
     let outcome = reconciler.cycle(&stop, &progress).await;
     bar.finish_and_clear();
+    reconciler.resign().await;
     if outcome.report().is_none() {
         daemon::note_failure(&state, &outcome, reconciler.now()).await;
     }
@@ -99,6 +100,11 @@ fn notes(
 ) -> Vec<String> {
     let mut notes = Vec::new();
     let mut note = |line| notes.push(line);
+    if let Some(why) = &report.standby {
+        note(format!(
+            "nothing was added, removed or written: {why}; run it where that daemon runs, with its state"
+        ));
+    }
     if let Some(mass_removal) = &report.mass_removal {
         note(format!(
             "held: {} of {} managed names would be removed ({}); if that is intended: closte-sync \

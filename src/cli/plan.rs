@@ -61,6 +61,10 @@ fn to_text(preview: &Preview) -> String {
             let _ = writeln!(text, "{}", paint(style, line.trim_end()));
         }
     }
+    if let Some(leader) = &preview.leader {
+        let line = format!("! a standby: {leader} leads, and does this by what it reads");
+        let _ = writeln!(text, "{}", paint(FAIR, line));
+    }
     records_to_text(preview, &mut text, now);
     not_served_to_text(preview, &mut text);
     stages_to_text(preview, &mut text);
@@ -329,6 +333,7 @@ fn to_json(preview: &Preview) -> Value {
         "in_place": preview.plan.in_place,
         "managed": preview.plan.managed,
         "list_complete": preview.unparsed_elements.is_none(),
+        "leader": preview.leader,
         "decisions": preview.plan.decisions.iter().map(decision).collect::<Vec<_>>(),
         "invalid": invalid.iter().map(row).collect::<Vec<_>>(),
         "not_desired": not_desired.iter().map(row).collect::<Vec<_>>(),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::Metrics;
+use crate::leader::Standing;
 use crate::reconciler::{CycleOutcome, CycleResult};
 
 /// A loop without a heartbeat for this long hangs: no step takes longer.
@@ -40,6 +41,7 @@ pub(crate) struct Readiness {
     pub(crate) ready: bool,
     /// None before the first cycle has ended.
     pub(crate) last_cycle: Option<LastEnded>,
+    pub(crate) leader: Standing,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,7 +75,7 @@ impl Health {
     }
 
     /// Ready means that the last cycle succeeded recently.
-    pub(crate) fn readiness(&self, interval: Duration) -> Readiness {
+    pub(crate) fn readiness(&self, interval: Duration, leader: Standing) -> Readiness {
         let last = self.last_cycle.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let allowed = ALIVE_WITHIN.max(interval.saturating_mul(3));
         let is_fresh_success =
@@ -85,6 +87,7 @@ impl Health {
                 outcome: if cycle.error.is_none() { "ok" } else { "failed" },
                 error: cycle.error,
             }),
+            leader,
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     events::conditions::Conditions,
     events::{Event, EventBatch},
     http::AdminServer,
+    leader::Leader,
     notify::{CycleHeartbeat, Notifier},
     panics,
     reconciler::{CycleError, CycleOutcome, CycleResult, Reconciler, Shutdown},
@@ -43,6 +44,7 @@ const FIRST_CYCLE: Duration = Duration::from_secs(5);
 /// The running parts, built from the settings.
 pub struct Components {
     pub reconciler: Reconciler,
+    pub leader: Leader,
     pub scheduler: Scheduler,
     pub timer: CycleTimer,
     /// None where `http.listen` is not set.
@@ -103,6 +105,7 @@ pub async fn run(
         service::ready();
         let stop = Shutdown::default();
         let ended = CancellationToken::new();
+        let leader = parts.leader.clone();
         let run = async {
             run_parts(parts, state, lock, &stop, &health, &mut loop_state).await;
             ended.cancel();
@@ -115,7 +118,7 @@ pub async fn run(
         };
         match next {
             Some(next) => parts = next,
-            None => return,
+            None => return leader.resign().await,
         }
     }
 }
@@ -173,17 +176,19 @@ async fn run_parts(
     health: &Arc<Health>,
     loop_state: &mut LoopState,
 ) {
-    let Components { reconciler, scheduler, timer, admin_server, notifier, heartbeat } = parts;
+    let Components { reconciler, leader, scheduler, timer, admin_server, notifier, heartbeat } =
+        parts;
     let closed = CancellationToken::new();
     let admin_server = admin_server
         .map(|server| tokio::spawn(server.serve(health.clone(), state.clone(), closed.clone())));
     let notifier = tokio::spawn({
         let stop = stop.clone();
         let heartbeat = heartbeat.map(|heartbeat| (heartbeat, health.is_good.subscribe()));
+        let leader = leader.clone();
         async move {
             let heartbeat = async {
                 if let Some((heartbeat, cycles)) = heartbeat {
-                    heartbeat.run(cycles, stop.draining()).await;
+                    heartbeat.run(cycles, &leader, stop.draining()).await;
                 }
             };
             tokio::join!(notifier.run(stop.draining()), heartbeat);
@@ -202,7 +207,12 @@ async fn run_parts(
             emit(state, Event::ChecksEnded { error: error.to_string() }).await;
         }
     };
-    tokio::join!(run_cycles(reconciler, state, lock, timer, stop, health, loop_state), checks);
+    let watch = async {
+        let trigger = timer.trigger.clone();
+        leader.watch(|| trigger.pull(), stop.draining()).await;
+    };
+    let cycles = Cycles { reconciler, leader: leader.clone(), timer: timer.clone() };
+    tokio::join!(run_cycles(cycles, state, lock, stop, health, loop_state), checks, watch);
     if let Err(error) = notifier.await {
         tracing::debug!(%error, "the notifier failed");
     }
@@ -213,11 +223,17 @@ async fn run_parts(
     }
 }
 
+/// The parts of the first loop.
+struct Cycles {
+    reconciler: Reconciler,
+    leader: Leader,
+    timer: CycleTimer,
+}
+
 async fn run_cycles(
-    mut reconciler: Reconciler,
+    Cycles { mut reconciler, leader, timer }: Cycles,
     state: &State,
     lock: &FileLock,
-    timer: CycleTimer,
     stop: &Shutdown,
     health: &Health,
     loop_state: &mut LoopState,
@@ -241,7 +257,7 @@ async fn run_cycles(
         let now = tokio::time::Instant::now();
         loop_state.note(&mut outcome, now);
         health.note_cycle(&outcome, took);
-        service::status(&outcome, &mut loop_state.status, health.refusal());
+        service::status(&outcome, &mut loop_state.status, &leader.standing(), health.refusal());
         let batch = EventBatch::of(
             loop_state.conditions.update(outcome.findings(state.path()), Instant::now()),
         );

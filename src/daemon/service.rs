@@ -8,6 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::health::{ALIVE_WITHIN, Heartbeats};
 use crate::{
     escape::escape_line,
+    leader::Standing,
     reconciler::{CycleError, CycleOutcome, Found},
     state::FileLock,
 };
@@ -58,9 +59,14 @@ pub(super) fn reload_refused(error: &str) {
 
 /// Sets the line of `systemctl status`. `found` is the line of the last cycle that compared both ends,
 /// `refusal` why the last reload was refused.
-pub(super) fn status(outcome: &CycleOutcome, found: &mut String, refusal: Option<String>) {
+pub(super) fn status(
+    outcome: &CycleOutcome,
+    found: &mut String,
+    leader: &Standing,
+    refusal: Option<String>,
+) {
     let mut line = match (&outcome.found, &outcome.stopped_by) {
-        (_, Some(CycleError::Stopped)) => return,
+        (_, Some(CycleError::Stopped | CycleError::LeadLost)) => return,
         (Found::Nothing, Some(error)) => format!("The last cycle stopped early: {error}"),
         // The last comparison is still true.
         (Found::Nothing | Found::Unchanged, _) => found.clone(),
@@ -85,6 +91,9 @@ pub(super) fn status(outcome: &CycleOutcome, found: &mut String, refusal: Option
             line
         }
     };
+    if let Some(why) = leader.why_not() {
+        line = format!("A standby: {why}; {line}");
+    }
     if let Some(refusal) = refusal {
         line.push_str("; the new settings were refused: ");
         line.push_str(&refusal);

@@ -268,6 +268,10 @@ events! {
     ERROR "state.replaced" StateReplaced { file: String, remedy: String, for_s: u64 }
     INFO "state.recovered" StateRecovered { after_s: u64 }
     INFO "daemon.started" Started { version: &'static str, database: String, closte: String, state: String }
+    INFO "leader.acquired" LeaderAcquired { after: Option<String> }
+    INFO "leader.standby" LeaderStandby { leader: String }
+    WARN "leader.lost" LeaderLost { reason: String }
+    WARN "leader.undecided" LeaderUndecided { reason: String, remedy: String }
     INFO "notify.muted" NotifyMuted { subject: String, for_s: u64, because: Option<String> }
     INFO "notify.unmuted" NotifyUnmuted { subject: String }
     WARN "notify.delayed" NotifyDelayed { target: String, error: String }

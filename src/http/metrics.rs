@@ -106,6 +106,7 @@ impl Metrics {
     pub(crate) fn exposition(
         &self,
         calls: &Calls,
+        acts: bool,
         status_counts: &[StatusCount],
         live_after: Option<LiveAfter>,
         names: &[CheckedDomain],
@@ -114,6 +115,13 @@ impl Metrics {
         let build = Family::<Build, Gauge>::default();
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
         registry.register("build_info", "The version of closte-sync", build);
+        let leader = Gauge::<i64>::default();
+        leader.set(acts.into());
+        registry.register(
+            "leader",
+            "1 while this daemon adds and removes, 0 while it is a standby",
+            leader,
+        );
         registry.register("cycles", "Cycles by outcome", self.cycles.clone());
         registry.register_with_unit(
             "cycle_duration",
@@ -252,7 +260,7 @@ mod tests {
         let metrics = Metrics::default();
         let outcome = CycleOutcome { found: Found::Unchanged, stopped_by: None };
         metrics.note_cycle(&outcome, Duration::from_millis(5));
-        let text = as_prometheus_text(&metrics.exposition(&Calls::default(), &[], None, &[]));
+        let text = as_prometheus_text(&metrics.exposition(&Calls::default(), true, &[], None, &[]));
         for line in [
             "# TYPE closte_sync_build_info gauge",
             "# HELP closte_sync_cycles_total Cycles by outcome.",
@@ -282,8 +290,13 @@ mod tests {
             count(DnsVerdict::Proxied, 2_000),
         ];
         let live_after = LiveAfter { median: Duration::from_secs(200), names: 3 };
-        let text =
-            Metrics::default().exposition(&Calls::default(), &status_counts, Some(live_after), &[]);
+        let text = Metrics::default().exposition(
+            &Calls::default(),
+            true,
+            &status_counts,
+            Some(live_after),
+            &[],
+        );
         assert!(text.contains("\ncloste_sync_live_after_median_seconds 200.0\n"), "{text}");
         let line = "closte_sync_certificate_soonest_expiry_timestamp_seconds 2000.0\n";
         assert!(text.contains(line), "{text}");

@@ -35,6 +35,7 @@ use crate::{
     },
     escape::{escape_json, escape_line},
     language::Language,
+    leader::Leader,
     secrets,
     state::{Loop, State, StateError},
 };
@@ -181,6 +182,7 @@ pub struct AdminServer {
     calls: Calls,
     pub(super) view: ViewSettings,
     pub(super) clock: Clock,
+    pub(super) leader: Leader,
     pub(super) throttle: LoginThrottle,
     turn: Mutex<()>,
 }
@@ -195,6 +197,7 @@ impl AdminServer {
         calls: Calls,
         view: ViewSettings,
         clock: Clock,
+        leader: Leader,
     ) -> Result<Self, AdminServerError> {
         let is_loopback = listener.address().ip().is_loopback();
         let listener = listener.share()?;
@@ -206,6 +209,7 @@ impl AdminServer {
             calls,
             view,
             clock,
+            leader,
             throttle: LoginThrottle::default(),
             turn: Mutex::default(),
         })
@@ -254,7 +258,8 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn readiness(&self) -> Readiness {
-        let mut readiness = self.health.readiness(self.server.view.sync_interval);
+        let (interval, leader) = (self.server.view.sync_interval, self.server.leader.standing());
+        let mut readiness = self.health.readiness(interval, leader);
         readiness.ready &= !self.state.is_replaced();
         readiness
     }
@@ -345,7 +350,8 @@ async fn exposition(context: &Context) -> Result<String, StateError> {
         Some(ledger) if server.config.metrics_per_domain => state.desired(ledger, &[]).await?,
         _ => Vec::new(),
     };
-    Ok(health.metrics.exposition(&server.calls, &status_counts, live_after, &names))
+    let acts = server.leader.standing().acts();
+    Ok(health.metrics.exposition(&server.calls, acts, &status_counts, live_after, &names))
 }
 
 /// The token of the `Authorization` header.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{config::SecretUrl, deliver::Courier};
+use crate::leader::Leader;
 
 /// The shortest time between two calls.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -26,11 +27,20 @@ impl CycleHeartbeat {
     }
 
     /// Until `stop`. `cycles` has whether the last cycle was good; none before the first.
-    pub async fn run(self, mut cycles: watch::Receiver<Option<bool>>, stop: &CancellationToken) {
+    /// A standby does not call: the calls mean that somebody does the work.
+    pub async fn run(
+        self,
+        mut cycles: watch::Receiver<Option<bool>>,
+        leader: &Leader,
+        stop: &CancellationToken,
+    ) {
         // The cycles of before a reload count, too.
         cycles.mark_changed();
         while let Some(Ok(())) = stop.run_until_cancelled(cycles.changed()).await {
             let Some(is_good) = *cycles.borrow_and_update() else { continue };
+            if !leader.standing().tells() {
+                continue;
+            }
             let call = self.courier.get(address(self.url.expose(), is_good));
             if let Some(Err(error)) = stop.run_until_cancelled(call).await {
                 tracing::debug!(error, "the heartbeat did not arrive");

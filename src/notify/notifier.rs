@@ -22,6 +22,7 @@ use crate::{
     domain::DomainName,
     events::{Event, EventBatch},
     language::Language,
+    leader::Leader,
     ledger::later,
     state::{CheckedDomain, State, StateError, Trouble},
 };
@@ -48,6 +49,7 @@ pub struct Notifier {
     clock: Clock,
     waits: Waits,
     language: Language,
+    leader: Leader,
 }
 
 impl Notifier {
@@ -60,13 +62,14 @@ impl Notifier {
         state: State,
         check_interval: Duration,
         clock: Clock,
+        leader: Leader,
     ) -> reqwest::Result<Self> {
         let group = config.group_wait;
         let digest = check_interval.min(LONGEST_DIGEST_WAIT).saturating_add(group);
         let waits = Waits { group, digest };
         let courier = Courier::new()?;
         let language = config.language;
-        Ok(Self { targets: config.targets, state, courier, clock, waits, language })
+        Ok(Self { targets: config.targets, state, courier, clock, waits, language, leader })
     }
 
     /// Until `stop`. A fault here ends nothing else.
@@ -127,7 +130,8 @@ impl Notifier {
         Ok(has_changed)
     }
 
-    /// Tells one target what it has to be told, until `stop`.
+    /// Tells one target what it has to be told, until `stop`. On a standby everything waits: once it leads, what
+    /// is true then is told.
     async fn serve(
         &self,
         target: &NotifyTarget,
@@ -137,6 +141,9 @@ impl Notifier {
         let mut next = Timestamp::MIN;
         let mut ticks = ticks();
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            if !self.leader.standing().tells() {
+                continue;
+            }
             let now = self.clock.now();
             if changed.has_changed().unwrap_or(false) {
                 changed.mark_unchanged();

@@ -67,6 +67,9 @@ pub struct Policy {
     pub upsert_only: bool,
     /// How long a name must have been undesired before it is removed.
     pub removal_grace: Duration,
+    /// Since when no other daemon has led, as far as the state shows; none where none can. What another one
+    /// saw before is not known, so no name counts as undesired for longer.
+    pub leading_since: Option<Timestamp>,
     /// How many percent of the managed names one cycle may remove.
     pub max_removal_percent: u8,
     /// Names that are never removed.

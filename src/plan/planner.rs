@@ -342,7 +342,8 @@ impl<'a> Planner<'a> {
         if let Some(served) = self.still_serving.get(name.as_str()) {
             return Some(Guard::StillServing(served.clone()));
         }
-        let until = later(undesired_since, self.policy.removal_grace);
+        let leading_since = self.policy.leading_since.unwrap_or(undesired_since).min(self.now);
+        let until = later(undesired_since.max(leading_since), self.policy.removal_grace);
         (until > self.now).then_some(Guard::Grace { until })
     }
 

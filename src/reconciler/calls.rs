@@ -3,11 +3,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::ready, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{CycleReport, Reconciler, Shutdown, events::Tally};
+use super::{CycleError, CycleReport, Reconciler, Shutdown, events::Tally};
 use crate::{
     back_off::BackOff,
     closte::ClosteError,
@@ -35,7 +35,7 @@ impl Reconciler {
         report: &mut CycleReport,
         stop: &Shutdown,
         progress: &(dyn Fn(usize, usize) + Sync),
-    ) -> Result<Option<ClosteError>, StateError> {
+    ) -> Result<Option<CycleError>, StateError> {
         let calls = |verb: Verb| {
             let call = move |(name, decision): &(DomainName, Decision)| {
                 (Verb::of(decision) == Some(verb)).then(|| Call {
@@ -61,7 +61,8 @@ impl Reconciler {
                 .take_until(enough.cancelled())
                 .map(|call| self.call(call, stop))
                 .buffer_unordered(self.rules.concurrency)
-                .inspect(|outcome| breaker.count(&outcome.result))
+                .inspect(|outcome| breaker.count(outcome))
+                .filter_map(ready)
                 .ready_chunks(RECORD_TOGETHER);
             let mut outcomes = pin!(outcomes);
             while let Some(outcomes) = outcomes.next().await {
@@ -91,7 +92,7 @@ impl Reconciler {
         report.tried = done;
         unrecorded.batch.logged.extend(tally.summary());
         let written = self.write(ledger_id, &mut unrecorded).await;
-        failure.map_or(written, Err).map(|()| breaker.outage)
+        failure.map_or(written, Err).map(|()| breaker.stopped_by)
     }
 
     /// Records outcomes. Those that cannot be recorded are logged, and stay in `unrecorded`.
@@ -106,7 +107,11 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn call(&self, call: Call, stop: &Shutdown) -> CallOutcome {
+    /// None if another daemon may lead: then no call is made.
+    async fn call(&self, call: Call, stop: &Shutdown) -> Option<CallOutcome> {
+        if !self.may_act().await {
+            return None;
+        }
         let started = Instant::now();
         let answer = async {
             match call.verb {
@@ -115,7 +120,7 @@ impl Reconciler {
             }
         };
         let result = stop.until_too_late(answer).await.unwrap_or_else(|| Err(given_up()));
-        CallOutcome { call, result, took: started.elapsed() }
+        Some(CallOutcome { call, result, took: started.elapsed() })
     }
 }
 
@@ -134,21 +139,26 @@ pub(super) fn given_up() -> ClosteError {
     }
 }
 
-/// Ends the calls of a cycle during an outage.
+/// Ends the calls of a cycle during an outage, or when another daemon may lead.
 struct Breaker {
     /// Cancelled when no new call may begin.
     enough: CancellationToken,
     in_a_row: u32,
     /// Why it ended the calls.
-    outage: Option<ClosteError>,
+    stopped_by: Option<CycleError>,
 }
 
 impl Breaker {
     fn new(stop: &Shutdown) -> Self {
-        Self { enough: stop.draining().child_token(), in_a_row: 0, outage: None }
+        Self { enough: stop.draining().child_token(), in_a_row: 0, stopped_by: None }
     }
 
-    fn count(&mut self, result: &Result<(), ClosteError>) {
+    fn count(&mut self, outcome: &Option<CallOutcome>) {
+        let Some(CallOutcome { result, .. }) = outcome else {
+            self.enough.cancel();
+            self.stopped_by.get_or_insert(CycleError::LeadLost);
+            return;
+        };
         match result {
             Err(error) if error.looks_like_an_outage() => self.in_a_row += 1,
             _ => self.in_a_row = 0,
@@ -157,7 +167,7 @@ impl Breaker {
             && (matches!(error, ClosteError::RateLimited { .. }) || self.in_a_row >= OUTAGE_AFTER)
         {
             self.enough.cancel();
-            self.outage.get_or_insert_with(|| error.clone());
+            self.stopped_by.get_or_insert_with(|| error.clone().into());
         }
     }
 }

@@ -28,6 +28,9 @@ impl Reconciler {
         else {
             return Ok(None);
         };
+        if self.mandate.is_none() {
+            return Ok(None);
+        }
         let now = self.clock.now();
         let missing = self.state.missing_certificates(ledger, after, PAUSE, MOST, now).await?;
         if missing.is_empty() {
@@ -38,6 +41,9 @@ impl Reconciler {
             let known: Vec<&str> = absent.iter().map(String::as_str).collect();
             if stop.draining().is_cancelled() {
                 return Err(CycleError::Stopped);
+            }
+            if !self.may_act().await {
+                return Ok(None);
             }
             let asking = self.closte.request_certificate(&one.name, &known);
             let request = stop.until_too_late(asking).await.unwrap_or_else(|| CertificateRequest {

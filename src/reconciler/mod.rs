@@ -34,8 +34,9 @@ use crate::{
     domain::DomainName,
     events::conditions::{Condition, Conditions, Finding},
     events::{Event, EventBatch},
+    leader::{Leader, Mandate},
     ledger::Ledger,
-    plan::{Current, Plan, plan},
+    plan::{Current, Plan, Policy, plan},
     state::{FileLock, InvalidRow, LedgerId, Loop, State, StateError},
     wordpress::{self, Network, Source, SourceError},
 };
@@ -54,6 +55,9 @@ pub struct Reconciler {
     state: State,
     rules: Rules,
     clock: Clock,
+    leader: Leader,
+    /// None on a standby, and before the first cycle.
+    mandate: Option<Mandate>,
     /// Of the last completed cycle.
     seen: Option<LastSeen>,
     /// None if it must be read again.
@@ -112,6 +116,8 @@ pub struct Preview {
     pub network: Network,
     /// How many, and an example.
     pub unparsed_elements: Option<(usize, String)>,
+    /// Who leads, if another daemon does: a cycle here would carry out nothing.
+    pub leader: Option<String>,
 }
 
 impl Reconciler {
@@ -122,6 +128,7 @@ impl Reconciler {
         state: State,
         rules: Rules,
         clock: Clock,
+        leader: Leader,
     ) -> Self {
         Self {
             source,
@@ -130,12 +137,27 @@ impl Reconciler {
             state,
             rules,
             clock,
+            leader,
+            mandate: None,
             seen: None,
             ledger: None,
             records: None,
             read_took: Duration::ZERO,
             stages: stages::StageMemory::default(),
             reported: HashMap::new(),
+        }
+    }
+
+    /// Gives up the lead where this process has it, after its last cycle.
+    pub async fn resign(&self) {
+        self.leader.resign().await;
+    }
+
+    /// Asks, at the last moment before a call, whether this process may still act.
+    async fn may_act(&self) -> bool {
+        match &self.mandate {
+            Some(mandate) => mandate.lasts().await,
+            None => false,
         }
     }
 
@@ -167,6 +189,11 @@ impl Reconciler {
     ) -> CycleOutcome {
         let started = Instant::now();
         let outcome = self.try_cycle(stop, progress).await.unwrap_or_else(CycleOutcome::from);
+        if let Some(CycleError::Source(_)) = outcome.stopped_by
+            && let Err(error) = self.leader.recall().await
+        {
+            tracing::debug!(%error, "who led is not known");
+        }
         let took_ms = started.elapsed().as_millis();
         let (added, removed) = outcome.report().map_or((0, 0), |done| (done.added, done.removed));
         let result = outcome.result().as_str();
@@ -183,14 +210,14 @@ impl Reconciler {
     ) -> Result<CycleOutcome, CycleError> {
         let _lock = stop.until_drain(self.wait_for_turn(progress)).await??;
         self.follow_the_clock().await?;
-        let mut outcome = self.read_plan_and_carry_out(stop, progress).await?;
+        // Boxed, as it is large and deeply nested.
+        let mut outcome = Box::pin(self.read_plan_and_carry_out(stop, progress)).await?;
         if !stop.draining().is_cancelled()
             && let Some(limited) = self.request_certificates(stop, progress).await?
         {
             outcome.stopped_by.get_or_insert(limited.into());
         }
         if !stop.draining().is_cancelled() {
-            // Boxed, as it is large and deeply nested.
             Box::pin(self.write_stages(stop, progress)).await?;
         }
         Ok(outcome)
@@ -259,8 +286,12 @@ impl Reconciler {
         let decisions = self.decide_records(&network, now).await?;
         let fingerprint = fingerprint(&network, &decisions);
         self.report_network(&network, now).await?;
-        if list.is_none() && self.seen.as_ref().is_some_and(|seen| seen.fingerprint == fingerprint)
-        {
+        let confirming = Box::pin(self.leader.confirm(network.id, now));
+        let mandate = stop.until_drain(confirming).await??;
+        let begins_to_act = mandate.is_some() && mandate != self.mandate;
+        self.mandate = mandate;
+        let is_as_before = self.seen.as_ref().is_some_and(|seen| seen.fingerprint == fingerprint);
+        if list.is_none() && is_as_before && !begins_to_act {
             return Ok(CycleOutcome { found: Found::Unchanged, stopped_by: None });
         }
 
@@ -282,6 +313,7 @@ impl Reconciler {
         // If anything fails from here on, the next cycle reads the ledger again.
         let mut remembered = stop.until_drain(self.remember(ledger_id)).await??;
         let ledger = &mut remembered.ledger;
+        self.rules.policy.leading_since = self.leader.leading_since().await?;
         let plan = plan(&desired, &current, ledger, &self.rules.policy, now);
         drop((desired, current));
         let mut report = CycleReport {
@@ -290,25 +322,31 @@ impl Reconciler {
             records_waiting: records.waiting,
             record_refused: records.refused,
             unparsed_elements,
+            standby: self.leader.standing().why_not().filter(|_| self.mandate.is_none()),
             ..CycleReport::of(&plan)
         };
         // Before the first call to Closte.
         let events = events::of_changes(plan.adopted.len(), &plan.changes);
         self.state.record(ledger_id, &plan.adopted, &plan.changes, &events, now).await?;
-        let replan_at = plan.replan_at(now);
+        // A standby looks again when the network or the leader changes.
+        let replan_at = plan.replan_at(now).filter(|_| self.mandate.is_some());
         ledger.adopt(&plan.adopted, now);
         ledger.change(plan.changes.into_iter().map(|change| (change.name, change.entry)).collect());
 
-        let outage =
-            self.carry_out(ledger_id, plan.decisions, ledger, &mut report, stop, progress).await?;
+        let stopped_by = match self.mandate {
+            Some(_) => {
+                let decisions = plan.decisions;
+                self.carry_out(ledger_id, decisions, ledger, &mut report, stop, progress).await?
+            }
+            None => None,
+        };
         self.state.cycle_completed(ledger_id, &report, self.clock.now()).await?;
-        if stop.draining().is_cancelled() && outage.is_none() {
+        if stop.draining().is_cancelled() && stopped_by.is_none() {
             return Err(CycleError::Stopped);
         }
         let version = remembered.version;
         self.ledger = Some(remembered);
         self.seen = Some(LastSeen { fingerprint, listed_at, replan_at, version });
-        let stopped_by = outage.map(CycleError::Closte);
         Ok(CycleOutcome { found: Found::Compared(report), stopped_by })
     }
 
@@ -360,7 +398,13 @@ impl Reconciler {
             state.restore_clock(Loop::Cycles, &mut clock).await?;
         }
         let now = clock.now();
-        let plan = plan(&desired, &current, &ledger, &rules.policy, now);
+        let leadership = match (state, source.lock_name(network.id, account)) {
+            (Some(state), Some(lock)) => state.leadership(lock.as_str()).await?,
+            _ => None,
+        };
+        let leading_since = leadership.as_ref().map(|note| note.since);
+        let policy = Policy { leading_since, ..rules.policy.clone() };
+        let plan = plan(&desired, &current, &ledger, &policy, now);
         let invalid = invalid(&network);
         let records = rules.preview_records(&network, state, now).await?;
         let records_refused = match records.contains(&RecordDecision::Write) {
@@ -380,6 +424,7 @@ impl Reconciler {
             stages,
             stages_refused,
             unparsed_elements,
+            leader: leadership.and_then(|note| note.other_leader().map(str::to_owned)),
             network,
         })
     }

@@ -26,6 +26,7 @@ pub struct CycleOutcome {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Found {
     /// It was stopped before both ends were compared.
     Nothing,
@@ -47,6 +48,9 @@ pub enum CycleError {
     /// A panic.
     #[error("a cycle was stopped by a fault of closte-sync itself ({0}); please report this")]
     Fault(String),
+    /// The lead ended in the middle of the cycle.
+    #[error("another daemon may lead now, so no more calls were made; the next cycle decides anew")]
+    LeadLost,
     /// The daemon is draining.
     #[error("stopped before the cycle was done; the next one goes on from here")]
     Stopped,
@@ -85,7 +89,7 @@ impl CycleOutcome {
             Some(CycleError::Closte(_)) => CycleResult::ClosteFailed,
             // A panic in a cycle is most likely in the work on the state.
             Some(CycleError::State(_) | CycleError::Fault(_)) => CycleResult::StateFailed,
-            Some(CycleError::Stopped) => CycleResult::Stopped,
+            Some(CycleError::LeadLost | CycleError::Stopped) => CycleResult::Stopped,
         }
     }
 
@@ -145,7 +149,7 @@ impl CycleOutcome {
                 let event = Event::StateFailed { file, error: error.to_string(), for_s: 0 };
                 vec![Finding::Raise(Condition::State, event)]
             }
-            Some(CycleError::Stopped) => Vec::new(),
+            Some(CycleError::LeadLost | CycleError::Stopped) => Vec::new(),
         };
         if let Found::Compared(report) = &self.found {
             findings.push(match &self.stopped_by {
@@ -190,6 +194,9 @@ pub struct CycleReport {
     pub records: usize,
     /// Domain records that wait for `sync.record_grace`.
     pub records_waiting: usize,
+    /// Why nothing was added, removed or written, if another daemon leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standby: Option<String>,
     /// Why the domain record of `apply --create-record` was not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_refused: Option<String>,
@@ -264,6 +271,7 @@ impl CycleReport {
     fn is_settled(&self) -> bool {
         self.failed + self.missing + self.unconfirmed + self.held + self.records_waiting == 0
             && self.record_refused.is_none()
+            && self.standby.is_none()
             && self.unparsed_elements.is_none()
     }
 

@@ -124,6 +124,7 @@ struct State {
     latency: Duration,
     requests: VecDeque<Request>,
     counts: HashMap<Call, u64>,
+    removed_in_vain: Vec<String>,
     in_flight: usize,
     most_in_flight: usize,
     connections: u64,
@@ -210,6 +211,11 @@ impl Simulator {
         self.account.state().counts.get(&call).copied().unwrap_or_default()
     }
 
+    /// The names that were to be removed when they were not there.
+    pub fn removed_in_vain(&self) -> Vec<String> {
+        self.account.state().removed_in_vain.clone()
+    }
+
     /// The most requests that were in flight at the same time.
     pub fn most_in_flight(&self) -> usize {
         self.account.state().most_in_flight
@@ -263,7 +269,12 @@ impl Account {
                 success(state.change(|domains| domains.insert(name)))
             }
             Call::KeyTest | Call::Add => failure(format!("Invalid or empty domain: {name}")),
-            Call::Remove => success(state.change(|domains| domains.remove(&name))),
+            Call::Remove => {
+                if !state.change(|domains| domains.remove(&name)) {
+                    state.removed_in_vain.push(name);
+                }
+                success(true)
+            }
             Call::Certificate | Call::Unknown => success(true),
         }
     }

@@ -89,8 +89,9 @@ async fn shift_graces(connection: &mut SqliteConnection, whose: Loop, by: i64) -
             .execute(&mut *connection)
             .await?;
             sqlx::query!("UPDATE missing_record SET since = since + ?", by)
-                .execute(connection)
+                .execute(&mut *connection)
                 .await?;
+            sqlx::query!("UPDATE leadership SET since = since + ?", by).execute(connection).await?;
         }
         // The time since which answers have differed is measured anew.
         Loop::Checks => {

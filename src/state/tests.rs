@@ -116,6 +116,10 @@ fn rows(version: i64) -> String {
                  modified, last_ended, times_broken, failures, next_attempt, taken_back)
              VALUES (1, 7, 'idle.example', 'ssl-failed', 2000, 0, 1, 1700000000, 30, 2, 3, 9000, 0);";
     }
+    if version >= 18 {
+        sql += "INSERT INTO leadership (lock_name, proof, since, other_leads, leader, noted_at)
+             VALUES ('closte-sync.one', NULL, 2000, 1, 'connection 7', 3000);";
+    }
     sql
 }
 
@@ -205,6 +209,9 @@ async fn assert_kept(state: &State, version: i64) {
     assert_checks_kept(state, *id, version).await;
     assert_notes_kept(state, version).await;
     assert_stages_kept(state, *id, version).await;
+    let leadership = state.last_leadership().await.unwrap();
+    let leader = leadership.and_then(|note| note.leader);
+    assert_eq!(leader.as_deref(), (version >= 18).then_some("connection 7"), "{version}");
 }
 
 async fn assert_stages_kept(state: &State, ledger: LedgerId, version: i64) {

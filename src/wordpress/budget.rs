@@ -33,6 +33,11 @@ impl Budget {
         Self { most_rows, rows_left: most_rows, bytes_left: most_bytes(most_rows) }
     }
 
+    /// For a connection that reads single rows for as long as the daemon runs.
+    pub(super) fn unlimited() -> Self {
+        Self { most_rows: u64::MAX, rows_left: u64::MAX, bytes_left: u64::MAX }
+    }
+
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), TooMuch> {
         let rows = self.rows_left.checked_sub(1);
         let bytes = self.bytes_left.checked_sub(bytes as u64);

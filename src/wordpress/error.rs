@@ -122,6 +122,19 @@ pub(super) enum DatabaseError {
     TooMuch(#[from] TooMuch),
 }
 
+impl DatabaseError {
+    /// The number of an error that the server itself reports.
+    pub(super) fn server_code(&self) -> Option<u16> {
+        match self {
+            Self::MySql(MySqlError::Server { code, .. }) => Some(*code),
+            Self::Sqlx(sqlx::Error::Database(error)) => {
+                error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The database's own message, without what sqlx adds to it.
 fn sqlx_reason(error: &sqlx::Error) -> String {
     match error {

@@ -25,7 +25,7 @@ use crate::{
     status::{RowState, Serving},
 };
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// For one whole read or write.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
 /// The most characters of an invalid value that are kept.

@@ -17,6 +17,7 @@ mod docs;
 mod facts;
 mod http;
 mod installation;
+mod leader;
 mod names;
 mod notify;
 mod output;

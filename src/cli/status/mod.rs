@@ -17,7 +17,7 @@ use crate::{
     domain::{CLOSTES_OWN, DomainName, DomainRef},
     ledger::{EntryRef, Ledger},
     overview::DomainRow,
-    state::{CheckedDomain, FileLock, State},
+    state::{CheckedDomain, FileLock, LeadershipNote, State},
 };
 
 pub(super) async fn execute(
@@ -72,13 +72,26 @@ pub(super) async fn execute(
         print_json(&json::to_json(settings, &rows, &invalid, &mutes, panel.as_deref(), now))?;
     } else {
         if !rows.is_empty() || only.is_empty() {
-            print(&to_text(&last_cycle, live_after, &rows, &invalid, &mutes, now))?;
+            let leadership = state.last_leadership().await?;
+            let leader = leadership.and_then(|note| leader(&note, daemon.is_some()));
+            print(&to_text(&last_cycle, live_after, leader, &rows, &invalid, &mutes, now))?;
         }
         for name in only.iter().filter(|name| !rows.iter().any(|row| row.name == **name)) {
             print(&format!("{name} is not managed: {}\n", why_not_managed(settings, name)))?;
         }
     }
     Ok(exit::OK)
+}
+
+/// Which of the network's daemons acts.
+fn leader(note: &LeadershipNote, has_daemon: bool) -> Option<String> {
+    match note.other_leader() {
+        Some(leader) => Some(format!("Standby: {leader} leads")),
+        None if has_daemon && note.proof.is_some() => {
+            Some("Leads: other daemons of this network are standbys".to_owned())
+        }
+        None => None,
+    }
 }
 
 fn why_not_managed(settings: &Settings, name: &DomainName) -> &'static str {

@@ -23,12 +23,16 @@ const LEAST_NAME: usize = 12;
 pub(super) fn to_text(
     last_cycle: &LastCycle,
     live_after: Option<LiveAfter>,
+    leader: Option<String>,
     rows: &[DomainRow],
     invalid: &[InvalidRow],
     mutes: &[Mute],
     now: Timestamp,
 ) -> String {
     let mut text = headline(last_cycle, live_after, rows, now);
+    if let Some(leader) = leader {
+        text.push_str(&under("", &leader));
+    }
     if !rows.is_empty() {
         let columns = width().map_or(WIDEST, |columns| WIDEST.min(columns.into()));
         text.push_str(&table(rows, columns, now));

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{domain::events, layout::ago};
 use crate::{
     daemon::health::Readiness,
+    leader::Standing,
     span::span,
     state::{LastCycle, Recorded},
 };
@@ -31,7 +32,12 @@ pub(super) fn sentence(readiness: &Readiness, is_alive: bool) -> (String, bool) 
         None => "The first cycle has not ended yet".to_owned(),
         Some(last) => match &last.error {
             Some(_) => format!("The last cycle, {} ago, failed", span_of(last.age_s)),
-            None => format!("The last cycle was {} ago", span_of(last.age_s)),
+            None => match readiness.leader.why_not() {
+                Some(why) => {
+                    format!("A standby: {why}; the last cycle was {} ago", span_of(last.age_s))
+                }
+                None => format!("The last cycle was {} ago", span_of(last.age_s)),
+            },
         },
     };
     (text, is_alive && readiness.ready)
@@ -52,6 +58,9 @@ impl DaemonPage<'_> {
             p class={ "callout " (class) } {
                 (sentence)
                 @if let Some(error) = error { ": " (error) }
+            }
+            @if let Standing::Alone { reason: Some(reason) } = &readiness.leader {
+                p.callout { "It is not decided which of several daemons leads: " (reason) }
             }
             @if let Some(why) = self.refusal {
                 p.callout.bad { "The last reload was refused, the old settings are in force: " (why) }

@@ -18,6 +18,7 @@ use crate::{
     daemon::health::Health,
     escape::is_hidden,
     language::Language,
+    leader::Standing,
     ledger::{Attempt, Entry, LedgerInfo, Progress, RowLocation, RowRef},
     state::{InvalidRow, LastCycle, Mute, Recorded, SeverityCounts},
     status::{
@@ -185,7 +186,7 @@ fn pages(text: &str) -> Vec<String> {
         notice: Some(Notice::TooSoon),
         now,
     };
-    let readiness = Health::default().readiness(Duration::from_secs(1));
+    let readiness = Health::default().readiness(Duration::from_secs(1), Standing::Leads);
     let failure = Some((at(0), text.to_owned()));
     let last_cycle = LastCycle { failure, ..LastCycle::default() };
     let daemon = daemon::DaemonPage {

@@ -53,6 +53,7 @@ fn policy() -> Policy {
     Policy {
         upsert_only: false,
         removal_grace: Duration::from_secs(120),
+        leading_since: None,
         max_removal_percent: 30,
         keep: Vec::new(),
         exclude: Vec::new(),
@@ -635,4 +636,17 @@ fn a_name_of_clostes_own_that_an_older_version_managed_is_held_for_good() {
     assert_eq!(plan.changes[0].transition, None);
     // It is not checked, and no certificate is requested for it.
     assert_eq!(entry_after(&plan, OWN).undesired_since, Some(now()));
+}
+
+#[test]
+fn a_new_leader_waits_for_a_grace_of_its_own() {
+    let led_for = |seconds| {
+        let case = case().unmapped(&["old.example"], 9_000);
+        case.with(|case| case.policy.leading_since = Some(ago(seconds))).decision()
+    };
+    let until = now() + SignedDuration::from_secs(1);
+    assert_eq!(led_for(119), Decision::Held(Guard::Grace { until }));
+    assert_eq!(led_for(120), Decision::Remove { undesired_since: ago(9_000) });
+    let until = now() + SignedDuration::from_secs(120);
+    assert_eq!(led_for(-50), Decision::Held(Guard::Grace { until }), "the clock was set");
 }

@@ -47,6 +47,7 @@ prop_compose! {
         asleep in prop::collection::hash_map(any_name(), Just(RowRef::default()), 0..3),
         carried in prop::collection::hash_map(any_name(), Just(RowRef::default()), 0..3),
         own_domains in prop::collection::hash_map(any_name(), Just(RowRef::default()), 0..3),
+        leading in prop::option::of(-100i64..300),
     ) -> Case {
         let table_was_empty = table_was_empty && desired.is_empty();
         Case {
@@ -62,7 +63,7 @@ prop_compose! {
             },
             current: Current { names: present, complete },
             ledger,
-            policy: Policy { allow_removals, ..policy() },
+            policy: Policy { allow_removals, leading_since: leading.map(ago), ..policy() },
             now: now(),
         }
     }
@@ -87,6 +88,8 @@ proptest! {
                 let had_row = case.ledger[name].origin.row_id.is_some();
                 prop_assert!(had_row || !case.desired.own_domains.contains_key(name));
                 prop_assert!(*undesired_since <= ago(120), "before the grace is over");
+                let leading_since = case.policy.leading_since;
+                prop_assert!(leading_since.is_none_or(|at| at <= ago(120)), "another may have led");
                 prop_assert!(!case.desired.table_was_empty || case.policy.allow_removals);
             }
             if let Decision::Add(_) = decision {

@@ -301,6 +301,7 @@ impl Reconciler {
     ) -> Result<Records, StateError> {
         let to_write = network.sites_without_record.iter().zip(decisions);
         let to_write = to_write.filter(|(_, decision)| **decision == RecordDecision::Write);
+        let to_write = to_write.filter(|_| self.mandate.is_some());
         let to_write: Vec<Site> = to_write.map(|(site, _)| site.clone()).collect();
         let is_waiting = |one: &&RecordDecision| matches!(one, RecordDecision::NotYet { .. });
         let mut records = Records {
@@ -317,7 +318,7 @@ impl Reconciler {
             notes.any(|written| written.contains_key(&(site, domain.clone())))
         };
         for batch in to_write.chunks(BATCH) {
-            if stop.draining().is_cancelled() {
+            if stop.draining().is_cancelled() || !self.may_act().await {
                 break;
             }
             let sites: Vec<_> = batch.iter().map(|site| (site.blog_id, &site.domain)).collect();
@@ -349,8 +350,9 @@ impl Reconciler {
         }
         self.records = memory.filter(|_| to_write.is_empty());
         if asked_for.is_some() && !asked_is_written {
-            let reason =
-                || failure.clone().unwrap_or("its site has changed in the meantime".to_owned());
+            let standby = || self.leader.standing().why_not();
+            let reason = || failure.clone().or_else(standby);
+            let reason = || reason().unwrap_or("its site has changed in the meantime".to_owned());
             records.refused.get_or_insert_with(reason);
         }
         let not_written = to_write.len() - records.written;

@@ -230,7 +230,7 @@ impl Reconciler {
         let (Some(network), Some(ledger)) = (self.stages.network.clone(), ledger) else {
             return Ok(());
         };
-        if self.clock.machine_runs_for() < self.stages.next {
+        if self.mandate.is_none() || self.clock.machine_runs_for() < self.stages.next {
             return Ok(());
         }
         let now = self.clock.now();
@@ -305,6 +305,9 @@ impl Reconciler {
             }
             if !decision.is_to_write() {
                 continue;
+            }
+            if !self.may_act().await {
+                break;
             }
             let is_again = decision == StageDecision::WriteAgain;
             let result = self.write_stage(&round, &candidate, &row, is_again, stop).await?;

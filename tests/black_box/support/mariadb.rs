@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub struct Server {
     pub port: u16,
     pub socket: String,
-    _folder: TempDir,
+    folder: TempDir,
     /// Its standard input keeps the server alive: it is stopped when that closes, and that happens
     /// when this process ends, however it ends.
     _keeper: Child,
@@ -25,7 +25,8 @@ pub fn server() -> &'static Server {
     SERVER.get_or_init(|| Server::start(&[]))
 }
 
-/// `$1` the folder, `$2` the port, then further options. The folder goes with the server.
+/// `$1` the folder, `$2` the port, then further options. The folder goes with the server. A server that ends
+/// is started again.
 const KEEPER: &str = r#"
 set -eu
 user=$(id -un)
@@ -34,11 +35,19 @@ port=$2
 shift 2
 mariadb-install-db --no-defaults --user="$user" --datadir="$folder/data" --skip-test-db \
   --auth-root-authentication-method=normal >"$folder/install.log" 2>&1
-mariadbd --no-defaults --user="$user" --datadir="$folder/data" --bind-address=127.0.0.1 --port="$port" \
-  --socket="$folder/s.sock" --pid-file="$folder/pid" --innodb-flush-log-at-trx-commit=0 \
-  --innodb-buffer-pool-size=64M --max-connections=300 "$@" >"$folder/log" 2>&1 &
+serve() {
+  trap 'kill -9 $server 2>/dev/null; exit' TERM
+  while :; do
+    mariadbd --no-defaults --user="$user" --datadir="$folder/data" --bind-address=127.0.0.1 --port="$port" \
+      --socket="$folder/s.sock" --pid-file="$folder/pid" --innodb-flush-log-at-trx-commit=0 \
+      --innodb-buffer-pool-size=64M --max-connections=300 "$@" >>"$folder/log" 2>&1 &
+    server=$!
+    wait "$server" || sleep 0.2
+  done
+}
+serve "$@" &
 cat >/dev/null
-kill -9 $! 2>/dev/null || true
+kill "$!" 2>/dev/null || true
 wait || true
 rm -rf "$folder"
 "#;
@@ -55,6 +64,14 @@ impl Server {
         })
         .find_map(|port| Self::start_at(port, options))
         .unwrap()
+    }
+
+    /// Ends it in an orderly way. It is there again soon.
+    pub fn restart(&self) {
+        let file = self.folder.path().join("pid");
+        let Ok(id) = std::fs::read_to_string(file) else { return };
+        // It may end at this moment.
+        let _ = Command::new("kill").arg(id.trim()).stderr(Stdio::null()).status();
     }
 
     /// None where somebody else has the port.
@@ -84,7 +101,7 @@ impl Server {
             assert!(Instant::now() < deadline, "MariaDB does not start: {log}");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Self { port, socket, _folder: folder, _keeper: keeper })
+        Some(Self { port, socket, folder, _keeper: keeper })
     }
 }
 

@@ -228,6 +228,20 @@ impl Network {
         }
     }
 
+    /// Ends all connections of the program's user, in MariaDB.
+    pub async fn cut_connections(&self) -> sqlx::Result<()> {
+        let (user, _) = self.user_and_database();
+        let mut connection = MySqlConnection::connect(&self.administrator_url()).await?;
+        let ids = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?";
+        let ids: Vec<i64> = sqlx::query_scalar(ids).bind(user).fetch_all(&mut connection).await?;
+        for id in ids {
+            // It may have ended.
+            let kill = AssertSqlSafe(format!("KILL CONNECTION {id}"));
+            let _ = connection.execute(sqlx::raw_sql(kill)).await;
+        }
+        connection.close().await
+    }
+
     /// A connection of the administrator's, for MariaDB.
     pub async fn connect(&self) -> MySqlConnection {
         match &self.place {
