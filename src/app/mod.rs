@@ -153,9 +153,9 @@ impl App {
         Ok(Reconciler::new(source, closte, account, state, self.rules(), self.clock(), leader))
     }
 
-    fn candidate(&self, account: String, reports: bool) -> Candidate {
+    fn candidate(&self, account: String, is_daemon: bool) -> Candidate {
         let enabled = self.settings.leader.enabled;
-        Candidate { enabled, account, sync_interval: self.sync_interval().longest(), reports }
+        Candidate { enabled, account, sync_interval: self.sync_interval().longest(), is_daemon }
     }
 
     fn sync_interval(&self) -> SyncInterval {

@@ -1,9 +1,9 @@
 //! Which of several daemons acts, where they share a network.
 //!
 //! The network's database decides by a named lock: one session of each daemon asks for it, and whoever has it
-//! leads. The others are standbys: they read and keep their state, and change nothing outside. Leadership
-//! belongs to a state: another process with the same state, such as `apply` beside the daemon, acts under it. A
-//! second lock with a random name, which only the state database has, proves that.
+//! leads. The others are standbys: they read and keep their state, and change nothing outside. A command with the
+//! same state, such as `apply` beside the daemon, acts under its lead. A second lock with a random name, which
+//! only the state database has, proves that.
 //!
 //! A daemon that is stopped for long enough loses its session, and its lock with it. It asks before each
 //! batch of calls, so that it notices. What is on its way to Closte at that moment cannot be called back.
@@ -47,8 +47,9 @@ pub struct Candidate {
     pub account: String,
     /// The longest pause between two cycles.
     pub sync_interval: Duration,
-    /// Whether it reports what happens. A command says it in its own words.
-    pub reports: bool,
+    /// A command acts under the lead of the daemon with the same state, and reports in its own words. A daemon does
+    /// not: its state may be a copy of the leader's.
+    pub is_daemon: bool,
 }
 
 /// Clones are handles of the same one.
@@ -218,7 +219,8 @@ impl Leader {
         let Inner { state, candidate, clock, .. } = &*self.0;
         let note = state.leadership(lock.as_str()).await?;
         let proof = note.as_ref().and_then(|note| note.proof.as_deref());
-        let known_proof = proof.and_then(|proof| proof.parse().ok());
+        let known_proof = proof.filter(|_| !candidate.is_daemon);
+        let known_proof = known_proof.and_then(|proof| proof.parse().ok());
         let was_taken = held.is_taken;
         // Before the question: the answer is at least as new.
         let asked_at = clock.machine_runs_for();
@@ -226,7 +228,7 @@ impl Leader {
         let seen = Box::pin(held.observe(&lock, known_proof, takes)).await;
         let before = self.standing();
         let next = after(&before, &seen, candidate.enabled == LeaderEnabled::On);
-        let event = report(&before, &seen, &next).filter(|_| candidate.reports);
+        let event = report(&before, &seen, &next).filter(|_| candidate.is_daemon);
         let batch = EventBatch::of(event);
         if next != Standing::Leads {
             // First of all, so that nothing more is done.
