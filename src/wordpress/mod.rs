@@ -5,6 +5,7 @@
 //! where that is not the main one) and from WordPress's `PREFIXblogs`, `PREFIXsite` and
 //! `PREFIXsitemeta`, as plugin 2.14.2 and WordPress 7.0 write them.
 
+mod activation;
 mod budget;
 mod choice;
 mod config;

@@ -376,27 +376,6 @@ impl Source {
         prefixes
     }
 
-    /// How far the set-up of the network and the plugin has come without this table.
-    async fn why_missing(&self, connection: &mut Connection, table: &str) -> WhyMissing {
-        let of = |name: &str| quoted(&self.prefix.table(name));
-        if [self.prefix.table("site"), self.prefix.table("blogs")].contains(&table.to_owned()) {
-            let sql = format!("SELECT 0, 0, NULL, NULL, NULL FROM {} LIMIT 1", of("options"));
-            let is_wordpress = connection.each(&sql, |_| {}).await.is_ok();
-            return if is_wordpress { WhyMissing::NoNetwork } else { WhyMissing::Unknown };
-        }
-        let sql = format!(
-            "SELECT 0, 0, meta_value, NULL, NULL FROM {} WHERE meta_key = 'active_sitewide_plugins'",
-            of("sitemeta")
-        );
-        let mut is_active = false;
-        let take = |row: RawRow<'_>| is_active |= plugin::is_among(row.domain);
-        match connection.each(&sql, take).await {
-            Ok(()) if is_active => WhyMissing::NotSetUp,
-            Ok(()) => WhyMissing::PluginInactive,
-            Err(_) => WhyMissing::Unknown,
-        }
-    }
-
     /// The account to which the server has matched this user, as in `'wp'@'%'`.
     pub(super) async fn account(&self, connection: &mut Connection) -> Option<String> {
         if connection.is_sqlite() {

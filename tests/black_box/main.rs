@@ -15,6 +15,7 @@ mod daemon;
 mod database;
 mod docs;
 mod facts;
+mod first_hour;
 mod http;
 mod installation;
 mod leader;

@@ -44,7 +44,7 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
                 }
             });
             findings.push(check_tables(settings, &network));
-            findings.push(check_plugin(&network));
+            findings.push(check_plugin(&network, source.plugin_is_active(network.id).await));
             findings.extend(check_serving(&network));
             let stages = check_stages(app, &source, &network).await;
             (network.domain, stages)
@@ -103,9 +103,17 @@ async fn check_stages(app: &App, source: &Source, network: &Network) -> Diagnosi
     Diagnosis { check: "stages", result, found }
 }
 
-fn check_plugin(network: &Network) -> Diagnosis {
+fn check_plugin(network: &Network, is_active: Option<bool>) -> Diagnosis {
     let mut result = Verdict::Ok;
     let mut found = Vec::new();
+    if is_active == Some(false) {
+        result = Verdict::Warning;
+        found.push(
+            "Ultimate Multisite is not among the network's active plugins: activate it under Network \
+             Admin > Plugins, unless it is a must-use plugin"
+                .to_owned(),
+        );
+    }
     match &network.plugin {
         Ok(plugin) => {
             found.push(match plugin.domain_mapping {
