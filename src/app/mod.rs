@@ -14,7 +14,7 @@ use crate::{
     checks::{CheckInterval, Checker, Scheduler, Verifier},
     clock::Clock,
     closte::{Calls, Client},
-    daemon::{Components, CycleTimer, Trigger},
+    daemon::{Components, CycleTimer, RoundComponents, Trigger},
     events::Event,
     http::{AdminServer, AdminServerError, Listener, OnDemand, ViewSettings},
     leader::{Candidate, Leader},
@@ -203,6 +203,25 @@ impl App {
         Ok(Notifier::new(config, state.clone(), interval, self.clock(), leader)?)
     }
 
+    fn heartbeat(&self) -> Result<Option<CycleHeartbeat>, AppError> {
+        let url = self.settings.notify.heartbeat_url.clone();
+        Ok(url.map(CycleHeartbeat::new).transpose()?)
+    }
+
+    /// The parts of one round.
+    pub fn round_components(&self, state: &State) -> Result<RoundComponents, AppError> {
+        let Clients { source, account, .. } = self.clients()?;
+        let candidate = self.candidate(account, false);
+        let leader = Leader::new(source, candidate, state.clone(), self.clock());
+        Ok(RoundComponents {
+            reconciler: self.reconciler_with(state, leader.clone())?,
+            scheduler: self.scheduler(state)?,
+            notifier: self.notifier(state, leader.clone())?,
+            heartbeat: self.heartbeat()?,
+            leader,
+        })
+    }
+
     /// The parts of the daemon, and the events that report them. An error changes nothing.
     pub fn components(&mut self, state: &State) -> Result<(Components, Vec<Event>), AppError> {
         let leader = self.leader(state)?;
@@ -212,8 +231,7 @@ impl App {
         let events = listening.into_iter().chain(self.exposed_secrets()).collect();
         let timer = CycleTimer { interval, trigger: self.on_demand.cycles.clone() };
         let notifier = self.notifier(state, leader.clone())?;
-        let url = self.settings.notify.heartbeat_url.clone();
-        let heartbeat = url.map(CycleHeartbeat::new).transpose()?;
+        let heartbeat = self.heartbeat()?;
         let components =
             Components { reconciler, leader, scheduler, timer, admin_server, notifier, heartbeat };
         Ok((components, events))

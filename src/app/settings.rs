@@ -67,15 +67,16 @@ impl Settings {
         Ok(Self { wordpress, closte, sync, checks, state, leader, http, notify, log, provenance })
     }
 
-    /// The usual places of a `wp-config.php`: the working folder, the official image, an app's folder at
-    /// Closte, the user's folder.
+    /// The usual places of a `wp-config.php`: the working folder, an app's folder at Closte, the user's
+    /// folder, the official image and most web servers.
     pub fn wp_config_places(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
         let variable = |name| environment.get(name).filter(|text| !text.is_empty());
         let app = variable("CLOSTE_APP_ID").filter(|id| id.parse::<AppId>().is_ok());
         let of_app = app.map(|id| format!("/home/{id}/public_html"));
         let of_user = variable("HOME").map(|home| format!("{home}/public_html"));
-        let fixed = [".", "..", "/var/www/html"].map(str::to_owned).into_iter();
-        let folders = fixed.chain(of_app).chain(of_user);
+        let here = [".", ".."].map(str::to_owned).into_iter();
+        let of_system = "/var/www/html".to_owned();
+        let folders = here.chain(of_app).chain(of_user).chain([of_system]);
         folders.map(|folder| PathBuf::from(folder + "/wp-config.php")).collect()
     }
 

@@ -68,6 +68,16 @@ pub struct Scheduler {
     mass_failure: MassFailureDetector,
     /// Until when a resolver is recorded as failing; none if that is not known.
     sick_until: Option<Timestamp>,
+    /// None while the checks go on.
+    round: Option<Round>,
+}
+
+/// One round of checks.
+#[derive(Debug)]
+struct Round {
+    /// Names that are due later are left to the next round, so that each one ends.
+    until: Timestamp,
+    checked: usize,
 }
 
 /// The names that are due, in the stages of their check.
@@ -131,7 +141,34 @@ impl Scheduler {
             conditions: Conditions::default(),
             mass_failure: MassFailureDetector::default(),
             sick_until: None,
+            round: None,
         }
+    }
+
+    /// Checks the names that are due, and ends. It goes on with the conditions of an earlier process, and
+    /// returns those that stand now, and how many names were checked.
+    pub async fn run_round(
+        mut self,
+        conditions: Conditions,
+        stop: &CancellationToken,
+        alive: &(dyn Fn() + Sync),
+    ) -> (Conditions, usize) {
+        self.conditions = conditions;
+        self.round = Some(Round { until: later(self.clock.now(), self.interval), checked: 0 });
+        let mut work = Work::default();
+        while !stop.is_cancelled() {
+            alive();
+            let stepped = self.step(&mut work, stop).await;
+            let goes_on = stepped.as_ref().is_ok_and(|goes_on| *goes_on);
+            self.note_state(stepped.map(drop)).await;
+            if !goes_on {
+                break;
+            }
+            stop.run_until_cancelled(self.collect(&mut work)).await;
+        }
+        let recorded = self.record(&mut work).await;
+        self.note_state(recorded).await;
+        (self.conditions, self.round.map_or(0, |round| round.checked))
     }
 
     /// Checks names until `stop` is cancelled, and then drops the checks in flight. Each iteration calls
@@ -141,30 +178,34 @@ impl Scheduler {
         while !stop.is_cancelled() {
             alive();
             let stepped = self.step(&mut work, stop).await;
-            self.note_state(stepped).await;
+            self.note_state(stepped.map(drop)).await;
             stop.run_until_cancelled(self.collect(&mut work)).await;
         }
         let recorded = self.record(&mut work).await;
         self.note_state(recorded).await;
     }
 
-    /// Records results, and starts checks of due names.
-    async fn step(&mut self, work: &mut Work, stop: &CancellationToken) -> Result<(), StateError> {
+    /// Records results, and starts checks of due names. Returns whether any name is due or being checked.
+    async fn step(
+        &mut self,
+        work: &mut Work,
+        stop: &CancellationToken,
+    ) -> Result<bool, StateError> {
         self.state.check_file().await?;
         self.follow_the_clock(work).await?;
         self.record(work).await?;
         // With many names it takes longer than a stop may.
         let Some(scheduled) = stop.run_until_cancelled(self.sync_schedule()).await else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(ledger) = scheduled? else {
-            return Ok(());
+            return Ok(false);
         };
         let network = self.state.network(ledger).await?;
         self.follow_interval(ledger, network.check_interval).await?;
         let is_idle = work.names.is_empty() && !self.requests.are_waiting();
-        if is_idle && self.state.due(ledger, self.clock.now(), 1).await?.is_empty() {
-            return Ok(());
+        if is_idle && self.state.due(ledger, self.due_until(), 1).await?.is_empty() {
+            return Ok(false);
         }
         stop.run_until_cancelled(self.find_expected(Some(&network.domain))).await;
         self.network = Some(network.domain);
@@ -172,7 +213,14 @@ impl Scheduler {
         self.refill(ledger, work).await?;
         self.start(work);
         self.note_all(resolver_findings(&self.checker)).await;
-        self.note_sick_resolvers().await
+        self.note_sick_resolvers().await?;
+        Ok(true)
+    }
+
+    /// Names that are due until then are checked now.
+    fn due_until(&self) -> Timestamp {
+        let now = self.clock.now();
+        self.round.as_ref().map_or(now, |round| round.until.min(now))
     }
 
     /// After a jump of the clock, drops the checks in flight: they started at another time.
@@ -202,9 +250,13 @@ impl Scheduler {
         if self.schedule.is_none_or(|(known, _)| known != ledger) {
             let of_plugin = self.state.network(ledger).await?.check_interval;
             self.interval = self.check_interval.with(of_plugin);
-            self.state.spread(ledger, self.interval, now).await?;
+            // What is overdue is due in this round.
+            if self.round.is_none() {
+                self.state.spread(ledger, self.interval, now).await?;
+            }
         }
-        self.state.sync_schedule(ledger, self.interval, now).await?;
+        let spread_over = if self.round.is_some() { Duration::ZERO } else { self.interval };
+        self.state.sync_schedule(ledger, spread_over, now).await?;
         self.schedule = Some((ledger, version));
         Ok(Some(ledger))
     }
@@ -264,7 +316,7 @@ impl Scheduler {
         }
         let now = self.clock.now();
         let limit = work.names.len() + 4 * self.concurrency;
-        let due = self.state.due(ledger, now, limit).await?;
+        let due = self.state.due(ledger, self.due_until(), limit).await?;
         work.is_all = due.len() < limit;
         let new = due.into_iter().filter(|one| !work.names.contains(&one.name));
         let new: Vec<CheckedDomain> = new.collect();
@@ -272,7 +324,10 @@ impl Scheduler {
         let late: Duration = late.unwrap_or_default().try_into().unwrap_or_default();
         work.names.extend(new.iter().map(|one| one.name.clone()));
         work.waiting.extend(new);
-        self.note_all([lateness(late, self.interval)]).await;
+        // Between rounds, nothing is in time.
+        if self.round.is_none() {
+            self.note_all([lateness(late, self.interval)]).await;
+        }
         Ok(())
     }
 
@@ -354,6 +409,9 @@ impl Scheduler {
         }
         self.state.record_checks(ledger, &results.updates, &results.batch, now).await?;
         let recorded = std::mem::take(results);
+        if let Some(round) = &mut self.round {
+            round.checked += recorded.updates.len();
+        }
         for update in recorded.updates {
             work.names.remove(&update.name);
         }

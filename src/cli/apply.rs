@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
 
+use indicatif::ProgressBar;
+
 use super::{
     error::CommandError,
     exit,
@@ -9,39 +11,19 @@ use crate::{
     app::{App, Overrides},
     daemon,
     domain::DomainName,
-    reconciler::{CycleError, CycleOutcome, CycleReport, Found, Shutdown},
+    reconciler::{CycleError, CycleOutcome, CycleReport, Found, Reconciler, Shutdown},
     state::State,
 };
 
 pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
-    let Overrides { named, create_record, .. } = app.overrides();
     // A missing setting is reported before a state database is created.
     app.clients()?;
     let state = State::open(&app.settings().state.path).await?;
     let mut reconciler = app.reconciler(&state)?;
-    if !named.is_empty() {
-        let unknown = reconciler.unknown_names(named).await?;
-        if !unknown.is_empty() {
-            return Err(CommandError::NotManaged(unknown));
-        }
-    }
-
-    let stop = Shutdown::default();
-    let asked_to_stop = stop.clone();
-    let mut signals = daemon::signals(app.trigger().clone());
-    tokio::spawn(async move {
-        signals.recv().await;
-        asked_to_stop.force();
-    });
+    reject_unknown(&reconciler, &app.overrides().named).await?;
+    let stop = until_signal(app);
     let bar = progress_bar("calls");
-    let progress = |done: usize, total: usize| {
-        if total == 0 {
-            return;
-        }
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    };
-    let outcome = reconciler.cycle(&stop, &progress).await;
+    let outcome = reconciler.cycle(&stop, &|done, of| advance(&bar, done, of)).await;
     bar.finish_and_clear();
     reconciler.resign().await;
     if outcome.report().is_none() {
@@ -56,15 +38,48 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     if as_json {
         print_json(&report)?;
     } else {
-        print(&to_text(&report, stopped_by.as_ref(), create_record.as_ref()))?;
+        print(&to_text(&report, stopped_by.as_ref(), app.overrides()))?;
     }
     Ok(if is_settled { exit::OK } else { exit::DONE_IN_PART })
 }
 
-fn to_text(
+/// # Errors
+/// [`CommandError::NotManaged`] with those of these names that are neither desired nor managed.
+pub(super) async fn reject_unknown(
+    reconciler: &Reconciler,
+    named: &[DomainName],
+) -> Result<(), CommandError> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let unknown = reconciler.unknown_names(named).await?;
+    if unknown.is_empty() { Ok(()) } else { Err(CommandError::NotManaged(unknown)) }
+}
+
+/// Asks to stop at the first signal.
+pub(super) fn until_signal(app: &App) -> Shutdown {
+    let stop = Shutdown::default();
+    let asked_to_stop = stop.clone();
+    let mut signals = daemon::signals(app.trigger().clone());
+    tokio::spawn(async move {
+        signals.recv().await;
+        asked_to_stop.force();
+    });
+    stop
+}
+
+/// Shows how many calls of how many are done.
+pub(super) fn advance(bar: &ProgressBar, done: usize, of: usize) {
+    if of > 0 {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    }
+}
+
+pub(super) fn to_text(
     report: &CycleReport,
     stopped_by: Option<&CycleError>,
-    create_record: Option<&DomainName>,
+    overrides: &Overrides,
 ) -> String {
     let mut text = format!(
         "{} added, {} removed; {} of {} desired names were in place",
@@ -86,7 +101,7 @@ fn to_text(
         }
     }
     text.push('\n');
-    for line in notes(report, stopped_by, create_record) {
+    for line in notes(report, stopped_by, overrides.create_record.as_ref()) {
         let _ = writeln!(text, "{}", paint(FAIR, line));
     }
     text

@@ -16,10 +16,16 @@ const AFTER: &str = "\
 Files:
   /etc/closte-sync/config.toml
           Settings, unless --config names another file
+  ~/.config/closte-sync/
+          The same for a user without root, instead of /etc/closte-sync/, where
+          it exists; in $XDG_CONFIG_HOME if that is set
   wp-config.php
           The database, the table prefix and the key, where nothing else sets them
   /var/lib/closte-sync/closte-sync.db
           The state, unless $STATE_DIRECTORY or state.url names another place
+  ~/.local/state/closte-sync/closte-sync.db
+          The state of a user who cannot write there; in $XDG_STATE_HOME if that
+          is set
 
 Environment:
   CLOSTE_CLIENT_API_KEY
@@ -49,11 +55,12 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub(super) struct SettingsArguments {
-    /// The configuration file [default: /etc/closte-sync/config.toml where it exists]
+    /// The configuration file [default: ~/.config/closte-sync/config.toml or
+    /// /etc/closte-sync/config.toml where one exists]
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
-    /// The network's wp-config.php [default: the first of ./, ../, /var/www/html/,
-    /// /home/$CLOSTE_APP_ID/public_html/ and ~/public_html/ that has one]
+    /// The network's wp-config.php [default: the first of ./, ../,
+    /// /home/$CLOSTE_APP_ID/public_html/, ~/public_html/ and /var/www/html/ that has one]
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) wp_config: Option<PathBuf>,
     /// Set one setting, as in --set sync.interval=1m; may be repeated
@@ -75,10 +82,19 @@ pub(super) enum Command {
     },
     /// Run one cycle now
     ///
-    /// The daemon may be running. Exit status: 0 all done, 3 done in part or held, 1 error.
+    /// The daemon may be running. Exit status: 0 all done, 3 done in part or held, 1 error, 75 with
+    /// --check where another closte-sync is at it.
     Apply {
         /// Try these now, even those that Closte refused or that are not due yet
         domain: Vec<DomainName>,
+        /// Do what the daemon does, once: a cycle, the checks and notifications that are due
+        ///
+        /// For a crontab. It does nothing while a daemon or another of its kind runs.
+        #[arg(long)]
+        check: bool,
+        /// Print only what has changed, and what somebody must act on
+        #[arg(long, short, requires = "check", conflicts_with = "json")]
+        quiet: bool,
         /// Carry out removals that are held because there are so many, this once
         #[arg(long)]
         allow_removals: bool,
@@ -185,7 +201,7 @@ pub(super) enum Command {
         json: bool,
     },
     /// Show everything on a practice network: no account, no set-up
-    #[cfg(feature = "demo")]
+    #[cfg_attr(not(feature = "demo"), command(hide = true))]
     Demo,
 }
 

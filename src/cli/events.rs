@@ -48,7 +48,7 @@ pub(super) async fn execute(
     }
 }
 
-fn to_text(event: &Recorded) -> String {
+pub(super) fn to_text(event: &Recorded) -> String {
     let style = match event.level.as_str() {
         "ERROR" => BAD,
         "WARN" => FAIR,

@@ -4,6 +4,7 @@ mod apply;
 mod args;
 mod check;
 mod config;
+mod crontab;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
@@ -41,7 +42,7 @@ use error::CommandError;
 use crate::{
     app::{App, Overrides, Settings},
     events::Event,
-    settings::Layers,
+    settings::{Layers, user_folder},
     state::StateConfig,
     telemetry::{self, Filter, Format, Log, Stream},
 };
@@ -66,6 +67,7 @@ pub async fn main() -> ExitCode {
     let environment = std::env::vars_os().filter_map(in_text).collect();
     let layers = Layers {
         config_file: arguments.settings.config,
+        user_folder: user_folder(&environment, "XDG_CONFIG_HOME", ".config"),
         system_folder: Some(PathBuf::from("/etc/closte-sync")),
         wp_config: arguments.settings.wp_config,
         wp_config_places: Settings::wp_config_places(&environment),
@@ -106,9 +108,8 @@ fn keep_secrets() {
 }
 
 async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> {
-    #[cfg(feature = "demo")]
     if matches!(command, Command::Demo) {
-        return demo::execute().await;
+        return demo().await;
     }
     if matches!(command, Command::Health) {
         return health::execute(&StateConfig::read_alone(layers).path);
@@ -123,7 +124,11 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
     // On a terminal a progress bar replaces the log lines.
     let has_bar = matches!(command, Command::Apply { .. } | Command::Check { .. })
         && io::stderr().is_terminal();
-    let filter = if has_bar { Filter::warnings() } else { settings.log.filter.clone() };
+    let filter = match command {
+        Command::Apply { quiet: true, .. } => Filter::errors(),
+        _ if has_bar => Filter::warnings(),
+        _ => settings.log.filter.clone(),
+    };
     let log = telemetry::start(settings.log.format, &filter, Stream::Err);
     let (format, state_file) = (settings.log.format, settings.state.path.clone());
     let is_daemon = matches!(command, Command::Run);
@@ -152,10 +157,14 @@ async fn carry_out(
     match command {
         Command::Run => run::execute(app(Overrides::default()), layers, log).await,
         Command::Plan { json } => plan::execute(&app(Overrides::default()), json).await,
-        Command::Apply { domain, allow_removals, create_record, json } => {
+        Command::Apply { domain, check, quiet, allow_removals, create_record, json } => {
             let overrides =
                 Overrides { allow_removals, named: domain, create_record, ..Overrides::default() };
-            apply::execute(&app(overrides), json).await
+            if check {
+                crontab::execute(&app(overrides), quiet, json).await
+            } else {
+                apply::execute(&app(overrides), json).await
+            }
         }
         Command::Status { domain, json } => status::execute(&settings, &domain, json).await,
         Command::Check { domain, json } => {
@@ -177,7 +186,21 @@ async fn carry_out(
         Command::Health => health::execute(&settings.state.path),
         Command::Doctor { json } => doctor::execute(&app(Overrides::default()), json).await,
         Command::Config { json } => config::execute(&app(Overrides::default()), json).await,
-        #[cfg(feature = "demo")]
-        Command::Demo => demo::execute().await,
+        Command::Demo => demo().await,
     }
+}
+
+#[cfg(feature = "demo")]
+async fn demo() -> Result<u8, CommandError> {
+    demo::execute().await
+}
+
+/// Packages and images have no practice network.
+#[cfg(not(feature = "demo"))]
+async fn demo() -> Result<u8, CommandError> {
+    output::complain(
+        "the demo is not in this build: `cargo run --release -- demo` runs it from the source, without any \
+         set-up\n",
+    );
+    Ok(exit::USAGE)
 }

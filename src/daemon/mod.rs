@@ -1,6 +1,7 @@
 //! Runs both loops until a signal stops them.
 
 pub(crate) mod health;
+mod round;
 mod service;
 mod signals;
 pub(crate) mod timer;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+pub use round::{RoundComponents, RoundOutcome, run_round};
 pub use signals::{Signal, signals};
 
 use crate::{

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{back_off::BackOff, events::Event};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{back_off::BackOff, events::Event, span::between};
 
 /// How long until a condition is repeated.
 const REPEAT: BackOff =
@@ -16,7 +19,7 @@ const REPEAT: BackOff =
 macro_rules! conditions {
     ($($(#[$doc:meta])* $name:ident after $seconds:literal, cleared by $cleared:ident)*) => {
         /// A fault that lasts.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Condition {
             $($(#[$doc])* $name,)*
         }
@@ -133,6 +136,61 @@ impl Conditions {
     }
 }
 
+/// A condition as it is kept for the next process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptCondition {
+    condition: Condition,
+    since: Timestamp,
+    reported: Option<KeptReport>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptReport {
+    event: String,
+    at: Timestamp,
+    times: u32,
+}
+
+impl Conditions {
+    /// What the next process has to know of them. It is `now` by the machine's clock.
+    pub fn kept(&self, now: Timestamp) -> Vec<KeptCondition> {
+        let instant = Instant::now();
+        let ago = |at: Instant| {
+            now.checked_sub(instant.saturating_duration_since(at)).unwrap_or(Timestamp::MIN)
+        };
+        let keep = |(condition, raised): (&Condition, &Raised)| {
+            let reported = raised.reported.as_ref();
+            let reported = reported.map(|Report { name, at, times }| KeptReport {
+                event: (*name).to_owned(),
+                at: ago(*at),
+                times: *times,
+            });
+            KeptCondition { condition: *condition, since: ago(raised.since), reported }
+        };
+        self.0.iter().map(keep).collect()
+    }
+
+    /// As an earlier process has kept them.
+    pub fn restored(kept: Vec<KeptCondition>, now: Timestamp) -> Self {
+        let instant = Instant::now();
+        // A time that is still to come counts as now.
+        let back = |at: Timestamp| instant.checked_sub(between(at, now)).unwrap_or(instant);
+        let raised = |KeptCondition { condition, since, reported }| {
+            let reported = reported.and_then(|KeptReport { event, at, times }| {
+                let (name, _) = Event::LEVELS.iter().find(|(name, _)| *name == event)?;
+                Some(Report { name, at: back(at), times })
+            });
+            (condition, Raised { since: back(since), reported })
+        };
+        Self(kept.into_iter().map(raised).collect())
+    }
+
+    /// The names of the events that reported those that stand.
+    pub fn reported(&self) -> impl Iterator<Item = &'static str> {
+        self.0.values().filter_map(|raised| Some(raised.reported.as_ref()?.name))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +234,33 @@ mod tests {
         assert_eq!(conditions.update([waits()], at(50)).len(), 1);
         let ended = [Event::GoesOn { after_s: 21 }];
         assert_eq!(conditions.update([goes_on()], at(51)), ended);
+    }
+
+    #[test]
+    fn the_next_process_goes_on_where_the_last_one_ended() {
+        let closte_fails = |conditions: &mut Conditions| {
+            let events = conditions.update([closte_failed()], Instant::now());
+            events.into_iter().map(|event| event.detail()["for_s"].as_u64().unwrap()).next()
+        };
+        let (mut conditions, mut reported) = (Conditions::default(), Vec::new());
+        let begin = Timestamp::from_second(1_800_000_000).unwrap();
+        for run in 0..12 {
+            // Each of these processes begins five minutes after the one before.
+            let seconds = 300 * run;
+            let now = begin + jiff::SignedDuration::from_secs(seconds);
+            let text =
+                serde_json::to_string(&conditions.kept(now - jiff::SignedDuration::from_secs(300)));
+            let kept = serde_json::from_str(&text.unwrap()).unwrap();
+            conditions = Conditions::restored(kept, now);
+            reported.extend(closte_fails(&mut conditions).map(|for_s| (seconds, for_s)));
+        }
+        let seconds: Vec<i64> = reported.iter().map(|(seconds, _)| *seconds).collect();
+        assert_eq!(seconds, [0, 300, 600, 900, 1_500, 2_700]);
+        assert!(reported.iter().all(|(at, for_s)| at.abs_diff(*for_s as i64) < 30), "{reported:?}");
+        assert_eq!(conditions.reported().collect::<Vec<_>>(), ["closte.failed"]);
+        let cleared = conditions.update([Finding::Clear(Condition::Closte)], Instant::now());
+        assert_eq!(cleared[0].name(), "closte.recovered");
+        assert_eq!(conditions.kept(begin), []);
     }
 
     #[test]

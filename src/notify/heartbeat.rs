@@ -26,6 +26,13 @@ impl CycleHeartbeat {
         Ok(Self { url, courier: Courier::new()? })
     }
 
+    /// One call, after the only cycle of this process.
+    pub async fn run_round(self, is_good: bool) {
+        if let Err(error) = self.courier.get(address(self.url.expose(), is_good)).await {
+            tracing::debug!(error, "the heartbeat did not arrive");
+        }
+    }
+
     /// Until `stop`. `cycles` has whether the last cycle was good; none before the first.
     /// A standby does not call: the calls mean that somebody does the work.
     pub async fn run(

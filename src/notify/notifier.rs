@@ -24,7 +24,7 @@ use crate::{
     language::Language,
     leader::Leader,
     ledger::later,
-    state::{CheckedDomain, State, StateError, Trouble},
+    state::{CheckedDomain, State, StateError, Trouble, TroubleChanges},
 };
 
 /// How often the outbox is looked at.
@@ -91,6 +91,41 @@ impl Notifier {
             }
             stop.run_until_cancelled(tokio::time::sleep(AFTER_FAULT)).await;
         }
+    }
+
+    /// Tells the targets what is due, and ends: nothing is waited for. `standing` are the events of the
+    /// conditions that stand.
+    ///
+    /// # Errors
+    /// The state database's. What was not told is told another time.
+    pub async fn run_round(
+        mut self,
+        standing: &[&str],
+        stop: &CancellationToken,
+    ) -> Result<(), StateError> {
+        let names: Vec<&str> = self.targets.iter().map(|target| target.name.as_str()).collect();
+        self.state.keep_only_targets(&names).await?;
+        if self.targets.is_empty() || !self.leader.standing().tells() {
+            return Ok(());
+        }
+        self.waits = Waits { group: Duration::ZERO, digest: Duration::ZERO };
+        self.fold_events(&mut None).await?;
+        // Another process may have raised some, and never have cleared them.
+        let over = topics::of_a_run().filter(|event| !standing.contains(event)).collect();
+        let now = self.clock.now();
+        let in_doubt = Some((now.as_millisecond(), over));
+        let changes = TroubleChanges { in_doubt, ..TroubleChanges::default() };
+        self.state.note_troubles(&changes, self.state.notify_cursor().await?, now).await?;
+        let told = self.targets.iter().map(async |target| {
+            loop {
+                let now = self.clock.now();
+                match self.step(target, now, stop).await? {
+                    Some(next) if next <= now && !stop.is_cancelled() => {}
+                    _ => return Ok(()),
+                }
+            }
+        });
+        join_all(told).await.into_iter().collect()
     }
 
     async fn read_outbox(&self, changes: watch::Sender<()>, stop: &CancellationToken) {

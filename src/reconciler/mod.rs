@@ -171,6 +171,15 @@ impl Reconciler {
         self.read_took
     }
 
+    /// Goes on with the conditions of an earlier process.
+    pub fn resume(&mut self, conditions: Conditions) {
+        self.stages.conditions = conditions;
+    }
+
+    pub fn take_conditions(&mut self) -> Conditions {
+        std::mem::take(&mut self.stages.conditions)
+    }
+
     /// The next cycle tries these names whatever their back-off or refusal.
     pub fn try_at_once(&mut self, named: HashSet<DomainName>) {
         if !named.is_empty() {

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -18,9 +19,9 @@ pub(super) enum OptionalFile {
 }
 
 impl Layers {
-    /// `--config`, or the system's file.
+    /// `--config`, or the user's or the system's file.
     pub(super) fn config_path(&self) -> Option<PathBuf> {
-        let usual = || self.system_folder.as_ref().map(|folder| folder.join("config.toml"));
+        let usual = || self.folder().map(|folder| folder.join("config.toml"));
         self.config_file.clone().or_else(usual)
     }
 
@@ -55,15 +56,15 @@ impl Layers {
     /// A file with a secret: a credential of systemd (`LoadCredential=`, systemd.exec(5)), or outside the
     /// service the file that the unit loads it from.
     pub(super) fn secret(&self, file: &str) -> OptionalFile {
-        let path = match (self.credentials_folder(), &self.system_folder, self.instance()) {
-            (Some(folder), _, _) => folder.join(file),
-            (None, Some(folder), Some(name)) => folder.join(format!("{name}.{file}")),
-            (None, Some(folder), None)
-                if self.config_path() == Some(folder.join("config.toml")) =>
-            {
-                folder.join(file)
-            }
-            _ => return OptionalFile::Nothing,
+        let of_instance =
+            || Some(self.system_folder.as_ref()?.join(format!("{}.{file}", self.instance()?)));
+        let beside_config = || {
+            let folder = self.folder()?;
+            (self.config_path()? == folder.join("config.toml")).then(|| folder.join(file))
+        };
+        let credential = self.credentials_folder().map(|folder| folder.join(file));
+        let Some(path) = credential.or_else(of_instance).or_else(beside_config) else {
+            return OptionalFile::Nothing;
         };
         match find(path) {
             // The unit provides an empty one where the administrator has none.
@@ -98,14 +99,25 @@ impl Layers {
         if is_writable(Path::new(SYSTEM_STATE)) {
             return of_system;
         }
-        let user = variable("XDG_STATE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| variable("HOME").map(|home| Path::new(home).join(".local/state")));
-        let of_user = state_file(&user.unwrap_or_default().join("closte-sync"));
+        let user = user_folder(&self.environment, "XDG_STATE_HOME", ".local/state");
+        let of_user = state_file(&user.unwrap_or_else(|| PathBuf::from("closte-sync")));
         // A service's state that this user cannot read must be an error, not an empty state elsewhere.
         let has_service_state = Path::new(SYSTEM_STATE).symlink_metadata().is_ok();
         if has_service_state && !of_user.exists() { of_system } else { of_user }
     }
+}
+
+/// This program's folder in one of a user's base folders
+/// (<https://specifications.freedesktop.org/basedir-spec/latest/>).
+pub fn user_folder(
+    environment: &BTreeMap<String, String>,
+    variable: &str,
+    usual: &str,
+) -> Option<PathBuf> {
+    let absolute = |name| environment.get(name).map(Path::new).filter(|path| path.is_absolute());
+    let base = absolute(variable).map(Path::to_owned);
+    let base = base.or_else(|| absolute("HOME").map(|home| home.join(usual)))?;
+    Some(base.join("closte-sync"))
 }
 
 fn find(path: PathBuf) -> OptionalFile {

@@ -6,6 +6,7 @@ mod columns;
 mod config;
 mod error;
 mod events;
+mod kept_conditions;
 mod leadership;
 mod ledger;
 mod live_after;

@@ -120,6 +120,10 @@ fn rows(version: i64) -> String {
         sql += "INSERT INTO leadership (lock_name, proof, since, other_leads, leader, noted_at)
              VALUES ('closte-sync.one', NULL, 2000, 1, 'connection 7', 3000);";
     }
+    if version >= 19 {
+        sql += "INSERT INTO kept_conditions (id, conditions) VALUES (1,
+             '[{\"condition\": \"Closte\", \"since\": \"1970-01-01T00:00:02Z\", \"reported\": null}]');";
+    }
     sql
 }
 
@@ -291,6 +295,8 @@ async fn assert_notes_kept(state: &State, version: i64) {
         "{version}"
     );
     assert_eq!(clock.boot().at, at(if version >= 6 { 500 } else { 0 }), "{version}");
+    let kept = state.kept_conditions().await.unwrap();
+    assert_eq!(kept.len(), usize::from(version >= 19), "{version}");
 }
 
 #[tokio::test]

@@ -54,6 +54,11 @@ impl Filter {
     pub fn warnings() -> Self {
         Self(Targets::new().with_default(LevelFilter::WARN))
     }
+
+    /// Errors of this program.
+    pub fn errors() -> Self {
+        Self(Targets::new().with_target("closte_sync", LevelFilter::ERROR))
+    }
 }
 
 /// Not a valid [`Filter`].

@@ -11,6 +11,7 @@ mod check;
 mod client;
 mod clock;
 mod commands;
+mod crontab;
 mod daemon;
 mod database;
 mod docs;

@@ -9,7 +9,7 @@ use std::{
 use closte_sync::{
     app::Settings,
     reconciler::{SyncInterval, SyncPolicy},
-    settings::Layers,
+    settings::{Layers, user_folder},
     simulator::Simulator,
 };
 use proptest::prelude::*;
@@ -386,6 +386,46 @@ fn the_services_secrets_are_beside_their_configuration() {
     assert!(problem(&usual).contains("config.toml (Is a directory"), "{}", problem(&usual));
 }
 
+#[tokio::test]
+async fn a_user_without_root_has_settings_secrets_and_state_at_home() {
+    let home = tempfile::tempdir().unwrap();
+    let own = home.path().join(".config/closte-sync");
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::write(own.join("config.toml"), "[sync]\ninterval = \"7s\"").unwrap();
+    std::fs::write(own.join("closte_client_api_key"), "m4rker-own-key\n").unwrap();
+    let program = Program::bare().without("CLOSTE_SYNC__STATE__URL");
+    let config = program.with("HOME", home.path().to_str().unwrap()).run(&["config"]).await;
+    let from = |file: &str| format!("# {}", own.join(file).display());
+    for part in [from("config.toml"), from("closte_client_api_key")] {
+        assert!(config.out.contains(&part), "{part}: {config:?}");
+    }
+    assert!(!config.out.contains("m4rker"), "{config:?}");
+
+    let [user, system] = ["user", "system"].map(|name| home.path().join(name));
+    std::fs::create_dir(&system).unwrap();
+    std::fs::write(system.join("config.toml"), "[sync]\ninterval = \"8s\"").unwrap();
+    let both = Layers {
+        user_folder: Some(user.clone()),
+        system_folder: Some(system),
+        ..layers(&[("XDG_STATE_HOME", "/of/user")])
+    };
+    let every = || Settings::load(&both).unwrap().sync.interval.longest().as_secs();
+    assert_eq!(every(), 8, "there is no such folder");
+    std::fs::create_dir(&user).unwrap();
+    std::fs::write(user.join("config.toml"), "[sync]\ninterval = \"9s\"").unwrap();
+    assert_eq!(every(), 9);
+    for (base, folder) in [
+        ("/own/config", Some("/own/config/closte-sync")),
+        ("relative", Some("/home/me/.config/closte-sync")),
+        ("", Some("/home/me/.config/closte-sync")),
+    ] {
+        let environment = layers(&[("XDG_CONFIG_HOME", base), ("HOME", "/home/me")]).environment;
+        let found = user_folder(&environment, "XDG_CONFIG_HOME", ".config");
+        assert_eq!(found, folder.map(PathBuf::from), "{base}");
+    }
+    assert_eq!(user_folder(&layers(&[]).environment, "XDG_CONFIG_HOME", ".config"), None);
+}
+
 #[test]
 fn no_error_and_no_listing_repeats_a_secret() {
     let (_folder, path) = file("[closte]\napi_key = \"m4rker\nbroken");
@@ -472,9 +512,9 @@ async fn a_wp_config_is_found_where_closte_keeps_it() {
     assert_eq!(
         places(&[app, ("HOME", "/home/me")])[2..],
         [
-            "/var/www/html/wp-config.php",
             "/home/5f3e0f2a9b1c4d6e8f7a0b12/public_html/wp-config.php",
             "/home/me/public_html/wp-config.php",
+            "/var/www/html/wp-config.php",
         ]
         .map(PathBuf::from)
     );

@@ -79,7 +79,7 @@ pub(super) struct StageMemory {
     next: Duration,
     /// Failures in a row that concern all rows.
     failures: u32,
-    conditions: Conditions,
+    pub(super) conditions: Conditions,
 }
 
 /// A stage that a cycle would write, or why not.
