@@ -22,6 +22,7 @@ mod installation;
 mod leader;
 mod names;
 mod notify;
+mod notify_limits;
 mod output;
 mod page;
 mod plugin;

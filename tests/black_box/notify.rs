@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::support::{
-    Arrived, KEY, MailServer, Network, Outside, Program, Receiver, Reply, ends, eventually,
+    Arrived, KEY, MailServer, MailTls, Network, Outside, Program, Receiver, Reply, ends, eventually,
 };
 
 /// The program with these targets, which are told soon.
@@ -358,7 +358,7 @@ async fn the_heartbeat_says_whether_the_last_cycle_was_good() {
 
 #[tokio::test]
 async fn a_mail_server_takes_mails_in_one_thread_for_each_domain() {
-    let server = MailServer::start();
+    let server = MailServer::start(MailTls::Always);
     let (_network, closte, program) = ends(&["a.example"]).await;
     closte.refuse("a.example");
     let target = |password: &str| {
@@ -406,5 +406,35 @@ async fn a_mail_server_takes_mails_in_one_thread_for_each_domain() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!daemon.log().contains("m4rker-password"));
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test]
+async fn a_password_goes_only_to_a_server_that_encrypts() {
+    let (_network, closte, program) = ends(&["a.example"]).await;
+    closte.refuse("a.example");
+    let mailing = |server: &MailServer| {
+        let target = format!(
+            r#"{{name = "mail", kind = "email", server = "{}", user = "ops", password = "m4rker-password",
+               sender = "alerts@agency.example", receivers = "ops@agency.example"}}"#,
+            server.url()
+        );
+        telling(program.clone().with("SSL_CERT_FILE", &server.root()), &[target])
+    };
+    let plain = MailServer::start(MailTls::Never);
+    let refused = mailing(&plain).run(&["notify", "--test"]).await;
+    assert!(refused.status == 1 && refused.out.contains("STARTTLS"), "{refused:?}");
+    let doctor = mailing(&plain).run(&["doctor"]).await;
+    assert!(doctor.out.contains("FAILED  notify") && doctor.out.contains("STARTTLS"), "{doctor:?}");
+    assert_eq!((plain.logins(), plain.mails()), (Vec::new(), Vec::new()));
+
+    let server = MailServer::start(MailTls::StartTls);
+    let untrusted = mailing(&server).without("SSL_CERT_FILE").run(&["notify", "--test"]).await;
+    assert!(untrusted.status == 1 && untrusted.out.contains("certificate"), "{untrusted:?}");
+    assert_eq!(server.logins(), Vec::<bool>::new());
+    let daemon = mailing(&server).start_daemon();
+    eventually("the mail arrives", async || !server.mails().is_empty()).await;
+    assert!(server.mails()[0]["data"].as_str().unwrap().contains("Closte refuses the domain"));
+    assert!(!server.logins().is_empty() && server.logins().iter().all(|encrypted| *encrypted));
     assert_eq!(daemon.stop().await, 0);
 }

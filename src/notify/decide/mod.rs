@@ -107,7 +107,8 @@ pub(super) fn decide<'a>(
                 }
             }
             (false, None) => {
-                let is_left_out = record.limited_since.is_some_and(|at| trouble.opened_at >= at);
+                let is_left_out =
+                    record.limited_since.is_some_and(|at| trouble.ended_at >= Some(at));
                 picked.left_out += u64::from(is_left_out && wanted());
             }
             (true, None) => {

@@ -12,7 +12,7 @@ mod program;
 mod receiver;
 mod rig;
 
-pub use mail_server::MailServer;
+pub use mail_server::{MailServer, MailTls};
 pub use network::{Network, PASSWORD, fitting, settings_row};
 pub use outside::{Outside, SERVER};
 pub use program::{Daemon, FakeClock, Finished, KEY, Program};
