@@ -276,9 +276,8 @@ async fn only_leader(members: &[Member; 2], seed: u64) -> usize {
 const NAMES: [&str; 6] =
     ["a.example", "b.example", "c.example", "d.example", "*.e.example", "f.e.example"];
 
-async fn schedule(seed: u64, server: &mariadb::Server) {
+async fn schedule(seed: u64, network: Network, server: &mariadb::Server) {
     let mut random = StdRng::seed_from_u64(seed);
-    let network = Network::on(server).await;
     let closte = Simulator::start(KEY).await.unwrap();
     closte.put(["foreign.example"]);
     let member = || Member::start(one_of(&network, &closte));
@@ -357,8 +356,14 @@ async fn schedule(seed: u64, server: &mariadb::Server) {
 async fn whatever_happens_one_daemon_leads_and_both_ends_agree_in_the_end() {
     let schedules = env::var("LEADER_SCHEDULES").ok().and_then(|text| text.parse().ok());
     let server = mariadb::Server::start(&[]);
-    let seeds: Vec<u64> = (0..schedules.unwrap_or(20)).collect();
-    for together in seeds.chunks(5) {
-        join_all(together.iter().map(|seed| schedule(*seed, &server))).await;
+    // All of them before the first restart of the server.
+    let mut networks = Vec::new();
+    for seed in 0..schedules.unwrap_or(20) {
+        networks.push((seed, Network::on(&server).await));
+    }
+    for together in networks.chunks(5) {
+        let schedules =
+            together.iter().map(|(seed, network)| schedule(*seed, network.clone(), &server));
+        join_all(schedules).await;
     }
 }
