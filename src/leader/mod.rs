@@ -84,11 +84,20 @@ impl Mandate {
     /// Whether it still lasts. Anything but a clear yes of the database is a no.
     pub async fn lasts(&self) -> bool {
         let Some(term) = self.term else { return true };
-        // Boxed, as it is large and deeply nested.
-        Box::pin(self.leader.still_leads(term)).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "who leads could not be noted");
-            false
-        })
+        let leader = self.leader.clone();
+        // A task of its own: whoever asks may be polled together with what waits for the state database.
+        let asked = tokio::spawn(async move { leader.still_leads(term).await });
+        match asked.await {
+            Ok(Ok(leads)) => leads,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "who leads could not be noted");
+                false
+            }
+            Err(error) => {
+                tracing::debug!(%error, "who leads could not be asked");
+                false
+            }
+        }
     }
 }
 
