@@ -429,7 +429,7 @@ impl Scheduler {
             Err(error) => {
                 let file = self.state.path().display().to_string();
                 let event = Event::StateFailed { file, error: error.to_string(), for_s: 0 };
-                Finding::Raise(Condition::State, event)
+                Finding::RaiseFor((&error).into(), Condition::State, event)
             }
         };
         self.note_all([finding]).await;

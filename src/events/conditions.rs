@@ -1,6 +1,7 @@
 //! A condition lasts: it is raised, repeated at growing intervals, and cleared.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     time::{Duration, Instant},
 };
@@ -75,6 +76,9 @@ conditions! {
 pub enum Finding {
     /// The condition lasts, with the event that reports it; [`Conditions`] sets the event's `for_s`.
     Raise(Condition, Event),
+    /// The same where there are several reasons, with a stable word for this one. A new reason is reported
+    /// immediately.
+    RaiseFor(&'static str, Condition, Event),
     /// The condition has ended, or never began.
     Clear(Condition),
 }
@@ -86,13 +90,13 @@ pub struct Conditions(HashMap<Condition, Raised>);
 #[derive(Debug)]
 struct Raised {
     since: Instant,
-    reported: Option<Report>,
+    /// By the name of the event and the word for the reason. Each has its own intervals, so that reasons that
+    /// alternate are not reported over and over.
+    reported: HashMap<(&'static str, Cow<'static, str>), Report>,
 }
 
 #[derive(Debug)]
 struct Report {
-    /// The name of the event: another one is reported immediately.
-    name: &'static str,
     at: Instant,
     times: u32,
 }
@@ -105,34 +109,46 @@ impl Conditions {
         now: Instant,
     ) -> Vec<Event> {
         let report = |finding| match finding {
-            Finding::Raise(condition, event) => self.raise(condition, event, now),
+            Finding::Raise(condition, event) => self.raise(condition, "", event, now),
+            Finding::RaiseFor(reason, condition, event) => {
+                self.raise(condition, reason, event, now)
+            }
             Finding::Clear(condition) => self.clear(condition, now),
         };
         findings.into_iter().filter_map(report).collect()
     }
 
-    fn raise(&mut self, condition: Condition, mut event: Event, now: Instant) -> Option<Event> {
-        let raised = self.0.entry(condition).or_insert(Raised { since: now, reported: None });
+    fn raise(
+        &mut self,
+        condition: Condition,
+        reason: &'static str,
+        mut event: Event,
+        now: Instant,
+    ) -> Option<Event> {
+        let raised = self
+            .0
+            .entry(condition)
+            .or_insert_with(|| Raised { since: now, reported: HashMap::new() });
         let lasted = now.saturating_duration_since(raised.since);
-        let times = match &raised.reported {
-            None if lasted < condition.delay() => return None,
-            Some(last) if last.name == event.name() => {
-                if now.saturating_duration_since(last.at) < REPEAT.after(last.times) {
-                    return None;
-                }
-                last.times.saturating_add(1)
+        let is_first = raised.reported.is_empty();
+        let key = (event.name(), Cow::Borrowed(reason));
+        let times = match raised.reported.get(&key) {
+            None if is_first && lasted < condition.delay() => return None,
+            None => 1,
+            Some(last) if now.saturating_duration_since(last.at) < REPEAT.after(last.times) => {
+                return None;
             }
-            _ => 1,
+            Some(last) => last.times.saturating_add(1),
         };
         event.set_duration(lasted);
-        raised.reported = Some(Report { name: event.name(), at: now, times });
+        raised.reported.insert(key, Report { at: now, times });
         Some(event)
     }
 
     fn clear(&mut self, condition: Condition, now: Instant) -> Option<Event> {
         let raised = self.0.remove(&condition)?;
         let lasted = now.saturating_duration_since(raised.since);
-        raised.reported.map(|_| condition.cleared(lasted.as_secs()))
+        (!raised.reported.is_empty()).then(|| condition.cleared(lasted.as_secs()))
     }
 }
 
@@ -141,12 +157,13 @@ impl Conditions {
 pub struct KeptCondition {
     condition: Condition,
     since: Timestamp,
-    reported: Option<KeptReport>,
+    reported: Vec<KeptReport>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct KeptReport {
     event: String,
+    reason: String,
     at: Timestamp,
     times: u32,
 }
@@ -159,12 +176,13 @@ impl Conditions {
             now.checked_sub(instant.saturating_duration_since(at)).unwrap_or(Timestamp::MIN)
         };
         let keep = |(condition, raised): (&Condition, &Raised)| {
-            let reported = raised.reported.as_ref();
-            let reported = reported.map(|Report { name, at, times }| KeptReport {
+            let reported = raised.reported.iter().map(|((name, reason), last)| KeptReport {
                 event: (*name).to_owned(),
-                at: ago(*at),
-                times: *times,
+                reason: reason.clone().into_owned(),
+                at: ago(last.at),
+                times: last.times,
             });
+            let reported = reported.collect();
             KeptCondition { condition: *condition, since: ago(raised.since), reported }
         };
         self.0.iter().map(keep).collect()
@@ -176,10 +194,11 @@ impl Conditions {
         // A time that is still to come counts as now.
         let back = |at: Timestamp| instant.checked_sub(between(at, now)).unwrap_or(instant);
         let raised = |KeptCondition { condition, since, reported }| {
-            let reported = reported.and_then(|KeptReport { event, at, times }| {
+            let known = |KeptReport { event, reason, at, times }| {
                 let (name, _) = Event::LEVELS.iter().find(|(name, _)| *name == event)?;
-                Some(Report { name, at: back(at), times })
-            });
+                Some(((*name, Cow::Owned(reason)), Report { at: back(at), times }))
+            };
+            let reported = reported.into_iter().filter_map(known).collect();
             (condition, Raised { since: back(since), reported })
         };
         Self(kept.into_iter().map(raised).collect())
@@ -187,12 +206,18 @@ impl Conditions {
 
     /// The names of the events that reported those that stand.
     pub fn reported(&self) -> impl Iterator<Item = &'static str> {
-        self.0.values().filter_map(|raised| Some(raised.reported.as_ref()?.name))
+        let last = |raised: &Raised| {
+            let last = raised.reported.iter().max_by_key(|(_, last)| last.at);
+            last.map(|((name, _), _)| *name)
+        };
+        self.0.values().filter_map(last)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn closte_failed() -> Finding {
@@ -270,5 +295,58 @@ mod tests {
         let rejected = Event::KeyRejected { error: "no".to_owned(), for_s: 0 };
         let events = conditions.update([Finding::Raise(Condition::Closte, rejected)], now);
         assert_eq!(events.first().map(Event::name), Some("closte.key_rejected"));
+    }
+
+    /// Reasons with their texts, which differ from one time to the next, and the seconds between them.
+    fn reasons() -> impl Strategy<Value = Vec<(&'static str, String, u64)>> {
+        let reason = prop::sample::select(vec!["unreachable", "server_error", "refused"]);
+        prop::collection::vec((reason, "[a-z0-9 ]{0,8}", 0u64..5_000), 1..200)
+    }
+
+    /// Which of them are reported.
+    fn reported(reasons: &[(&'static str, String, u64)]) -> Vec<(&'static str, Duration)> {
+        let (mut conditions, began) = (Conditions::default(), Instant::now());
+        let mut now = began;
+        let mut reported = Vec::new();
+        for (reason, error, seconds) in reasons {
+            now += Duration::from_secs(*seconds);
+            let event = Event::SourceFailed { error: error.clone(), for_s: 0 };
+            let finding = Finding::RaiseFor(reason, Condition::WordPress, event);
+            let is_reported = !conditions.update([finding], now).is_empty();
+            reported.extend(is_reported.then_some((*reason, now - began)));
+        }
+        reported
+    }
+
+    proptest! {
+        #[test]
+        fn a_new_reason_is_reported_immediately_and_each_at_growing_intervals(reasons in reasons()) {
+            let reported = reported(&reasons);
+            let mut now = Duration::ZERO;
+            let mut met = Vec::new();
+            for (reason, _, seconds) in &reasons {
+                now += Duration::from_secs(*seconds);
+                if !met.contains(reason) {
+                    met.push(reason);
+                    prop_assert!(reported.contains(&(*reason, now)), "{reason} is new at {now:?}");
+                }
+            }
+            for reason in met {
+                let times: Vec<_> =
+                    reported.iter().filter(|(one, _)| *one == reason).map(|(_, at)| *at).collect();
+                for (index, pair) in times.windows(2).enumerate() {
+                    prop_assert!(pair[1] - pair[0] >= REPEAT.after(index as u32 + 1));
+                }
+            }
+        }
+
+        #[test]
+        fn how_a_reason_is_worded_changes_nothing(reasons in reasons()) {
+            let mut reworded = reasons.clone();
+            for (number, (_, text, _)) in reworded.iter_mut().enumerate() {
+                *text = format!("attempt {number}");
+            }
+            prop_assert_eq!(reported(&reasons), reported(&reworded));
+        }
     }
 }

@@ -137,17 +137,21 @@ impl CycleOutcome {
             None => vec![Finding::Clear(Condition::WordPress), Finding::Clear(Condition::State)],
             Some(CycleError::Source(error)) => {
                 let event = Event::SourceFailed { error: error.to_string(), for_s: 0 };
-                vec![Finding::Raise(Condition::WordPress, event)]
+                vec![Finding::RaiseFor(error.reason(), Condition::WordPress, event)]
             }
             Some(CycleError::Closte(error)) => vec![
                 Finding::Clear(Condition::WordPress),
-                Finding::Raise(Condition::Closte, closte_event(error)),
+                Finding::RaiseFor(error.into(), Condition::Closte, closte_event(error)),
             ],
             Some(CycleError::State(error)) if error.is_reported() => Vec::new(),
             Some(error @ (CycleError::State(_) | CycleError::Fault(_))) => {
                 let file = state_file.display().to_string();
                 let event = Event::StateFailed { file, error: error.to_string(), for_s: 0 };
-                vec![Finding::Raise(Condition::State, event)]
+                let reason = match error {
+                    CycleError::State(error) => error.into(),
+                    _ => "Fault",
+                };
+                vec![Finding::RaiseFor(reason, Condition::State, event)]
             }
             Some(CycleError::LeadLost | CycleError::Stopped) => Vec::new(),
         };

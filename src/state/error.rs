@@ -1,10 +1,11 @@
 use std::{io, path::PathBuf};
 
+use strum::IntoStaticStr;
 use thiserror::Error;
 
 /// Why the state database cannot be used. Nothing was changed in it. As with [`std::io::Error`], the
 /// caller adds the path.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, IntoStaticStr)]
 pub enum StateError {
     #[error("cannot create the folder {} for the state database ({source}); create it, or set state.url", folder.display())]
     NoFolder { folder: PathBuf, source: io::Error },

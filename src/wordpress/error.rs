@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use sqlx::mysql::MySqlDatabaseError;
+use strum::IntoStaticStr;
 use thiserror::Error;
 
 use super::{budget::TooMuch, mysql::error::MySqlError};
@@ -8,7 +9,7 @@ use crate::secrets;
 
 /// Why the network's database could not be read or written. No variant holds the password. `database` is
 /// its address, `reason` what the server or the system reported, `grant` statements that give the rights.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, IntoStaticStr)]
 pub enum SourceError {
     #[error(
         "cannot connect to {database} ({reason}); check that the database is running: `closte-sync config` shows where the address comes from"
@@ -76,13 +77,24 @@ pub enum SourceError {
     Other { database: String, reason: String },
 }
 
+impl SourceError {
+    /// A stable word for it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TableMissing { reason, .. } => reason.into(),
+            other => other.into(),
+        }
+    }
+}
+
 /// Why a table is missing, as far as the other tables tell.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, IntoStaticStr)]
 pub enum WhyMissing {
     /// A table of that kind exists with these.
     #[error("that kind of table exists with another prefix: set {}", prefixes(.0))]
     OtherPrefix(Vec<String>),
     /// There is a WordPress with this prefix, and it is no multisite network.
+    #[strum(serialize = "NoNetworkYet")]
     #[error(
         "this WordPress is no network yet: set WP_ALLOW_MULTISITE in wp-config.php, and create one under Tools > Network Setup"
     )]

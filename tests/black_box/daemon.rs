@@ -161,6 +161,19 @@ async fn a_call_that_hangs_does_not_delay_the_end_and_a_second_signal_ends_it_im
 }
 
 #[tokio::test]
+async fn a_new_reason_of_the_same_trouble_is_logged_in_the_next_cycle() {
+    let (network, _closte, program) = ends(&["a.example"]).await;
+    let daemon = program.start_daemon();
+    daemon.logs("domain.added").await;
+    network.sql("DELETE FROM wp_site").await;
+    daemon.logs("wordpress.failed error=\"wp_site has no row").await;
+    network.sql("ALTER TABLE wp_site RENAME TO wp_gone").await;
+    daemon.logs("wordpress.failed error=\"there is no table wp_site").await;
+    let log = daemon.log();
+    assert_eq!(log.matches("wordpress.failed").count(), 2, "{log}");
+}
+
+#[tokio::test]
 async fn a_failing_name_delays_no_other() {
     let (network, closte, program) = ends(&["a.example", "bad.example", "poison.example"]).await;
     closte.refuse("bad.example");
