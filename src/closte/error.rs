@@ -26,6 +26,9 @@ pub enum ClosteError {
         /// Another try would take as long again.
         timed_out: bool,
     },
+    /// No answer came before the process had to end.
+    #[error("closte-sync was stopped before Closte answered, so the outcome is unknown")]
+    OutcomeUnknown,
     /// HTTP 500 or more.
     #[error(
         "Closte is failing (HTTP {status}){}; if it lasts, ask Closte's support",
@@ -76,7 +79,10 @@ impl ClosteError {
             | Self::Redirected { .. }
             | Self::NotFound { .. }
             | Self::KeyRejected(_) => true,
-            Self::RateLimited { .. } | Self::NameRefused(_) | Self::Rejected(_) => false,
+            Self::RateLimited { .. }
+            | Self::NameRefused(_)
+            | Self::Rejected(_)
+            | Self::OutcomeUnknown => false,
         }
     }
 

@@ -179,6 +179,9 @@ events! {
     WARN "domain.remove_failed" RemoveFailed(domain) {
         blog_id: Option<i64>, attempt: u32, error: String, next_attempt: Timestamp,
     }
+    WARN "domain.outcome_unknown" OutcomeUnknown(domain) {
+        blog_id: Option<i64>, call: &'static str, remedy: String,
+    }
     WARN "sync.calls_failed" CallsFailed {
         domains: u64, examples: Vec<DomainName>, error: String, remedy: String,
     }

@@ -32,7 +32,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// What is told next is decided again after this time, whether or not anything happened.
 const DECIDED_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// How long the call in flight may take when the daemon stops.
-const LAST_CALL: Duration = Duration::from_secs(3);
+const LAST_CALL: Duration = Duration::from_millis(1_500);
 /// After a fault of its own.
 const AFTER_FAULT: Duration = Duration::from_secs(60);
 /// The longest time that a target's first message waits for the first look at all domains.

@@ -107,7 +107,8 @@ impl Reconciler {
         Ok(())
     }
 
-    /// None if another daemon may lead: then no call is made.
+    /// None if another daemon may lead: then no call is made. One that is given up is an unknown outcome: the
+    /// next list shows whether Closte did it.
     async fn call(&self, call: Call, stop: &Shutdown) -> Option<CallOutcome> {
         if !self.may_act().await {
             return None;
@@ -119,7 +120,7 @@ impl Reconciler {
                 Verb::Remove => self.closte.remove(&call.name).await,
             }
         };
-        let result = stop.until_too_late(answer).await.unwrap_or_else(|| Err(given_up()));
+        let result = stop.until_too_late(answer).await.unwrap_or(Err(ClosteError::OutcomeUnknown));
         Some(CallOutcome { call, result, took: started.elapsed() })
     }
 }
@@ -128,15 +129,6 @@ impl Reconciler {
 struct Unrecorded {
     changes: Vec<LedgerChange>,
     batch: EventBatch,
-}
-
-/// The error of a call that was given up at the end of the daemon. The next list shows whether Closte
-/// did it.
-pub(super) fn given_up() -> ClosteError {
-    ClosteError::Unreachable {
-        reason: "the daemon was stopped before the answer came".to_owned(),
-        timed_out: true,
-    }
 }
 
 /// Ends the calls of a cycle during an outage, or when another daemon may lead.
@@ -184,6 +176,13 @@ impl Verb {
             Decision::Add(_) => Some(Self::Add),
             Decision::Remove { .. } => Some(Self::Remove),
             _ => None,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
         }
     }
 }
@@ -235,6 +234,11 @@ impl CallOutcome {
                 entry.refuse(error.clone(), now);
                 let asked_again = later(now, REFUSAL_LASTS.unsigned_abs());
                 Some(Event::Refused { domain, blog_id, error: error.clone(), asked_again })
+            }
+            // As after a crash: the entry stays as it was before the call.
+            (Err(ClosteError::OutcomeUnknown), verb) => {
+                let remedy = "Closte's next list shows whether it was done".to_owned();
+                Some(Event::OutcomeUnknown { domain, blog_id, call: verb.as_str(), remedy })
             }
             // It does not concern this name, and is reported once for all of them.
             (Err(ClosteError::RateLimited { .. }), _) => None,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Reconciler, Shutdown, calls::given_up};
+use super::{Reconciler, Shutdown};
 use crate::{
     closte::{CertificateRequest, ClosteError},
     events::{Event, EventBatch},
@@ -48,7 +48,7 @@ impl Reconciler {
             let asking = self.closte.request_certificate(&one.name, &known);
             let request = stop.until_too_late(asking).await.unwrap_or_else(|| CertificateRequest {
                 absent: Vec::new(),
-                answer: Err(given_up()),
+                answer: Err(ClosteError::OutcomeUnknown),
             });
             absent.extend(request.absent.iter().map(|path| (*path).to_owned()));
             if request.answer == Ok(None) && request.absent.is_empty() {

@@ -4,8 +4,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::CycleError;
 
-/// How long a call in flight may take after [`Shutdown::force`].
-const LAST_CALL: Duration = Duration::from_secs(8);
+/// How long a call in flight may take after [`Shutdown::force`]. Together with what follows it, the end takes
+/// less than two seconds.
+const LAST_CALL: Duration = Duration::from_millis(1_500);
 
 /// Asks a cycle to stop.
 #[derive(Debug, Clone, Default)]

@@ -69,6 +69,8 @@ pub enum Fault {
     EmptyPromise,
     /// No answer.
     Hang,
+    /// The call takes effect, and there is no answer.
+    HeldAnswer,
     /// The connection is reset before the call has an effect.
     Reset,
     /// The call takes effect, and the connection is reset instead of an answer.

@@ -61,6 +61,10 @@ async fn answer(
         }
         Some(Fault::EmptyPromise) => json(r#"{"success": true}"#.to_owned()),
         Some(Fault::Hang) => future::pending().await,
+        Some(Fault::HeldAnswer) => {
+            account.answer(&request);
+            future::pending().await
+        }
         Some(Fault::Reset) => connection.reset(),
         Some(Fault::LostAnswer) => {
             account.answer(&request);

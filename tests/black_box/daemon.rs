@@ -146,7 +146,7 @@ async fn a_call_that_hangs_does_not_delay_the_end_and_a_second_signal_ends_it_im
     eventually("the call hangs", async || closte.count(Call::Add) == 1).await;
     patient.signal("-TERM");
     assert_eq!(patient.ends().await, 0);
-    assert!(patient.log().contains("domain.add_failed domain=a.example"), "{}", patient.log());
+    assert!(patient.log().contains("domain.outcome_unknown domain=a.example"), "{}", patient.log());
 
     let network = Network::with_domains(&["b.example"]).await;
     let program = Program::new(&network, &closte);
@@ -158,6 +158,36 @@ async fn a_call_that_hangs_does_not_delay_the_end_and_a_second_signal_ends_it_im
     hasty.signal("-TERM");
     assert_eq!(hasty.ends().await, 1);
     assert!(!hasty.log().contains("daemon.stopped"));
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_is_an_unknown_outcome_and_the_next_list_decides() {
+    let names: Vec<String> = (0..9).map(|number| format!("shop{number}.example")).collect();
+    let (_network, closte, program) =
+        ends(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let program = program.with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "1m");
+    closte.fail(Target::Domain("shop0.example".to_owned()), Fault::Hang);
+    closte.fail(Target::Only(Call::Add), Fault::HeldAnswer);
+    let mut daemon = program.start_daemon();
+    eventually("calls are in flight", async || closte.count(Call::Add) == 4).await;
+    daemon.signal("-TERM");
+    assert_eq!(daemon.ends().await, 0);
+    let log = daemon.log();
+    assert_eq!(log.matches("domain.outcome_unknown").count(), 4, "{log}");
+    for other in ["could not reach", "closte.failed", "domain.add_failed"] {
+        assert!(!log.contains(other), "{other}: {log}");
+    }
+    assert_eq!((closte.count(Call::Add), closte.domains().len()), (4, 3));
+    closte.heal();
+    let daemon = program.start_daemon();
+    eventually("all are there", async || closte.domains().len() == 9).await;
+    eventually("it is confirmed", async || {
+        let status = program.run(&["status", "--json"]).await.json();
+        status.as_array().unwrap().iter().all(|one| one["at_closte"] == "yes")
+    })
+    .await;
+    assert_eq!(closte.count(Call::Add), 4 + 6, "only what was not done was asked for again");
+    assert_eq!(daemon.stop().await, 0);
 }
 
 #[tokio::test]
