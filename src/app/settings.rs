@@ -67,6 +67,19 @@ impl Settings {
         Ok(Self { wordpress, closte, sync, checks, state, leader, http, notify, log, provenance })
     }
 
+    /// What a start has to wait for: files that are not there, where nothing else is wrong.
+    pub fn missing_files(layers: &Layers) -> Option<SettingsError> {
+        let error = match Self::load(layers) {
+            Ok(settings) => match (settings.api_key(), settings.database()) {
+                (Ok(_), Ok(_)) => return None,
+                (Err(error), Ok(_)) | (Ok(_), Err(error)) => error,
+                (Err(one), Err(other)) => one.and(other),
+            },
+            Err(error) => error,
+        };
+        error.awaits_files.then_some(error)
+    }
+
     /// The usual places of a `wp-config.php`: the working folder, an app's folder at Closte, the user's
     /// folder, the official image and most web servers.
     pub fn wp_config_places(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
@@ -96,7 +109,10 @@ impl Settings {
     fn is_not_set(&self, problem: fn(bool) -> String) -> SettingsError {
         let mut problems = vec![problem(self.provenance.is_systemd_service)];
         problems.extend(self.not_known());
-        SettingsError { problems }
+        // A wp-config.php that is not there yet may have it.
+        let awaits_files =
+            self.wordpress.wp_config.is_none() && self.provenance.unusable.is_empty();
+        SettingsError { problems, awaits_files }
     }
 
     /// How to protect an exposed secret without locking out those who need it.
@@ -114,7 +130,7 @@ impl Settings {
     }
 
     /// Possible reasons why a setting is missing: parts of `wp-config.php` that only running it would
-    /// evaluate, and files that this user cannot read.
+    /// evaluate, and files that cannot be used.
     pub fn not_known(&self) -> Vec<String> {
         let of_file = |file: &WpConfigFile| match &file.config {
             Ok(config) => {
@@ -132,7 +148,7 @@ impl Settings {
         };
         let file = self.wordpress.wp_config.as_ref();
         let mut all: Vec<String> = file.map(of_file).unwrap_or_default();
-        all.extend(self.provenance.unreadable.iter().cloned());
+        all.extend(self.provenance.unusable.iter().cloned());
         all
     }
 

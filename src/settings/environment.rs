@@ -1,10 +1,11 @@
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use config::{Map, Value};
 
 use super::{
     catalog::{Catalog, WELL_KNOWN},
     notes::Notes,
+    paths::{MOUNTED_SECRETS, cannot_read, is_missing},
 };
 
 const PREFIX: &str = "CLOSTE_SYNC__";
@@ -55,20 +56,7 @@ impl Environment {
                 None
             }
             (Some(text), None) => Some(text.clone()),
-            (None, Some(path)) => match fs::read_to_string(path) {
-                Ok(text) => {
-                    notes.secret_files.push(path.into());
-                    Some(text.trim_end_matches(['\r', '\n']).to_owned())
-                }
-                Err(error) => {
-                    // The path is not repeated: it may be the secret itself, by mistake.
-                    notes.problems.push(format!(
-                        "{twin}: cannot read the file that it names ({error}); set it to a path, \
-                         not to the value itself"
-                    ));
-                    None
-                }
-            },
+            (None, Some(path)) => from_file(&twin, Path::new(path), notes),
             (None, None) => None,
         }
     }
@@ -91,6 +79,51 @@ impl Environment {
         })
         .collect()
     }
+}
+
+/// The content of the file that a variable names.
+fn from_file(variable: &str, path: &Path, notes: &mut Notes) -> Option<String> {
+    let error = match fs::read_to_string(path) {
+        Ok(text) if text.trim().is_empty() => {
+            let shown = path.display();
+            notes.problems.push(format!("{variable}: {shown} is empty; write the value into it"));
+            return None;
+        }
+        Ok(text) => {
+            notes.secret_files.push(path.to_owned());
+            return Some(text.trim_end_matches(['\r', '\n']).to_owned());
+        }
+        Err(error) => error,
+    };
+    let why = if is_surely_path(path, &error) {
+        cannot_read(path, &error)
+    } else {
+        format!(
+            "cannot read the file that it names ({error}); set it to a path, not to the value itself"
+        )
+    };
+    let problem = format!("{variable}: {why}");
+    if path.is_absolute() && is_missing(&error) {
+        notes.missing_file(problem);
+    } else {
+        notes.problems.push(problem);
+    }
+    None
+}
+
+/// Whether a text that names no readable file is a path, and not the secret itself by mistake: whether the
+/// system has found a part of it.
+fn is_surely_path(path: &Path, error: &io::Error) -> bool {
+    let is_in_folder =
+        || path.parent().is_some_and(|folder| folder.parent().is_some() && folder.is_dir());
+    path.is_absolute()
+        && match error.kind() {
+            io::ErrorKind::NotFound => path.starts_with(MOUNTED_SECRETS) || is_in_folder(),
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidData => true,
+            _ => false,
+        }
 }
 
 /// The key of a variable's name without [`PREFIX`].

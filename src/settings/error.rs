@@ -6,6 +6,8 @@ use thiserror::Error;
 pub struct SettingsError {
     /// One sentence each.
     pub problems: Vec<String>,
+    /// Whether each of them is that a file is not there, and may be later.
+    pub awaits_files: bool,
 }
 
 fn lines(problems: &[String]) -> String {
@@ -17,7 +19,7 @@ fn lines(problems: &[String]) -> String {
 
 impl SettingsError {
     pub fn one(problem: impl Into<String>) -> Self {
-        Self { problems: vec![problem.into()] }
+        Self { problems: vec![problem.into()], awaits_files: false }
     }
 
     /// The problems of both, without duplicates.
@@ -25,6 +27,7 @@ impl SettingsError {
         let new = |problem: &String| !self.problems.contains(problem);
         let more: Vec<String> = other.problems.into_iter().filter(new).collect();
         self.problems.extend(more);
+        self.awaits_files &= other.awaits_files;
         self
     }
 }

@@ -11,7 +11,7 @@ use super::{
     flat::{Flat, flatten},
     layers::Layers,
     notes::Notes,
-    paths::OptionalFile,
+    paths::{OptionalFile, cannot_read},
     reader::Reader,
 };
 use crate::escape::escape_line;
@@ -29,7 +29,7 @@ impl Layers {
         let overrides = self.override_values(&mut notes);
         let broken = |problem: String, notes: &Notes| {
             let problems = notes.problems.iter().cloned().chain([problem]).collect();
-            SettingsError { problems }
+            SettingsError { problems, awaits_files: false }
         };
         let (config_file, from_file) = match self.file_values(&mut notes) {
             Ok(read) => read,
@@ -61,16 +61,23 @@ impl Layers {
         })
     }
 
+    /// Without the files if one of them cannot be read: the environment and the arguments still count.
+    pub fn read_what_is_readable(&self) -> Option<Reader> {
+        let without_files = || {
+            let (environment, overrides) = (self.environment.clone(), self.overrides.clone());
+            Self { environment, overrides, ..Self::default() }.read()
+        };
+        self.read().or_else(|_| without_files()).ok()
+    }
+
     fn file_values(
         &self,
         notes: &mut Notes,
     ) -> Result<(Option<PathBuf>, Map<String, Value>), String> {
         let (path, text) = match self.config_text() {
             OptionalFile::Text(path, text) => (path, text),
-            OptionalFile::Nothing => return Ok((None, Map::new())),
-            OptionalFile::Unreadable(path, error) => {
-                return Err(format!("cannot read {} ({error})", path.display()));
-            }
+            OptionalFile::Nothing | OptionalFile::Empty(_) => return Ok((None, Map::new())),
+            OptionalFile::Unreadable(path, error) => return Err(cannot_read(&path, &error)),
         };
         let name = path.display().to_string();
         let values = toml_values(&text).map_err(|error| {
@@ -102,8 +109,11 @@ impl Layers {
                     values.insert(key.to_owned(), Value::new(Some(&origin), text));
                 }
                 OptionalFile::Nothing => {}
+                OptionalFile::Empty(path) => {
+                    notes.unusable.push(format!("{} is empty", path.display()));
+                }
                 OptionalFile::Unreadable(path, error) => {
-                    notes.unreadable.push(format!("cannot read {} ({error})", path.display()));
+                    notes.unusable.push(cannot_read(&path, &error));
                 }
             }
         }

@@ -26,7 +26,7 @@ pub use catalog::{Catalog, SettingSpec, catalog};
 pub use duration::parse_duration;
 pub use error::SettingsError;
 pub use layers::Layers;
-pub use paths::{others_may_read, user_folder};
+pub use paths::{cannot_read, others_may_read, user, user_folder};
 pub use provenance::{Provenance, SettingInForce};
 pub use reader::{Reader, Section};
 pub use table::Table;

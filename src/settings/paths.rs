@@ -10,11 +10,15 @@ use rustix::fs::{Access, access};
 use super::layers::Layers;
 
 const SYSTEM_STATE: &str = "/var/lib/closte-sync";
+/// Where a container's secrets are.
+pub(super) const MOUNTED_SECRETS: &str = "/run/secrets";
 
 /// An optional file.
 pub(super) enum OptionalFile {
     Text(PathBuf, String),
     Nothing,
+    /// A file for a secret that is empty.
+    Empty(PathBuf),
     Unreadable(PathBuf, io::Error),
 }
 
@@ -67,8 +71,13 @@ impl Layers {
             return OptionalFile::Nothing;
         };
         match find(path) {
-            // The unit provides an empty one where the administrator has none.
-            OptionalFile::Text(_, text) if text.trim().is_empty() => OptionalFile::Nothing,
+            OptionalFile::Text(path, text) if text.trim().is_empty() => {
+                match self.credentials_folder() {
+                    // The unit provides an empty one where the administrator has none.
+                    Some(_) => OptionalFile::Nothing,
+                    None => OptionalFile::Empty(path),
+                }
+            }
             found => found,
         }
     }
@@ -128,7 +137,30 @@ fn find(path: PathBuf) -> OptionalFile {
     }
 }
 
-fn is_missing(error: &io::Error) -> bool {
+/// Why a file cannot be read, and what to do.
+pub fn cannot_read(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let user = user();
+            format!(
+                "cannot read {path} as the user with the id {user} ({error}); let that user read it, as by \
+                 chown {user} or chmod o+r (of a mounted file: on the host)"
+            )
+        }
+        io::ErrorKind::IsADirectory => format!(
+            "cannot read {path}, which is a folder: Docker makes one where the file to be mounted is missing"
+        ),
+        _ => format!("cannot read {path} ({error})"),
+    }
+}
+
+/// The id of the user that this process runs as.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
@@ -145,7 +177,7 @@ fn is_writable(folder: &Path) -> bool {
 /// Whether every user of the machine can read the file. `/run/secrets` is exempt: its mode says
 /// "everybody", but only one container has it.
 pub fn others_may_read(path: &Path) -> bool {
-    if path.starts_with("/run/secrets") {
+    if path.starts_with(MOUNTED_SECRETS) {
         return false;
     }
     let allows = |path: &Path, right| {

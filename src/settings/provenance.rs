@@ -14,8 +14,8 @@ pub struct Provenance {
     pub config_file: Option<PathBuf>,
     /// Files with secrets that every user of the machine can read.
     pub exposed_secrets: Vec<PathBuf>,
-    /// Files with secrets that this user cannot read, with the reason.
-    pub unreadable: Vec<String>,
+    /// Files for secrets that cannot be used, with the reason.
+    pub unusable: Vec<String>,
     /// Whether systemd provides credentials, so that advice can name the unit.
     pub is_systemd_service: bool,
     /// Every setting in force, in the order of `config/default.toml`.

@@ -57,6 +57,11 @@ impl Reader {
         self.notes.problems.push(problem.into());
     }
 
+    /// Adds the problem that a file is not there.
+    pub fn missing_file(&mut self, problem: String) {
+        self.notes.missing_file(problem);
+    }
+
     /// Registers a file with secrets, for the check whether others can read it.
     pub fn secret_file(&mut self, path: &Path) {
         self.notes.secret_files.push(path.to_owned());
@@ -76,19 +81,20 @@ impl Reader {
             return Err(self.into_error());
         }
         let entries = catalog().keys().map(|key| self.entry(key)).collect();
-        let Notes { secret_files, unreadable, .. } = self.notes;
+        let Notes { secret_files, unusable, .. } = self.notes;
         let exposed_secrets = secret_files.into_iter().filter(|path| others_may_read(path));
         Ok(Provenance {
             config_file: self.config_file,
             exposed_secrets: exposed_secrets.collect(),
-            unreadable,
+            unusable,
             is_systemd_service: self.is_systemd_service,
             entries,
         })
     }
 
     pub fn into_error(self) -> SettingsError {
-        SettingsError { problems: self.notes.problems }
+        let Notes { problems, missing_files, .. } = self.notes;
+        SettingsError { awaits_files: missing_files == problems.len(), problems }
     }
 
     fn source(&self, key: &str) -> String {

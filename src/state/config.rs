@@ -21,13 +21,8 @@ impl StateConfig {
 
     /// Reads the section though other settings are wrong. If it is wrong itself, it is the default.
     pub fn read_alone(layers: &Layers) -> Self {
-        // If a file cannot be read, the environment and arguments still count.
-        let without_files = || {
-            let (environment, overrides) = (layers.environment.clone(), layers.overrides.clone());
-            Layers { environment, overrides, ..Layers::default() }.read()
-        };
-        let reader = layers.read().or_else(|_| without_files());
-        let read = reader.ok().and_then(|mut reader| Self::read(&mut reader, layers));
+        let read = layers.read_what_is_readable();
+        let read = read.and_then(|mut reader| Self::read(&mut reader, layers));
         read.unwrap_or_else(|| Self { path: layers.default_state_path() })
     }
 }

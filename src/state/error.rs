@@ -3,15 +3,22 @@ use std::{io, path::PathBuf};
 use strum::IntoStaticStr;
 use thiserror::Error;
 
+use crate::settings::user;
+
 /// Why the state database cannot be used. Nothing was changed in it. As with [`std::io::Error`], the
 /// caller adds the path.
 #[derive(Debug, Error, IntoStaticStr)]
 pub enum StateError {
-    #[error("cannot create the folder {} for the state database ({source}); create it, or set state.url", folder.display())]
+    #[error(
+        "cannot create the folder {} for the state database as the user with the id {} ({source}); create it and let that user write it, or set state.url",
+        folder.display(),
+        user()
+    )]
     NoFolder { folder: PathBuf, source: io::Error },
     /// With the message of SQLite or the system.
     #[error(
-        "cannot open the state database ({0}); check that this user may read and write it and its folder (root may), or set state.url"
+        "cannot open the state database as the user with the id {user} ({0}); let that user read and write it and its folder, as by chown -R {user} (of a mounted folder: on the host), or set state.url",
+        user = user()
     )]
     NotWritable(String),
     /// It is no SQLite database, or contains invalid values.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::{Filter, Format};
-use crate::settings::Reader;
+use crate::settings::{Layers, Reader};
 
 /// `[log]`
 #[derive(Debug, Clone)]
@@ -18,6 +18,12 @@ impl LogConfig {
         let format = section.parse("format");
         let filter = section.parse("filter");
         Some(Self { format: format?, filter: filter? })
+    }
+
+    /// Reads the section though other settings are wrong. If it is wrong itself, the log is for people.
+    pub fn read_alone(layers: &Layers) -> Self {
+        let read = layers.read_what_is_readable().and_then(|mut reader| Self::read(&mut reader));
+        read.unwrap_or_else(|| Self { format: Format::Text, filter: Filter::warnings() })
     }
 }
 

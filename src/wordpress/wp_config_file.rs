@@ -58,11 +58,16 @@ impl WpConfigFile {
         let named = layers.wp_config.clone().or_else(|| set.clone());
         let is_named = named.is_some();
         let path = named.or_else(|| layers.wp_config_found())?;
-        let config = WpConfig::read(&path, &layers.environment).map_err(|error| error.to_string());
+        let config = WpConfig::read(&path, &layers.environment);
         if let (true, Err(error)) = (is_named, &config) {
-            reader.problem(error);
+            if error.is_missing() {
+                reader.missing_file(error.to_string());
+            } else {
+                reader.problem(error.to_string());
+            }
             return None;
         }
+        let config = config.map_err(|error| error.to_string());
         if layers.wp_config.is_some() || set.is_none() {
             let origin = if is_named { "--wp-config" } else { FOUND };
             let shown = path.display().to_string();

@@ -17,6 +17,8 @@ use std::{
 
 use thiserror::Error;
 
+use crate::settings::cannot_read;
+
 use code::Code;
 use rule::Rule;
 
@@ -71,12 +73,20 @@ pub struct Unknown {
 
 #[derive(Debug, Error)]
 pub enum WpConfigError {
-    #[error("cannot read {path} ({error})")]
+    #[error("{}", cannot_read(.path, .error))]
     Unreadable { path: PathBuf, error: std::io::Error },
     #[error("{path} is larger than {} MiB; check that it is a wp-config.php", LARGEST >> 20)]
     TooLarge { path: PathBuf },
     #[error("{path} is not text; check that it is a wp-config.php")]
     NotText { path: PathBuf },
+}
+
+impl WpConfigError {
+    /// Whether there is no such file.
+    pub(super) fn is_missing(&self) -> bool {
+        let Self::Unreadable { error, .. } = self else { return false };
+        error.kind() == std::io::ErrorKind::NotFound
+    }
 }
 
 impl WpConfig {
