@@ -1,37 +1,18 @@
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::path::Path;
 
 use super::{error::CommandError, exit, output::print};
-use crate::{span::span, state::FileLock};
-
-/// Six times the interval at which the daemon updates the lock file.
-const ALLOWED: Duration = Duration::from_secs(60);
+use crate::state::FileLock;
 
 /// Reads no setting but the state path: invalid new settings do not make a running daemon unhealthy.
 pub(super) fn execute(state: &Path) -> Result<u8, CommandError> {
-    let daemon = match FileLock::daemon(state) {
-        Ok(Some(daemon)) => daemon,
-        Ok(None) => {
-            print(&format!("no daemon is running with {}\n", state.display()))?;
-            return Ok(exit::ERROR);
-        }
-        Err(error) => {
-            print(&format!("this user cannot read {} ({error})\n", state.display()))?;
-            return Ok(exit::ERROR);
-        }
+    let trouble = match FileLock::daemon(state) {
+        Ok(Some(daemon)) => daemon.trouble(state),
+        Ok(None) => Some(format!("no daemon is running with {}", state.display())),
+        Err(error) => Some(format!("this user cannot read {} ({error})", state.display())),
     };
-    // After the clock was set back, the last beat can lie in the future: that counts as now.
-    let silence = SystemTime::now().duration_since(daemon.last_beat).unwrap_or_default();
-    if silence > ALLOWED {
-        print(&format!("the daemon hangs: no sign of life for {}\n", span(silence)))?;
-        return Ok(exit::ERROR);
+    match trouble {
+        None => print("alive\n").map(|()| exit::OK),
+        Some(trouble) => print(&format!("{trouble}\n")).map(|()| exit::ERROR),
     }
-    if let Some(trouble) = daemon.trouble(state) {
-        print(&format!("{trouble}\n"))?;
-        return Ok(exit::ERROR);
-    }
-    print("alive\n")?;
-    Ok(exit::OK)
+    .map_err(CommandError::from)
 }

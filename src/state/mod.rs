@@ -184,11 +184,6 @@ impl State {
         &self.path
     }
 
-    /// Whether a daemon uses the file.
-    pub fn has_daemon(&self) -> bool {
-        FileLock::daemon(&self.path).is_ok_and(|daemon| daemon.is_some())
-    }
-
     /// Waits until no other process runs a cycle on the file, and locks them out until the lock is
     /// dropped.
     pub async fn lock_for_cycle(&self) -> Result<FileLock, StateError> {

@@ -230,8 +230,11 @@ async fn health_needs_no_admin_server() {
     let hangs = program.run(&["health"]).await;
     assert_eq!(
         (hangs.status, hangs.out.as_str()),
-        (1, "the daemon hangs: no sign of life for 1h\n")
+        (1, "the daemon hangs: no sign of life for 1h; restart it\n")
     );
+    let doctor = program.run(&["doctor"]).await;
+    let line = "FAILED  state      the daemon hangs: no sign of life for 1h; restart it\n";
+    assert!(doctor.status == 1 && doctor.out.contains(line), "{doctor:?}");
     daemon.signal("-CONT");
     eventually("it is healthy again", async || program.run(&["health"]).await.status == 0).await;
     assert_eq!(daemon.stop().await, 0);

@@ -23,7 +23,7 @@ use crate::{
     notify::TargetTrial,
     settings::SettingsError,
     span::span,
-    state::{FileLock, State, StateError},
+    state::{FileLock, RunningDaemon, State, StateError},
 };
 
 /// The largest accepted difference between Closte's clock and this machine's, in seconds.
@@ -38,6 +38,7 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     let settings = app.settings();
     let mut findings = vec![check_settings(settings)];
     findings.extend(check_wp_config(settings));
+    findings.extend(check_lost_wp_config(settings));
     findings.extend(check_secrets(settings));
     findings.push(check_state(settings).await);
     findings.extend(check_http(settings));
@@ -111,15 +112,32 @@ fn check_wp_config(settings: &Settings) -> Option<Diagnosis> {
     Some(Diagnosis { check: "wp-config", result, found })
 }
 
+fn running_daemon(settings: &Settings) -> Option<RunningDaemon> {
+    FileLock::daemon(&settings.state.path).ok().flatten()
+}
+
+/// The `wp-config.php` that a running daemon has read and that is gone.
+fn check_lost_wp_config(settings: &Settings) -> Option<Diagnosis> {
+    let daemon = running_daemon(settings)?;
+    let found = format!(
+        "{} is gone since the running daemon has read it: the daemon goes on with what was in it, and \
+         would start without it; put it back",
+        daemon.lost_wp_config()?.display()
+    );
+    Some(Diagnosis { check: "wp-config", result: Verdict::Warning, found })
+}
+
 /// Creates nothing: the daemon's user could not write a file that root created
 /// here.
 async fn check_state(settings: &Settings) -> Diagnosis {
     let path = &settings.state.path;
     let shown = path.display();
+    let daemon = running_daemon(settings);
+    if let Some(trouble) = daemon.as_ref().and_then(|daemon| daemon.trouble(path)) {
+        return Diagnosis { check: "state", result: Verdict::Failed, found: trouble };
+    }
     let found = match State::open_existing(path).await {
-        Ok(Some(state)) if state.has_daemon() => {
-            Ok(format!("{shown} is in use by a running daemon"))
-        }
+        Ok(Some(_)) if daemon.is_some() => Ok(format!("{shown} is in use by a running daemon")),
         Ok(_) | Err(StateError::Older) => {
             // Where there is no file yet, its nearest existing folder must be writable.
             let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
@@ -136,7 +154,7 @@ async fn check_state(settings: &Settings) -> Diagnosis {
 /// Whether `http.listen` is free. A running daemon uses it already.
 fn check_http(settings: &Settings) -> Option<Diagnosis> {
     let address = settings.http.listen?;
-    if FileLock::daemon(&settings.state.path).is_ok_and(|daemon| daemon.is_some()) {
+    if running_daemon(settings).is_some() {
         return Some(Diagnosis::skipped("http", "a daemon is running"));
     }
     let opened = Listener::open(address).map(|_| format!("{address} is free"));

@@ -27,7 +27,7 @@ pub(super) async fn execute(
 ) -> Result<u8, CommandError> {
     let path = &settings.state.path;
     let daemon = FileLock::daemon(path).ok().flatten();
-    if let Some(trouble) = daemon.and_then(|daemon| daemon.trouble(path)) {
+    if let Some(trouble) = daemon.as_ref().and_then(|daemon| daemon.trouble(path)) {
         complain(&format!("{}\n", paint(BAD, trouble)));
     }
     let Some(state) = State::open_existing(path).await? else {
