@@ -119,10 +119,15 @@ impl Heartbeats {
         self.began.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
     }
 
+    /// The last heartbeat of each loop.
+    pub(super) fn last(&self) -> [u64; 2] {
+        [&self.sync, &self.checks].map(|last| last.load(Ordering::Relaxed))
+    }
+
     /// Whether the last heartbeat of each loop is more recent than this.
     pub(crate) fn beat_within(&self, limit: Duration) -> bool {
-        let last = self.sync.load(Ordering::Relaxed).min(self.checks.load(Ordering::Relaxed));
-        u128::from(self.now().saturating_sub(last)) < limit.as_millis()
+        let [sync, checks] = self.last();
+        u128::from(self.now().saturating_sub(sync.min(checks))) < limit.as_millis()
     }
 }
 

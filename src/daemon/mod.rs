@@ -5,6 +5,7 @@ mod round;
 mod service;
 mod signals;
 pub(crate) mod timer;
+mod watchdog;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -102,6 +103,7 @@ pub async fn run(
     mut reload: impl FnMut() -> Result<(Components, Vec<Event>), String>,
 ) {
     let health = Arc::new(Health::default());
+    watchdog::start(&health);
     let mut loop_state = LoopState::default();
     loop {
         service::ready();
