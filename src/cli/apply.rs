@@ -5,6 +5,7 @@ use indicatif::ProgressBar;
 use super::{
     error::CommandError,
     exit,
+    first_process::EndedBySignals,
     output::{FAIR, paint, print, print_json, progress_bar},
 };
 use crate::{
@@ -15,13 +16,18 @@ use crate::{
     state::State,
 };
 
-pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError> {
+/// `ended_by_signals` is dropped when signals end the cycle instead.
+pub(super) async fn execute(
+    app: &App,
+    as_json: bool,
+    ended_by_signals: EndedBySignals,
+) -> Result<u8, CommandError> {
     // A missing setting is reported before a state database is created.
     app.clients()?;
     let state = State::open(&app.settings().state.path).await?;
     let mut reconciler = app.reconciler(&state)?;
     reject_unknown(&reconciler, &app.overrides().named).await?;
-    let stop = until_signal(app);
+    let stop = until_signal(app, ended_by_signals);
     let bar = progress_bar("calls");
     let outcome = reconciler.cycle(&stop, &|done, of| advance(&bar, done, of)).await;
     bar.finish_and_clear();
@@ -57,10 +63,11 @@ pub(super) async fn reject_unknown(
 }
 
 /// Asks to stop at the first signal.
-pub(super) fn until_signal(app: &App) -> Shutdown {
+pub(super) fn until_signal(app: &App, ended_by_signals: EndedBySignals) -> Shutdown {
     let stop = Shutdown::default();
     let asked_to_stop = stop.clone();
     let mut signals = daemon::signals(app.trigger().clone());
+    drop(ended_by_signals);
     tokio::spawn(async move {
         signals.recv().await;
         asked_to_stop.force();

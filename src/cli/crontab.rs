@@ -8,6 +8,7 @@ use super::{
     apply::{advance, reject_unknown, to_text, until_signal},
     error::CommandError,
     events, exit,
+    first_process::EndedBySignals,
     output::{complain, count, print, print_json, progress_bar},
 };
 use crate::{
@@ -35,7 +36,13 @@ const ATTEMPTS: [&str; 7] = [
     "certificate.request_failed",
 ];
 
-pub(super) async fn execute(app: &App, is_quiet: bool, as_json: bool) -> Result<u8, CommandError> {
+/// `ended_by_signals` is dropped when signals end the round instead.
+pub(super) async fn execute(
+    app: &App,
+    is_quiet: bool,
+    as_json: bool,
+    ended_by_signals: EndedBySignals,
+) -> Result<u8, CommandError> {
     // A missing setting is reported before a state database is created.
     app.clients()?;
     let state = State::open(&app.settings().state.path).await?;
@@ -47,7 +54,7 @@ pub(super) async fn execute(app: &App, is_quiet: bool, as_json: bool) -> Result<
     let parts = app.round_components(&state)?;
     reject_unknown(&parts.reconciler, &app.overrides().named).await?;
     let last = state.events(None, None, 1).await?.pop().map_or(0, |event| event.id);
-    let stop = until_signal(app);
+    let stop = until_signal(app, ended_by_signals);
     let bar = progress_bar("calls");
     let progress = |done, of| advance(&bar, done, of);
     let round = daemon::run_round(parts, &state, &lock, &stop, &progress).await;

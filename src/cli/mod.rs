@@ -11,6 +11,7 @@ mod doctor;
 mod error;
 mod events;
 mod exit;
+mod first_process;
 mod health;
 mod link;
 mod mute;
@@ -38,6 +39,7 @@ use rustix::{
 pub use args::command;
 use args::{Command, arguments};
 use error::CommandError;
+use first_process::EndedBySignals;
 
 use crate::{
     app::{App, Overrides, Settings},
@@ -108,12 +110,18 @@ fn keep_secrets() {
 }
 
 async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> {
+    let is_daemon = matches!(command, Command::Run);
+    let ended_by_signals = first_process::end_on_signals(is_daemon);
     if matches!(command, Command::Demo) {
         return demo().await;
     }
     if matches!(command, Command::Health) {
         return health::execute(&StateConfig::read_alone(layers).path);
     }
+    let log = match is_daemon && first_process::is_first_process() {
+        true => first_process::wait_for_files(layers).await,
+        false => None,
+    };
     let settings = match Settings::load(layers) {
         Ok(settings) => settings,
         Err(error) => match command {
@@ -129,10 +137,15 @@ async fn execute(command: Command, layers: &Layers) -> Result<u8, CommandError> 
         _ if has_bar => Filter::warnings(),
         _ => settings.log.filter.clone(),
     };
-    let log = telemetry::start(settings.log.format, &filter, Stream::Err);
+    let log = match log {
+        Some(log) => {
+            log.change(settings.log.format, &filter);
+            log
+        }
+        None => telemetry::start(settings.log.format, &filter, Stream::Err),
+    };
     let (format, state_file) = (settings.log.format, settings.state.path.clone());
-    let is_daemon = matches!(command, Command::Run);
-    let done = carry_out(command, settings, layers, &log).await;
+    let done = carry_out(command, settings, layers, &log, ended_by_signals).await;
     match done.map_err(|error| error.with_state_file(state_file)) {
         // A JSON log must contain only JSON.
         Err(error)
@@ -152,18 +165,21 @@ async fn carry_out(
     settings: Settings,
     layers: &Layers,
     log: &Log,
+    ended_by_signals: EndedBySignals,
 ) -> Result<u8, CommandError> {
     let app = |overrides| App::build(&settings, overrides);
     match command {
-        Command::Run => run::execute(app(Overrides::default()), layers, log).await,
+        Command::Run => {
+            run::execute(app(Overrides::default()), layers, log, ended_by_signals).await
+        }
         Command::Plan { json } => plan::execute(&app(Overrides::default()), json).await,
         Command::Apply { domain, check, quiet, allow_removals, create_record, json } => {
             let overrides =
                 Overrides { allow_removals, named: domain, create_record, ..Overrides::default() };
             if check {
-                crontab::execute(&app(overrides), quiet, json).await
+                crontab::execute(&app(overrides), quiet, json, ended_by_signals).await
             } else {
-                apply::execute(&app(overrides), json).await
+                apply::execute(&app(overrides), json, ended_by_signals).await
             }
         }
         Command::Status { domain, json } => status::execute(&settings, &domain, json).await,

@@ -270,6 +270,8 @@ events! {
     ERROR "state.deleted" StateDeleted { file: String, outcome: String, for_s: u64 }
     ERROR "state.replaced" StateReplaced { file: String, remedy: String, for_s: u64 }
     INFO "state.recovered" StateRecovered { after_s: u64 }
+    ERROR "daemon.awaits_files" AwaitsFiles { error: String, remedy: String }
+    WARN "daemon.standby" Standby { state: String, remedy: String }
     ERROR "daemon.hangs" Hangs { silent_s: u64, remedy: String }
     INFO "daemon.started" Started { version: &'static str, database: String, closte: String, state: String }
     INFO "leader.acquired" LeaderAcquired { after: Option<String> }

@@ -11,6 +11,7 @@ mod check;
 mod client;
 mod clock;
 mod commands;
+mod container;
 mod crontab;
 mod daemon;
 mod database;

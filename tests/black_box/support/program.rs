@@ -131,19 +131,54 @@ impl Program {
         self.start_command(command, arguments)
     }
 
+    /// The same as the first process of a container: with process numbers of its own, and without the default
+    /// actions for signals. None where this system does not allow that.
+    pub async fn start_as_first_process(&self, arguments: &[&str]) -> Option<Daemon> {
+        let may = |user: &[&str]| {
+            let mut command = Command::new("unshare");
+            command.args(user).args(["--pid", "--fork", "true"]).stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        let users = [&[][..], &["--user", "--map-root-user"]];
+        let Some(user) = users.into_iter().find(|user| may(user)) else {
+            println!("unshare is not allowed here: this cannot be tested");
+            return None;
+        };
+        let mut command = Command::new("/usr/bin/unshare");
+        command
+            .args(user)
+            .args(["--pid", "--fork", "--kill-child", "--", env!("CARGO_BIN_EXE_closte-sync")])
+            .args(arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null());
+        let mut daemon = self.start_command(command, arguments);
+        let children = format!("/proc/{0}/task/{0}/children", daemon.id());
+        eventually("it was started", async || {
+            let child = fs::read_to_string(&children).unwrap_or_default();
+            let child = child.split_whitespace().next().map(|child| child.parse().unwrap());
+            daemon.process = child.unwrap_or(daemon.process);
+            child.is_some()
+        })
+        .await;
+        Some(daemon)
+    }
+
     fn start_command(&self, mut command: Command, arguments: &[&str]) -> Daemon {
         let log = self.folder.path().join(format!("{}.log", arguments[0]));
         let file = File::options().create(true).append(true).open(&log).unwrap();
         writeln!(&file, "-- start").unwrap();
         let out = file.try_clone().unwrap();
         let child = command.stderr(file).stdout(out).spawn().unwrap();
-        Daemon { child, log, _folder: self.folder.clone() }
+        Daemon { process: child.id(), child, log, _folder: self.folder.clone() }
     }
 }
 
 /// A running program. It is killed when dropped.
 pub struct Daemon {
     child: Child,
+    /// The number of the program's own process.
+    process: u32,
     log: PathBuf,
     _folder: Arc<TempDir>,
 }
@@ -155,7 +190,7 @@ impl Daemon {
     }
 
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.process
     }
 
     pub async fn logs(&self, text: &str) {
@@ -164,7 +199,7 @@ impl Daemon {
     }
 
     pub fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
+        let id = self.process.to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
