@@ -122,7 +122,7 @@ fn rows(version: i64) -> String {
     }
     if version >= 19 {
         sql += "INSERT INTO kept_conditions (id, conditions) VALUES (1,
-             '[{\"condition\": \"Closte\", \"since\": \"1970-01-01T00:00:02Z\", \"reported\": null}]');";
+             '[{\"condition\": \"Closte\", \"since\": \"1970-01-01T00:00:02Z\", \"reported\": []}]');";
     }
     sql
 }
