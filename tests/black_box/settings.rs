@@ -381,9 +381,9 @@ fn the_services_secrets_are_beside_their_configuration() {
     std::fs::create_dir(folder.path().join("http_token")).unwrap();
     std::fs::remove_file(folder.path().join("config.toml")).unwrap();
     let error = Settings::load(&usual).unwrap().database().unwrap_err().to_string();
-    assert!(error.contains("http_token (Is a directory"), "{error}");
+    assert!(error.contains("http_token, which is a folder"), "{error}");
     std::fs::create_dir(folder.path().join("config.toml")).unwrap();
-    assert!(problem(&usual).contains("config.toml (Is a directory"), "{}", problem(&usual));
+    assert!(problem(&usual).contains("config.toml, which is a folder"), "{}", problem(&usual));
 }
 
 #[tokio::test]

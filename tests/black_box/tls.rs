@@ -49,10 +49,14 @@ impl Stage {
 
     async fn check(&self, name: &str) -> Value {
         let checked = self.program.run(&["check", "--json", name]).await;
-        let found = checked.json()[0].clone();
+        let mut found = checked.json()[0].clone();
         let works = found["works"].as_bool().unwrap();
         assert_eq!(checked.status, if works { 0 } else { 3 }, "{found}");
         assert_eq!(found["stage"] == "done", works, "{found}");
+        // Nothing listens at port 80 of these addresses, which is the subject of other tests.
+        let advice = found["advice"].as_str().unwrap();
+        let own = [". Also, port ", ", but port "].iter().find_map(|also| advice.split_once(also));
+        found["advice"] = json!(own.map_or(advice, |(own, _)| own));
         found
     }
 
