@@ -154,11 +154,14 @@ impl Program {
             .stdin(Stdio::null());
         let mut daemon = self.start_command(command, arguments);
         let children = format!("/proc/{0}/task/{0}/children", daemon.id());
+        let state = format!("/proc/{}/stat", daemon.id());
         eventually("it was started", async || {
+            // It may have ended before it was seen, and unshare with it.
+            let has_ended = fs::read_to_string(&state).unwrap().contains(") Z ");
             let child = fs::read_to_string(&children).unwrap_or_default();
             let child = child.split_whitespace().next().map(|child| child.parse().unwrap());
             daemon.process = child.unwrap_or(daemon.process);
-            child.is_some()
+            child.is_some() || has_ended
         })
         .await;
         Some(daemon)
