@@ -41,6 +41,9 @@ pub(super) enum CommandError {
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
     #[cfg(feature = "demo")]
+    #[error("no folder for the practice network: {0}; set TMPDIR to one that you may write to")]
+    NoFolder(#[source] io::Error),
+    #[cfg(feature = "demo")]
     #[error("the practice network: {0}")]
     Practice(#[from] sqlx::Error),
 }

@@ -108,7 +108,7 @@ pub enum WhyMissing {
     )]
     NotSetUp,
     #[error(
-        "no table of that kind exists with any prefix: is this the network's database, and is Ultimate Multisite set up on the network?"
+        "no table of that kind exists with any prefix: is this the network's database? A new WordPress makes its tables when it is installed, in the browser"
     )]
     Unknown,
 }

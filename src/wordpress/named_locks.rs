@@ -179,7 +179,8 @@ impl LockSession {
         let read = self.connection.each(&sql, |row| {
             let host = lossy(row.domain);
             let host = host.rsplit_once(':').map_or(&*host, |(host, _port)| host);
-            owner = secrets::excerpt(&format!(" of {}@{host}", lossy(row.path)));
+            let user = lossy(row.path);
+            owner = format!(" of {}", secrets::excerpt(&format!("{user}@{host}")));
         });
         // Without the right to see it, or in time, the number must do.
         let _ = timeout(ANSWER_LIMIT, read).await;

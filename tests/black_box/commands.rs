@@ -262,3 +262,11 @@ async fn the_key_leaves_the_machine_unencrypted_only_where_a_setting_allows_it()
     let doctor = program.run(&["doctor"]).await;
     assert!(doctor.out.contains("accepts it; it is sent unencrypted"), "{doctor:?}");
 }
+
+#[tokio::test]
+async fn the_demo_says_that_it_has_no_folder() {
+    let demo = Program::bare().with("TMPDIR", "/nowhere").run(&["demo"]).await;
+    assert_eq!(demo.status, 1, "{demo:?}");
+    assert!(demo.err.contains("no folder for the practice network"), "{demo:?}");
+    assert!(demo.err.contains("set TMPDIR"), "{demo:?}");
+}

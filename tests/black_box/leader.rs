@@ -80,7 +80,7 @@ async fn a_standby_does_nothing_and_takes_over_when_the_leader_ends() {
     // Both have all of their work done by the leader.
     let apply = second.run(&["apply"]).await;
     assert_eq!(apply.status, 3, "{apply:?}");
-    assert!(apply.out.contains("of user") && apply.out.contains(" leads; run it"), "{apply:?}");
+    assert!(apply.out.contains(" of user") && apply.out.contains(" leads; run it"), "{apply:?}");
     network.unmap("new.example").await;
     let apply = first.run(&["apply"]).await;
     assert_ne!(apply.status, 1, "{apply:?}");

@@ -34,7 +34,7 @@ const MAIN_SITE: &str = "agency.example";
 const ISSUED_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn execute() -> Result<u8, CommandError> {
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir().map_err(CommandError::NoFolder)?;
     let network = folder.path().join(NETWORK);
     let closte = Simulator::start(KEY).await?;
     let world = World::start(&closte, ISSUED_AFTER).await?;
