@@ -21,6 +21,7 @@ mod first_hour;
 mod http;
 mod installation;
 mod leader;
+mod leader_schedules;
 mod names;
 mod notify;
 mod notify_limits;
