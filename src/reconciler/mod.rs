@@ -314,6 +314,9 @@ impl Reconciler {
             standby: self.leader.standing().why_not().filter(|_| self.mandate.is_none()),
             ..CycleReport::of(&plan)
         };
+        // First, so that a crash in between forgets none.
+        let put_back = stages::put_back(ledger, &plan.changes);
+        self.state.note_put_back(ledger_id, &put_back, now).await?;
         // Before the first call to Closte.
         let events = events::of_changes(plan.adopted.len(), &plan.changes);
         self.state.record(ledger_id, &plan.adopted, &plan.changes, &events, now).await?;

@@ -57,7 +57,7 @@ pub use overview::{OverviewFilter, SeverityCounts};
 pub use place::Fate;
 use place::{Place, is_sound};
 pub use records::{MissingRecord, RecordNotes, Written};
-pub use stages::{ChecksDoubt, StageCandidate, StageNote, StageSearch};
+pub use stages::{ChecksDoubt, PutBack, StageCandidate, StageNote, StageSearch};
 pub use status::{CheckedDomain, NetworkInfo, StatusUpdate};
 pub use status_counts::StatusCount;
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use strum::{EnumString, IntoStaticStr};
 
-use super::{LedgerId, State, StateError, columns::At};
+use super::{LedgerId, State, StateError, columns::At, ledger::json};
 use crate::{
     domain::DomainName,
     events::EventBatch,
@@ -23,7 +23,8 @@ pub enum ChecksDoubt {
     SickResolver,
 }
 
-/// A stage that was written, or that writing was begun.
+/// A stage that was written, or that writing was begun. Also of a row that somebody else made done, and that was put
+/// back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageNote {
     /// The one before.
@@ -56,6 +57,15 @@ pub struct StageCandidate {
     pub is_at_closte: bool,
     pub good: GoodRun,
     pub note: Option<StageNote>,
+}
+
+/// A name whose row was seen done, and no longer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PutBack<'a> {
+    pub name: &'a DomainName,
+    pub row_id: i64,
+    /// The one now.
+    pub stage: Stage,
 }
 
 /// How many names one query reads, and how many of them it returns at most.
@@ -243,6 +253,42 @@ impl State {
         Ok(recording.commit().await?)
     }
 
+    /// Notes rows that were put back, so that they are not written again until the name was broken and works.
+    /// What is known of a row that was written since the name was broken last stays. A name that is broken now
+    /// was put back because of that, and has no note.
+    pub async fn note_put_back(
+        &self,
+        ledger: LedgerId,
+        put_back: &[PutBack<'_>],
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        if put_back.is_empty() {
+            return Ok(());
+        }
+        let line = |one: &PutBack<'_>| (one.row_id, one.name.as_str().to_owned(), one.stage);
+        let lines: Vec<_> = put_back.iter().map(line).collect();
+        // Which of the plugin's checks ended after the row was done is not known: no lost race, and no retry.
+        sqlx::query!(
+            "INSERT INTO written_stage (ledger_id, row_id, domain, stage, at, is_sure, is_retry,
+                 times_broken, failures, taken_back)
+             SELECT ?1, value->>0, value->>1, value->>2, ?2, 1, 1, coalesce(s.times_broken, 0), 0, 0
+             FROM json_each(?3)
+             LEFT JOIN domain_status s ON s.ledger_id = ?1 AND s.domain = value->>1
+             WHERE s.checked_at IS NULL OR s.good_checks > 0 OR s.suspect_since IS NOT NULL
+             ON CONFLICT (ledger_id, row_id, domain) DO UPDATE SET
+                 stage = excluded.stage, at = excluded.at, is_sure = 1, is_retry = 1, modified = NULL,
+                 last_ended = NULL, times_broken = excluded.times_broken, failures = 0,
+                 next_attempt = NULL, taken_back = 0
+             WHERE excluded.times_broken > written_stage.times_broken",
+            ledger,
+            At(now),
+            json(&lines),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Records until when the checks are in doubt.
     pub async fn note_doubt(
         &self,
@@ -376,6 +422,58 @@ mod tests {
         assert!(thrice.0.is_empty());
     }
 
+    #[tokio::test]
+    async fn a_row_that_was_put_back_has_a_note_until_the_name_was_broken() {
+        let own = StageNote {
+            stage: Stage::CheckingDns,
+            at: at(1),
+            is_sure: true,
+            is_retry: false,
+            modified: Some(7),
+            last_ended: Some(8),
+            times_broken: 3,
+            failures: 0,
+            next_attempt: None,
+            is_taken_back: true,
+        };
+        let noted = |times_broken| {
+            let (stage, at) = (Stage::Failed, at(5));
+            let (modified, last_ended) = (None, None);
+            let note = StageNote { stage, at, modified, last_ended, ..own.clone() };
+            Some(StageNote { times_broken, is_retry: true, is_taken_back: false, ..note })
+        };
+        let none = || None;
+        for (status, before, expected) in [
+            ("checked_at = NULL, good_checks = 0", none(), noted(3)),
+            ("checked_at = 4, good_checks = 2", none(), noted(3)),
+            ("checked_at = 4, good_checks = 0, suspect_since = 4", none(), noted(3)),
+            ("checked_at = 4, good_checks = 0", none(), none()),
+            ("checked_at = 4, good_checks = 2", Some(own.clone()), Some(own.clone())),
+            (
+                "checked_at = 4, good_checks = 2",
+                Some(StageNote { times_broken: 2, ..own.clone() }),
+                noted(3),
+            ),
+        ] {
+            let (_folder, state, ledger) = state(&["a.example"]).await;
+            let set = format!("UPDATE domain_status SET times_broken = 3, {status}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&state.pool).await.unwrap();
+            let read = async || {
+                let all = StageSearch { names: 9, most: 9 };
+                state.stage_candidates(ledger, 0, None, all, true, at(0)).await.unwrap().0.remove(0)
+            };
+            let candidate = read().await;
+            let nothing = EventBatch::default();
+            let before = before.as_ref();
+            state.note_stage(ledger, &candidate, before, false, &nothing, at(1)).await.unwrap();
+            let one = PutBack { name: &candidate.name, row_id: 1, stage: Stage::Failed };
+            for now in [5, 6] {
+                state.note_put_back(ledger, &[one], at(now)).await.unwrap();
+            }
+            assert_eq!(read().await.note, expected, "{status}");
+        }
+    }
+
     #[test]
     fn the_numbers_of_the_query_are_those_of_the_states() {
         for serving in Serving::VARIANTS.iter().copied() {
@@ -383,8 +481,7 @@ mod tests {
                 let state = RowState { stage, active: true, primary: true, secure: true, serving };
                 let bits = state.to_bits();
                 assert_eq!(bits & 3840 == 768, serving == Serving::StageNotDone, "{serving}");
-                let is_on_its_way =
-                    !matches!(stage, None | Some(Stage::Done | Stage::DoneWithoutSsl));
+                let is_on_its_way = stage.is_some_and(|stage| !stage.is_done());
                 assert_eq!([1, 2, 5, 6].contains(&(bits & 15)), is_on_its_way, "{stage:?}");
             }
         }

@@ -64,11 +64,7 @@ impl RowState {
     /// Whether the plugin serves a row in this stage. It knows which stages it does not serve: a row without
     /// a stage is served.
     pub fn is_done(&self) -> bool {
-        let is_before_done = |stage| {
-            use Stage::{CheckingDns, CheckingSslCert, Failed, SslFailed};
-            matches!(stage, CheckingDns | CheckingSslCert | Failed | SslFailed)
-        };
-        self.active && !self.stage.is_some_and(is_before_done)
+        self.active && self.stage.is_none_or(Stage::is_done)
     }
 
     /// As a number, which the state database stores: 0x8000, the serving in 0x0f00, active 0x40, primary

@@ -260,6 +260,13 @@ pub enum Stage {
     SslFailed,
 }
 
+impl Stage {
+    /// Whether the plugin serves a row in this stage, if the row is active.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Done | Self::DoneWithoutSsl)
+    }
+}
+
 impl DnsVerdict {
     /// Whether visitors connect to the right server.
     pub fn is_good(self) -> bool {

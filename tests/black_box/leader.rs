@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use closte_sync::simulator::{Call, Simulator};
+use closte_sync::simulator::{Call, Face, Simulator};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 
-use crate::support::{Daemon, KEY, Network, Program, client, eventually, mariadb};
+use crate::support::{
+    Daemon, KEY, Network, Outside, Program, client, eventually, mariadb, settings_row,
+};
 
 /// A daemon that is one of several.
 pub fn one_of(network: &Network, closte: &Simulator) -> Program {
@@ -125,6 +127,53 @@ async fn a_new_leader_removes_nothing_within_its_first_grace() {
     let began = at(events(&second, "leader.acquired").await.last().unwrap());
     let removed = at(events(&second, "domain.removed").await.last().unwrap());
     assert!(removed.duration_since(began).as_millis() >= 5_000, "{began} {removed}");
+}
+
+#[tokio::test]
+async fn a_stage_that_a_person_took_back_stays_whoever_leads() {
+    let (network, closte) = network().await;
+    network.sql(include_str!("../data/actions.sql")).await;
+    network.sql(&settings_row(&[("enable_domain_mapping", "1")])).await;
+    network.allow_stages().await;
+    let set = async |stage: &str| {
+        let set = format!("stage = '{stage}', date_modified = UTC_TIMESTAMP()");
+        network.sql(&format!("UPDATE wp_wu_domain_mappings SET {set} WHERE id = 3")).await;
+    };
+    set("failed").await;
+    let name = "the-bakery.example";
+    let outside = Outside::start().await;
+    outside.point(&["agency.example", name]);
+    outside.tls.show(name, Face::Valid(60)).unwrap();
+    let member = || {
+        let program = one_of(&network, &closte);
+        outside.around(program).with("CLOSTE_SYNC__WORDPRESS__WRITE_STAGE", "database")
+    };
+    let (first, second) = (member(), member());
+    let leader = first.start_daemon();
+    leads(&leader).await;
+    let standby = second.start_daemon();
+    let sees = async |stage: &str| {
+        eventually(&format!("the standby sees {stage}"), async || {
+            let status = second.run(&["status", name, "--json"]).await;
+            let status = serde_json::from_str::<Value>(&status.out);
+            status.is_ok_and(|status| status[0]["plugin"]["stage"] == stage)
+        })
+        .await;
+    };
+    sees("done").await;
+    set("failed").await;
+    sees("failed").await;
+    leader.kill();
+    standby.logs("leader.acquired").await;
+    // It decides when it has seen the name work twice.
+    eventually("it has decided", async || {
+        let log = standby.log();
+        log.contains("stage.not_written") || log.contains("stage.written")
+    })
+    .await;
+    assert_eq!(events(&second, "stage.written").await, Vec::<Value>::new());
+    let stage = "SELECT CAST(stage AS CHAR) FROM wp_wu_domain_mappings WHERE id = 3";
+    assert_eq!(network.text(stage).await, "failed");
 }
 
 #[tokio::test]

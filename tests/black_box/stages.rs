@@ -247,6 +247,35 @@ async fn a_row_that_somebody_put_back_stays_until_the_domain_broke_and_works_aga
     assert_eq!(events(&program, "stage.written").await.len(), 2);
 }
 
+#[tokio::test]
+async fn a_row_that_was_done_by_others_and_put_back_stays_as_well() {
+    let (network, _closte, program) = by_sql().await;
+    let done = "UPDATE wp_wu_domain_mappings SET stage = 'done'";
+    network.sql(done).await;
+    seen_good(&program, 2).await;
+    put_back(&network).await;
+    for _ in 0..2 {
+        apply(&program).await;
+    }
+    assert_eq!(stage(&network).await, "failed");
+    assert_eq!(events(&program, "stage.not_written").await.len(), 1);
+    assert!(events(&program, "stage.written").await.is_empty());
+    // Put back because it is broken: it is written when it works.
+    network.sql(done).await;
+    in_state(
+        &program,
+        "UPDATE domain_status SET times_broken = 1, good_checks = 0, checked_at = 1",
+    )
+    .await;
+    apply(&program).await;
+    put_back(&network).await;
+    apply(&program).await;
+    assert_eq!(stage(&network).await, "failed");
+    in_state(&program, "UPDATE domain_status SET good_checks = 2").await;
+    apply(&program).await;
+    assert_eq!(stage(&network).await, "done");
+}
+
 /// A job of the plugin for the row, which ended or begins so many seconds from now.
 async fn job(network: &Network, status: &str, seconds: i64) {
     network

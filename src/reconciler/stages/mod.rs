@@ -4,6 +4,7 @@
 //! a time, because each save by the plugin's API flushes WordPress's whole object cache.
 
 mod decide;
+mod put_back;
 mod write;
 
 use std::{collections::HashMap, time::Duration};
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 
 use decide::{Circumstances, GOOD_CHECKS, decide};
 pub use decide::{NoStage, StageDecision, StageWait};
+pub(super) use put_back::put_back;
 use write::{Failure, Round};
 
 use super::{Reconciler, Rules, Shutdown};

@@ -8,7 +8,7 @@
 //! | its name is not at Closte, or was not good in two checks in a row | not yet |
 //! | the checks are in doubt | not yet |
 //! | was written, and is back: by the plugin's own check, which ended later | **written** again, once |
-//! | was written, and is back in any other way | not written, until the name was bad and is good again |
+//! | was written or seen done, and is back in any other way | not written, until the name was bad and is good again |
 //! | the plugin's own check is in progress, is due, or was within one interval | not yet |
 //! | any other | **written** |
 
@@ -99,7 +99,7 @@ pub(super) struct Circumstances<'a> {
     pub(super) row: Option<&'a RowFacts>,
     pub(super) is_at_closte: bool,
     pub(super) good: GoodRun,
-    /// The last time that the stage of this row was written.
+    /// The last time that the stage of this row was written, or seen put back.
     pub(super) note: Option<&'a StageNote>,
     pub(super) doubt: Option<ChecksDoubt>,
     /// The time between two of the plugin's own checks.
@@ -160,7 +160,7 @@ fn decide_by_row(row: &RowFacts, note: Option<&StageNote>) -> Option<StageDecisi
     Some(StageDecision::Never(why))
 }
 
-/// For a row that was written, or may have been, and is not done.
+/// For a row that was written, may have been, or was seen done, and is not done.
 fn decide_by_note(row: &RowFacts, note: &StageNote, now: Timestamp) -> StageDecision {
     if !note.is_sure {
         if let Some(until) = note.next_attempt.filter(|until| *until > now) {
@@ -257,8 +257,8 @@ impl StageDecision {
                 NoStage::NoSite(_) => "its site does not exist",
                 NoStage::OwnAddress => "WordPress serves it as a site's own address",
                 NoStage::TakenBack => {
-                    "somebody put the row back after closte-sync had written it; it is written again \
-                     when the domain stopped working and works again, or set it to Ready in the plugin"
+                    "somebody put the row back after it was done; it is written again when the domain \
+                     stopped working and works again, or set it to Ready in the plugin"
                 }
             },
         };
