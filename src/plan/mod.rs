@@ -70,6 +70,8 @@ pub struct Policy {
     /// Since when no other daemon has led, as far as the state shows; none where none can. What another one
     /// saw before is not known, so no name counts as undesired for longer.
     pub leading_since: Option<Timestamp>,
+    /// Another daemon leads, and removes what is to be removed.
+    pub other_leads: bool,
     /// How many percent of the managed names one cycle may remove.
     pub max_removal_percent: u8,
     /// Names that are never removed.

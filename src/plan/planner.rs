@@ -299,7 +299,10 @@ impl<'a> Planner<'a> {
         } else if self.list_is_sound {
             let long_gone = later_by(undesired_since, FORGET_AFTER) <= self.now;
             let removed = matches!(entry.progress, Progress::Accepted(_));
-            if removed || (long_gone && !self.desired.table_was_empty) {
+            if removed
+                || (!self.desired.table_was_empty
+                    && (long_gone || self.is_removed_by_leader(old, undesired_since)))
+            {
                 self.plan.managed -= 1;
                 self.plan.changes.push(LedgerChange {
                     name: name.to_name(),
@@ -314,6 +317,14 @@ impl<'a> Planner<'a> {
             self.gone += 1;
         }
         self.change(name, Some(old), entry, transition);
+    }
+
+    /// Whether the daemon that leads has removed a name that two lists lack now. If somebody puts it back there,
+    /// it is unmanaged for this daemon as well.
+    fn is_removed_by_leader(&self, old: &Entry, undesired_since: Timestamp) -> bool {
+        let grace_is_over = later(undesired_since, self.policy.removal_grace) <= self.now;
+        let lacked_before = old.undesired_since.is_some() && old.present_since.is_none();
+        self.policy.other_leads && grace_is_over && lacked_before
     }
 
     /// The first guard that stops the removal of this name, regardless of other names.

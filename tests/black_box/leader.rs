@@ -44,6 +44,11 @@ async fn leads(daemon: &Daemon) {
     eventually("it leads", async || standing(daemon).await == "leads").await;
 }
 
+async fn manages(program: &Program, name: &str) -> bool {
+    let status = program.run(&["status", name]).await.out;
+    status.contains(name) && !status.contains("is not managed")
+}
+
 /// The events of a program, by name, oldest first.
 async fn events(program: &Program, name: &str) -> Vec<Value> {
     let events = program.run(&["events", "--lines", "1000", "--json"]).await;
@@ -174,6 +179,30 @@ async fn a_stage_that_a_person_took_back_stays_whoever_leads() {
     assert_eq!(events(&second, "stage.written").await, Vec::<Value>::new());
     let stage = "SELECT CAST(stage AS CHAR) FROM wp_wu_domain_mappings WHERE id = 3";
     assert_eq!(network.text(stage).await, "failed");
+}
+
+#[tokio::test]
+async fn a_name_that_a_person_put_back_at_closte_stays_whoever_leads() {
+    let (network, closte) = network().await;
+    let (first, second) = (one_of(&network, &closte), one_of(&network, &closte));
+    for name in ["goes.example", "stays.example"] {
+        network.map(name).await;
+    }
+    let leader = first.start_daemon();
+    leads(&leader).await;
+    let standby = second.start_daemon();
+    for name in ["goes.example", "stays.example"] {
+        eventually("the standby manages it", async || manages(&second, name).await).await;
+    }
+    network.unmap("stays.example").await;
+    eventually("it is removed", async || !is_at(&closte, "stays.example")).await;
+    eventually("the standby forgets it", async || !manages(&second, "stays.example").await).await;
+    closte.put(["stays.example"]);
+    leader.kill();
+    leads(&standby).await;
+    network.unmap("goes.example").await;
+    eventually("it is removed", async || !is_at(&closte, "goes.example")).await;
+    assert!(is_at(&closte, "stays.example"));
 }
 
 #[tokio::test]
