@@ -312,9 +312,12 @@ impl Reconciler {
             records_waiting: records.waiting,
             record_refused: records.refused,
             unparsed_elements,
-            standby: self.leader.standing().why_not().filter(|_| self.mandate.is_none()),
             ..CycleReport::of(&plan)
         };
+        if self.mandate.is_none() {
+            let why = self.leader.standing().why_not();
+            report.stand_by(why.unwrap_or_else(|| "it has just begun to lead".to_owned()));
+        }
         // First, so that a crash in between forgets none.
         let put_back = stages::put_back(ledger, &plan.changes);
         self.state.note_put_back(ledger_id, &put_back, now).await?;

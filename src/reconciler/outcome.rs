@@ -247,7 +247,13 @@ fn closte_event(error: &ClosteError) -> Event {
 }
 
 impl CycleReport {
-    fn findings(&self) -> [Finding; 2] {
+    /// Notes that another daemon acts: this one holds nothing back.
+    pub(super) fn stand_by(&mut self, why: String) {
+        self.standby = Some(why);
+        (self.held, self.mass_removal) = (0, None);
+    }
+
+    fn findings(&self) -> Vec<Finding> {
         let list = match &self.unparsed_elements {
             Some((elements, example)) => {
                 let (elements, example) = (*elements as u64, example.clone());
@@ -257,6 +263,8 @@ impl CycleReport {
             None => Finding::Clear(Condition::ClosteList),
         };
         let removals = match &self.mass_removal {
+            // The daemon that leads knows.
+            _ if self.standby.is_some() => None,
             Some(mass_removal) => {
                 let event = Event::RemovalsHeld {
                     domains: mass_removal.domains as u64,
@@ -265,11 +273,11 @@ impl CycleReport {
                     remedy: "if it is intended, run closte-sync apply --allow-removals".to_owned(),
                     for_s: 0,
                 };
-                Finding::Raise(Condition::Removals, event)
+                Some(Finding::Raise(Condition::Removals, event))
             }
-            None => Finding::Clear(Condition::Removals),
+            None => Some(Finding::Clear(Condition::Removals)),
         };
-        [list, removals]
+        [list].into_iter().chain(removals).collect()
     }
 
     fn is_settled(&self) -> bool {

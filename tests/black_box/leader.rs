@@ -206,6 +206,28 @@ async fn a_name_that_a_person_put_back_at_closte_stays_whoever_leads() {
 }
 
 #[tokio::test]
+async fn a_standby_does_not_report_removals_that_the_leader_holds() {
+    let (network, closte) = network().await;
+    let (first, second) = (one_of(&network, &closte), one_of(&network, &closte));
+    network.sql("DELETE FROM wp_wu_domain_mappings; DELETE FROM wp_blogs WHERE blog_id > 1").await;
+    for name in ["one.example", "two.example"] {
+        network.map(name).await;
+    }
+    let leader = first.start_daemon();
+    leads(&leader).await;
+    eventually("they are added", async || is_at(&closte, "two.example")).await;
+    let standby = second.start_daemon();
+    eventually("the standby manages it", async || manages(&second, "two.example").await).await;
+    network.sql("DELETE FROM wp_wu_domain_mappings").await;
+    leader.logs("sync.removals_held").await;
+    standby.logs("domain.unmapped").await;
+    // Another cycle.
+    network.map("new.example").await;
+    eventually("the standby manages it", async || manages(&second, "new.example").await).await;
+    assert!(!standby.log().contains("sync.removals_"), "{}", standby.log());
+}
+
+#[tokio::test]
 async fn a_leader_that_was_stopped_for_too_long_notices_it_before_it_acts() {
     let (network, closte) = network().await;
     let (first, second) = (one_of(&network, &closte), one_of(&network, &closte));
