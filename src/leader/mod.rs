@@ -10,6 +10,7 @@
 
 mod config;
 mod held;
+mod look;
 mod standing;
 
 use std::{sync::Arc, time::Duration};
@@ -27,6 +28,7 @@ use crate::{
 };
 pub use config::{LeaderConfig, LeaderEnabled};
 use held::Held;
+pub use look::WhoLeads;
 pub use standing::Standing;
 use standing::{Observation, after, report};
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 
 use crate::support::{
-    Daemon, KEY, Network, Outside, Program, client, eventually, mariadb, settings_row,
+    Daemon, KEY, Network, Outside, Program, client, eventually, mariadb, refusing_proxy,
+    settings_row,
 };
 
 /// A daemon that is one of several.
@@ -74,6 +75,18 @@ async fn a_standby_does_nothing_and_takes_over_when_the_leader_ends() {
     assert_eq!(events(&second, "domain.added").await, Vec::<Value>::new());
     assert!(first.run(&["status"]).await.out.contains("\nLeads: "));
 
+    let doctor = async |program: &Program| {
+        let found = program.run(&["doctor"]).await.out;
+        found.lines().find(|line| line.contains(" leader ")).unwrap().to_owned()
+    };
+    let of_leader = doctor(&first).await;
+    assert!(of_leader.starts_with("ok      leader     the running daemon leads:"), "{of_leader}");
+    let of_standby = doctor(&second).await;
+    let shown = "ok      leader     the running daemon is a standby: connection ";
+    assert!(of_standby.starts_with(shown), "{of_standby}");
+    let of_other = doctor(&one_of(&network, &closte)).await;
+    assert!(of_other.contains(" leads: a daemon here would be a standby"), "{of_other}");
+
     // Both have all of their work done by the leader.
     let apply = second.run(&["apply"]).await;
     assert_eq!(apply.status, 3, "{apply:?}");
@@ -94,6 +107,7 @@ async fn a_standby_does_nothing_and_takes_over_when_the_leader_ends() {
     assert_eq!(standby.stop().await, 0);
 
     // Nobody leads, so that a command does, for as long as it runs.
+    assert!(doctor(&first).await.ends_with("nobody leads now: a daemon here would"));
     network.map("newest.example").await;
     let apply = first.run(&["apply"]).await;
     assert!(apply.out.starts_with("1 added"), "{apply:?}");
@@ -225,6 +239,37 @@ async fn a_standby_does_not_report_removals_that_the_leader_holds() {
     network.map("new.example").await;
     eventually("the standby manages it", async || manages(&second, "new.example").await).await;
     assert!(!standby.log().contains("sync.removals_"), "{}", standby.log());
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_locks_is_reported_once_and_the_daemon_acts() {
+    let (network, closte) = network().await;
+    let error = "this cluster prohibits use of GET_LOCK";
+    let server = mariadb::server().port;
+    let proxy = refusing_proxy(server, "GET_LOCK(", 1105, error).await;
+    let url = network.url.replace(&format!(":{server}/"), &format!(":{proxy}/"));
+    let program = one_of(&network, &closte).with("CLOSTE_SYNC__WORDPRESS__DATABASE_URL", &url);
+    let daemon = program.start_daemon();
+    network.map("new.example").await;
+    eventually("it is added", async || is_at(&closte, "new.example")).await;
+    network.unmap("new.example").await;
+    eventually("it is removed", async || !is_at(&closte, "new.example")).await;
+    assert_eq!(standing(&daemon).await, "alone");
+    let [event] = &events(&program, "leader.undecided").await[..] else { panic!() };
+    assert!(event["reason"].as_str().unwrap().contains(error), "{event}");
+    let doctor = program.run(&["doctor"]).await.out;
+    let shown = "warning leader     the database cannot decide who leads (the server refuses it";
+    assert!(doctor.contains(shown), "{doctor}");
+    assert_eq!(daemon.stop().await, 0);
+
+    let added = closte.count(Call::Add);
+    network.map("newer.example").await;
+    let strict = program.with("CLOSTE_SYNC__LEADER__ENABLED", "on");
+    let apply = strict.run(&["apply"]).await;
+    assert!(apply.status == 3 && apply.out.contains("nobody is known to lead"), "{apply:?}");
+    assert_eq!(closte.count(Call::Add), added);
+    let doctor = strict.run(&["doctor"]).await;
+    assert!(doctor.status == 1 && doctor.out.contains("FAILED  leader "), "{doctor:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 mod diagnosis;
+mod leader;
 mod network;
 
 use std::{
@@ -42,7 +43,12 @@ pub(super) async fn execute(app: &App, as_json: bool) -> Result<u8, CommandError
     findings.extend(check_secrets(settings));
     findings.push(check_state(settings).await);
     findings.extend(check_http(settings));
-    let own_domain = network::check(app, &mut findings).await;
+    let network = network::check(app, &mut findings).await;
+    findings.push(match &network {
+        Some(network) => leader::check(app, network.id, running_daemon(settings).is_some()).await,
+        None => Diagnosis::skipped("leader", "the network cannot be read"),
+    });
+    let own_domain = network.map(|network| network.domain);
     check_closte(app, &mut findings).await;
     check_checks(app, own_domain, &mut findings).await;
     findings.extend(check_notify(settings).await);

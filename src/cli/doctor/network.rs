@@ -18,8 +18,14 @@ use crate::{
     },
 };
 
-/// Returns the network's own domain, if it could be read.
-pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<String> {
+/// What other checks need of the network.
+pub(super) struct NetworkFound {
+    pub(super) id: i64,
+    pub(super) domain: String,
+}
+
+/// Returns none if the network could not be read.
+pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<NetworkFound> {
     let settings = app.settings();
     let source = match app.source() {
         Ok(source) => source,
@@ -28,7 +34,7 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
             return None;
         }
     };
-    let (own_domain, stages) = match source.read().await {
+    let (found, stages) = match source.read().await {
         Ok(network) => {
             let database = settings.database().map(ToString::to_string);
             findings.push(match (database, &network.tls_failed) {
@@ -47,7 +53,7 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
             findings.push(check_plugin(&network, source.plugin_is_active(network.id).await));
             findings.extend(check_serving(&network));
             let stages = check_stages(app, &source, &network).await;
-            (network.domain, stages)
+            (NetworkFound { id: network.id, domain: network.domain }, stages)
         }
         Err(error) => {
             findings.push(Diagnosis::new("database", Err(error)));
@@ -68,7 +74,7 @@ pub(super) async fn check(app: &App, findings: &mut Vec<Diagnosis>) -> Option<St
         }
     });
     findings.push(stages);
-    Some(own_domain)
+    Some(found)
 }
 
 /// How stages are written, and whether that works.

@@ -10,6 +10,7 @@ mod outside;
 pub mod plugin_api;
 mod program;
 mod receiver;
+mod refusing_proxy;
 mod rig;
 
 pub use mail_server::{MailServer, MailTls};
@@ -17,6 +18,7 @@ pub use network::{Network, PASSWORD, fitting, settings_row};
 pub use outside::{Outside, SERVER};
 pub use program::{Daemon, FakeClock, Finished, KEY, Program};
 pub use receiver::{Arrived, Receiver, Reply};
+pub use refusing_proxy::refusing_proxy;
 pub use rig::rig;
 
 use std::time::{Duration, Instant};
