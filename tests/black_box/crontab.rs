@@ -153,7 +153,10 @@ async fn a_second_one_and_one_beside_the_daemon_end_at_once() {
     eventually("the daemon does it", async || closte.domains().len() == 2).await;
     assert_eq!(daemon.stop().await, 0);
     let then = program.run(&["apply", "--check"]).await;
-    assert!(then.status == 0 && then.out.contains("checked\n"), "{then:?}");
+    assert!(then.status == 0 && then.out.ends_with(" checked\n"), "{then:?}");
+    let both = program.run(&["status", "--json", "a.example", "b.example"]).await.json();
+    let checked = both.as_array().unwrap().iter().filter(|one| one["checked_at"].is_string());
+    assert_eq!(checked.count(), 2, "{both}");
     let then = program.run(&["apply", "--check", "--json"]).await.json();
     assert_eq!((&then["desired"], &then["checked"]), (&json!(2), &json!(0)));
 }
