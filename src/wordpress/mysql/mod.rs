@@ -59,8 +59,9 @@ fn each_of_batch(
     mut take: impl FnMut(RawRow<'_>),
 ) -> Result<(), DatabaseError> {
     while !packets.is_empty() {
-        let incomplete = MySqlError::Protocol("it sends an incomplete row");
-        let (packet, _, rest) = split_packet(packets).ok_or(incomplete)?;
+        let Some((packet, _, rest)) = split_packet(packets) else {
+            return Err(MySqlError::Protocol("it sends an incomplete row").into());
+        };
         take(raw_row(packet)?);
         packets = rest;
     }

@@ -19,10 +19,10 @@ impl<'p> ProtocolReader<'p> {
     }
 
     pub(super) fn bytes(&mut self, count: usize) -> Result<&'p [u8], MySqlError> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(count)
-            .ok_or(MySqlError::Protocol("it sends an incomplete packet"))?;
+        // Nothing is made for an error that does not happen: this runs for each value of each row.
+        let Some((taken, rest)) = self.0.split_at_checked(count) else {
+            return Err(MySqlError::Protocol("it sends an incomplete packet"));
+        };
         self.0 = rest;
         Ok(taken)
     }
@@ -58,11 +58,18 @@ impl<'p> ProtocolReader<'p> {
 
     /// A length-encoded string; none for NULL.
     pub(super) fn text(&mut self) -> Result<Option<&'p [u8]>, MySqlError> {
-        if self.0.first() == Some(&0xfb) {
-            self.bytes(1)?;
-            return Ok(None);
-        }
-        let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+        let length = match self.0.split_first() {
+            Some((0xfb, rest)) => {
+                self.0 = rest;
+                return Ok(None);
+            }
+            // Nearly all values are short.
+            Some((&short @ 0..=0xfa, rest)) => {
+                self.0 = rest;
+                short.into()
+            }
+            _ => usize::try_from(self.number()?).unwrap_or(usize::MAX),
+        };
         self.bytes(length).map(Some)
     }
 }
