@@ -115,7 +115,7 @@ impl App {
                 upsert_only: sync.policy == SyncPolicy::UpsertOnly,
                 removal_grace: sync.removal_grace,
                 leading_since: None,
-                other_leads: false,
+                other_leads: None,
                 max_removal_percent: sync.max_removal_percent,
                 keep: sync.keep.clone(),
                 exclude: sync.exclude.clone(),

@@ -54,6 +54,13 @@ pub struct Candidate {
     pub is_daemon: bool,
 }
 
+impl Candidate {
+    /// After how long without a question the server ends the session of one that hangs.
+    fn idle_limit(&self) -> Duration {
+        self.sync_interval.saturating_mul(3).max(SHORTEST_IDLE)
+    }
+}
+
 /// Clones are handles of the same one.
 #[derive(Debug, Clone)]
 pub struct Leader(Arc<Inner>);
@@ -108,9 +115,8 @@ impl Leader {
     pub fn new(source: Source, candidate: Candidate, state: State, clock: Clock) -> Self {
         let decides = candidate.enabled != LeaderEnabled::Off && source.has_named_locks();
         let standing = if decides { Standing::Unknown } else { Standing::Alone { reason: None } };
-        let idle_limit = candidate.sync_interval.saturating_mul(3).max(SHORTEST_IDLE);
         Self(Arc::new(Inner {
-            held: Mutex::new(Held::new(source.clone(), idle_limit)),
+            held: Mutex::new(Held::new(source.clone(), candidate.idle_limit())),
             source,
             candidate,
             state,
@@ -127,6 +133,12 @@ impl Leader {
     /// As it was known last.
     pub fn standing(&self) -> Standing {
         self.0.standing.borrow().clone()
+    }
+
+    /// None unless another daemon leads; if that one hangs, it leads for no longer than this.
+    pub fn other_leads(&self) -> Option<Duration> {
+        let is_standby = matches!(*self.0.standing.borrow(), Standing::Standby { .. });
+        is_standby.then(|| self.0.candidate.idle_limit())
     }
 
     /// Asks the database who leads, and takes the lead if nobody does. None on a standby.

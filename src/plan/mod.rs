@@ -70,8 +70,9 @@ pub struct Policy {
     /// Since when no other daemon has led, as far as the state shows; none where none can. What another one
     /// saw before is not known, so no name counts as undesired for longer.
     pub leading_since: Option<Timestamp>,
-    /// Another daemon leads, and removes what is to be removed.
-    pub other_leads: bool,
+    /// Another daemon leads, and removes what is to be removed. If it hangs, it leads for at most so long, and may
+    /// make a late call then.
+    pub other_leads: Option<Duration>,
     /// How many percent of the managed names one cycle may remove.
     pub max_removal_percent: u8,
     /// Names that are never removed.

@@ -322,9 +322,10 @@ impl<'a> Planner<'a> {
     /// Whether the daemon that leads has removed a name that two lists lack now. If somebody puts it back there,
     /// it is unmanaged for this daemon as well.
     fn is_removed_by_leader(&self, old: &Entry, undesired_since: Timestamp) -> bool {
-        let grace_is_over = later(undesired_since, self.policy.removal_grace) <= self.now;
+        let Some(late) = self.policy.other_leads else { return false };
+        let is_due = later(undesired_since, self.policy.removal_grace.max(late)) <= self.now;
         let lacked_before = old.undesired_since.is_some() && old.present_since.is_none();
-        self.policy.other_leads && grace_is_over && lacked_before
+        is_due && lacked_before
     }
 
     /// The first guard that stops the removal of this name, regardless of other names.

@@ -36,7 +36,7 @@ use crate::{
     domain::DomainName,
     events::conditions::{Condition, Conditions, Finding},
     events::{Event, EventBatch},
-    leader::{Leader, Mandate, Standing},
+    leader::{Leader, Mandate},
     ledger::Ledger,
     plan::{Current, plan},
     state::{FileLock, LedgerId, Loop, State, StateError},
@@ -303,7 +303,7 @@ impl Reconciler {
         let mut remembered = stop.until_drain(self.remember(ledger_id)).await??;
         let ledger = &mut remembered.ledger;
         self.rules.policy.leading_since = self.leader.leading_since().await?;
-        self.rules.policy.other_leads = matches!(self.leader.standing(), Standing::Standby { .. });
+        self.rules.policy.other_leads = self.leader.other_leads();
         let plan = plan(&desired, &current, ledger, &self.rules.policy, now);
         drop((desired, current));
         let mut report = CycleReport {
