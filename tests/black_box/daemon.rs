@@ -80,6 +80,11 @@ async fn the_list_is_read_soon_after_an_addition_and_after_a_name_is_missing() {
     let program = program.with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
     let daemon = program.start_daemon();
     eventually("the addition is confirmed", async || closte.count(Call::List) == 2).await;
+    eventually("that is recorded", async || {
+        let status = program.run(&["status", "--json"]).await.json();
+        status.as_array().unwrap().iter().all(|one| one["at_closte"] == "yes")
+    })
+    .await;
     assert_eq!(daemon.stop().await, 0);
     closte.take_away("a.example");
     let daemon = program.start_daemon();
