@@ -10,7 +10,6 @@ use crate::support::{KEY, Program, ends, eventually};
 /// The commands that may go on for long; the others end by themselves.
 #[tokio::test]
 async fn every_command_ends_on_signals_as_the_first_process() {
-    let deaf = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for signal in ["-TERM", "-INT"] {
         let by_signal = if signal == "-TERM" { 143 } else { 130 };
         for (command, status) in [
@@ -23,6 +22,8 @@ async fn every_command_ends_on_signals_as_the_first_process() {
             (&["demo"], by_signal),
         ] {
             let (_network, closte, program) = ends(&["a.example"]).await;
+            // A new one each time: what an earlier process has asked late says nothing of this one.
+            let deaf = UdpSocket::bind("127.0.0.1:0").await.unwrap();
             let program = program
                 .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "1m")
                 .with("CLOSTE_SYNC__CHECKS__RESOLVERS", &deaf.local_addr().unwrap().to_string());
