@@ -135,7 +135,8 @@ impl Leader {
         self.0.standing.borrow().clone()
     }
 
-    /// None unless another daemon leads; if that one hangs, it leads for no longer than this.
+    /// None unless another daemon leads; if that one hangs and has the same `sync.interval`, it leads for no longer
+    /// than this.
     pub fn other_leads(&self) -> Option<Duration> {
         let is_standby = matches!(*self.0.standing.borrow(), Standing::Standby { .. });
         is_standby.then(|| self.0.candidate.idle_limit())
