@@ -106,13 +106,11 @@ impl Connection {
 
     /// Runs a statement and returns the number of rows that it wrote. `sql` is as for [`Self::each`].
     pub(super) async fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        let statement = sqlx::raw_sql(AssertSqlSafe(sql));
         Ok(match self {
-            Self::MySql(connection) => {
-                let done = connection.sqlx.execute(statement).await;
-                done.map_err(|error| connection.reason(error))?.rows_affected()
+            Self::MySql(connection) => connection.execute(AssertSqlSafe(sql)).await?,
+            Self::Sqlite(connection, _) => {
+                connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?.rows_affected()
             }
-            Self::Sqlite(connection, _) => connection.execute(statement).await?.rows_affected(),
         })
     }
 

@@ -3,6 +3,7 @@ use std::{collections::HashMap, panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt as _;
 use jiff::{civil::DateTime, tz::Offset};
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     CurrentSite, DatabaseUrl, InvalidMapping, Network, PluginSettings, SourceError, TablePrefix,
@@ -71,7 +72,16 @@ impl Source {
     /// Any [`SourceError`] but [`SourceError::InsertDenied`]. A network that can only be read in part is
     /// an error: it must never look like a whole one.
     pub async fn read(&self) -> Result<Network, SourceError> {
-        self.on(async |connection| self.read_with(connection).await).await
+        let source = self.clone();
+        // As a task of its own: the worker that learns of a packet goes on with it itself, where it would have
+        // to wake the main thread.
+        let reading = tokio::spawn(async move {
+            source.on(async |connection| source.read_with(connection).await).await
+        });
+        AbortOnDropHandle::new(reading).await.unwrap_or_else(|error| {
+            let (database, reason) = (self.database.to_string(), error.to_string());
+            Err(SourceError::Fault { database, reason })
+        })
     }
 
     /// Runs `work` on a new connection.

@@ -12,18 +12,14 @@ mod tls;
 mod values;
 mod wire;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{pin::pin, task::Poll, time::Duration};
 
-use futures_util::TryStreamExt as _;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+use futures_util::{FutureExt as _, TryStreamExt as _, future::BoxFuture};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr};
 use tokio::{
     net::{TcpStream, UnixStream},
     time::timeout,
 };
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::near::is_near;
 use error::MySqlError;
@@ -41,16 +37,46 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct MySqlConnection {
     /// Connected to the relay.
-    pub(super) sqlx: sqlx::MySqlConnection,
+    sqlx: sqlx::MySqlConnection,
     /// Why TLS failed, if the connection is unencrypted because of that.
     pub(super) tls_failed: Option<String>,
-    relay_error: RelayError,
-    /// Aborted with the connection: a silent server would keep it running for ever.
-    relay: AbortOnDropHandle<()>,
+    relay: Relay,
 }
 
-/// Why the relay has closed the connection, if it has.
-type RelayError = Arc<Mutex<Option<DatabaseError>>>;
+/// The other end of sqlx's connection. It runs while sqlx works, in the same task: each often waits for the
+/// other, and a wake-up of another thread takes longer than what it is woken for.
+enum Relay {
+    Running(BoxFuture<'static, Result<(), DatabaseError>>),
+    /// It has closed the connection, because of this error.
+    Ended(Option<DatabaseError>),
+}
+
+impl Relay {
+    /// Runs it until `work` is done.
+    async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        std::future::poll_fn(|context| {
+            loop {
+                if let Poll::Ready(done) = work.as_mut().poll(context) {
+                    return Poll::Ready(done);
+                }
+                let Self::Running(running) = self else { return Poll::Pending };
+                let Poll::Ready(end) = running.poll_unpin(context) else { return Poll::Pending };
+                // sqlx sees the closed connection next.
+                *self = Self::Ended(end.err());
+            }
+        })
+        .await
+    }
+
+    /// The relay's error if there is one, as it is the cause of sqlx's.
+    fn reason(&mut self, error: impl Into<DatabaseError>) -> DatabaseError {
+        match self {
+            Self::Ended(reason) => reason.take().unwrap_or(error.into()),
+            Self::Running(_) => error.into(),
+        }
+    }
+}
 
 /// Calls `take` with each row of a batch. An incomplete row is an error: part of a table must never look
 /// like all of it.
@@ -90,8 +116,16 @@ fn raw_row(packet: &[u8]) -> Result<RawRow<'_>, DatabaseError> {
 }
 
 fn integer(text: Option<&[u8]>) -> Result<i64, DatabaseError> {
-    let text = text.and_then(|text| std::str::from_utf8(text).ok());
-    text.and_then(|text| text.parse().ok()).ok_or(DatabaseError::WrongType)
+    let text = text.ok_or(DatabaseError::WrongType)?;
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    // Negative, as there is one negative number more.
+    let number = digits.iter().try_fold(0_i64, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_sub(digit.into())
+    });
+    let number = number.filter(|_| !digits.is_empty());
+    let number = if digits.len() < text.len() { number } else { number.and_then(i64::checked_neg) };
+    number.ok_or(DatabaseError::WrongType)
 }
 
 impl MySqlConnection {
@@ -100,65 +134,57 @@ impl MySqlConnection {
         budget: Budget,
     ) -> Result<Self, DatabaseError> {
         let (server, tls_failed) = connect(options).await?;
-        let (sqlx, client) = relay::connect().await?;
-        let relay_error = RelayError::default();
-        let slot = relay_error.clone();
-        let relay = tokio::spawn(async move {
-            let mut client = client;
-            if let Err(error) = relay::run(&mut client, server, budget).await {
-                // Stored before `client` is dropped and sqlx sees the closed connection.
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            }
-        });
-        let relay = AbortOnDropHandle::new(relay);
-        let mut connection = Self { sqlx, tls_failed, relay_error, relay };
+        let (sqlx, mut client) = relay::connect().await?;
+        let relay =
+            Relay::Running(Box::pin(async move { relay::run(&mut client, server, budget).await }));
+        let mut connection = Self { sqlx, tls_failed, relay };
         // The server's init_connect may have disabled it.
         let Charset(charset) = options.charset.clone().unwrap_or_default();
         let settings = format!("SET autocommit = 1, NAMES {charset}");
         // Like PHP, continue without a collation that does not belong to the character set.
         if let Some(Charset(collation)) = &options.collation {
             let collated = AssertSqlSafe(format!("{settings} COLLATE {collation}"));
-            if connection.sqlx.execute(sqlx::raw_sql(collated)).await.is_ok() {
+            if connection.execute(collated).await.is_ok() {
                 return Ok(connection);
             }
         }
-        match connection.sqlx.execute(sqlx::raw_sql(AssertSqlSafe(settings))).await {
-            Ok(_) => Ok(connection),
-            Err(error) => Err(connection.reason(error)),
-        }
+        connection.execute(AssertSqlSafe(settings)).await?;
+        Ok(connection)
+    }
+
+    /// Runs a statement and returns the number of rows that it wrote.
+    pub(super) async fn execute(&mut self, sql: impl SqlSafeStr) -> Result<u64, DatabaseError> {
+        let done = self.relay.during(self.sqlx.execute(sqlx::raw_sql(sql))).await;
+        Ok(done.map_err(|error| self.relay.reason(error))?.rows_affected())
     }
 
     /// Calls `take` with each row of a query.
     pub(super) async fn each(
         &mut self,
         sql: &str,
-        take: impl FnMut(RawRow<'_>),
-    ) -> Result<(), DatabaseError> {
-        self.each_of_batches(sql, take).await.map_err(|error| self.reason(error))
-    }
-
-    async fn each_of_batches(
-        &mut self,
-        sql: &str,
         mut take: impl FnMut(RawRow<'_>),
     ) -> Result<(), DatabaseError> {
-        let mut batches = self.sqlx.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
-        while let Some(batch) = batches.try_next().await? {
-            each_of_batch(batch.try_get_unchecked(0)?, &mut take)?;
-        }
-        Ok(())
-    }
-
-    /// The relay's error if there is one, as it is the cause of sqlx's.
-    pub(super) fn reason(&self, error: impl Into<DatabaseError>) -> DatabaseError {
-        let mut relay_error = self.relay_error.lock().unwrap_or_else(PoisonError::into_inner);
-        relay_error.take().unwrap_or(error.into())
+        let work = async {
+            let mut batches = self.sqlx.fetch(sqlx::raw_sql(AssertSqlSafe(sql)));
+            while let Some(batch) = batches.try_next().await? {
+                each_of_batch(batch.try_get_unchecked(0)?, &mut take)?;
+            }
+            Ok(())
+        };
+        let done: Result<(), DatabaseError> = self.relay.during(work).await;
+        done.map_err(|error| self.relay.reason(error))
     }
 
     pub(super) async fn close(self) {
-        // The work is done: an error no longer matters.
-        let Self { sqlx, relay, .. } = self;
-        let _ = timeout(CLOSE_LIMIT, async { (sqlx.close().await, relay.await) }).await;
+        let Self { sqlx, mut relay, .. } = self;
+        let closed = async {
+            // The work is done: an error no longer matters.
+            let _ = relay.during(sqlx.close()).await;
+            if let Relay::Running(running) = relay {
+                let _ = running.await;
+            }
+        };
+        let _ = timeout(CLOSE_LIMIT, closed).await;
     }
 }
 
