@@ -1,6 +1,6 @@
 //! [`DomainName`] and what is no domain name.
 
-use std::{borrow::Borrow, fmt, net::IpAddr, str::FromStr};
+use std::{borrow::Borrow, fmt, net::IpAddr, ops::BitOr, str::FromStr};
 
 use idna::AsciiDenyList;
 use serde::{Deserialize, Serialize};
@@ -90,30 +90,30 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, InvalidDomain> {
     text.parse().map(Parsed::Normalised)
 }
 
-/// Whether the full parser returns this text unchanged.
+/// Whether the full parser returns this text unchanged. It runs for each name of both ends.
 fn is_canonical(text: &str) -> bool {
+    const DIGIT: u8 = 1;
+    const LETTER_OR_HYPHEN: u8 = 2;
+    const OTHER: u8 = 4;
+    let class = |byte: &u8| match byte {
+        b'0'..=b'9' => DIGIT,
+        b'a'..=b'z' | b'-' => LETTER_OR_HYPHEN,
+        _ => OTHER,
+    };
     let host = text.strip_prefix("*.").unwrap_or(text);
-    let (mut length, mut last, mut is_number, mut has_dot) = (0, b'-', true, false);
-    let mut has_two_hyphens = false;
-    for byte in host.bytes() {
-        match byte {
-            b'.' if length == 0 || last == b'-' => return false,
-            b'.' => (length, is_number, has_dot) = (0, true, true),
-            b'-' if length == 0 => return false,
-            b'a'..=b'z' | b'-' => {
-                has_two_hyphens |= byte == b'-' && last == b'-';
-                (length, is_number) = (length + 1, false);
-            }
-            b'0'..=b'9' => length += 1,
-            _ => return false,
-        }
-        if length > MAX_LABEL {
+    let (mut labels, mut classes, mut has_punycode) = (0, 0, false);
+    for label in host.as_bytes().split(|byte| *byte == b'.') {
+        labels += 1;
+        classes = label.iter().map(class).fold(0, BitOr::bitor);
+        let has_hyphen_outside = label.first() == Some(&b'-') || label.last() == Some(&b'-');
+        if label.is_empty() || label.len() > MAX_LABEL || has_hyphen_outside || classes >= OTHER {
             return false;
         }
-        last = byte;
+        has_punycode |= label.starts_with(b"xn--");
     }
-    let is_host = has_dot && length > 0 && last != b'-' && !is_number && text.len() <= MAX_NAME;
-    is_host && (!has_two_hyphens || !has_punycode(host) || is_valid_punycode(host))
+    // The last label is no number.
+    let is_host = labels > 1 && classes != DIGIT && text.len() <= MAX_NAME;
+    is_host && (!has_punycode || is_valid_punycode(host))
 }
 
 fn has_punycode(host: &str) -> bool {

@@ -72,45 +72,45 @@ impl RowState {
     pub fn to_bits(self) -> u16 {
         let flag = |is_set: bool, bit: u16| if is_set { bit } else { 0 };
         let flags = flag(self.active, 0x40) | flag(self.primary, 0x20) | flag(self.secure, 0x10);
-        let stage = STAGES.iter().find(|(_, stage)| *stage == self.stage);
-        let serving = SERVINGS.iter().find(|(_, serving)| *serving == self.serving);
-        let [stage, serving] = [stage.map(|one| one.0), serving.map(|one| one.0)];
-        0x8000 | serving.unwrap_or_default() << 8 | flags | stage.unwrap_or_default()
+        let stage = STAGES.iter().position(|stage| *stage == self.stage);
+        let serving = SERVINGS.iter().position(|serving| *serving == self.serving);
+        // There are less than 16 of either.
+        let [stage, serving] = [stage, serving].map(|number| number.unwrap_or_default() as u16);
+        0x8000 | serving << 8 | flags | stage
     }
 
     /// The inverse of [`Self::to_bits`]; none for other numbers.
     pub fn from_bits(bits: u16) -> Option<Self> {
         let is_set = |bit: u16| bits & bit != 0;
-        let (stage, serving) = (bits & 0xf, bits >> 8 & 0xf);
-        let stage = STAGES.iter().find(|(number, _)| *number == stage)?.1;
-        let serving = SERVINGS.iter().find(|(number, _)| *number == serving)?.1;
+        let stage = *STAGES.get(usize::from(bits & 0xf))?;
+        let serving = *SERVINGS.get(usize::from(bits >> 8 & 0xf))?;
         let (active, primary, secure) = (is_set(0x40), is_set(0x20), is_set(0x10));
         is_set(0x8000).then_some(Self { stage, active, primary, secure, serving })
     }
 }
 
-/// The stored numbers: never changed.
-const STAGES: [(u16, Option<Stage>); 7] = [
-    (0, None),
-    (1, Some(Stage::CheckingDns)),
-    (2, Some(Stage::CheckingSslCert)),
-    (3, Some(Stage::Done)),
-    (4, Some(Stage::DoneWithoutSsl)),
-    (5, Some(Stage::Failed)),
-    (6, Some(Stage::SslFailed)),
+/// By their stored numbers: their order never changes.
+const STAGES: [Option<Stage>; 7] = [
+    None,
+    Some(Stage::CheckingDns),
+    Some(Stage::CheckingSslCert),
+    Some(Stage::Done),
+    Some(Stage::DoneWithoutSsl),
+    Some(Stage::Failed),
+    Some(Stage::SslFailed),
 ];
-const SERVINGS: [(u16, Serving); 11] = [
-    (0, Serving::Unknown),
-    (1, Serving::Served),
-    (2, Serving::OwnAddress),
-    (3, Serving::StageNotDone),
-    (4, Serving::Inactive),
-    (5, Serving::TwinDecides),
-    (6, Serving::TwoPrimaries),
-    (7, Serving::SiteMissing),
-    (8, Serving::SiteArchived),
-    (9, Serving::MappingOff),
-    (10, Serving::OtherSpelling),
+const SERVINGS: [Serving; 11] = [
+    Serving::Unknown,
+    Serving::Served,
+    Serving::OwnAddress,
+    Serving::StageNotDone,
+    Serving::Inactive,
+    Serving::TwinDecides,
+    Serving::TwoPrimaries,
+    Serving::SiteMissing,
+    Serving::SiteArchived,
+    Serving::MappingOff,
+    Serving::OtherSpelling,
 ];
 
 #[cfg(test)]
