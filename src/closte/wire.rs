@@ -18,7 +18,9 @@ use super::{
     shape::{JsonKind, Keys},
 };
 
-/// The most that is read for one element of the list, and for everything outside it, in bytes.
+/// A smaller answer is in memory as a whole, in bytes.
+const SMALL: u64 = 4 << 20;
+/// The most of a larger one that is read for one element of the list, and for everything outside it, in bytes.
 const ELEMENT_LIMIT: usize = 1 << 20;
 
 #[derive(Debug, Default)]
@@ -84,17 +86,30 @@ impl<'de> Visitor<'de> for AnswerSeed<'_> {
 }
 
 impl Answer {
-    /// Parses an answer while it arrives: a list of a million names is never in memory as text.
-    pub(super) fn read(body: impl Read) -> Result<Self, serde_json::Error> {
-        let read = Cell::new(0);
-        let mut body = BufReader::new(Limited { body, read: &read });
-        // PHP files saved by Windows editors send a byte order mark first.
+    /// Parses an answer: a small one as a whole, which is faster, and a larger one while it arrives. A list
+    /// of a million names is never in memory as text.
+    pub(super) fn read(mut body: impl Read) -> Result<Self, serde_json::Error> {
         let mut start = Vec::new();
-        body.by_ref().take(3).read_to_end(&mut start).map_err(serde_json::Error::io)?;
+        let length = body.by_ref().take(SMALL).read_to_end(&mut start);
+        let is_small = length.map_err(serde_json::Error::io)? < SMALL as usize;
+        // PHP files saved by Windows editors send a byte order mark first.
         let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
-        let body = BufReader::new(start.chain(body));
-        let mut deserializer = serde_json::Deserializer::from_reader(body);
-        let answer = AnswerSeed(&read).deserialize(&mut deserializer)?;
+        let read = Cell::new(0);
+        if is_small
+            && let Ok(answer) = Self::parse(serde_json::Deserializer::from_slice(start), &read)
+        {
+            return Ok(answer);
+        }
+        let body = BufReader::new(Limited { body: start.chain(body), read: &read });
+        Self::parse(serde_json::Deserializer::from_reader(body), &read)
+    }
+
+    /// `read` is how many bytes were read since the last element.
+    fn parse<'de>(
+        mut deserializer: serde_json::Deserializer<impl serde_json::de::Read<'de>>,
+        read: &Cell<usize>,
+    ) -> Result<Self, serde_json::Error> {
+        let answer = AnswerSeed(read).deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(answer)
     }
