@@ -1,6 +1,10 @@
 //! Closte's list of domains as it sends it.
 
-use std::{cell::Cell, fmt};
+use std::{
+    cell::Cell,
+    fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use serde::{
     Deserializer,
@@ -9,18 +13,15 @@ use serde::{
 use serde_json::Value;
 
 use super::shape::{JsonKind, ListShape, visit_scalars};
-use crate::{
-    domain,
-    names::{NameList, NameSet},
-    secrets,
-};
+use crate::{domain, names::NameList, secrets};
 
 /// The most elements of a list that are read.
 const MOST_ELEMENTS: usize = 2_000_000;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct List {
-    pub names: NameSet,
+    /// In the order of the list, each as often as it is listed.
+    pub names: NameList<()>,
     /// How many elements are neither a domain name nor another DNS name.
     pub unparsed: usize,
     /// The first of them, as it was sent.
@@ -33,16 +34,13 @@ impl List {
     pub fn is_complete(&self) -> bool {
         self.unparsed == 0
     }
-}
 
-/// A list in the making.
-#[derive(Default)]
-struct ListBuilder {
-    /// In the order of the list.
-    names: NameList<()>,
-    unparsed: usize,
-    example: Option<String>,
-    shape: ListShape,
+    /// A hash of everything that a cycle acts on. The same names in another order have another one.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.names, self.unparsed, &self.example).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// A flag as PHP clients compare it.
@@ -106,23 +104,23 @@ impl<'de> Visitor<'de> for DomainsSeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
-        let (mut list, mut count) = (ListBuilder::default(), 0);
+        let (mut list, mut count) = (List::default(), 0);
         while elements.next_element_seed(ElementSeed(&mut list))?.is_some() {
             count += 1;
             self.end_element(count)?;
         }
-        Ok(list.build())
+        Ok(Domains::List(Box::new(list)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut elements: A) -> Result<Domains, A::Error> {
-        let (mut list, mut count) = (ListBuilder::default(), 0);
+        let (mut list, mut count) = (List::default(), 0);
         while let Some(key) = elements.next_key::<String>()? {
             list.shape.add_key(&key);
             elements.next_value_seed(ElementSeed(&mut list))?;
             count += 1;
             self.end_element(count)?;
         }
-        Ok(list.build())
+        Ok(Domains::List(Box::new(list)))
     }
 
     fn visit_unit<E>(self) -> Result<Domains, E> {
@@ -136,12 +134,7 @@ impl<'de> Visitor<'de> for DomainsSeed<'_> {
     visit_scalars!(Domains, |_: Self, kind, _| Domains::NoList(kind));
 }
 
-impl ListBuilder {
-    fn build(self) -> Domains {
-        let Self { names, unparsed, example, shape } = self;
-        Domains::List(Box::new(List { names: names.sorted(), unparsed, example, shape }))
-    }
-
+impl List {
     fn add_text(&mut self, text: &str, wildcard: bool) {
         // The API's own rule: a name with the flag begins with `*.`, though it may be listed without.
         if wildcard && !text.trim_start().starts_with("*.") {
@@ -169,7 +162,7 @@ fn is_dns_text(text: &str) -> bool {
 }
 
 /// Reads one element into the list.
-struct ElementSeed<'a>(&'a mut ListBuilder);
+struct ElementSeed<'a>(&'a mut List);
 
 impl ElementSeed<'_> {
     fn add_unparsed(self, kind: JsonKind, example: impl fmt::Display) {

@@ -190,6 +190,21 @@ impl Plan {
         self.decisions.iter().filter_map(due).min()
     }
 
+    /// Whether a later plan of the same is the same: nothing in it ends by itself, and carrying it out changes
+    /// nothing. Names that are to be forgotten are managed without being in it.
+    pub fn is_at_rest(&self) -> bool {
+        let stays = |(_, decision): &(DomainName, Decision)| match decision {
+            Decision::Unmanaged => Some(0),
+            Decision::Covered { .. } => Some(1),
+            Decision::Held(guard) => guard.is_lasting().then_some(1),
+            _ => None,
+        };
+        let others: Option<usize> = self.decisions.iter().map(stays).sum();
+        self.changes.is_empty()
+            && self.adopted.is_empty()
+            && others.is_some_and(|others| self.in_place + others == self.managed)
+    }
+
     /// Whether nothing is left to add or remove, now or later.
     pub fn is_settled(&self) -> bool {
         self.decisions.iter().all(|(_, decision)| match decision {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 use thiserror::Error;
 
+use super::records::Records;
 use crate::{
     closte::{self, ClosteError},
     events::Event,
@@ -247,6 +248,11 @@ fn closte_event(error: &ClosteError) -> Event {
 }
 
 impl CycleReport {
+    pub(super) fn with(self, records: Records) -> Self {
+        let Records { written, waiting, refused } = records;
+        Self { records: written, records_waiting: waiting, record_refused: refused, ..self }
+    }
+
     /// Notes that another daemon acts: this one holds nothing back.
     pub(super) fn stand_by(&mut self, why: String) {
         self.standby = Some(why);

@@ -64,7 +64,7 @@ impl Reconciler {
             Some((state, id)) => state.load(id).await?,
             None => Ledger::default(),
         };
-        let current = Current { complete: list.is_complete(), names: list.names };
+        let current = Current { complete: list.is_complete(), names: list.names.sorted() };
         let desired = rules.desired(network.clone());
         if let Some(state) = state {
             state.restore_clock(Loop::Cycles, &mut clock).await?;

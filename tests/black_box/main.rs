@@ -32,6 +32,7 @@ mod practice_wordpress;
 mod records;
 mod reload;
 mod remedies;
+mod rest;
 mod rules;
 mod secrets;
 mod service;

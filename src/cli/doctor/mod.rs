@@ -217,8 +217,9 @@ fn check_base_url(url: &BaseUrl) -> Diagnosis {
 
 /// How much of the list could be parsed, and its shape, which Closte does not document.
 fn check_list(list: List) -> [Diagnosis; 2] {
-    let names = count(list.names.len(), "name");
-    let finding = if list.is_complete() {
+    let is_complete = list.is_complete();
+    let names = count(list.names.sorted().len(), "name");
+    let finding = if is_complete {
         Diagnosis::new::<ClosteError>("list", Ok(format!("{names} at Closte")))
     } else {
         let example = list.example.unwrap_or_default();

@@ -161,6 +161,20 @@ impl Case {
         })
     }
 
+    /// The same case after Closte did what a plan of it asks for.
+    fn obeyed(self) -> Self {
+        let plan = self.plan();
+        self.with(|case| {
+            for (name, decision) in plan.decisions {
+                match decision {
+                    Decision::Add(_) => drop(case.current.names.insert(name)),
+                    Decision::Remove { .. } => drop(case.current.names.remove(&name)),
+                    _ => {}
+                }
+            }
+        })
+    }
+
     /// The only decision.
     fn decision(&self) -> Decision {
         let plan = self.plan();

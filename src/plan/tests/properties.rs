@@ -247,6 +247,23 @@ proptest! {
         prop_assert_eq!(case.after(&case.plan(), 0).plan().changes, []);
     }
 
+    /// What is at rest need not be planned again while neither end changes.
+    #[test]
+    fn a_plan_at_rest_stays_so(case in any_case(), rounds in 0..4, later in 0i64..10_000_000) {
+        let mut case = case;
+        for _ in 0..rounds {
+            case = case.after(&case.plan(), 200_000).obeyed();
+        }
+        let plan = case.plan();
+        if plan.is_at_rest() {
+            let later = case.with(|case| case.now += SignedDuration::from_secs(later)).plan();
+            prop_assert!(later.is_at_rest());
+            let found =
+                |plan: Plan| (plan.decisions, plan.desired, plan.in_place, plan.managed);
+            prop_assert_eq!(found(later), found(plan));
+        }
+    }
+
     /// Closte has all listed names all the time. The lists between show only some of them, but never twice
     /// in a row.
     #[test]
