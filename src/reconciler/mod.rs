@@ -88,9 +88,16 @@ struct LastSeen {
 
 #[derive(Debug)]
 struct AtRest {
-    /// The fingerprint of Closte's list.
-    list: u64,
+    compared: Compared,
     report: CycleReport,
+}
+
+/// What was compared, by fingerprints.
+#[derive(Debug, PartialEq, Eq)]
+struct Compared {
+    ledger: LedgerId,
+    network: u64,
+    list: u64,
 }
 
 /// The ledger in memory: with 100,000 names, reading it takes half of a cycle.
@@ -304,19 +311,19 @@ impl Reconciler {
                 stop.until_forced(ask_for_list(&self.closte)).await??
             }
         };
-        let version = self.state.data_version().await?;
-        let list_fingerprint = list.fingerprint();
+        let compared =
+            Compared { ledger: ledger_id, network: fingerprint, list: list.fingerprint() };
         // If anything fails from here on, the next cycle reads the ledger again, and compares.
-        let seen = self.seen.take().filter(|seen| {
-            is_as_before
-                && !begins_to_act
-                && seen.version == version
-                && seen.at_rest.as_ref().is_some_and(|known| known.list == list_fingerprint)
-        });
-        if let Some(LastSeen { at_rest: Some(at_rest), .. }) = &seen {
+        if let Some(seen) = self.seen.take()
+            && let Some(at_rest) = &seen.at_rest
+            && at_rest.compared == compared
+            && seen.version == self.state.data_version().await?
+            && self.mandate.is_some()
+            && !begins_to_act
+        {
             let report = at_rest.report.clone().with(records);
             self.state.cycle_completed(ledger_id, &report, self.clock.now()).await?;
-            self.seen = seen.map(|seen| LastSeen { listed_at, ..seen });
+            self.seen = Some(LastSeen { listed_at, ..seen });
             return Ok(CycleOutcome { found: Found::Compared(report), stopped_by: None });
         }
 
@@ -332,7 +339,7 @@ impl Reconciler {
         let invalid = invalid.iter().filter(|one| one.clostes_own().is_none()).count();
         let report = CycleReport { invalid, unparsed_elements, ..CycleReport::of(&plan) };
         let at_rest = (plan.is_at_rest() && self.mandate.is_some())
-            .then(|| AtRest { list: list_fingerprint, report: report.clone() });
+            .then(|| AtRest { compared, report: report.clone() });
         let mut report = report.with(records);
         if self.mandate.is_none() {
             let why = self.leader.standing().why_not();

@@ -25,23 +25,31 @@ struct Rest {
     _folder: tempfile::TempDir,
 }
 
-/// Both ends have `a.example` and `b.example`, and were compared.
-async fn at_rest() -> Rest {
-    let network = Network::with_domains(&["a.example", "b.example"]).await;
-    let closte = Simulator::start(KEY).await.unwrap();
-    closte.put(["unmanaged.example"]);
-    let program = Program::new(&network, &closte)
+fn reconciler(network: &Network, closte: &Simulator, clock: &Clock, state: &State) -> Reconciler {
+    let program = Program::new(network, closte)
         .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "60s")
         .with("CLOSTE_SYNC__SYNC__MAX_REMOVAL_PERCENT", "100");
-    let clock = Clock::default();
     let overrides =
         Overrides { allow_removals: true, clock: clock.clone(), ..Overrides::default() };
+    App::build(&program.settings(), overrides).reconciler(state).unwrap()
+}
+
+/// Both ends have `a.example` and `b.example`, and were compared.
+async fn at_rest() -> Rest {
+    let rest = at_rest_with(Network::with_domains(&["a.example", "b.example"]).await).await;
+    assert_eq!(rest.closte.domains(), ["a.example", "b.example", "unmanaged.example"]);
+    rest
+}
+
+async fn at_rest_with(network: Network) -> Rest {
+    let closte = Simulator::start(KEY).await.unwrap();
+    closte.put(["unmanaged.example"]);
+    let clock = Clock::default();
     let folder = tempfile::tempdir().unwrap();
     let state = State::open(&folder.path().join("state.db")).await.unwrap();
-    let sync = App::build(&program.settings(), overrides).reconciler(&state).unwrap();
+    let sync = reconciler(&network, &closte, &clock, &state);
     let mut rest = Rest { network, closte, clock, state, sync, _folder: folder };
     rest.cycles(3, LIST_INTERVAL).await;
-    assert_eq!(rest.closte.domains(), ["a.example", "b.example", "unmanaged.example"]);
     rest
 }
 
@@ -118,4 +126,22 @@ async fn a_name_that_is_gone_from_both_ends_is_forgotten_after_a_day() {
     assert!(rest.state.load(id).await.unwrap().contains("b.example"));
     rest.cycles(1, DAY).await;
     assert!(!rest.state.load(id).await.unwrap().contains("b.example"));
+}
+
+#[tokio::test]
+async fn a_leader_at_rest_that_no_longer_leads_says_so() {
+    let network = Network::mariadb().await;
+    network.map("a.example").await;
+    network.map("b.example").await;
+    let mut rest = at_rest_with(network).await;
+    assert_eq!(rest.cycle().await.standby, None);
+    rest.sync.resign().await;
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::open(&folder.path().join("state.db")).await.unwrap();
+    let mut other = reconciler(&rest.network, &rest.closte, &rest.clock, &state);
+    let outcome = other.cycle(&Shutdown::default(), &|_, _| ()).await;
+    assert_eq!(outcome.report().unwrap().standby, None);
+    assert!(rest.cycle().await.standby.is_some());
+    other.resign().await;
+    assert_eq!(rest.cycle().await.standby, None);
 }
