@@ -175,6 +175,19 @@ mod tests {
         assert!(!["false", "0", "null", r#""0""#, r#""""#, "[]", "2"].into_iter().any(success));
     }
 
+    #[test]
+    fn a_list_is_the_same_as_a_whole_and_while_it_arrives() {
+        for (mark, count) in [("", 3), ("\u{feff}", 3), ("", 300_000), ("\u{feff}", 300_000)] {
+            let names: Vec<String> = (0..count).map(|number| format!("{number}.example")).collect();
+            let body = serde_json::json!({"domains": names, "success": true}).to_string();
+            assert_eq!(body.len() as u64 > SMALL, count > 3);
+            let answer = Answer::read(format!("{mark}{body}").as_bytes()).unwrap();
+            let Domains::List(list) = answer.domains else { panic!() };
+            assert!(answer.success && list.is_complete());
+            assert!(list.names.iter().map(|(name, ())| name.as_str()).eq(&names));
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

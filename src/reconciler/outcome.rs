@@ -33,7 +33,7 @@ pub enum Found {
     Nothing,
     /// Nothing that it acts on has changed, so no call was made.
     Unchanged,
-    /// Both ends were compared.
+    /// Both ends were compared, or are as when the last comparison found them at rest.
     Compared(CycleReport),
 }
 
@@ -248,6 +248,7 @@ fn closte_event(error: &ClosteError) -> Event {
 }
 
 impl CycleReport {
+    /// The same with what was done about domain records.
     pub(super) fn with(self, records: Records) -> Self {
         let Records { written, waiting, refused } = records;
         Self { records: written, records_waiting: waiting, record_refused: refused, ..self }

@@ -69,6 +69,10 @@ impl Relay {
         .await
     }
 
+    fn has_ended(&self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+
     /// The relay's error if there is one, as it is the cause of sqlx's.
     fn reason(&mut self, error: impl Into<DatabaseError>) -> DatabaseError {
         match self {
@@ -144,8 +148,10 @@ impl MySqlConnection {
         // Like PHP, continue without a collation that does not belong to the character set.
         if let Some(Charset(collation)) = &options.collation {
             let collated = AssertSqlSafe(format!("{settings} COLLATE {collation}"));
-            if connection.execute(collated).await.is_ok() {
-                return Ok(connection);
+            match connection.execute(collated).await {
+                Ok(_) => return Ok(connection),
+                Err(error) if connection.relay.has_ended() => return Err(error),
+                Err(_) => {}
             }
         }
         connection.execute(AssertSqlSafe(settings)).await?;
@@ -252,22 +258,28 @@ async fn start_tls(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tokio::net::UnixListener;
 
     use super::*;
 
+    /// Accepts any login.
+    async fn logged_in(listener: UnixListener) -> Wire {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut wire = Wire::new(Box::new(stream));
+        wire.send(&greeting::of_relay()).await.unwrap();
+        wire.receive().await.unwrap();
+        wire.send(&[0; 7]).await.unwrap();
+        wire.begin();
+        wire
+    }
+
     /// Accepts any login and the first statement, and answers no more. Returns when the client has closed
     /// the connection.
     async fn fall_silent(listener: UnixListener) {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut wire = Wire::new(Box::new(stream));
-        let ok = [0; 7];
-        wire.send(&greeting::of_relay()).await.unwrap();
+        let mut wire = logged_in(listener).await;
         wire.receive().await.unwrap();
-        wire.send(&ok).await.unwrap();
-        wire.begin();
-        wire.receive().await.unwrap();
-        wire.send(&ok).await.unwrap();
+        wire.send(&[0; 7]).await.unwrap();
         wire.begin();
         while wire.receive().await.is_ok() {}
     }
@@ -283,6 +295,35 @@ mod tests {
         assert!(timeout(Duration::from_millis(50), question).await.is_err());
         drop(connection);
         timeout(Duration::from_secs(10), server).await.expect("it is still connected").unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_relays_error_is_the_reason_also_where_a_collation_may_be_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("db.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let server = tokio::spawn(async move {
+            let mut wire = logged_in(listener).await;
+            wire.receive().await.unwrap();
+            // More columns than any statement asks for.
+            wire.send(&[200]).await.unwrap();
+            while wire.receive().await.is_ok() {}
+        });
+        let options = MySqlOptions {
+            collation: Some(Charset("utf8mb4_bin".to_owned())),
+            ..MySqlOptions::new(Address::Socket(socket), "wp".to_owned(), "w".to_owned())
+        };
+        let Err(error) = MySqlConnection::open(&options, Budget::new(10)).await else { panic!() };
+        assert!(error.to_string().contains("more columns than it was asked for"), "{error}");
+        timeout(Duration::from_secs(10), server).await.expect("it is still connected").unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn integers_are_those_of_the_standard_parser(text in "-?[0-9]{0,22}|-?922337203685477580[0-9]|\\PC{0,4}") {
+            prop_assume!(!text.starts_with('+'));
+            prop_assert_eq!(integer(Some(text.as_bytes())).ok(), text.parse().ok());
+        }
     }
 
     #[test]
