@@ -80,12 +80,6 @@ impl From<RowRef> for CompactRowRef {
     }
 }
 
-impl CompactRowRef {
-    pub fn with_state(self, state: RowState) -> Self {
-        RowRef { state: Some(state), ..self.into() }.into()
-    }
-}
-
 impl From<CompactRowRef> for RowRef {
     fn from(CompactRowRef([row_id, blog_id, last]): CompactRowRef) -> Self {
         let number = |number: i64, none: i64| (number != none).then_some(number);

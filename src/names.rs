@@ -8,8 +8,8 @@ use crate::domain::DomainRef;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NameList<V> {
     text: String,
-    /// Where each name ends in `text`.
-    ends: Vec<usize>,
+    /// Where each name ends in `text`, in half of the memory of a `usize`.
+    ends: Vec<u32>,
     values: Vec<V>,
 }
 
@@ -25,9 +25,12 @@ impl<V> NameList<V> {
         Self { text: String::new(), ends: Vec::new(), values: Vec::new() }
     }
 
+    #[expect(clippy::expect_used)]
     pub fn push(&mut self, name: DomainRef<'_>, value: V) {
         self.text.push_str(name.as_str());
-        self.ends.push(self.text.len());
+        // The most names, by `wordpress.max_rows`, of the greatest length, each with a twin, are shorter.
+        let end = u32::try_from(self.text.len()).expect("names of less than 4 GiB");
+        self.ends.push(end);
         self.values.push(value);
     }
 
@@ -135,9 +138,9 @@ impl<V> NameList<V> {
         Some((self.slice(start, end), self.values.get(index)?))
     }
 
-    fn slice(&self, start: usize, end: usize) -> DomainRef<'_> {
+    fn slice(&self, start: u32, end: u32) -> DomainRef<'_> {
         // Names were pushed at these bounds, one after the other.
-        DomainRef::trusted(self.text.get(start..end).unwrap_or_default())
+        DomainRef::trusted(self.text.get(start as usize..end as usize).unwrap_or_default())
     }
 }
 

@@ -43,7 +43,8 @@ impl WordPressConfig {
         let create_domain_records = section.flag("create_domain_records");
         let write_stage = section.parse("write_stage");
         let url = section.optional("url");
-        let max_rows = section.number("max_rows", 1_000..=100_000_000);
+        // The names of so many rows, each with a twin, are less than 4 GiB.
+        let max_rows = section.number("max_rows", 1_000..=8_000_000);
         Some(Self {
             database: database?,
             table_prefix: table_prefix?,

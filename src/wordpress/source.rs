@@ -497,19 +497,18 @@ pub(super) fn unix_seconds(date: &[u8]) -> Option<i64> {
 /// A date of the usual form, such as `2025-11-30 08:15:00`. The general parser takes longer than all else
 /// that a row needs.
 fn usual_date(date: &[u8]) -> Option<DateTime> {
-    let two_digits = |at: usize| match date.get(at..at + 2)? {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
-            i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok()
-        }
-        _ => None,
+    let two = |tens: u8, ones: u8| {
+        let are_digits = tens.is_ascii_digit() && ones.is_ascii_digit();
+        are_digits.then(|| ((tens - b'0') * 10 + (ones - b'0')).cast_signed())
     };
-    let marks = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
-    if date.len() != 19 || marks.iter().any(|(at, mark)| date.get(*at) != Some(mark)) {
+    #[rustfmt::skip]
+    let &[y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b' ', h1, h2, b':', mi1, mi2, b':', s1, s2] = date
+    else {
         return None;
-    }
-    let year = i16::from(two_digits(0)?) * 100 + i16::from(two_digits(2)?);
-    let [month, day, hour, minute, second] = [5, 8, 11, 14, 17].map(two_digits);
-    DateTime::new(year, month?, day?, hour?, minute?, second?, 0).ok()
+    };
+    let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
+    let (month, day) = (two(mo1, mo2)?, two(d1, d2)?);
+    DateTime::new(year, month, day, two(h1, h2)?, two(mi1, mi2)?, two(s1, s2)?, 0).ok()
 }
 
 /// An SQL expression that is not 0 if a site is archived, spam or deleted. It compares texts: in old

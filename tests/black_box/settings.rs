@@ -109,6 +109,7 @@ fn values_out_of_bounds_are_errors() {
         ("wordpress.write_stage", "database", "sql"),
         ("wordpress.url", "http://wordpress", "http://network.example"),
         ("wordpress.max_rows", "1000", "999"),
+        ("wordpress.max_rows", "8000000", "8000001"),
         ("closte.timeout", "1m", "soon"),
         ("closte.timeout", "100ms", "61s"),
         ("checks.attention_after", "1h30m", "-1s"),

@@ -42,7 +42,7 @@ pub(super) fn evaluate(
         let of_twin = of_twins.next_if(|(one, _)| *one == index).map(|(_, serving)| serving);
         if let (Some(state), Some(serving)) = (known.state, of_twin.or_else(|| alone(index, known)))
         {
-            *row = row.with_state(RowState { serving, ..state });
+            *row = RowRef { state: Some(RowState { serving, ..state }), ..known }.into();
         }
     }
 }
@@ -70,8 +70,9 @@ fn decided_by_twins(
 ) -> Vec<(usize, Serving)> {
     let mut with_www = NameList::new();
     for (index, (name, row)) in rows.iter().enumerate() {
+        let Some(bare) = name.without_www() else { continue };
         let row = RowRef::from(*row);
-        if let Some(bare) = name.without_www().filter(|_| is_found(row)) {
+        if is_found(row) {
             with_www.push(bare, (index, row));
         }
     }
