@@ -22,7 +22,7 @@ pub struct Ledger {
     others: BTreeMap<DomainName, Entry>,
 }
 
-/// The entry of a name that is desired, listed, and has no call outstanding.
+/// The entry of a name that is listed, counts as desired or is kept, and has no call outstanding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settled {
     origin: CompactRowRef,

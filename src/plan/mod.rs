@@ -35,8 +35,8 @@ pub struct Desired {
     pub inactive: NameMap<CompactRowRef>,
     /// Domains of live sites that no row maps: kept if managed.
     pub carried: NameSet,
-    /// Domains of sites that have other rows, or belong to another network: kept if managed and never
-    /// mapped by a row. If a row mapped one, it was unmapped.
+    /// Domains of sites that have other rows, or belong to another network: kept if managed and not
+    /// mapped by a row last. If a row mapped one, it was unmapped.
     pub own_domains: NameSet,
     /// Names that the plugin's setting decides about, which is not known.
     pub undetermined: NameSet,
@@ -175,12 +175,11 @@ pub enum Guard {
 }
 
 impl Plan {
-    /// When a cycle could do more though nothing changes outside; none if never.
+    /// When a cycle could do more though nothing changes outside, but for names to forget; none if never.
     pub fn replan_at(&self, now: Timestamp) -> Option<Timestamp> {
         let due = |(_, decision): &(DomainName, Decision)| match decision {
             // The next list must show it.
             Decision::Add(_) | Decision::Remove { .. } | Decision::Missing => Some(now),
-            Decision::Held(Guard::ListIncomplete | Guard::StillServing(_)) => Some(now),
             Decision::Held(Guard::Grace { until })
             | Decision::Waiting { until, .. }
             | Decision::Unconfirmed { until }

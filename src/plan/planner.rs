@@ -258,8 +258,9 @@ impl<'a> Planner<'a> {
 
     fn undesired_name(&mut self, name: DomainRef<'_>, listed: bool, old: &Entry) {
         if matches_any(&self.policy.exclude, name) {
-            if listed {
-                self.decide(name, Decision::Held(Guard::Excluded));
+            match listed {
+                true => self.decide(name, Decision::Held(Guard::Excluded)),
+                false => self.gone += 1,
             }
             return;
         }
@@ -275,6 +276,17 @@ impl<'a> Planner<'a> {
             self.change(name, Some(old), entry, None);
             return;
         }
+        if old.undesired_since.is_none() && self.desired.undetermined.contains(name.as_str()) {
+            // Perhaps it is desired.
+            match listed {
+                true => {
+                    let guard = self.guard(name, old, self.now).unwrap_or(Guard::Undetermined);
+                    self.decide(name, Decision::Held(guard));
+                }
+                false => self.gone += 1,
+            }
+            return;
+        }
 
         let mut entry = old.clone();
         entry.clamp(self.now);
@@ -282,8 +294,9 @@ impl<'a> Planner<'a> {
         let undesired_since = *entry.undesired_since.get_or_insert(self.now);
         if old.undesired_since.is_none() {
             entry.progress = Progress::Idle;
-            // A row may still hold it, and it is not removed.
-            transition = (!name.is_clostes_own()).then_some(LedgerTransition::Unmapped);
+            // A row may still hold it, and it is not removed; or a site has it, and nobody unmapped it.
+            let is_unmapped = !name.is_clostes_own() && !self.is_carried(name);
+            transition = is_unmapped.then_some(LedgerTransition::Unmapped);
         }
         if listed {
             let error = "Closte said that it is removed, but still lists it";
@@ -328,7 +341,7 @@ impl<'a> Planner<'a> {
         is_due && lacked_before
     }
 
-    /// The first guard that stops the removal of this name, regardless of other names.
+    /// The first guard that stops the removal of this name, however many others are removed.
     fn guard(
         &self,
         name: DomainRef<'_>,

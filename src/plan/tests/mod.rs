@@ -302,6 +302,22 @@ fn each_guard_holds_a_removal() {
     assert_eq!(due.decision(), Decision::Remove { undesired_since: ago(9_000) });
 }
 
+#[test]
+fn what_only_another_list_can_change_waits_until_one_is_due() {
+    let unmapped = case().unmapped(&["*.shop.example"], 9_000);
+    let incomplete = unmapped.clone().with(|case| case.current.complete = false);
+    assert_eq!(incomplete.decision(), Decision::Held(Guard::ListIncomplete));
+    assert_eq!(incomplete.plan().replan_at(now()), None);
+    let serving = unmapped.desired(&["www.shop.example"]).with(|case| {
+        let mut entry = Entry::new(case.desired.names[&name("www.shop.example")], ago(9_999));
+        entry.progress = Progress::Refused { at: now(), error: "Invalid".to_owned() };
+        case.ledger.insert(name("www.shop.example"), entry);
+    });
+    let served = Decision::Held(Guard::StillServing(name("www.shop.example")));
+    assert_eq!(serving.of("*.shop.example"), Some(served));
+    assert!(serving.plan().replan_at(now()) > Some(now()));
+}
+
 fn site() -> RowRef {
     RowRef { blog_id: Some(5), ..RowRef::default() }
 }
@@ -320,6 +336,36 @@ fn a_managed_name_that_a_live_site_still_has_stays_as_it_is() {
     assert_eq!(unknown.decision(), Decision::Unmanaged);
     let lost = case.with(|case| case.current.names.clear()).present(&["x.example"]);
     assert_eq!(lost.of("shared.example"), None);
+    assert_eq!(lost.plan().changes[0].transition, None, "nobody unmapped it");
+}
+
+#[test]
+fn what_an_unknown_setting_decides_about_is_not_unmapped() {
+    let twin = "www.shop.example";
+    let case = case().in_place(&[twin]).with(|case| {
+        case.desired.names.clear();
+        case.desired.undetermined.insert(name(twin));
+    });
+    assert_eq!(case.decision(), Decision::Held(Guard::Undetermined));
+    assert_eq!(case.plan().changes, []);
+    assert!(!case.plan().is_at_rest());
+    let lost = case.with(|case| case.current.names.clear()).present(&["x.example"]);
+    assert_eq!((lost.of(twin), lost.plan().changes), (None, vec![]));
+}
+
+#[test]
+fn the_share_of_a_removal_is_of_the_names_that_are_left() {
+    let gone: Vec<String> = (0..20).map(|number| format!("{number}.gone.example")).collect();
+    let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+    let due: Vec<String> = (0..9).map(|number| format!("{number}.example")).collect();
+    let due: Vec<&str> = due.iter().map(String::as_str).collect();
+    let case = case().unmapped(&gone, 9_000).with(|case| {
+        case.current.names.clear();
+        case.policy.exclude = vec!["*.gone.example".parse().unwrap()];
+    });
+    let case = case.unmapped(&due, 9_000).in_place(&["stays.example"]);
+    let too_many = Decision::Held(Guard::TooMany { removals: 9, managed: 10 });
+    assert_eq!(case.of("0.example"), Some(too_many));
 }
 
 #[test]
