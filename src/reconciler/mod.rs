@@ -176,13 +176,17 @@ impl Reconciler {
         std::mem::take(&mut self.stages.conditions)
     }
 
-    /// The next cycle tries these names whatever their back-off or refusal.
+    /// The next cycle that compares both ends tries these names whatever their back-off or refusal.
     pub fn try_at_once(&mut self, named: HashSet<DomainName>) {
+        if self.seen.is_some() {
+            // The last cycle has tried the ones before.
+            self.rules.policy.named.clear();
+        }
         if !named.is_empty() {
             // Both ends are compared again, even where neither has changed.
             self.seen = None;
         }
-        self.rules.policy.named = named;
+        self.rules.policy.named.extend(named);
     }
 
     /// Runs one cycle. `progress` is called with how many calls of how many are done, and with 0 of 0
@@ -293,10 +297,13 @@ impl Reconciler {
         self.report_network(&network, now).await?;
         let confirming = Box::pin(self.leader.confirm(network.id, now));
         let mandate = stop.until_drain(confirming).await??;
-        let begins_to_act = mandate.is_some() && mandate != self.mandate;
+        if mandate.is_some() && mandate != self.mandate {
+            // What it found before, it has not carried out.
+            self.seen = None;
+        }
         self.mandate = mandate;
         let is_as_before = self.seen.as_ref().is_some_and(|seen| seen.fingerprint == fingerprint);
-        if list.is_none() && is_as_before && !begins_to_act {
+        if list.is_none() && is_as_before {
             return Ok(CycleOutcome { found: Found::Unchanged, stopped_by: None });
         }
 
@@ -313,13 +320,12 @@ impl Reconciler {
         };
         let compared =
             Compared { ledger: ledger_id, network: fingerprint, list: list.fingerprint() };
-        // If anything fails from here on, the next cycle reads the ledger again, and compares.
+        // If anything fails from here on, the next cycle compares.
         if let Some(seen) = self.seen.take()
             && let Some(at_rest) = &seen.at_rest
             && at_rest.compared == compared
             && seen.version == self.state.data_version().await?
             && self.mandate.is_some()
-            && !begins_to_act
         {
             let report = at_rest.report.clone().with(records);
             self.state.cycle_completed(ledger_id, &report, self.clock.now()).await?;

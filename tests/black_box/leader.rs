@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use closte_sync::simulator::{Call, Face, Simulator};
+use closte_sync::simulator::{Call, Face, Fault, Simulator, Target};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 
@@ -114,6 +114,29 @@ async fn a_standby_does_nothing_and_takes_over_when_the_leader_ends() {
     assert!(!apply.err.contains("leader."), "{apply:?}");
     let apply = second.run(&["apply"]).await;
     assert!(!apply.out.contains("leads; run it"), "{apply:?}");
+}
+
+#[tokio::test]
+async fn a_takeover_goes_on_after_a_first_cycle_that_failed() {
+    let (network, closte) = network().await;
+    let (first, second) = (one_of(&network, &closte), one_of(&network, &closte));
+    let leader = first.start_daemon();
+    leads(&leader).await;
+    closte.fail(Target::Only(Call::Add), Fault::Status(500));
+    network.map("new.example").await;
+    // Where both ends stay as they are, the standby asks for the list no more.
+    let second = second
+        .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h")
+        .with("CLOSTE_SYNC__LOG__FILTER", "debug");
+    let standby = second.start_daemon();
+    eventually("both know it", async || manages(&second, "new.example").await).await;
+    standby.logs("unchanged=true").await;
+    closte.fail(Target::Only(Call::List), Fault::Status(500));
+    leader.kill();
+    leads(&standby).await;
+    standby.logs("closte.failed").await;
+    closte.heal();
+    eventually("it is added", async || is_at(&closte, "new.example")).await;
 }
 
 #[tokio::test]

@@ -361,9 +361,21 @@ async fn the_buttons_check_and_apply_at_once() {
     // The next attempt is due after a minute.
     daemon.logs("domain.add_failed domain=vet.example").await;
     agency.closte.heal();
+    let refusal = "Invalid or empty domain: vet.example".to_owned();
+    agency.closte.fail(Target::Only(Call::Add), Fault::Failure(refusal));
     let apply = format!("{at}/domains/vet.example/apply");
     let done = post(&apply, &[], &[("token", token)]).await;
     assert_eq!(header_of(&done, "location"), "../vet.example?notice=applied");
+    daemon.logs("domain.refused domain=vet.example").await;
+    agency.closte.heal();
+    // It would be tried again in a week. What is asked for outlasts a cycle that fails.
+    agency.closte.fail(Target::Only(Call::List), Fault::Status(500));
+    post(&apply, &[], &[("token", token)]).await;
+    let asked = agency.closte.count(Call::List);
+    // A cycle asks three times, and one may have begun before.
+    let have_failed = async || agency.closte.count(Call::List) >= asked + 7;
+    eventually("two cycles have failed", have_failed).await;
+    agency.closte.heal();
     daemon.logs("domain.added domain=vet.example").await;
     assert!(!daemon.log().contains("domain.added domain=bakery.example"), "{}", daemon.log());
     let missing = post(&format!("{at}/domains/no.example/apply"), &[], &[("token", token)]).await;
