@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::shape::{FlatValue, JsonKind, ListShape, visit_scalars};
+use super::shape::{JsonKind, ListShape, visit_scalars};
 use crate::{domain, names::NameList, secrets};
 
 /// The most elements of a list that are read.
@@ -204,7 +204,7 @@ impl<'de> Visitor<'de> for ElementSeed<'_> {
         while let Some(key) = fields.next_key::<String>()? {
             let rank = NAME_KEYS.iter().position(|name| key.eq_ignore_ascii_case(name));
             let kind = if let Some(rank) = rank {
-                let FlatValue(value) = fields.next_value()?;
+                let value: Value = fields.next_value()?;
                 let kind = JsonKind::of(&value);
                 if let Value::String(text) = value {
                     match &best {
@@ -217,7 +217,7 @@ impl<'de> Visitor<'de> for ElementSeed<'_> {
                 }
                 kind
             } else if key.eq_ignore_ascii_case("wildcard") {
-                let FlatValue(value) = fields.next_value()?;
+                let value: Value = fields.next_value()?;
                 let flag = is_truthy(&value);
                 agree &= wildcard.replace(flag).is_none_or(|other| other == flag);
                 JsonKind::of(&value)

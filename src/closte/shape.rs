@@ -7,7 +7,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use strum::{Display, EnumCount, EnumIter, IntoEnumIterator as _};
 
 use crate::{domain::DomainName, secrets};
@@ -52,10 +52,6 @@ pub(super) enum JsonKind {
     Array,
     Object,
 }
-
-/// A value. Of an array or an object nothing is kept, as a [`Value`] of many elements is much larger than
-/// their text.
-pub(super) struct FlatValue(pub(super) Value);
 
 impl JsonKind {
     pub(super) fn of(value: &Value) -> Self {
@@ -242,40 +238,6 @@ impl<'de> Visitor<'de> for KindVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<JsonKind, A::Error> {
         while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(JsonKind::Object)
-    }
-}
-
-impl<'de> Deserialize<'de> for FlatValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FlatVisitor)
-    }
-}
-
-struct FlatVisitor;
-
-impl<'de> Visitor<'de> for FlatVisitor {
-    type Value = FlatValue;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        KindVisitor.expecting(f)
-    }
-
-    fn visit_unit<E>(self) -> Result<FlatValue, E> {
-        Ok(FlatValue(Value::Null))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<FlatValue, E> {
-        Ok(FlatValue(text.into()))
-    }
-
-    visit_scalars!(FlatValue, |_: Self, _, value| FlatValue(Value::from(value)));
-
-    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<FlatValue, A::Error> {
-        KindVisitor.visit_seq(elements).map(|_| FlatValue(Value::Array(Vec::new())))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<FlatValue, A::Error> {
-        KindVisitor.visit_map(fields).map(|_| FlatValue(Value::Object(Map::new())))
     }
 }
 
