@@ -55,13 +55,14 @@ macro_rules! events {
 
             /// All other fields, as a JSON object. Fields without a value are left out.
             pub fn detail(&self) -> Value {
-                let fields: Map<String, Value> = match self {
-                    $(Self::$variant { $($field,)* .. } => [$((stringify!($field), $field.in_json())),*]
-                        .into_iter()
-                        .filter_map(|(name, value): (&str, Option<Value>)| Some((name.to_owned(), value?)))
-                        .collect(),)*
+                // All of one type: collecting arrays of each length is code for a sort each.
+                let fields: Vec<(&str, Option<Value>)> = match self {
+                    $(Self::$variant { $($field,)* .. } => {
+                        vec![$((stringify!($field), $field.in_json())),*]
+                    })*
                 };
-                fields.into()
+                let known = |(name, value): (&str, Option<Value>)| Some((name.to_owned(), value?));
+                fields.into_iter().filter_map(known).collect::<Map<_, _>>().into()
             }
 
             /// Sets `for_s`, the time that the reported condition has lasted.
