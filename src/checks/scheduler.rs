@@ -367,11 +367,12 @@ impl Scheduler {
                 http: is_asked && !checked.name.is_wildcard() || is_http_due(&checked, now),
                 waits,
             };
-            work.in_flight.spawn(async move {
+            // Boxed: tokio moves a task several times over the stack before it runs.
+            work.in_flight.spawn(Box::pin(async move {
                 let (name, expected) = (&checked.name, expected.as_deref());
                 let result = checker.check(name, expected, depth, &look, now).await;
                 (checked, result)
-            });
+            }));
         }
     }
 

@@ -110,11 +110,12 @@ pub async fn run(
         let stop = Shutdown::default();
         let ended = CancellationToken::new();
         let leader = parts.leader.clone();
+        // Boxed, as each future around them would hold them twice, on the stack of the main thread.
         let run = async {
-            run_parts(parts, state, lock, &stop, &health, &mut loop_state).await;
+            Box::pin(run_parts(parts, state, lock, &stop, &health, &mut loop_state)).await;
             ended.cancel();
         };
-        let attend = attend(&mut signals, state, &stop, &ended, &health, &mut reload);
+        let attend = Box::pin(attend(&mut signals, state, &stop, &ended, &health, &mut reload));
         let both = async { tokio::join!(run, attend).1 };
         let next = tokio::select! {
             next = both => next,

@@ -53,7 +53,8 @@ pub async fn run_round(
     let heartbeats = Heartbeats::default();
     let (leader, ended) = (parts.leader.clone(), CancellationToken::new());
     let run = async {
-        let outcome = run_parts(parts, state, stop, progress, &heartbeats).await;
+        // Boxed as in `daemon::run`.
+        let outcome = Box::pin(run_parts(parts, state, stop, progress, &heartbeats)).await;
         ended.cancel();
         outcome
     };
