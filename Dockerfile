@@ -26,8 +26,8 @@ COPY --from=build /src/target/release/closte-sync /usr/local/bin/closte-sync
 # The user needs no name, only the folder for the state, the only place that is written to.
 COPY --from=build --chown=10001:10001 /src/state /var/lib/closte-sync
 USER 10001:10001
-# The second one as in config/closte-sync.service.
-ENV STATE_DIRECTORY=/var/lib/closte-sync MALLOC_MMAP_THRESHOLD_=262144
+# The last two as in config/closte-sync.service.
+ENV STATE_DIRECTORY=/var/lib/closte-sync MALLOC_MMAP_THRESHOLD_=262144 MALLOC_ARENA_MAX=1
 VOLUME /var/lib/closte-sync
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["closte-sync", "health"]

@@ -2,8 +2,9 @@
 //! adoption, restart and the end of the daemon, and its memory, at 100,000 and 1,000,000 domains.
 //!
 //! `cargo bench --bench cycle` prints README's table. Numbers of domains as arguments measure others;
-//! `-- names` measures other kinds of names. It needs what the tests need, and curl. MariaDB has memory for all
-//! rows, as it should have on a server for so many sites: with less, each cycle waits for its disk.
+//! `-- names` measures other kinds of names, `-- resident` the memory with 100 domains, also of another build whose
+//! path follows. It needs what the tests need, and curl. MariaDB has memory for all rows, as it should have on a
+//! server for so many sites: with less, each cycle waits for its disk.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(unreachable_pub, dead_code, unused_imports)]
@@ -24,9 +25,6 @@ use support::{Daemon, KEY, Network, Program, mariadb};
 
 /// Each figure is the median of so many.
 const ROUNDS: usize = 5;
-
-/// The variable of config/closte-sync.service.
-const AS_IN_THE_UNIT: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "262144");
 
 /// What the names look like.
 #[derive(Clone, Copy, Debug)]
@@ -64,11 +62,17 @@ async fn main() {
         }
         return;
     }
+    if let [mode, build @ ..] = &arguments[..]
+        && mode == "resident"
+    {
+        print_resident(build.first()).await;
+        return;
+    }
     let numbers: Vec<usize> = arguments.iter().map(|number| number.parse().unwrap()).collect();
     for domains in if numbers.is_empty() { vec![100_000, 1_000_000] } else { numbers } {
         measure(domains, Names::Numbered).await;
     }
-    println!("resident at 100 domains: {} MiB", at_a_hundred_domains().await);
+    print_resident(None).await;
     println!("10,000 additions: {}", additions().await);
 }
 
@@ -77,12 +81,11 @@ async fn measure(domains: usize, names: Names) {
     let closte = Simulator::start(KEY).await.unwrap();
     closte.fail(Target::Only(Call::List), Fault::Body(list_of(domains, names)));
     // Every cycle asks for the list.
-    let program = Program::new(&network, &closte)
+    let program = as_in_the_unit(Program::new(&network, &closte))
         .with("CLOSTE_SYNC__WORDPRESS__MAX_ROWS", "3000000")
         .with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "100ms")
         .with("CLOSTE_SYNC__CLOSTE__TIMEOUT", "60s")
-        .with("CLOSTE_SYNC__LOG__FILTER", "debug")
-        .with(AS_IN_THE_UNIT.0, AS_IN_THE_UNIT.1);
+        .with("CLOSTE_SYNC__LOG__FILTER", "debug");
 
     let daemon = program.start_daemon();
     until("the list is asked for", || closte.count(Call::List) > 0).await;
@@ -90,19 +93,19 @@ async fn measure(domains: usize, names: Names) {
 
     let daemon = program.start_daemon();
     let adoption = cycles(&daemon, 1).await[0];
-    let adoption_peak = memory(&daemon, "VmHWM");
+    let adoption_peak = mib(&daemon, "VmHWM");
     let cycle = median(cycles(&daemon, ROUNDS + 1).await.split_off(1));
     let compared = tokio::select! {
         never = one_row_changes(&network) => match never {},
         // The first ones may have begun before the row changed.
         mut times = cycles(&daemon, 2 * ROUNDS + 3) => median(times.split_off(ROUNDS + 3)),
     };
-    let (resident, peak) = (memory(&daemon, "VmRSS"), memory(&daemon, "VmHWM"));
+    let (resident, peak) = (mib(&daemon, "VmRSS"), mib(&daemon, "VmHWM"));
     end(daemon).await;
 
     let daemon = program.start_daemon();
     let restart = cycles(&daemon, 1).await[0];
-    let restart_peak = memory(&daemon, "VmHWM");
+    let restart_peak = mib(&daemon, "VmHWM");
     end(daemon).await;
 
     let quiet_program = program.clone().with("CLOSTE_SYNC__CLOSTE__LIST_INTERVAL", "1h");
@@ -242,18 +245,25 @@ async fn by_the_tools(network: &Network, closte: &Simulator, domains: usize) -> 
     took
 }
 
-async fn at_a_hundred_domains() -> u64 {
+/// The kernel maps a program in parts of 64 KiB from a random address on, so each start has another figure.
+async fn print_resident(build: Option<&String>) {
     let network = Network::with_domains(&[]).await;
     for number in 0..100 {
         network.map(&format!("shop{number}.example")).await;
     }
     let closte = Simulator::start(KEY).await.unwrap();
-    let program = Program::new(&network, &closte)
-        .with("CLOSTE_SYNC__LOG__FILTER", "debug")
-        .with(AS_IN_THE_UNIT.0, AS_IN_THE_UNIT.1);
-    let daemon = program.start_daemon();
-    took(&daemon, "unchanged=true", ROUNDS).await;
-    memory(&daemon, "VmRSS")
+    let mut figures = Vec::new();
+    for _ in 0..ROUNDS {
+        let mut program = as_in_the_unit(Program::new(&network, &closte))
+            .with("CLOSTE_SYNC__LOG__FILTER", "debug");
+        if let Some(path) = build {
+            program.path = path.into();
+        }
+        let daemon = program.start_daemon();
+        took(&daemon, "unchanged=true", ROUNDS).await;
+        figures.push(kib(&daemon, "VmRSS"));
+    }
+    println!("resident at 100 domains: {:.1} MiB", median(figures) as f64 / 1024.0);
 }
 
 async fn additions() -> String {
@@ -265,14 +275,26 @@ async fn additions() -> String {
     format!("{took:?} on {connections} connections, {} at once", closte.most_in_flight())
 }
 
-/// A figure of proc(5) in MiB.
-fn memory(daemon: &Daemon, figure: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with(figure)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+/// With the variables of the unit.
+fn as_in_the_unit(program: Program) -> Program {
+    include_str!("../config/closte-sync.service")
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
+        .fold(program, |program, (name, value)| program.with(name, value))
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+/// A figure of proc(5) in KiB.
+fn kib(daemon: &Daemon, figure: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with(figure)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn mib(daemon: &Daemon, figure: &str) -> u64 {
+    kib(daemon, figure).div_ceil(1024)
+}
+
+fn median<T: Copy + Ord>(mut figures: Vec<T>) -> T {
+    figures.sort();
+    figures[figures.len() / 2]
 }

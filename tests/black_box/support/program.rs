@@ -19,6 +19,7 @@ pub const KEY: &str = "m4rker-key-of-the-account";
 /// The real program with its settings, all of them in the environment, and a state of its own.
 #[derive(Clone)]
 pub struct Program {
+    pub path: PathBuf,
     environment: BTreeMap<String, String>,
     folder: Arc<TempDir>,
 }
@@ -42,7 +43,8 @@ impl Program {
     pub fn bare() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let state = format!("sqlite:{}", folder.path().join("state.db").display());
-        Self { environment: BTreeMap::new(), folder }.with("CLOSTE_SYNC__STATE__URL", &state)
+        let path = PathBuf::from(env!("CARGO_BIN_EXE_closte-sync"));
+        Self { path, environment: BTreeMap::new(), folder }.with("CLOSTE_SYNC__STATE__URL", &state)
     }
 
     /// Between a network and a practice Closte, as quick as the settings allow.
@@ -90,7 +92,7 @@ impl Program {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_closte-sync"));
+        let mut command = Command::new(&self.path);
         command.args(arguments).env_clear().envs(&self.environment).stdin(Stdio::null());
         command
     }
@@ -147,7 +149,8 @@ impl Program {
         let mut command = Command::new("/usr/bin/unshare");
         command
             .args(user)
-            .args(["--pid", "--fork", "--kill-child", "--", env!("CARGO_BIN_EXE_closte-sync")])
+            .args(["--pid", "--fork", "--kill-child", "--"])
+            .arg(&self.path)
             .args(arguments)
             .env_clear()
             .envs(&self.environment)
