@@ -245,7 +245,8 @@ async fn by_the_tools(network: &Network, closte: &Simulator, domains: usize) -> 
     took
 }
 
-/// The kernel maps a program in parts of 64 KiB from a random address on, so each start has another figure.
+/// The median of several starts: the kernel maps a program in parts of 64 KiB from a random address on, so each
+/// has another figure.
 async fn print_resident(build: Option<&String>) {
     let network = Network::with_domains(&[]).await;
     for number in 0..100 {

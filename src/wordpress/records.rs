@@ -83,8 +83,8 @@ impl Source {
         // Without a commit, the transaction is rolled back.
         if inserted != found.len() as u64 {
             let reason =
-                "the network's tables changed while domain records were written; they are written \
-                          when Closte's list is read next, within closte.list_interval"
+                "the network's tables changed while domain records were written; it is tried again \
+                          when Closte's list is read next"
                     .to_owned();
             return Err(SourceError::Other { database: self.database.to_string(), reason });
         }
